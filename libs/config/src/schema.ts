@@ -1,0 +1,252 @@
+import { z } from 'zod';
+
+/**
+ * The one schema of `hydra.yaml`. Every leaf has its default and a description with its unit; `env` in a leaf's metadata
+ * names the environment variable that overrides it. `docs/configuration.md` is generated from here.
+ */
+
+const port = z.number().int().min(0).max(65_535);
+const count = z.number().int().min(1);
+const milliseconds = z.number().int().min(1);
+const bytes = z.number().int().min(1);
+
+export const STRATEGIES = ['round-robin', 'least-loaded', 'consistent-hash', 'gpu-utilization'] as const;
+export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
+export const ENGINES = ['onnx', 'mock'] as const;
+
+const modelSchema = z.strictObject({
+  id: z.string().min(1).describe('Name under which the model is served.'),
+  source: z
+    .string()
+    .min(1)
+    .describe(
+      'Where it comes from: a catalogue name, a hub id (`org/name`, `org/name@revision`) or a folder. Default: the id.',
+    )
+    .optional(),
+  weights: z
+    .enum(WEIGHTS)
+    .default('auto')
+    .describe('Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form.'),
+  contextTokens: count
+    .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
+    .optional(),
+  strategy: z.enum(STRATEGIES).default('least-loaded').describe('How requests for this model are placed on workers.'),
+  workers: count
+    .describe('Worker processes that `hydra up` starts for this model. Default: `workers.count`.')
+    .optional(),
+  kvBytes: bytes.describe('Memory for attention state per worker, in bytes. Default: `workers.kvBytes`.').optional(),
+});
+
+const mockSchema = z.strictObject({
+  ttftMs: z
+    .number()
+    .min(0)
+    .default(20)
+    .meta({
+      description: 'Time from admission to the first token of a generation, in milliseconds.',
+      env: 'HYDRA_MOCK_TTFT_MS',
+    }),
+  itlMs: z
+    .number()
+    .min(0)
+    .default(10)
+    .meta({
+      description: 'Duration of a decode step, in milliseconds; 0 steps as fast as it can.',
+      env: 'HYDRA_MOCK_ITL_MS',
+    }),
+  kvTokens: count
+    .default(65_536)
+    .meta({ description: 'Size of the simulated KV memory, in tokens.', env: 'HYDRA_MOCK_KV_TOKENS' }),
+  slots: count.default(64).meta({ description: 'Sequences that run at once.', env: 'HYDRA_MOCK_SLOTS' }),
+  contextTokens: count
+    .default(8_192)
+    .meta({ description: 'Context of the simulated model, in tokens.', env: 'HYDRA_MOCK_CONTEXT_TOKENS' }),
+  prefixCache: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Whether prompts seen before cost no prefill time.', env: 'HYDRA_MOCK_PREFIX_CACHE' }),
+  failEveryRequests: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .meta({ description: 'Fails every n-th generation after its third token; 0 never.', env: 'HYDRA_MOCK_FAIL_EVERY' }),
+});
+
+export const hydraSchema = z.strictObject({
+  models: z
+    .array(modelSchema)
+    .min(1)
+    .default([modelSchema.parse({ id: 'smollm2-135m-instruct' })])
+    .describe('The models served; the first is the default.'),
+  aliases: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Other names for models, by name; the value is a model id, or `default` for the first model.'),
+  engine: z
+    .enum(ENGINES)
+    .default('onnx')
+    .meta({
+      description: 'Engine of the workers: `onnx` (embedded) or `mock` (no model, no weights).',
+      env: 'HYDRA_ENGINE',
+    }),
+  mock: mockSchema.prefault({}).describe('The mock engine.'),
+  gateway: z
+    .strictObject({
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .meta({ description: 'Address that REST and gRPC listen on.', env: 'HYDRA_HOST' }),
+      httpPort: port.default(8080).meta({ description: 'Port of REST.', env: 'HYDRA_HTTP_PORT' }),
+      grpcPort: port.default(9090).meta({ description: 'Port of gRPC.', env: 'HYDRA_GRPC_PORT' }),
+      corsOrigins: z
+        .array(z.string())
+        .default([])
+        .meta({
+          description: 'Origins that browsers may call from; `*` for all. Comma-separated in the environment.',
+          env: 'HYDRA_CORS_ORIGINS',
+        }),
+      bodyBytes: bytes
+        .default(4 * 1024 * 1024)
+        .meta({ description: 'Largest request body, in bytes.', env: 'HYDRA_BODY_BYTES' }),
+      bodyDepth: count.default(64).describe('Deepest nesting of a JSON body.'),
+      receiveTimeoutMs: milliseconds
+        .default(10_000)
+        .describe('Longest time a client may take to send head and body of a request, in milliseconds.'),
+      requestTimeoutMs: milliseconds
+        .default(600_000)
+        .meta({ description: 'Longest life of a request, in milliseconds.', env: 'HYDRA_REQUEST_TIMEOUT_MS' }),
+      keepAliveCommentMs: milliseconds
+        .default(5_000)
+        .describe('Time between SSE comments while a request waits, in milliseconds.'),
+      concurrentRequests: count.default(2_048).describe('Requests in flight at once; further ones are answered 503.'),
+      streamBufferTokens: count
+        .default(256)
+        .describe('Tokens per sequence that a worker may be ahead of a slow reader.'),
+      maxChoices: count.default(128).describe('Most choices of one request: prompts × n.'),
+    })
+    .prefault({})
+    .describe('The front door.'),
+  scheduler: z
+    .strictObject({
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .meta({ description: 'Address that the scheduler listens on.', env: 'HYDRA_SCHEDULER_HOST' }),
+      grpcPort: port
+        .default(9091)
+        .meta({ description: 'Port of its gRPC services.', env: 'HYDRA_SCHEDULER_GRPC_PORT' }),
+      httpPort: port
+        .default(8081)
+        .meta({ description: 'Port of health and metrics.', env: 'HYDRA_SCHEDULER_HTTP_PORT' }),
+      target: z
+        .string()
+        .default('127.0.0.1:9091')
+        .meta({
+          description: 'gRPC target under which the others reach the scheduler.',
+          env: 'HYDRA_SCHEDULER_TARGET',
+        }),
+      queueLength: count.default(1_024).describe('Requests that may wait for a place, per model.'),
+      queueTimeoutMs: milliseconds.default(60_000).describe('Longest wait for a place, in milliseconds.'),
+      workerTimeoutMs: milliseconds
+        .default(5_000)
+        .describe('Silence after which a worker is taken out, in milliseconds.'),
+      reportIntervalMs: milliseconds.default(500).describe('Time between state reports of a worker, in milliseconds.'),
+      leaseTtlMs: milliseconds.default(15_000).describe('Life of a lease from each renewal, in milliseconds.'),
+      waitingPerWorker: z
+        .number()
+        .int()
+        .min(0)
+        .default(4)
+        .describe('Generations that may wait in a worker beyond its batch before it counts as full.'),
+      consistentHashLoadFactor: z
+        .number()
+        .min(1)
+        .default(1.25)
+        .describe('`consistent-hash`: most load of a worker as a multiple of the mean.'),
+    })
+    .prefault({})
+    .describe('Placement.'),
+  workers: z
+    .strictObject({
+      count: count
+        .default(1)
+        .meta({
+          description: 'Worker processes that `hydra up` starts for each model; they share the cores.',
+          env: 'HYDRA_WORKERS',
+        }),
+      id: z
+        .string()
+        .default('worker-0')
+        .meta({ description: 'Identity of this worker process, stable over restarts.', env: 'HYDRA_WORKER_ID' }),
+      model: z
+        .string()
+        .optional()
+        .meta({
+          description: 'Id of the model this worker process serves. Default: the first model.',
+          env: 'HYDRA_WORKER_MODEL',
+        }),
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .meta({ description: 'Address that the worker listens on and registers.', env: 'HYDRA_WORKER_HOST' }),
+      grpcPort: port
+        .default(9092)
+        .meta({
+          description: "Port of the worker's gRPC services; 0 takes a free one.",
+          env: 'HYDRA_WORKER_GRPC_PORT',
+        }),
+      httpPort: port
+        .default(8082)
+        .meta({ description: 'Port of health and metrics; 0 takes a free one.', env: 'HYDRA_WORKER_HTTP_PORT' }),
+      threads: count
+        .optional()
+        .meta({
+          description: 'Compute threads of the engine. Default: the cores shared by the workers.',
+          env: 'HYDRA_THREADS',
+        }),
+      kvBytes: bytes
+        .default(512 * 1024 * 1024)
+        .meta({ description: 'Memory for attention state, in bytes.', env: 'HYDRA_KV_BYTES' }),
+      waitingGenerations: count.default(256).describe('Generations that may wait inside a worker.'),
+      drainTimeoutMs: milliseconds
+        .default(30_000)
+        .meta({
+          description: 'Time that running generations have after SIGTERM, in milliseconds.',
+          env: 'HYDRA_DRAIN_TIMEOUT_MS',
+        }),
+    })
+    .prefault({})
+    .describe('Workers.'),
+  storage: z
+    .strictObject({
+      folder: z
+        .string()
+        .default('~/.cache/hydraserve')
+        .meta({ description: 'Folder of downloaded and compiled models.', env: 'HYDRA_HOME' }),
+      hubEndpoint: z.string().default('https://huggingface.co').meta({ description: 'Model hub.', env: 'HF_ENDPOINT' }),
+      hubToken: z
+        .string()
+        .optional()
+        .meta({ description: 'Token for gated models; never logged.', env: 'HF_TOKEN', secret: true }),
+    })
+    .prefault({})
+    .describe('Models on disk.'),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .meta({ description: 'Least severity that is logged.', env: 'HYDRA_LOG_LEVEL' }),
+      format: z
+        .enum(['json', 'pretty'])
+        .default('json')
+        .meta({ description: 'Form of log lines.', env: 'HYDRA_LOG_FORMAT' }),
+    })
+    .prefault({})
+    .describe('Logs.'),
+});
+
+/** The whole configuration: defaults filled in, units fixed (milliseconds, bytes, tokens). */
+export type HydraConfig = z.infer<typeof hydraSchema>;
+export type ModelConfig = HydraConfig['models'][number];

@@ -1,0 +1,81 @@
+import type { FailureCode, FrameEntry, GenerationRequest, GenerationUsage, ServedModel } from '#lib/contracts';
+
+/**
+ * Generates tokens for many generations at once: the port between a worker process and whatever computes.
+ *
+ * - Calls never block: `submit`, `cancel` and `credit` take effect between two steps.
+ * - Every accepted generation ends in exactly one `finished` or `failed` event; after it nothing is said of it.
+ * - `cancel` ends it with `finished` (its open sequences have finish reason CANCELLED) before the next step but one.
+ * - A sequence without credit keeps its place and its KV and pauses; others go on.
+ * - What one step gave to all sequences comes as one `step` event.
+ */
+export abstract class Engine {
+  /** Loads the model. Rejects with a sentence for people when it cannot. */
+  abstract start(signal: AbortSignal): Promise<void>;
+  /** What it serves. Constant after `start`, but for adapters. */
+  abstract describe(): EngineDescription;
+  abstract submit(request: GenerationRequest): SubmitOutcome;
+  /** Unknown ids are ignored. */
+  abstract cancel(generationId: string, reason: string): void;
+  /** Allows `tokens` more per sequence. Unknown ids are ignored. */
+  abstract credit(generationId: string, tokens: number): void;
+  /** The one listener; set before the first `submit`. It must not throw. */
+  abstract onEvent(listener: (event: EngineEvent) => void): void;
+  /** A snapshot that costs nothing to take. */
+  abstract state(): EngineState;
+  /** Ends everything that still runs with a retryable failure and frees what it holds. Idempotent. */
+  abstract stop(): Promise<void>;
+}
+
+export interface EngineDescription {
+  /** `onnx`, `mock`, … */
+  readonly engine: string;
+  readonly model: ServedModel;
+  /** Files that turn text into ids and back: `tokenizer.json`, `chat_template.jinja`, … by name. */
+  readonly textFiles: ReadonlyMap<string, Uint8Array>;
+}
+
+export type SubmitOutcome = { readonly kind: 'accepted' } | EngineRefusal;
+
+/** Why a generation was not taken; nothing was started. */
+export interface EngineRefusal {
+  readonly kind: 'refused';
+  readonly code: FailureCode;
+  /** For people. */
+  readonly message: string;
+  /** The parameter at fault, in the public API's spelling. */
+  readonly parameter?: string;
+  /** Hint before a retry, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+export type EngineEvent =
+  | { readonly kind: 'step'; readonly step: number; readonly entries: readonly FrameEntry[] }
+  | { readonly kind: 'finished'; readonly generationId: string; readonly usage: GenerationUsage }
+  | {
+      readonly kind: 'failed';
+      readonly generationId: string;
+      readonly code: FailureCode;
+      readonly retryable: boolean;
+      readonly message: string;
+      readonly parameter?: string;
+    }
+  /** The engine itself broke; every generation has had its `failed` event. It can be started again. */
+  | { readonly kind: 'engine-lost'; readonly message: string };
+
+export interface EngineState {
+  readonly runningGenerations: number;
+  readonly waitingGenerations: number;
+  /** Prompt tokens accepted and not yet computed. */
+  readonly pendingPrefillTokens: number;
+  readonly kvUsedBytes: number;
+  readonly kvTotalBytes: number;
+  /** Totals since start. */
+  readonly steps: number;
+  readonly generatedTokens: number;
+  readonly computedPromptTokens: number;
+  readonly cachedPromptTokens: number;
+  readonly queriedPromptTokens: number;
+  /** Sum of step durations since start, in microseconds. */
+  readonly stepUs: number;
+}

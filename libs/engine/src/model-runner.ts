@@ -1,0 +1,53 @@
+/**
+ * Runs the model's forward passes for the step loop: the port under it. One caller, one pass at a time.
+ *
+ * A *slot* is the contiguous KV of one live sequence, numbered from 0 to `slots` - 1. The step loop owns the slots'
+ * assignment; a runner only reads and writes them.
+ */
+export abstract class ModelRunner {
+  abstract readonly limits: ModelRunnerLimits;
+  /** Computes one chunk of a prompt, positions [position, position + tokenIds.length), into a slot. */
+  abstract prefill(chunk: PrefillChunk): Promise<Logits | undefined>;
+  /**
+   * Computes one token for each row. Rows have distinct slots.
+   * @returns logits, shape [rows.length, vocabularySize]
+   */
+  abstract decode(rows: readonly DecodeRow[]): Promise<Logits>;
+  /** Frees what it holds. Idempotent. */
+  abstract close(): Promise<void>;
+}
+
+export interface ModelRunnerLimits {
+  readonly contextTokens: number;
+  readonly vocabularySize: number;
+  /** Sequences that may be live at once. */
+  readonly slots: number;
+  /** Most rows of one `decode`; the step loop splits beyond it. */
+  readonly decodeRows: number;
+  /** Most tokens of one `prefill`. */
+  readonly chunkTokens: number;
+  readonly kvBytesPerToken: number;
+  readonly kvTotalBytes: number;
+}
+
+export interface PrefillChunk {
+  readonly slot: number;
+  /** Position of the first token; the slot holds [0, position). */
+  readonly position: number;
+  readonly tokenIds: ArrayLike<number>;
+  /** Whether the last token's logits are wanted (the prompt's last chunk). */
+  readonly wantsLogits: boolean;
+}
+
+export interface DecodeRow {
+  readonly slot: number;
+  /** Position of `tokenId`; the slot holds [0, position). */
+  readonly position: number;
+  readonly tokenId: number;
+}
+
+/** Row-major logits, shape [rows, vocabularySize], float32; valid until the runner's next call. */
+export interface Logits {
+  readonly rows: number;
+  readonly data: Float32Array;
+}
