@@ -38,22 +38,14 @@ const modelSchema = z.strictObject({
 });
 
 const mockSchema = z.strictObject({
-  ttftMs: z
-    .number()
-    .min(0)
-    .default(20)
-    .meta({
-      description: 'Time from admission to the first token of a generation, in milliseconds.',
-      env: 'HYDRA_MOCK_TTFT_MS',
-    }),
-  itlMs: z
-    .number()
-    .min(0)
-    .default(10)
-    .meta({
-      description: 'Duration of a decode step, in milliseconds; 0 steps as fast as it can.',
-      env: 'HYDRA_MOCK_ITL_MS',
-    }),
+  ttftMs: z.number().min(0).default(20).meta({
+    description: 'Time from admission to the first token of a generation, in milliseconds.',
+    env: 'HYDRA_MOCK_TTFT_MS',
+  }),
+  itlMs: z.number().min(0).default(10).meta({
+    description: 'Duration of a decode step, in milliseconds; 0 steps as fast as it can.',
+    env: 'HYDRA_MOCK_ITL_MS',
+  }),
   kvTokens: count
     .default(65_536)
     .meta({ description: 'Size of the simulated KV memory, in tokens.', env: 'HYDRA_MOCK_KV_TOKENS' }),
@@ -83,13 +75,10 @@ export const hydraSchema = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe('Other names for models, by name; the value is a model id, or `default` for the first model.'),
-  engine: z
-    .enum(ENGINES)
-    .default('onnx')
-    .meta({
-      description: 'Engine of the workers: `onnx` (embedded) or `mock` (no model, no weights).',
-      env: 'HYDRA_ENGINE',
-    }),
+  engine: z.enum(ENGINES).default('onnx').meta({
+    description: 'Engine of the workers: `onnx` (embedded) or `mock` (no model, no weights).',
+    env: 'HYDRA_ENGINE',
+  }),
   mock: mockSchema.prefault({}).describe('The mock engine.'),
   gateway: z
     .strictObject({
@@ -99,13 +88,10 @@ export const hydraSchema = z.strictObject({
         .meta({ description: 'Address that REST and gRPC listen on.', env: 'HYDRA_HOST' }),
       httpPort: port.default(8080).meta({ description: 'Port of REST.', env: 'HYDRA_HTTP_PORT' }),
       grpcPort: port.default(9090).meta({ description: 'Port of gRPC.', env: 'HYDRA_GRPC_PORT' }),
-      corsOrigins: z
-        .array(z.string())
-        .default([])
-        .meta({
-          description: 'Origins that browsers may call from; `*` for all. Comma-separated in the environment.',
-          env: 'HYDRA_CORS_ORIGINS',
-        }),
+      corsOrigins: z.array(z.string()).default([]).meta({
+        description: 'Origins that browsers may call from; `*` for all. Comma-separated in the environment.',
+        env: 'HYDRA_CORS_ORIGINS',
+      }),
       bodyBytes: bytes
         .default(4 * 1024 * 1024)
         .meta({ description: 'Largest request body, in bytes.', env: 'HYDRA_BODY_BYTES' }),
@@ -139,13 +125,10 @@ export const hydraSchema = z.strictObject({
       httpPort: port
         .default(8081)
         .meta({ description: 'Port of health and metrics.', env: 'HYDRA_SCHEDULER_HTTP_PORT' }),
-      target: z
-        .string()
-        .default('127.0.0.1:9091')
-        .meta({
-          description: 'gRPC target under which the others reach the scheduler.',
-          env: 'HYDRA_SCHEDULER_TARGET',
-        }),
+      target: z.string().default('127.0.0.1:9091').meta({
+        description: 'gRPC target under which the others reach the scheduler.',
+        env: 'HYDRA_SCHEDULER_TARGET',
+      }),
       queueLength: count.default(1_024).describe('Requests that may wait for a place, per model.'),
       queueTimeoutMs: milliseconds.default(60_000).describe('Longest wait for a place, in milliseconds.'),
       workerTimeoutMs: milliseconds
@@ -169,52 +152,41 @@ export const hydraSchema = z.strictObject({
     .describe('Placement.'),
   workers: z
     .strictObject({
-      count: count
-        .default(1)
-        .meta({
-          description: 'Worker processes that `hydra up` starts for each model; they share the cores.',
-          env: 'HYDRA_WORKERS',
-        }),
+      count: count.default(1).meta({
+        description: 'Worker processes that `hydra up` starts for each model; they share the cores.',
+        env: 'HYDRA_WORKERS',
+      }),
       id: z
         .string()
         .default('worker-0')
         .meta({ description: 'Identity of this worker process, stable over restarts.', env: 'HYDRA_WORKER_ID' }),
-      model: z
-        .string()
-        .optional()
-        .meta({
-          description: 'Id of the model this worker process serves. Default: the first model.',
-          env: 'HYDRA_WORKER_MODEL',
-        }),
+      model: z.string().optional().meta({
+        description: 'Id of the model this worker process serves. Default: the first model.',
+        env: 'HYDRA_WORKER_MODEL',
+      }),
       host: z
         .string()
         .default('127.0.0.1')
         .meta({ description: 'Address that the worker listens on and registers.', env: 'HYDRA_WORKER_HOST' }),
-      grpcPort: port
-        .default(9092)
-        .meta({
-          description: "Port of the worker's gRPC services; 0 takes a free one.",
-          env: 'HYDRA_WORKER_GRPC_PORT',
-        }),
+      grpcPort: port.default(9092).meta({
+        description: "Port of the worker's gRPC services; 0 takes a free one.",
+        env: 'HYDRA_WORKER_GRPC_PORT',
+      }),
       httpPort: port
         .default(8082)
         .meta({ description: 'Port of health and metrics; 0 takes a free one.', env: 'HYDRA_WORKER_HTTP_PORT' }),
-      threads: count
-        .optional()
-        .meta({
-          description: 'Compute threads of the engine. Default: the cores shared by the workers.',
-          env: 'HYDRA_THREADS',
-        }),
+      threads: count.optional().meta({
+        description: 'Compute threads of the engine. Default: the cores shared by the workers.',
+        env: 'HYDRA_THREADS',
+      }),
       kvBytes: bytes
         .default(512 * 1024 * 1024)
         .meta({ description: 'Memory for attention state, in bytes.', env: 'HYDRA_KV_BYTES' }),
       waitingGenerations: count.default(256).describe('Generations that may wait inside a worker.'),
-      drainTimeoutMs: milliseconds
-        .default(30_000)
-        .meta({
-          description: 'Time that running generations have after SIGTERM, in milliseconds.',
-          env: 'HYDRA_DRAIN_TIMEOUT_MS',
-        }),
+      drainTimeoutMs: milliseconds.default(30_000).meta({
+        description: 'Time that running generations have after SIGTERM, in milliseconds.',
+        env: 'HYDRA_DRAIN_TIMEOUT_MS',
+      }),
     })
     .prefault({})
     .describe('Workers.'),

@@ -1,0 +1,77 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from './load-config.js';
+
+function load(yaml: string, env: Record<string, string> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'hydra-config-'));
+  if (yaml) writeFileSync(join(folder, 'hydra.yaml'), yaml);
+  return loadConfig({ env, folder });
+}
+
+function problems(yaml: string, env: Record<string, string> = {}): readonly string[] {
+  try {
+    load(yaml, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('loadConfig', () => {
+  it('given no file and no variables, when loaded, then the defaults serve the default model on loopback', () => {
+    const config = load('');
+    expect(config.models.map((model) => model.id)).toEqual(['smollm2-135m-instruct']);
+    expect(config.gateway).toMatchObject({ host: '127.0.0.1', httpPort: 8080, grpcPort: 9090 });
+    expect(Object.isFrozen(config.gateway)).toBe(true);
+  });
+
+  it('given a file and a variable for the same key, when loaded, then the variable wins', () => {
+    expect(load('gateway: { httpPort: 1000 }', { HYDRA_HTTP_PORT: '2000' }).gateway.httpPort).toBe(2000);
+  });
+
+  it('given a wrong variable, when loaded, then it is named with what was expected', () => {
+    expect(problems('', { HYDRA_HTTP_PORT: 'eighty' })).toEqual([
+      'HYDRA_HTTP_PORT: expected a whole number from 0 to 65535, got "eighty"',
+    ]);
+    expect(problems('', { HYDRA_HTTP_PORT: '70000' })).toEqual([
+      'HYDRA_HTTP_PORT: expected a whole number from 0 to 65535, got 70000',
+    ]);
+    expect(problems('', { HYDRA_ENGINE: 'onxx' })).toEqual([
+      'HYDRA_ENGINE: expected one of `onnx`, `mock`, got "onxx"',
+    ]);
+    expect(problems('', { HYDRA_WEIGHTS: 'int3' })).toEqual([
+      'HYDRA_WEIGHTS: expected one of `auto`, `fp32`, `int8`, `int4`, got "int3"',
+    ]);
+  });
+
+  it('given wrong values in the file, when loaded, then each is named by its path', () => {
+    expect(problems('models: [{ id: a, weights: int3 }]\ngateway: { httpPort: -1, prot: 3 }')).toEqual([
+      'models[0].weights: expected one of `auto`, `fp32`, `int8`, `int4`, got "int3"',
+      'gateway.httpPort: expected a whole number from 0 to 65535, got -1',
+      'gateway: unknown key "prot"',
+    ]);
+  });
+
+  it('given broken YAML or a missing file, when loaded, then one sentence says so', () => {
+    expect(problems('models: [')[0]).toMatch(/not valid YAML/);
+    expect(problems('', { HYDRA_CONFIG: 'nowhere.yaml' })).toEqual([
+      'HYDRA_CONFIG: expected the path of a file, got "nowhere.yaml"',
+    ]);
+  });
+
+  it('given HYDRA_MODEL, when loaded, then that model alone is served', () => {
+    const config = load('models: [{ id: a }, { id: b, weights: int8 }]\naliases: { gpt: default }', {
+      HYDRA_MODEL: './x/tiny',
+    });
+    expect(config.models).toMatchObject([{ id: 'tiny', source: './x/tiny' }]);
+    expect(load('models: [{ id: a }, { id: b, weights: int8 }]', { HYDRA_MODEL: 'b' }).models[0]?.weights).toBe('int8');
+  });
+
+  it('given an alias to nowhere or an id twice, when loaded, then the start is stopped', () => {
+    expect(problems('models: [{ id: a }]\naliases: { x: y }')[0]).toMatch(/^aliases.x: expected `default` or one of a/);
+    expect(problems('models: [{ id: a }, { id: a }]')[0]).toMatch(/stands twice/);
+  });
+});
