@@ -1,0 +1,15 @@
+/** What a started app tells the process that forked it. */
+export interface ListeningMessage {
+  readonly kind: 'listening';
+  readonly httpPort: number;
+  readonly grpcPort: number;
+}
+
+/** Tells a parent process (if there is one) which ports this app listens on. */
+export function reportListening(ports: { readonly httpPort: number; readonly grpcPort: number }): void {
+  process.send?.({ kind: 'listening', ...ports } satisfies ListeningMessage);
+}
+
+export function isListeningMessage(message: unknown): message is ListeningMessage {
+  return typeof message === 'object' && message !== null && (message as { kind?: unknown }).kind === 'listening';
+}

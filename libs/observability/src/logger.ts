@@ -1,0 +1,53 @@
+import { type Logger, type LoggerOptions, pino } from 'pino';
+import { build as prettyStream } from 'pino-pretty';
+import { traceIdOf } from './trace-context.js';
+
+export type { Logger } from 'pino';
+
+export interface LogOptions {
+  readonly level: string;
+  readonly format: 'json' | 'pretty';
+}
+
+/** Paths that never reach a log, wherever a request's headers or a configuration are logged. */
+const REDACTED = ['req.headers.authorization', 'req.headers.cookie', '*.apiKey', '*.hubToken', '*.password'];
+
+/**
+ * The process's logger: one JSON object per line on standard output, with the app's name, ISO time and level as a word.
+ * @param app  name of the process: `gateway`, `scheduler`, `worker-0`
+ */
+export function createLogger(app: string, log: LogOptions): Logger {
+  const options: LoggerOptions = {
+    level: log.level,
+    base: { app },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (level) => ({ level }) },
+    messageKey: 'message',
+    errorKey: 'error',
+    redact: REDACTED,
+  };
+  if (log.format === 'json') return pino(options);
+  return pino(
+    options,
+    prettyStream({ colorize: process.stdout.isTTY, ignore: 'app', messageKey: 'message', sync: true }),
+  );
+}
+
+/** What names a generation in a log line of any app. */
+export interface GenerationRef {
+  readonly requestId: string;
+  readonly generationId: string;
+  readonly tenantId?: string;
+  readonly trace?: { readonly traceparent: string } | undefined;
+}
+
+/** The fields that correlate the lines of all apps about one generation. */
+export function generationFields(generation: GenerationRef): Record<string, string> {
+  const traceId = traceIdOf(generation.trace);
+  return {
+    request_id: generation.requestId,
+    generation_id: generation.generationId,
+    ...(generation.tenantId ? { tenant_id: generation.tenantId } : {}),
+    ...(traceId ? { trace_id: traceId } : {}),
+  };
+}

@@ -1,0 +1,59 @@
+import { type DynamicModule, Module, RequestMethod, type Type } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { LoggerModule } from 'nestjs-pino';
+import { HealthController, Readiness } from './health.js';
+import type { Logger } from './logger.js';
+import { requestIdFrom } from './request-id.js';
+
+export interface ObservabilityOptions {
+  readonly logger: Logger;
+  /** The app's readiness; made by Nest with the given dependencies. */
+  readonly readiness: Type<Readiness>;
+  /** Modules whose exports `readiness` needs. */
+  readonly imports?: DynamicModule['imports'];
+}
+
+/** Nest token of the process's logger (pino). Inject with `@Inject(APP_LOGGER)`. */
+export const APP_LOGGER = Symbol('app logger');
+
+/**
+ * What every app has: request logs, `/health/*` and `/metrics` (prom-client's default registry, Node's own metrics too).
+ * Global, so that `APP_LOGGER` can be injected anywhere.
+ */
+@Module({})
+export class ObservabilityModule {
+  static forApp({ logger, readiness, imports = [] }: ObservabilityOptions): DynamicModule {
+    return {
+      module: ObservabilityModule,
+      global: true,
+      imports: [
+        ...imports,
+        LoggerModule.forRoot({
+          pinoHttp: {
+            logger,
+            quietReqLogger: true,
+            customAttributeKeys: { reqId: 'request_id' },
+            genReqId: (request) => request.id ?? requestIdFrom(request.headers['x-request-id']),
+            autoLogging: { ignore: (request) => /^\/(health|metrics)/.test(request.url ?? '') },
+            customLogLevel: (_request, response, error) => (error || response.statusCode >= 500 ? 'error' : 'debug'),
+          },
+          forRoutes: [{ path: '*path', method: RequestMethod.ALL }],
+        }),
+        PrometheusModule.register({ path: '/metrics', defaultMetrics: { enabled: true } }),
+        TerminusModule.forRoot({ logger: false }),
+      ],
+      controllers: [HealthController],
+      providers: [
+        { provide: APP_LOGGER, useValue: logger },
+        { provide: Readiness, useClass: readiness },
+      ],
+      exports: [APP_LOGGER, Readiness],
+    };
+  }
+}
+
+/** Seconds, from half a millisecond to minutes: buckets of every latency histogram, so that panels compare. */
+export const LATENCY_BUCKETS_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 120, 300,
+];

@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+
+/** The trace a piece of work belongs to. @see W3C Trace Context level 2, https://www.w3.org/TR/trace-context-2/ */
+export interface TraceContext {
+  /** `traceparent` header, 55 characters. */
+  readonly traceparent: string;
+  /** `tracestate` header, at most 512 characters; empty when absent. */
+  readonly tracestate: string;
+}
+
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
+const LONGEST_TRACESTATE = 512;
+
+/**
+ * The context of a request: the client's when its `traceparent` is valid, else a new one.
+ * An invalid `traceparent` is ignored together with its `tracestate`, as the specification asks.
+ */
+export function traceContextFrom(traceparent: string | undefined, tracestate: string | undefined): TraceContext {
+  const given = traceparent?.trim().toLowerCase();
+  if (given === undefined || !TRACEPARENT.test(given)) return newTraceContext();
+  const state = tracestate !== undefined && tracestate.length <= LONGEST_TRACESTATE ? tracestate : '';
+  return { traceparent: `00-${given.slice(3, 55)}`, tracestate: state };
+}
+
+/** A new trace, not sampled by itself: the flag is the client's to set. */
+export function newTraceContext(): TraceContext {
+  return { traceparent: `00-${nonZeroHex(16)}-${nonZeroHex(8)}-00`, tracestate: '' };
+}
+
+/** The same trace with a span of our own as the parent of what follows. */
+export function childOf(context: TraceContext): TraceContext {
+  const { traceparent, tracestate } = context;
+  return { traceparent: `${traceparent.slice(0, 36)}${nonZeroHex(8)}${traceparent.slice(52)}`, tracestate };
+}
+
+/** The 32 hexadecimal digits that name the trace; empty for an empty `traceparent`. */
+export function traceIdOf(context: { readonly traceparent: string } | undefined): string {
+  return context?.traceparent.slice(3, 35) ?? '';
+}
+
+function nonZeroHex(byteCount: number): string {
+  const bytes = randomBytes(byteCount);
+  if (bytes.every((byte) => byte === 0)) bytes[0] = 1;
+  return bytes.toString('hex');
+}
