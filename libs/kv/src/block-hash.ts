@@ -1,0 +1,91 @@
+import { hash } from 'node:crypto';
+
+/** Bytes of a block hash: the first 128 bits of a SHA-256. */
+export const BLOCK_HASH_BYTES = 16;
+
+const TOKEN_BYTES = 4;
+const SEED_DOMAIN = 'hydra.kv.prefix.1';
+
+/** `blockTokens` is not a positive integer. */
+export class InvalidBlockSizeError extends Error {
+  constructor(readonly blockTokens: number) {
+    super(`blockTokens must be a positive integer, not ${blockTokens}`);
+    this.name = 'InvalidBlockSizeError';
+  }
+}
+
+/** A token id does not fit into 32 bits unsigned. */
+export class InvalidTokenIdError extends Error {
+  constructor(
+    readonly position: number,
+    readonly tokenId: number | undefined,
+  ) {
+    super(`the token id at position ${position} must be an integer from 0 to 4294967295, not ${tokenId}`);
+    this.name = 'InvalidTokenIdError';
+  }
+}
+
+/** What must be equal for two requests to share KV. */
+export interface PrefixIdentity {
+  /** SHA-256 (hex) of architecture, weights and numerics, as the worker registers it. */
+  readonly modelFingerprint: string;
+  /** Version of the LoRA adapter; empty for the base model. */
+  readonly adapterVersion: string;
+  /** Keeps tenants apart: the tenant's own by default, a common one where a model shares across tenants. */
+  readonly salt: string;
+}
+
+/**
+ * The parent of a prompt's first block. Each field is hashed with its length before it, so that no two identities run
+ * together.
+ * @returns 16 bytes
+ */
+export function prefixSeed(identity: PrefixIdentity): Uint8Array {
+  const parts: Buffer[] = [];
+  for (const field of [SEED_DOMAIN, identity.modelFingerprint, identity.adapterVersion, identity.salt]) {
+    const text = Buffer.from(field, 'utf8');
+    const length = Buffer.alloc(TOKEN_BYTES);
+    length.writeUInt32LE(text.length);
+    parts.push(length, text);
+  }
+  return truncatedSha256(Buffer.concat(parts));
+}
+
+/**
+ * Hashes a prompt block by block; equal prefixes give equal leading hashes, and a hash names everything up to its block.
+ *
+ * `hash[i] = first 16 bytes of SHA-256(hash[i − 1] ‖ ids of block i as 32-bit little-endian)`, with the seed as `hash[−1]`.
+ * SHA-256, because tenants who choose their prompts must not be able to collide on purpose.
+ *
+ * @param tokenIds     prompt token ids, shape [promptTokens]
+ * @param blockTokens  tokens per block, as the worker announces it
+ * @param seed         from `prefixSeed`; keeps models, adapters and tenants apart
+ * @returns one hash per full block, shape [floor(promptTokens / blockTokens)]; a partial last block has none
+ * @throws InvalidBlockSizeError, InvalidTokenIdError
+ * @see Kwon et al. 2023, PagedAttention, arXiv:2309.06180
+ */
+export function hashBlocks(tokenIds: ArrayLike<number>, blockTokens: number, seed: Uint8Array): Uint8Array[] {
+  if (!Number.isInteger(blockTokens) || blockTokens < 1) throw new InvalidBlockSizeError(blockTokens);
+  if (seed.length !== BLOCK_HASH_BYTES) throw new RangeError(`the seed must have 16 bytes, not ${seed.length}`);
+  const blockCount = Math.floor(tokenIds.length / blockTokens);
+  const input = Buffer.alloc(BLOCK_HASH_BYTES + blockTokens * TOKEN_BYTES);
+  const hashes: Uint8Array[] = [];
+  let parent = seed;
+  for (let block = 0; block < blockCount; block++) {
+    input.set(parent, 0);
+    let offset = BLOCK_HASH_BYTES;
+    for (let position = block * blockTokens; position < (block + 1) * blockTokens; position++) {
+      const tokenId = tokenIds[position];
+      if (tokenId === undefined || tokenId >>> 0 !== tokenId) throw new InvalidTokenIdError(position, tokenId);
+      input.writeUInt32LE(tokenId, offset);
+      offset += TOKEN_BYTES;
+    }
+    parent = truncatedSha256(input);
+    hashes.push(parent);
+  }
+  return hashes;
+}
+
+function truncatedSha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(hash('sha256', bytes, 'buffer').subarray(0, BLOCK_HASH_BYTES));
+}
