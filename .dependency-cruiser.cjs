@@ -1,0 +1,74 @@
+/**
+ * The import rules of the architecture, docs/architecture.md. What a lib may import stands in MAY_IMPORT and nowhere else.
+ */
+const MAY_IMPORT = {
+  contracts: [],
+  config: [],
+  kv: [],
+  tokens: [],
+  models: [],
+  observability: [],
+  channels: ['contracts', 'observability'],
+  openai: ['contracts', 'tokens'],
+  placement: ['contracts', 'kv'],
+  engine: ['contracts', 'tokens', 'kv'],
+  'engine-onnx': ['contracts', 'tokens', 'engine', 'models'],
+};
+
+/** Libs that no framework, no I/O and no clock may enter: the simulator runs exactly the code that serves. */
+const PURE = ['placement', 'kv'];
+
+const libRules = Object.entries(MAY_IMPORT).map(([lib, allowed]) => ({
+  name: `lib-${lib}`,
+  comment: `libs/${lib} may import ${allowed.length > 0 ? allowed.join(', ') : 'no other lib'}`,
+  severity: 'error',
+  from: { path: `^libs/${lib}/` },
+  to: { path: '^libs/', pathNot: `^libs/(${[lib, ...allowed].join('|')})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...libRules,
+    {
+      name: 'no-unlisted-lib',
+      comment: 'a new lib needs a line in MAY_IMPORT',
+      severity: 'error',
+      from: { path: `^libs/(?!(${Object.keys(MAY_IMPORT).join('|')})/)` },
+      to: {},
+    },
+    {
+      name: 'libs-never-import-apps',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^apps/' },
+    },
+    {
+      name: 'apps-never-import-apps',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'libs-through-their-entry',
+      comment: 'a lib is imported through its index.ts',
+      severity: 'error',
+      from: { path: '^(apps|libs)/([^/]+)/' },
+      to: { path: '^libs/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^$1/$2/'] },
+    },
+    {
+      name: 'pure-libs',
+      comment: 'placement and kv import no framework and no I/O (node:crypto for hashes)',
+      severity: 'error',
+      from: { path: `^libs/(${PURE.join('|')})/`, pathNot: '\\.(test|conformance)\\.ts$' },
+      to: { dependencyTypes: ['npm', 'npm-dev', 'core'], pathNot: '^crypto$' },
+    },
+    { name: 'no-cycles', severity: 'error', from: { pathNot: '/generated/' }, to: { circular: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|generated)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['source', 'import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,66 @@
+# HydraServe: `make run` starts the platform with a real model, `make test` tests it. Both need Node >= 20, npm, make, git.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# A current Node comes as a locked dependency; it must be first in PATH.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# The CPU libraries of ONNX Runtime are in its package; `make gpu-libraries` adds CUDA's.
+export ONNXRUNTIME_NODE_INSTALL := skip
+export SCARF_ANALYTICS := false
+
+NPM_CI := npm ci --loglevel=error --no-audit --no-fund
+SOURCES := $(shell find apps libs -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
+
+node_modules/.stamp: package.json package-lock.json
+	@echo 'Installing dependencies ...'
+	@$(NPM_CI)
+	@touch $@
+
+scripts/tools/node_modules/.stamp: scripts/tools/package.json scripts/tools/package-lock.json
+	@$(NPM_CI) --prefix scripts/tools
+	@touch $@
+
+dist/.stamp: node_modules/.stamp tsconfig.json tsconfig.build.json $(SOURCES)
+	@echo 'Building ...'
+	@npm run --silent build
+	@touch $@
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
+
+.PHONY: run
+run: dist/.stamp ## the platform with a real model, on http://127.0.0.1:8080
+	@exec node dist/apps/cli/src/main.js up
+
+.PHONY: build
+build: dist/.stamp ## compile TypeScript to dist/
+
+.PHONY: test
+test: dist/.stamp ## unit, conformance, property and process tests; needs nothing but Node
+	@npm run --silent test
+
+.PHONY: test-integration
+test-integration: dist/.stamp ## tests with Python clients, grpcurl and peers; installs what it needs
+	@scripts/test-integration.sh
+
+.PHONY: lint
+lint: node_modules/.stamp scripts/tools/node_modules/.stamp ## format, lint, types, import rules, unused code, protocols
+	@scripts/lint.sh
+
+.PHONY: format
+format: node_modules/.stamp scripts/tools/node_modules/.stamp ## let the formatter and the safe fixes of the linter rewrite files
+	@scripts/tools/node_modules/.bin/biome check --write .
+
+.PHONY: bench
+bench: dist/.stamp ## TTFT, ITL and tokens/s through the gateway and of the engine alone
+	@node bench/run.mjs
+
+.PHONY: gpu-libraries
+gpu-libraries: node_modules/.stamp ## CUDA libraries of ONNX Runtime, on a machine with an NVIDIA GPU
+	@ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
+
+.PHONY: clean
+clean: ## remove the build and the dependencies
+	@rm -rf dist node_modules scripts/tools/node_modules

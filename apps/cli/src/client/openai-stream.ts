@@ -1,0 +1,70 @@
+import { createParser } from 'eventsource-parser';
+
+/** An error that the server answered, in its words. */
+export class ServerError extends Error {
+  override readonly name = 'ServerError';
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+/** One event of a completion stream, as far as the command line reads it. */
+export interface StreamChunk {
+  readonly choices: readonly {
+    readonly delta?: { readonly content?: string | null };
+    readonly text?: string;
+    readonly finish_reason?: string | null;
+  }[];
+  readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
+}
+
+/**
+ * Posts a streaming request and yields its events until `[DONE]`.
+ * @throws ServerError for an error status, an error event, or a stream that ends before `[DONE]`
+ */
+export async function* streamCompletion(url: string, body: object, signal?: AbortSignal): AsyncGenerator<StreamChunk> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...authorization() },
+    body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
+    signal: signal ?? null,
+  });
+  if (!response.ok || response.body === null) throw new ServerError(await errorMessage(response), response.status);
+
+  const events: string[] = [];
+  const parser = createParser({ onEvent: (event) => events.push(event.data) });
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body) {
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    for (const data of events.splice(0)) {
+      if (data === '[DONE]') return;
+      const chunk = JSON.parse(data) as StreamChunk & { error?: { message: string } };
+      if (chunk.error) throw new ServerError(chunk.error.message, response.status);
+      yield chunk;
+    }
+  }
+  throw new ServerError('the stream ended before [DONE]', response.status);
+}
+
+function authorization(): Record<string, string> {
+  const key = process.env['HYDRA_API_KEY'];
+  return key ? { authorization: `Bearer ${key}` } : {};
+}
+
+async function errorMessage(response: Response): Promise<string> {
+  const text = await response.text();
+  try {
+    return (JSON.parse(text) as { error: { message: string } }).error.message;
+  } catch {
+    return `status ${response.status}: ${text.slice(0, 200)}`;
+  }
+}
+
+/** The text that an event adds to its first choice. */
+export function textOf(chunk: StreamChunk): string {
+  const choice = chunk.choices[0];
+  return choice?.delta?.content ?? choice?.text ?? '';
+}

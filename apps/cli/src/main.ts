@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { ConfigError } from '#lib/config';
+import { addBench } from './commands/bench.js';
+import { addChat } from './commands/chat.js';
+import { addCompile } from './commands/compile.js';
+import { addModels } from './commands/models.js';
+import { addStatus } from './commands/status.js';
+import { addUp } from './commands/up.js';
+
+/** Exit code of a wrong configuration (EX_CONFIG of sysexits.h). */
+const CONFIG_EXIT_CODE = 78;
+
+const program = new Command('hydra')
+  .description('HydraServe: large language models on many machines behind one OpenAI-compatible door')
+  .version(version())
+  .showHelpAfterError('(hydra --help, or hydra help COMMAND, shows what there is)')
+  .addHelpText(
+    'after',
+    `
+First steps:
+  hydra up                        the whole platform here, with a real model
+  hydra chat "Hello"              talk to it
+  hydra status                    watch its workers
+  hydra bench --concurrency 1,8   measure it
+  HYDRA_MODEL=org/name hydra up   another model from the hub`,
+  );
+
+for (const add of [addUp, addModels, addCompile, addChat, addStatus, addBench]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const isConfig = error instanceof ConfigError;
+  const lines = isConfig
+    ? error.problems
+    : [process.env['HYDRA_DEBUG'] ? (error as Error).stack : (error as Error).message];
+  for (const line of lines) process.stderr.write(`hydra: ${line}\n`);
+  process.exit(isConfig ? CONFIG_EXIT_CODE : 1);
+}
+
+function version(): string {
+  for (const path of ['../../../package.json', '../../../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string }).version;
+    } catch {} // dist/ is one folder deeper than the sources
+  }
+  return 'unknown';
+}

@@ -1,0 +1,71 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ListeningMessage } from '#lib/observability';
+import { ChildApp } from './child-app.js';
+
+const LISTEN = `process.send({ kind: 'listening', httpPort: 1, grpcPort: process.pid }); process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000);`;
+
+let app: ChildApp | undefined;
+afterEach(() => app?.kill());
+
+function childOf(code: string) {
+  const entry = join(mkdtempSync(join(tmpdir(), 'hydra-child-')), 'app.mjs');
+  writeFileSync(entry, code);
+  const lines: string[] = [];
+  const listening: ListeningMessage[] = [];
+  const waiting: ((ports: ListeningMessage) => void)[] = [];
+  const givenUp = Promise.withResolvers<string>();
+  app = new ChildApp({
+    name: 'fixture',
+    entry,
+    env: {},
+    onLine: (_name, line) => lines.push(line),
+    onListening: (ports) => {
+      listening.push(ports);
+      waiting.shift()?.(ports);
+    },
+    onGivenUp: (_name, reason) => givenUp.resolve(reason),
+  });
+  const nextListening = () => new Promise<ListeningMessage>((resolve) => waiting.push(resolve));
+  return { app, lines, listening, nextListening, givenUp: givenUp.promise };
+}
+
+describe('ChildApp', () => {
+  it('given an app that listens, when killed from outside, then it is started again and says so', async () => {
+    const { app, lines, nextListening } = childOf(LISTEN);
+    const first = await app.start();
+    const again = nextListening();
+    process.kill(app.pid as number, 'SIGKILL');
+    expect((await again).grpcPort).not.toBe(first.grpcPort);
+    expect(lines.join()).toContain('was ended by SIGKILL; restarting in 250 ms');
+  });
+
+  it('given an app that listens, when stopped, then it ends and is not started again', async () => {
+    const { app, listening } = childOf(LISTEN);
+    const { grpcPort: pid } = await app.start();
+    await app.stop(5_000);
+    expect(() => process.kill(pid, 0)).toThrow();
+    expect(listening).toHaveLength(1);
+  });
+
+  it('given an app that ignores SIGTERM, when stopped, then it is killed', async () => {
+    const { app } = childOf(`process.on('SIGTERM', () => {}); ${LISTEN.replace(/process\.on.*?0\)\);/, '')}`);
+    const { grpcPort: pid } = await app.start();
+    await app.stop(100);
+    expect(() => process.kill(pid, 0)).toThrow();
+  });
+
+  it('given a wrong configuration (exit 78), when started, then it is given up at once', async () => {
+    const { app, givenUp } = childOf('console.error("models: wrong"); process.exit(78);');
+    await expect(app.start()).rejects.toThrow('ended with code 78');
+    expect(await givenUp).toContain('before it was ready');
+  });
+
+  it('given an app that crashes before it listens, when started, then it is given up after three starts', async () => {
+    const { app, lines } = childOf('process.exit(3);');
+    await expect(app.start()).rejects.toThrow('ended with code 3');
+    expect(lines.filter((line) => line.includes('restarting'))).toHaveLength(2);
+  });
+});

@@ -1,0 +1,132 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { HydraConfig, ModelConfig } from '#lib/config';
+import type { ListeningMessage } from '#lib/observability';
+import { ChildApp, type ChildAppOptions } from './child-app.js';
+import { freePort, isPortFree } from './free-port.js';
+
+/** Time beyond the drain time after which a child that does not end is killed, in milliseconds. */
+const KILL_MARGIN_MS = 3_000;
+
+export interface PlatformEvents {
+  readonly onLine: (name: string, line: string) => void;
+  /** An app cannot be started; the platform should be stopped. */
+  readonly onGivenUp: (name: string, reason: string) => void;
+}
+
+export interface PlatformAddresses {
+  readonly gatewayUrl: string;
+  readonly grpcTarget: string;
+  readonly schedulerTarget: string;
+}
+
+/** A port that the configuration asks for is taken. */
+export class PortTakenError extends Error {
+  override readonly name = 'PortTakenError';
+}
+
+/** The whole platform on this machine: a scheduler, the workers of every model, a gateway, each a process of its own. */
+export class Platform {
+  private readonly gateway: ChildApp;
+  private readonly workers: ChildApp[];
+  private readonly scheduler: ChildApp;
+
+  private readonly schedulerTarget: string;
+
+  private constructor(
+    private readonly config: HydraConfig,
+    ports: { schedulerGrpc: number; schedulerHttp: number },
+    events: PlatformEvents,
+  ) {
+    this.schedulerTarget = `${config.scheduler.host}:${ports.schedulerGrpc}`;
+    const common = {
+      HYDRA_SCHEDULER_TARGET: this.schedulerTarget,
+      HYDRA_LOG_FORMAT: process.env['HYDRA_LOG_FORMAT'] ?? 'pretty',
+    };
+    const child = (name: string, app: string, env: Record<string, string>): ChildApp =>
+      new ChildApp({ name, entry: entryOf(app), env: { ...common, ...env }, ...events } satisfies ChildAppOptions);
+
+    this.scheduler = child('scheduler', 'scheduler', {
+      HYDRA_SCHEDULER_GRPC_PORT: String(ports.schedulerGrpc),
+      HYDRA_SCHEDULER_HTTP_PORT: String(ports.schedulerHttp),
+    });
+    const placed = config.models.flatMap((model) =>
+      Array<ModelConfig>(model.workers ?? config.workers.count).fill(model),
+    );
+    const threads = config.workers.threads ?? Math.max(1, Math.floor(availableParallelism() / placed.length));
+    this.workers = placed.map((model, i) =>
+      child(`worker-${i}`, 'inference', {
+        HYDRA_WORKER_ID: `worker-${i}`,
+        HYDRA_WORKER_MODEL: model.id,
+        HYDRA_WORKER_GRPC_PORT: '0',
+        HYDRA_WORKER_HTTP_PORT: '0',
+        HYDRA_THREADS: String(threads),
+      }),
+    );
+    this.gateway = child('gateway', 'gateway', {});
+  }
+
+  /** Chooses ports. @throws PortTakenError when one of the gateway's is in use */
+  static async prepare(config: HydraConfig, events: PlatformEvents): Promise<Platform> {
+    const { host, httpPort, grpcPort } = config.gateway;
+    for (const [port, variable] of [
+      [httpPort, 'HYDRA_HTTP_PORT'],
+      [grpcPort, 'HYDRA_GRPC_PORT'],
+    ] as const) {
+      if (port !== 0 && !(await isPortFree(host, port))) {
+        throw new PortTakenError(
+          `port ${port} on ${host} is in use; set ${variable} to another, or end the process that has it`,
+        );
+      }
+    }
+    const schedulerHost = config.scheduler.host;
+    const ports = { schedulerGrpc: await freePort(schedulerHost), schedulerHttp: await freePort(schedulerHost) };
+    return new Platform(config, ports, events);
+  }
+
+  /** Starts everything and waits until a model can answer. Rejects when an app is given up or `signal` aborts. */
+  async start(signal: AbortSignal): Promise<PlatformAddresses> {
+    const started = this.apps.map((app) => app.start());
+    const ports = await (started.at(-1) as Promise<ListeningMessage>); // the gateway's
+    const { host } = this.config.gateway;
+    const addresses = {
+      gatewayUrl: `http://${host}:${ports.httpPort}`,
+      grpcTarget: `${host}:${ports.grpcPort}`,
+      schedulerTarget: this.schedulerTarget,
+    };
+    await Promise.all(started);
+    await untilReady(addresses.gatewayUrl, signal);
+    return addresses;
+  }
+
+  /** Stops from the door inwards, so that what runs can finish. */
+  async stop(): Promise<void> {
+    const killAfterMs = this.config.workers.drainTimeoutMs + KILL_MARGIN_MS;
+    await this.gateway.stop(killAfterMs);
+    await Promise.all(this.workers.map((worker) => worker.stop(killAfterMs)));
+    await this.scheduler.stop(killAfterMs);
+  }
+
+  /** Ends everything at once. */
+  kill(): void {
+    for (const app of this.apps) app.kill();
+  }
+
+  private get apps(): ChildApp[] {
+    return [this.scheduler, ...this.workers, this.gateway];
+  }
+}
+
+/** Resolves once the gateway says that a model can answer. */
+async function untilReady(gatewayUrl: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const response = await fetch(`${gatewayUrl}/health/ready`, { signal }).catch(() => undefined);
+    if (response?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  signal.throwIfAborted();
+}
+
+function entryOf(app: string): string {
+  return fileURLToPath(new URL(`../../../${app}/src/main.js`, import.meta.url));
+}

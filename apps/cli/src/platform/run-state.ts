@@ -1,0 +1,35 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** What a running `hydra up` leaves for `hydra status`, `chat` and `bench`: where its parts are. */
+export interface RunState {
+  readonly pid: number;
+  readonly gatewayUrl: string;
+  readonly grpcTarget: string;
+  readonly schedulerTarget: string;
+  readonly startedAt: string;
+}
+
+const fileIn = (storageFolder: string) => join(storageFolder, 'run', 'platform.json');
+
+export function writeRunState(storageFolder: string, state: RunState): void {
+  const file = fileIn(storageFolder);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(state, null, 2)}\n`);
+}
+
+/** The running platform of this user; undefined when none runs. */
+export function readRunState(storageFolder: string): RunState | undefined {
+  try {
+    const state = JSON.parse(readFileSync(fileIn(storageFolder), 'utf8')) as RunState;
+    process.kill(state.pid, 0); // throws when the process is gone
+    return state;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes the state, unless another platform has written its own since. */
+export function removeRunState(storageFolder: string): void {
+  if (readRunState(storageFolder)?.pid === process.pid) rmSync(fileIn(storageFolder), { force: true });
+}
