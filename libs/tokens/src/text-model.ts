@@ -1,0 +1,62 @@
+import type { ChatMessage } from './chat-messages.js';
+import { ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
+import { NoChatTemplateError } from './chat-template-error.js';
+import { type GenerationDefaults, readGenerationDefaults } from './generation-defaults.js';
+import type { TextFiles } from './text-files.js';
+import { TokenTable } from './token-table.js';
+import { type EncodeOptions, Tokenizer } from './tokenizer.js';
+
+export interface TextModelOptions {
+  /** Longest prompt, in UTF-16 code units, as text or as rendered chat. Default 4,000,000. */
+  readonly maxPromptCharacters?: number;
+  /** The clock of chat templates that print the date. */
+  readonly now?: () => Date;
+}
+
+export interface ChatPromptOptions extends ChatTemplateOptions {
+  /** Whether the tokenizer adds its own special tokens. Default false: a chat template writes all that it wants. */
+  readonly addSpecialTokens?: boolean;
+}
+
+/** Everything about a model that is text: made from its text files alone, needs no weights. */
+export class TextModel {
+  private tokenTable: TokenTable | undefined;
+
+  private constructor(
+    private readonly files: TextFiles,
+    readonly tokenizer: Tokenizer,
+    /** `undefined` for a base model. */
+    readonly chatTemplate: ChatTemplate | undefined,
+    readonly generationDefaults: GenerationDefaults,
+  ) {}
+
+  /** @throws TextFilesError when a file is missing or not usable */
+  static load(files: TextFiles, options: TextModelOptions = {}): TextModel {
+    const maxCharacters = options.maxPromptCharacters;
+    const tokenizer = Tokenizer.fromFiles(files, { maxCharacters });
+    const chatTemplate = ChatTemplate.fromFiles(files, { maxCharacters, now: options.now });
+    return new TextModel(files, tokenizer, chatTemplate, readGenerationDefaults(files, tokenizer.eosTokenId));
+  }
+
+  /** Made at first use: only those who write text need it. */
+  get table(): TokenTable {
+    this.tokenTable ??= TokenTable.fromFiles(this.files);
+    return this.tokenTable;
+  }
+
+  /**
+   * @throws NoChatTemplateError for a base model
+   * @throws ChatTemplateError when the messages do not fit the template
+   * @throws TextTooLongError when the prompt is over its bound
+   */
+  async promptFromChat(messages: readonly ChatMessage[], options: ChatPromptOptions = {}): Promise<Uint32Array> {
+    if (this.chatTemplate === undefined) throw new NoChatTemplateError();
+    const prompt = this.chatTemplate.render(messages, options);
+    return this.tokenizer.encode(prompt, { addSpecialTokens: options.addSpecialTokens ?? false });
+  }
+
+  /** @throws TextTooLongError when the text is over its bound */
+  async promptFromText(text: string, options: EncodeOptions = {}): Promise<Uint32Array> {
+    return this.tokenizer.encode(text, options);
+  }
+}
