@@ -1,0 +1,127 @@
+import { OrtBinding } from './ort-binding.js';
+import type { CountOut, Pointer, PointerOut, Status } from './ort-functions.js';
+import type { OrtRuntime } from './ort-runtime.js';
+import { createSessionOptions, type OrtSessionOptions } from './ort-session-options.js';
+
+/** A loaded model, and the bindings made for it. One run at a time; loading and running leave the JS thread free. */
+export class OrtSession {
+  private readonly bindings = new Set<OrtBinding>();
+  private readonly runOptions: Pointer;
+  private running: Promise<void> = Promise.resolve();
+  private isOpen = true;
+
+  private constructor(
+    private readonly runtime: OrtRuntime,
+    readonly handle: Pointer,
+    readonly inputNames: readonly string[],
+    readonly outputNames: readonly string[],
+  ) {
+    this.runOptions = runtime.created('CreateRunOptions', runtime.functions.createRunOptions);
+  }
+
+  /**
+   * @param modelPath  file of the graph; its external data lies beside it
+   * @throws OrtError when the file is missing or is not a model this library can run
+   */
+  static async load(runtime: OrtRuntime, modelPath: string, options: OrtSessionOptions): Promise<OrtSession> {
+    const { functions } = runtime;
+    const sessionOptions = createSessionOptions(runtime, options);
+    try {
+      const out: PointerOut = [null];
+      const status = await new Promise<Status>((resolve, reject) =>
+        functions.createSession.async(runtime.env, modelPath, sessionOptions, out, settle(resolve, reject)),
+      );
+      runtime.check('CreateSession', status);
+      const handle = runtime.handle('CreateSession', out);
+      try {
+        return new OrtSession(runtime, handle, inputNames(runtime, handle), outputNames(runtime, handle));
+      } catch (error) {
+        functions.releaseSession(handle);
+        throw error;
+      }
+    } finally {
+      functions.releaseSessionOptions(sessionOptions);
+    }
+  }
+
+  /** The session closes it if the caller does not. */
+  createBinding(): OrtBinding {
+    this.assertOpen();
+    const binding = new OrtBinding(this.runtime, this, () => this.bindings.delete(binding));
+    this.bindings.add(binding);
+    return binding;
+  }
+
+  /**
+   * Computes the bound outputs from the bound inputs.
+   * @throws OrtError when shapes or types do not fit, or the session was closed meanwhile
+   */
+  run(binding: OrtBinding): Promise<void> {
+    this.assertOpen();
+    const run = this.running.then(async () => {
+      const status = await new Promise<Status>((resolve, reject) =>
+        this.runtime.functions.runWithBinding.async(
+          this.handle,
+          this.runOptions,
+          binding.handle,
+          settle(resolve, reject),
+        ),
+      );
+      this.runtime.check('RunWithBinding', status);
+    });
+    this.running = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Ends the current run early, waits for it, and frees everything. Idempotent. */
+  async close(): Promise<void> {
+    if (!this.isOpen) return this.running;
+    this.isOpen = false;
+    const { functions } = this.runtime;
+    this.runtime.check('RunOptionsSetTerminate', functions.setTerminate(this.runOptions));
+    this.running = this.running.then(() => {
+      for (const binding of [...this.bindings]) binding.close();
+      functions.releaseRunOptions(this.runOptions);
+      functions.releaseSession(this.handle);
+    });
+    return this.running;
+  }
+
+  private assertOpen(): void {
+    if (!this.isOpen) throw new Error('The session is closed.');
+  }
+}
+
+function settle(resolve: (status: Status) => void, reject: (error: unknown) => void) {
+  return (error: unknown, status: Status) => (error ? reject(error) : resolve(status));
+}
+
+function inputNames(runtime: OrtRuntime, session: Pointer): string[] {
+  const { getInputCount, getInputName } = runtime.functions;
+  return names(
+    runtime,
+    (out) => getInputCount(session, out),
+    (index, out) => getInputName(session, index, runtime.cpuAllocator, out),
+  );
+}
+
+function outputNames(runtime: OrtRuntime, session: Pointer): string[] {
+  const { getOutputCount, getOutputName } = runtime.functions;
+  return names(
+    runtime,
+    (out) => getOutputCount(session, out),
+    (index, out) => getOutputName(session, index, runtime.cpuAllocator, out),
+  );
+}
+
+function names(
+  runtime: OrtRuntime,
+  count: (out: CountOut) => Status,
+  name: (index: number, out: PointerOut) => Status,
+): string[] {
+  const out: CountOut = [0];
+  runtime.check('SessionGetCount', count(out));
+  return Array.from({ length: out[0] }, (_, index) =>
+    runtime.takeText(runtime.created('SessionGetName', (text) => name(index, text))),
+  );
+}
