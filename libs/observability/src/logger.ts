@@ -19,7 +19,7 @@ const REDACTED = ['req.headers.authorization', 'req.headers.cookie', '*.apiKey',
 export function createLogger(app: string, log: LogOptions): Logger {
   const options: LoggerOptions = {
     level: log.level,
-    base: { app },
+    base: { app, pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (level) => ({ level }) },
     messageKey: 'message',
@@ -29,7 +29,7 @@ export function createLogger(app: string, log: LogOptions): Logger {
   if (log.format === 'json') return pino(options);
   return pino(
     options,
-    prettyStream({ colorize: process.stdout.isTTY, ignore: 'app', messageKey: 'message', sync: true }),
+    prettyStream({ colorize: process.stdout.isTTY, ignore: 'app,pid', messageKey: 'message', sync: true }),
   );
 }
 

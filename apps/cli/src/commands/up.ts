@@ -69,7 +69,10 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** What a person needs next: where it is, what it serves, a line to paste. */
-function banner({ gatewayUrl, grpcTarget }: PlatformAddresses, models: readonly ModelConfig[]): string {
+function banner(
+  { gatewayUrl, grpcTarget, schedulerTarget }: PlatformAddresses,
+  models: readonly ModelConfig[],
+): string {
   const [first] = models;
   const body = JSON.stringify({
     model: first?.id,
@@ -82,6 +85,7 @@ HydraServe is ready.
   REST      ${gatewayUrl}/v1
   gRPC      ${grpcTarget}
   Swagger   ${gatewayUrl}/docs
+  scheduler ${schedulerTarget}
   model     ${models.map((model) => model.id).join(', ')}
 
 Try it:
