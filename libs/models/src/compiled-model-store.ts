@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toStorageError } from './errors.js';
+import { FileLock, type LockHolder } from './file-lock.js';
+import { folderBytes } from './folder-bytes.js';
+
+export interface CompiledModel {
+  readonly key: string;
+  readonly folder: string;
+  readonly bytes: number;
+  readonly lastUsed: Date;
+}
+
+export interface CreateOptions {
+  readonly signal?: AbortSignal;
+  /** Called once when another process is compiling the same model and this one waits for it. */
+  readonly onWait?: (holder: LockHolder) => void;
+}
+
+const KEY = /^[\w.-]{1,200}$/;
+/** Names of folders being written or removed: the key and a UUID. */
+const UNFINISHED = /^\.unfinished-(.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Compiled models, one folder each, named by a key of everything that determines its content. A folder is there whole or
+ * not at all: it is written beside its place and renamed.
+ */
+export class CompiledModelStore {
+  /** @param folder  where the compiled models are, made when first needed */
+  constructor(readonly folder: string) {}
+
+  /** @returns the folder of the compiled model, `undefined` when there is none. Counts as a use. */
+  async locate(key: string): Promise<string | undefined> {
+    const path = this.pathOf(key);
+    try {
+      if (!(await stat(path)).isDirectory()) return undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw toStorageError(error, path);
+    }
+    const now = new Date();
+    // A read-only store serves as well; only `prune` then knows less.
+    await utimes(path, now, now).catch(() => undefined);
+    return path;
+  }
+
+  /**
+   * The compiled model of the key, written by `write` if there is none. One process writes; others wait for it.
+   * @param write  fills the empty folder it is given; when it throws, nothing stays
+   * @returns the folder
+   */
+  async create(
+    key: string,
+    write: (tempFolder: string) => Promise<void>,
+    options: CreateOptions = {},
+  ): Promise<string> {
+    const path = this.pathOf(key);
+    try {
+      const present = await this.locate(key);
+      if (present !== undefined) return present;
+      const lock = await FileLock.acquire(this.lockPathOf(key), options);
+      try {
+        return (await this.locate(key)) ?? (await this.writeLocked(key, write, lock));
+      } finally {
+        await lock.release();
+      }
+    } catch (error) {
+      throw toStorageError(error, path);
+    }
+  }
+
+  async list(): Promise<CompiledModel[]> {
+    const models: CompiledModel[] = [];
+    for (const key of await this.entries()) {
+      if (key.startsWith('.')) continue;
+      const folder = join(this.folder, key);
+      models.push({ key, folder, bytes: await folderBytes(folder), lastUsed: (await stat(folder)).mtime });
+    }
+    return models;
+  }
+
+  /** @returns the bytes freed, 0 when there was none */
+  async remove(key: string): Promise<number> {
+    const path = this.pathOf(key);
+    const bytes = await folderBytes(path);
+    // Renamed first, so that nobody finds half of it.
+    const aside = join(this.folder, `.unfinished-${key}-${randomUUID()}`);
+    try {
+      await rename(path, aside);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+      throw toStorageError(error, path);
+    }
+    await rm(aside, { recursive: true, force: true });
+    return bytes;
+  }
+
+  /** Removes what interrupted compilations left. @returns the bytes freed */
+  async removeLeftovers(): Promise<number> {
+    let freedBytes = 0;
+    for (const name of await this.entries()) {
+      const key = UNFINISHED.exec(name)?.[1];
+      if (key === undefined) continue;
+      if ((await FileLock.holderOf(this.lockPathOf(key))) !== undefined) continue;
+      const path = join(this.folder, name);
+      freedBytes += await folderBytes(path);
+      await rm(path, { recursive: true, force: true });
+    }
+    return freedBytes;
+  }
+
+  private async writeLocked(
+    key: string,
+    write: (tempFolder: string) => Promise<void>,
+    lock: FileLock,
+  ): Promise<string> {
+    await this.removeLeftoversOf(key);
+    const path = this.pathOf(key);
+    const tempFolder = join(this.folder, `.unfinished-${key}-${randomUUID()}`);
+    await mkdir(tempFolder, { recursive: true });
+    try {
+      await write(tempFolder);
+      await lock.assertHeld();
+      await rename(tempFolder, path);
+    } catch (error) {
+      await rm(tempFolder, { recursive: true, force: true });
+      throw error;
+    }
+    return path;
+  }
+
+  /** Those of this key can only be of processes that died: the caller holds the lock. */
+  private async removeLeftoversOf(key: string): Promise<void> {
+    for (const name of await this.entries()) {
+      if (UNFINISHED.exec(name)?.[1] === key) await rm(join(this.folder, name), { recursive: true, force: true });
+    }
+  }
+
+  private async entries(): Promise<string[]> {
+    try {
+      return await readdir(this.folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw toStorageError(error, this.folder);
+    }
+  }
+
+  private pathOf(key: string): string {
+    if (!KEY.test(key) || key.startsWith('.')) {
+      throw new RangeError(`${JSON.stringify(key)} is no key of a compiled model: 1 to 200 of A-Z a-z 0-9 _ . -`);
+    }
+    return join(this.folder, key);
+  }
+
+  private lockPathOf(key: string): string {
+    return join(this.folder, `.lock-${key}`);
+  }
+}

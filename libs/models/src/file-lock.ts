@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Who holds a lock. */
+export interface LockHolder {
+  readonly processId: number;
+  readonly host: string;
+  /** Differs for every time the lock was taken. */
+  readonly nonce: string;
+}
+
+export interface FileLockOptions {
+  readonly signal?: AbortSignal;
+  /** Called once, when another holds the lock and this call begins to wait. */
+  readonly onWait?: (holder: LockHolder) => void;
+}
+
+/** Chosen: a waiter notices a release within this time. */
+const POLL_INTERVAL_MS = 200;
+/** Chosen: the holder shows life this often, and ... */
+const HEARTBEAT_MS = 2_000;
+/** ... counts as dead after this silence, should it be on another host, or its process id belong to another by now. */
+const SILENCE_MS = 30_000;
+
+/**
+ * A lock between processes: a file that names its holder. It is taken over when the holder's process is gone, or when
+ * the holder has been silent for 30 s. A holder that was only paused finds out by `assertHeld`.
+ */
+export class FileLock {
+  private constructor(
+    private readonly path: string,
+    private readonly holder: LockHolder,
+    private readonly heartbeat: NodeJS.Timeout,
+  ) {}
+
+  /** Waits until the lock is free. @throws the signal's reason when aborted */
+  static async acquire(path: string, options: FileLockOptions = {}): Promise<FileLock> {
+    await mkdir(dirname(path), { recursive: true });
+    const holder: LockHolder = { processId: process.pid, host: hostname(), nonce: randomUUID() };
+    let hasWaited = false;
+    for (;;) {
+      options.signal?.throwIfAborted();
+      if (await create(path, holder)) return FileLock.beat(path, holder);
+      const current = await readHolder(path);
+      if (current === 'free') continue;
+      if (await isStale(path, current)) {
+        await takeOver(path, current);
+        continue;
+      }
+      if (!hasWaited && current !== 'unwritten') {
+        hasWaited = true;
+        options.onWait?.(current);
+      }
+      await delay(POLL_INTERVAL_MS, undefined, { signal: options.signal }).catch(() =>
+        options.signal?.throwIfAborted(),
+      );
+    }
+  }
+
+  /** Who holds the lock now; `undefined` when nobody living does. */
+  static async holderOf(path: string): Promise<LockHolder | undefined> {
+    const current = await readHolder(path);
+    return current === 'free' || current === 'unwritten' || (await isStale(path, current)) ? undefined : current;
+  }
+
+  /** @throws when another took the lock over, so that what it protects must not be published */
+  async assertHeld(): Promise<void> {
+    const current = await readHolder(this.path);
+    if (typeof current === 'string' || current.nonce !== this.holder.nonce) {
+      throw new Error(`The lock ${this.path} was taken over by another process while this one was paused.`);
+    }
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.heartbeat);
+    const current = await readHolder(this.path);
+    if (typeof current !== 'string' && current.nonce === this.holder.nonce) await rm(this.path, { force: true });
+  }
+
+  private static beat(path: string, holder: LockHolder): FileLock {
+    const heartbeat = setInterval(() => {
+      const now = new Date();
+      // A lock that is gone shows at assertHeld.
+      utimes(path, now, now).catch(() => undefined);
+    }, HEARTBEAT_MS);
+    heartbeat.unref();
+    return new FileLock(path, holder, heartbeat);
+  }
+}
+
+/** @returns false when the file exists */
+async function create(path: string, holder: LockHolder): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'wx');
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+  try {
+    await file.writeFile(JSON.stringify(holder));
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  return true;
+}
+
+type CurrentHolder = LockHolder | 'free' | /** between creation and writing, or a crash there */ 'unwritten';
+
+async function readHolder(path: string): Promise<CurrentHolder> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'free';
+    throw error;
+  }
+  try {
+    const value = JSON.parse(text) as Partial<LockHolder>;
+    if (typeof value.nonce !== 'string' || typeof value.host !== 'string') return 'unwritten';
+    return { processId: Number(value.processId), host: value.host, nonce: value.nonce };
+  } catch {
+    return 'unwritten';
+  }
+}
+
+async function isStale(path: string, current: LockHolder | 'unwritten'): Promise<boolean> {
+  if (current !== 'unwritten' && current.host === hostname() && !isAlive(current.processId)) return true;
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > SILENCE_MS;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+/**
+ * Takes the stale file away. Two waiters may do so at once, and the slower would take the faster one's new lock: so the
+ * file is moved first, looked at, and put back if it is not the stale one.
+ */
+async function takeOver(path: string, stale: LockHolder | 'unwritten'): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  const moved = await readHolder(aside);
+  const isTheStaleOne =
+    typeof moved === 'string' || typeof stale === 'string' ? moved === stale : moved.nonce === stale.nonce;
+  if (!isTheStaleOne) {
+    await link(aside, path).catch((error: unknown) => {
+      // A third one was faster: the moved holder learns of it by assertHeld.
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+  }
+  await rm(aside, { force: true });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}

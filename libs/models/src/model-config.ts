@@ -1,0 +1,45 @@
+/** How rotary frequencies are stretched for long contexts. */
+export type RopeScaling =
+  | {
+      /** By wavelength, as Llama 3.1 does. */
+      readonly type: 'llama3';
+      readonly factor: number;
+      readonly lowFreqFactor: number;
+      readonly highFreqFactor: number;
+      readonly originalContextTokens: number;
+    }
+  | { /** Positions are divided by the factor. */ readonly type: 'linear'; readonly factor: number }
+  | {
+      /** GGUF files carry Llama 3's scaling worked out: inverse frequency i is divided by factors[i], [headDim / 2]. */
+      readonly type: 'frequency-factors';
+      readonly factors: readonly number[];
+    };
+
+/** The shape of a decoder, the same whether it came from config.json or from GGUF metadata. */
+export interface ModelConfig {
+  /** The hub's `model_type`: `llama`, `mistral`, `qwen2`, ... */
+  readonly architecture: string;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly attentionHeads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Rows of the embedding, which may be more than the tokenizer has ids. */
+  readonly vocabularySize: number;
+  /** Most positions the model was made for. */
+  readonly contextTokens: number;
+  readonly rmsNormEps: number;
+  /** `silu` for the llama family. */
+  readonly hiddenActivation: string;
+  readonly rope: { readonly theta: number; readonly scaling?: RopeScaling };
+  /** Whether the output layer is the embedding. */
+  readonly tiedEmbeddings: boolean;
+  readonly attentionBias: boolean;
+  readonly mlpBias: boolean;
+  readonly bosTokenId?: number;
+  /** Ids that end a generation, ascending. */
+  readonly eosTokenIds: readonly number[];
+  /** Positions a token may look back; `undefined` is all. */
+  readonly slidingWindow?: number;
+}
