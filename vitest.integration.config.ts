@@ -1,14 +1,15 @@
-import { defineConfig, mergeConfig } from 'vitest/config';
-import unit from './vitest.config.js';
+import { defineConfig } from 'vitest/config';
 
-/** What `make test-integration` runs: suites that need Python clients, servers or peers, which the target installs. */
-export default mergeConfig(
-  unit,
-  defineConfig({
-    test: {
-      include: [],
-      fileParallelism: false,
-      testTimeout: 120_000,
-    },
-  }),
-);
+const conditions = ['source', 'node', 'import', 'default'];
+
+/** What `make test-integration` runs: suites that need Python clients, grpcurl or a peer, which the target installs. */
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['test/integration/**/*.test.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
+    fileParallelism: false,
+  },
+});

@@ -86,7 +86,7 @@ class LineLog {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         const lines = (rest + text).split('\n');
         rest = lines.pop() ?? '';
-        lines.forEach((line) => this.add(line));
+        for (const line of lines) this.add(line);
       });
     }
   }

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the integration suites need, under .cache, and runs them.
+# Needs beside Node: python3 (with venv), go (for grpcurl). What is missing is an error, never a skipped test.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+need() { command -v "$1" >/dev/null || { echo "test-integration needs $1: $2" >&2; exit 1; }; }
+need python3 'https://www.python.org/downloads/'
+need go 'https://go.dev/dl/, to build grpcurl'
+
+cache=$PWD/.cache
+stamp=$cache/venv/.stamp-$(cksum < test/integration/requirements.txt | cut -d' ' -f1)
+if [ ! -f "$stamp" ]; then
+  echo 'Installing the Python clients ...'
+  python3 -m venv --clear "$cache/venv"
+  "$cache/venv/bin/pip" install --quiet --disable-pip-version-check -r test/integration/requirements.txt
+  touch "$stamp"
+fi
+if [ ! -x "$cache/bin/grpcurl" ]; then
+  echo 'Building grpcurl ...'
+  GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+fi
+if [ -f bench/node-llama-cpp/package-lock.json ] && [ ! -f bench/node-llama-cpp/node_modules/.stamp ]; then
+  echo 'Installing node-llama-cpp (the peer) ...'
+  NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm ci --loglevel=error --prefix bench/node-llama-cpp
+  touch bench/node-llama-cpp/node_modules/.stamp
+fi
+export HYDRA_TEST_PYTHON=$cache/venv/bin/python HYDRA_TEST_GRPCURL=$cache/bin/grpcurl
+npx vitest run --config vitest.integration.config.ts
