@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { llamaTextFiles, SENTENCE_PIECE_DECODER, sentencePieceFiles, textFiles } from '../testing/text-fixtures.js';
+import { TextFilesError } from './text-files.js';
+import { TokenTable } from './token-table.js';
+import { Tokenizer } from './tokenizer.js';
+
+const table = TokenTable.fromFiles(llamaTextFiles());
+
+describe('TokenTable', () => {
+  it('given the bytes of all tokens of a text, then together they are the text', async () => {
+    const text = 'Ærøskøbing, 日本 🎉\u0000\t½';
+    const ids = await Tokenizer.fromFiles(llamaTextFiles()).encode(text);
+    expect(Buffer.concat([...ids].map((id) => table.bytes(id))).toString()).toBe(text);
+  });
+
+  it('flags special tokens, and knows which ids there are', () => {
+    expect(table.size).toBe(512);
+    expect([table.isSpecial(0), table.isSpecial(5), table.isSpecial(6)]).toEqual([true, true, false]);
+    expect([table.has(511), table.has(512), table.has(-1), table.has(0.5)]).toEqual([true, false, false, false]);
+    expect(table.text(1)).toBe('<|eos|>');
+  });
+
+  it('given an unknown id, then it has no bytes and no text', () => {
+    for (const id of [512, 99_999_999, -1]) {
+      expect(table.bytes(id)).toHaveLength(0);
+      expect(table.text(id)).toBe('');
+      expect(table.isSpecial(id)).toBe(false);
+    }
+  });
+
+  it('given an added token that is not in the byte alphabet, then its text is taken as it stands', async () => {
+    const file = JSON.parse(new TextDecoder().decode(llamaTextFiles().get('tokenizer.json')));
+    const shape = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false };
+    file.added_tokens.push({ ...shape, id: 512, content: 'two wörds' }, { ...shape, id: 513, content: 'aĠb' });
+    const files = textFiles({ 'tokenizer.json': file });
+    const added = TokenTable.fromFiles(files);
+    expect([added.text(512), added.text(513)]).toEqual(['two wörds', 'a b']);
+    expect(await Tokenizer.fromFiles(files).decode([512, 513])).toBe('two wördsa b');
+  });
+
+  it('given raw bytes, then they are flagged and are that byte', () => {
+    const pieces = TokenTable.fromFiles(sentencePieceFiles(SENTENCE_PIECE_DECODER));
+    expect(pieces.isRawByte(3 + 0xe2)).toBe(true);
+    expect([...pieces.bytes(3 + 0xe2)]).toEqual([0xe2]);
+    expect(pieces.isRawByte(3 + 256)).toBe(false);
+    expect(pieces.text(3 + 256)).toBe(' ');
+  });
+
+  it('given a Unigram vocabulary, then the place in the list is the id', () => {
+    const model = {
+      type: 'Unigram',
+      unk_id: 0,
+      vocab: [
+        ['<unk>', 0],
+        ['▁the', -1.5],
+        ['s', -2],
+      ],
+    };
+    const decoder = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' };
+    const unigram = TokenTable.fromFiles(textFiles({ 'tokenizer.json': { model, decoder } }));
+    expect([unigram.text(1), unigram.text(2)]).toEqual([' the', 's']);
+    expect(unigram.bytes(1, true)).toEqual(new TextEncoder().encode('the'));
+  });
+
+  it.each([
+    [{}, 'tokenizer.json is missing'],
+    [{ 'tokenizer.json': { model: {} } }, 'has no vocabulary'],
+    [{ 'tokenizer.json': { model: { vocab: { a: -1 } } } }, 'token id -1'],
+    [{ 'tokenizer.json': { model: { vocab: { a: 4e9 } } } }, 'token id 4000000000'],
+    [{ 'tokenizer.json': { model: { vocab: {} }, added_tokens: [{ content: 'x' }] } }, 'token id undefined'],
+  ])('given unusable files %j, when made, then the error says why', (files, message) => {
+    expect(() => TokenTable.fromFiles(textFiles(files))).toThrow(TextFilesError);
+    expect(() => TokenTable.fromFiles(textFiles(files))).toThrow(message);
+  });
+});
