@@ -1,0 +1,32 @@
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+
+/** A call ended with another status than OK. `codeName` is the word of `google.rpc.Code`, such as `UNAVAILABLE`. */
+export class GrpcStatusError extends Error {
+  override readonly name = 'GrpcStatusError';
+  readonly codeName: string;
+
+  constructor(
+    readonly code: status,
+    readonly details: string,
+    readonly metadata: Metadata = new Metadata(),
+    options?: ErrorOptions,
+  ) {
+    const codeName = status[code] ?? String(code);
+    super(`${codeName}: ${details}`, options);
+    this.codeName = codeName;
+  }
+
+  static from(error: unknown): GrpcStatusError {
+    if (error instanceof GrpcStatusError) return error;
+    const { code, details, metadata } = error as Partial<ServiceError>;
+    if (typeof code === 'number') return new GrpcStatusError(code, details ?? '', metadata, { cause: error });
+    return new GrpcStatusError(status.UNKNOWN, error instanceof Error ? error.message : String(error), undefined, {
+      cause: error,
+    });
+  }
+
+  /** Nobody was there to answer: the call was not carried out, as far as can be known. */
+  get isUnavailable(): boolean {
+    return this.code === status.UNAVAILABLE;
+  }
+}

@@ -1,0 +1,13 @@
+export { BackOff, type BackOffOptions } from './back-off.js';
+export { callUnary, type UnaryMethod, type UnaryOptions } from './call-unary.js';
+export {
+  clientChannelOptions,
+  MAX_MESSAGE_BYTES,
+  type ServerChannelLimits,
+  serverChannelOptions,
+} from './channel-options.js';
+export { fetchModelFiles } from './fetch-model-files.js';
+export { type GenerationEvent, type GenerationFailure, GenerationStream, workerLost } from './generation-stream.js';
+export { GrpcStatusError } from './grpc-status-error.js';
+export { type WatchHandlers, WatchStream } from './watch-stream.js';
+export { type SessionState, WorkerSession, type WorkerSessionOptions } from './worker-session.js';
