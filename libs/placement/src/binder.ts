@@ -1,0 +1,109 @@
+import { type Candidates, selectCandidates } from './candidates.js';
+import { expectedKvTokens } from './capacity.js';
+import { explain, type PlacementExplanation } from './explanation.js';
+import type { FleetState } from './fleet-state.js';
+import type { Lease, LeaseTable } from './lease-table.js';
+import type { PlacementRequest } from './placement-request.js';
+import type { PlacementStrategy } from './placement-strategy.js';
+import type { RefusalReason } from './refusal.js';
+import type { WorkerView } from './worker-view.js';
+
+export interface BinderOptions {
+  /** Models that are to have workers: their requests wait even while there is none. */
+  readonly expectedModelIds: ReadonlySet<string>;
+  /** How long requests for any other model wait for a worker after it lost its last, in milliseconds. */
+  readonly lossGraceMs: number;
+}
+
+export interface BinderParts {
+  readonly fleet: FleetState;
+  readonly leases: LeaseTable;
+  readonly strategyFor: (modelId: string) => PlacementStrategy;
+  /** Seeded, in [0, 1). */
+  readonly random: () => number;
+}
+
+/** A request bound to a worker. */
+export interface Binding {
+  readonly lease: Lease;
+  /** gRPC target of the worker. */
+  readonly target: string;
+  readonly strategy: string;
+  /** Set when the request asked for it. */
+  readonly explanation: PlacementExplanation | undefined;
+}
+
+/** What can be done for a request now: a worker has room, it has to wait, or waiting is in vain. */
+export type Prospect =
+  | { readonly kind: 'room'; readonly selection: Candidates; readonly workers: readonly WorkerView[] }
+  | {
+      readonly kind: 'no-room';
+      /** Workers that lack nothing but room. */
+      readonly waitsFor: readonly string[];
+      /** Workers of the model that take anything at all. */
+      readonly takingCount: number;
+    }
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly message: string };
+
+/** Binds one request to one worker. `prospect` decides and changes nothing; `bind` carries it out. */
+export class Binder {
+  constructor(
+    private readonly options: BinderOptions,
+    private readonly parts: BinderParts,
+  ) {}
+
+  /** @param reserved  workers that requests before this one have a claim on */
+  prospect(request: PlacementRequest, reserved: ReadonlySet<string>, nowMs: number): Prospect {
+    const workers = this.parts.fleet.workersOf(request.modelId);
+    const selection = selectCandidates(request, workers, reserved);
+    if (selection.candidates.length > 0) return { kind: 'room', selection, workers };
+    const reasons = new Set(selection.filtered.values());
+    // A draining worker is to be replaced, and one that is expected will come.
+    const mayWait = selection.waitsFor.length > 0 || reasons.has('draining');
+    if (mayWait || (workers.length === 0 && this.isAwaited(request.modelId, nowMs))) {
+      const takingCount = workers.filter((worker) => !worker.isDraining).length;
+      return { kind: 'no-room', waitsFor: selection.waitsFor, takingCount };
+    }
+    if (reasons.has('too-small')) {
+      const tokens = `${request.promptTokens} prompt and up to ${request.maxOutputTokens} output tokens`;
+      return {
+        kind: 'refused',
+        reason: 'unserviceable',
+        message: `no worker of ${request.modelId} can hold ${tokens}`,
+      };
+    }
+    const asked = request.adapterId === '' ? request.modelId : `adapter ${request.adapterId} of ${request.modelId}`;
+    return { kind: 'refused', reason: 'no-worker', message: `no worker serves ${asked}` };
+  }
+
+  /** @throws when the strategy breaks its contract */
+  bind(request: PlacementRequest, { selection, workers }: Prospect & { kind: 'room' }, nowMs: number): Binding {
+    const strategy = this.parts.strategyFor(request.modelId);
+    const choice = strategy.choose(request, selection.candidates, { nowMs, random: this.parts.random, workers });
+    const worker = selection.candidates.find((one) => one.workerId === choice.workerId);
+    if (worker === undefined) {
+      throw new Error(`strategy ${strategy.name} chose "${choice.workerId}", which is no candidate`);
+    }
+    return {
+      lease: this.grant(request, worker, nowMs),
+      target: worker.registration.target,
+      strategy: strategy.name,
+      explanation: request.explain ? explain(strategy.name, selection, choice) : undefined,
+    };
+  }
+
+  private grant(request: PlacementRequest, worker: WorkerView, nowMs: number): Lease {
+    const { generationId, modelId, attempt, sequenceCount, promptTokens } = request;
+    const { workerId, workerEpoch } = worker;
+    const kvTokens = expectedKvTokens(request);
+    return this.parts.leases.grant(
+      { generationId, modelId, workerId, workerEpoch, attempt, sequenceCount, promptTokens, kvTokens },
+      nowMs,
+    );
+  }
+
+  private isAwaited(modelId: string, nowMs: number): boolean {
+    const { expectedModelIds, lossGraceMs } = this.options;
+    return expectedModelIds.has(modelId) || this.parts.fleet.servedWithin(modelId, lossGraceMs, nowMs);
+  }
+}

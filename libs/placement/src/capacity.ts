@@ -1,0 +1,46 @@
+import type { ServedModel } from '#lib/contracts';
+import type { PlacementRequest } from './placement-request.js';
+import type { WorkerView } from './worker-view.js';
+
+/** Batch of an engine that does not say: vLLM's default `max_num_seqs`. */
+const ASSUMED_RUNNING_SEQUENCES = 256;
+
+/**
+ * Output tokens counted per sequence when asking whether KV has room now. Chosen: most answers are shorter, engines
+ * preempt when one is not, and counting the full bound (often the rest of the context) would leave workers idle.
+ */
+const EXPECTED_OUTPUT_TOKENS = 256;
+
+/** Sequences at which a worker counts as full. */
+export function sequenceLimitOf(model: ServedModel, waitingPerWorker: number): number {
+  return (model.maxRunningSequences || ASSUMED_RUNNING_SEQUENCES) + waitingPerWorker;
+}
+
+/** Tokens of KV that a request is expected to need; the prompt's are shared by its sequences. */
+export function expectedKvTokens(request: PlacementRequest): number {
+  return request.promptTokens + Math.min(request.maxOutputTokens, EXPECTED_OUTPUT_TOKENS * request.sequenceCount);
+}
+
+/** Whether the worker, empty, could hold the request to its longest end. What it does not say does not limit. */
+export function couldHold(request: PlacementRequest, worker: WorkerView): boolean {
+  const sequenceTokens = request.promptTokens + Math.ceil(request.maxOutputTokens / request.sequenceCount);
+  if (worker.model.contextTokens > 0 && sequenceTokens > worker.model.contextTokens) return false;
+  return request.promptTokens + request.maxOutputTokens <= kvTokensOf(worker);
+}
+
+/**
+ * Whether the worker has room now. An empty worker always has: what it could hold it may start, even when that is more
+ * sequences than its limit.
+ */
+export function roomFor(request: PlacementRequest, worker: WorkerView): 'room' | 'full' | 'kv-full' {
+  if (worker.hasRefused) return 'full';
+  if (worker.sequences === 0) return 'room';
+  if (worker.sequences + request.sequenceCount > worker.sequenceLimit) return 'full';
+  return worker.leasedKvTokens + expectedKvTokens(request) > kvTokensOf(worker) ? 'kv-full' : 'room';
+}
+
+function kvTokensOf(worker: WorkerView): number {
+  const kvTotalBytes = worker.report?.kvTotalBytes ?? 0;
+  if (kvTotalBytes === 0 || worker.model.kvBytesPerToken === 0) return Number.POSITIVE_INFINITY;
+  return Math.floor(kvTotalBytes / worker.model.kvBytesPerToken);
+}

@@ -1,0 +1,42 @@
+import type { PlacementStrategy } from './placement-strategy.js';
+import { ConsistentHashStrategy } from './strategies/consistent-hash.js';
+import { GpuUtilizationStrategy } from './strategies/gpu-utilization.js';
+import { LeastLoadedStrategy } from './strategies/least-loaded.js';
+import { RoundRobinStrategy } from './strategies/round-robin.js';
+
+export const STRATEGY_NAMES = ['round-robin', 'least-loaded', 'consistent-hash', 'gpu-utilization'] as const;
+export type StrategyName = (typeof STRATEGY_NAMES)[number];
+
+export interface StrategyOptions {
+  readonly consistentHashLoadFactor: number;
+}
+
+/** A strategy was asked for by a name that none has. */
+export class UnknownStrategyError extends Error {
+  constructor(readonly strategyName: string) {
+    super(`there is no placement strategy "${strategyName}"; known are ${STRATEGY_NAMES.join(', ')}`);
+    this.name = 'UnknownStrategyError';
+  }
+}
+
+/** @throws UnknownStrategyError */
+export function parseStrategyName(name: string): StrategyName {
+  const known = STRATEGY_NAMES.find((one) => one === name);
+  if (known === undefined) throw new UnknownStrategyError(name);
+  return known;
+}
+
+export function createStrategy(name: StrategyName, options: StrategyOptions): PlacementStrategy {
+  switch (name) {
+    case 'round-robin':
+      return new RoundRobinStrategy();
+    case 'least-loaded':
+      return new LeastLoadedStrategy();
+    case 'consistent-hash':
+      return new ConsistentHashStrategy({ loadFactor: options.consistentHashLoadFactor });
+    case 'gpu-utilization':
+      return new GpuUtilizationStrategy();
+    default:
+      throw new UnknownStrategyError(name satisfies never);
+  }
+}

@@ -1,0 +1,252 @@
+import type { Registration, ServedModel, StateReport } from '#lib/contracts';
+import { sequenceLimitOf } from './capacity.js';
+import type { Lease, LeaseTable } from './lease-table.js';
+import type { WorkerView } from './worker-view.js';
+
+/** How a registration was taken. Leases of an earlier life of the worker end with it. */
+export type RegisterOutcome =
+  | { readonly kind: 'joined' }
+  | { readonly kind: 'updated' }
+  | { readonly kind: 'replaced'; readonly endedLeases: readonly Lease[] }
+  | { readonly kind: 'superseded'; readonly byEpoch: number };
+
+/** A worker that left, and the leases that ended with it. */
+export interface WorkerDeparture {
+  readonly workerId: string;
+  readonly workerEpoch: number;
+  readonly endedLeases: readonly Lease[];
+}
+
+export interface FleetMemberState {
+  readonly registration: Registration;
+  readonly report: StateReport | undefined;
+  readonly isDraining: boolean;
+  readonly leases: number;
+}
+
+export interface FleetStateOptions {
+  /** Silence after which a worker is taken out, in milliseconds. */
+  readonly workerTimeoutMs: number;
+  /** Sequences that may wait in a worker beyond its batch before it counts as full. */
+  readonly waitingPerWorker: number;
+}
+
+/** Models remembered after their last worker left. */
+const REMEMBERED_MODELS = 1_024;
+
+/** `StateReport.held_generation_ids` is cut here; a longer list says nothing about what is missing. */
+const LONGEST_HELD_LIST = 4_096;
+
+interface Member {
+  registration: Registration;
+  models: ReadonlyMap<string, ServedModel>;
+  report: StateReport | undefined;
+  reportedAtMs: number;
+  lastHeardMs: number;
+  isDraining: boolean;
+  hasRefused: boolean;
+  /** Generations beyond our leases in the last report, and in the last two at least. */
+  excessGenerations: number | undefined;
+  unleasedGenerations: number;
+  /** What had been granted in all when the report came. */
+  grantedGenerations: number;
+  grantedPromptTokens: number;
+}
+
+/**
+ * The workers, as one scheduler knows them: who registered, what they last reported, which leases they hold. A worker is
+ * one (id, epoch); of two epochs the larger lives. Ends a worker's leases when it leaves.
+ */
+export class FleetState {
+  private readonly members = new Map<string, Member>();
+  /** When a model's last worker left, by model. */
+  private readonly lostModels = new Map<string, number>();
+
+  constructor(
+    private readonly options: FleetStateOptions,
+    private readonly leases: LeaseTable,
+  ) {}
+
+  get size(): number {
+    return this.members.size;
+  }
+
+  register(registration: Registration, nowMs: number): RegisterOutcome {
+    const known = this.members.get(registration.workerId);
+    const knownEpoch = known?.registration.workerEpoch ?? -1;
+    if (registration.workerEpoch < knownEpoch) return { kind: 'superseded', byEpoch: knownEpoch };
+    const models = new Map(registration.models.map((model) => [model.modelId, model]));
+    if (known !== undefined && registration.workerEpoch === knownEpoch) {
+      const dropped = [...known.models.keys()].filter((modelId) => !models.has(modelId));
+      Object.assign(known, { registration, models, lastHeardMs: nowMs });
+      this.rememberLost(dropped, nowMs);
+      return { kind: 'updated' };
+    }
+    const departure = known && this.remove(registration.workerId, knownEpoch, nowMs);
+    this.members.set(registration.workerId, {
+      registration,
+      models,
+      report: undefined,
+      reportedAtMs: nowMs,
+      lastHeardMs: nowMs,
+      isDraining: false,
+      hasRefused: false,
+      excessGenerations: undefined,
+      unleasedGenerations: 0,
+      grantedGenerations: 0,
+      grantedPromptTokens: 0,
+    });
+    return departure === undefined ? { kind: 'joined' } : { kind: 'replaced', endedLeases: departure.endedLeases };
+  }
+
+  /**
+   * Takes a report; an older one than the last, or one of another epoch, is left aside.
+   * @returns leases that ended because the worker does not hold their generations
+   */
+  report(workerId: string, workerEpoch: number, report: StateReport, nowMs: number): readonly Lease[] {
+    const member = this.memberOf(workerId, workerEpoch);
+    if (member === undefined || report.sequence < (member.report?.sequence ?? 0)) return [];
+    const held = report.runningGenerations + report.waitingGenerations;
+    // A list comes only with some reports; that nothing is held is said by the counts alone.
+    const saysWhatIsHeld = held === 0 || report.heldGenerationIds.length > 0;
+    const ended =
+      saysWhatIsHeld && report.heldGenerationIds.length < LONGEST_HELD_LIST
+        ? this.leases.reconcile(workerId, new Set(report.heldGenerationIds), nowMs)
+        : [];
+    const load = this.leases.loadOf(workerId);
+    // One report may have crossed a release on its way: only what two in a row say beyond our leases is counted.
+    const excess = Math.max(0, held - load.generations);
+    member.unleasedGenerations = Math.min(excess, member.excessGenerations ?? excess);
+    member.excessGenerations = excess;
+    member.report = report;
+    member.reportedAtMs = nowMs;
+    member.lastHeardMs = nowMs;
+    member.isDraining ||= report.draining;
+    member.hasRefused = false;
+    member.grantedGenerations = load.grantedGenerations;
+    member.grantedPromptTokens = load.grantedPromptTokens;
+    return ended;
+  }
+
+  /** The worker is alive, whatever it said. */
+  heard(workerId: string, workerEpoch: number, nowMs: number): void {
+    const member = this.memberOf(workerId, workerEpoch);
+    if (member !== undefined) member.lastHeardMs = nowMs;
+  }
+
+  /** It takes nothing new in this epoch. */
+  startDraining(workerId: string, workerEpoch: number, nowMs: number): void {
+    const member = this.memberOf(workerId, workerEpoch);
+    if (member === undefined) return;
+    member.isDraining = true;
+    member.lastHeardMs = nowMs;
+  }
+
+  /** The worker refused a lease of ours: it counts as full until it reports again. */
+  noteRefusal(workerId: string, workerEpoch: number): void {
+    const member = this.memberOf(workerId, workerEpoch);
+    if (member !== undefined) member.hasRefused = true;
+  }
+
+  /** @returns undefined when this epoch of the worker is not known (any more) */
+  remove(workerId: string, workerEpoch: number, nowMs: number): WorkerDeparture | undefined {
+    const member = this.memberOf(workerId, workerEpoch);
+    if (member === undefined) return undefined;
+    this.members.delete(workerId);
+    this.rememberLost(member.models.keys(), nowMs);
+    return { workerId, workerEpoch, endedLeases: this.leases.endWorker(workerId) };
+  }
+
+  /** Takes out the workers that have been silent for too long. */
+  expire(nowMs: number): WorkerDeparture[] {
+    const departures: WorkerDeparture[] = [];
+    for (const [workerId, member] of [...this.members]) {
+      if (nowMs - member.lastHeardMs < this.options.workerTimeoutMs) continue;
+      const departure = this.remove(workerId, member.registration.workerEpoch, nowMs);
+      if (departure !== undefined) departures.push(departure);
+    }
+    return departures;
+  }
+
+  /** When the next worker leaves unless it is heard; undefined when there is none. */
+  nextDueMs(): number | undefined {
+    let dueMs: number | undefined;
+    for (const member of this.members.values()) {
+      dueMs = Math.min(dueMs ?? Number.POSITIVE_INFINITY, member.lastHeardMs + this.options.workerTimeoutMs);
+    }
+    return dueMs;
+  }
+
+  /** The workers of a model, in no promised order. */
+  workersOf(modelId: string): WorkerView[] {
+    const views: WorkerView[] = [];
+    for (const member of this.members.values()) {
+      const model = member.models.get(modelId);
+      if (model !== undefined) views.push(this.view(member, model));
+    }
+    return views;
+  }
+
+  serves(modelId: string): boolean {
+    return [...this.members.values()].some((member) => member.models.has(modelId));
+  }
+
+  /** Whether a worker could take a request of some model, had it room. */
+  canServe(): boolean {
+    return [...this.members.values()].some((member) => !member.isDraining && member.models.size > 0);
+  }
+
+  /** Whether the model has, or had until at most `withinMs` ago, a worker. */
+  servedWithin(modelId: string, withinMs: number, nowMs: number): boolean {
+    const lostMs = this.lostModels.get(modelId);
+    return this.serves(modelId) || (lostMs !== undefined && nowMs - lostMs < withinMs);
+  }
+
+  snapshot(): FleetMemberState[] {
+    return [...this.members.values()].map((member) => ({
+      registration: member.registration,
+      report: member.report,
+      isDraining: member.isDraining,
+      leases: this.leases.loadOf(member.registration.workerId).generations,
+    }));
+  }
+
+  private view(member: Member, model: ServedModel): WorkerView {
+    const { registration } = member;
+    const load = this.leases.loadOf(registration.workerId);
+    return {
+      workerId: registration.workerId,
+      workerEpoch: registration.workerEpoch,
+      registration,
+      model,
+      isDraining: member.isDraining,
+      hasRefused: member.hasRefused,
+      load: load.generations + member.unleasedGenerations,
+      sequences: load.sequences + member.unleasedGenerations,
+      sequenceLimit: sequenceLimitOf(model, this.options.waitingPerWorker),
+      leasedPromptTokens: load.promptTokens,
+      leasedKvTokens: load.kvTokens,
+      generationsSinceReport: load.grantedGenerations - member.grantedGenerations,
+      promptTokensSinceReport: load.grantedPromptTokens - member.grantedPromptTokens,
+      report: member.report,
+      reportedAtMs: member.reportedAtMs,
+    };
+  }
+
+  private memberOf(workerId: string, workerEpoch: number): Member | undefined {
+    const member = this.members.get(workerId);
+    return member?.registration.workerEpoch === workerEpoch ? member : undefined;
+  }
+
+  private rememberLost(modelIds: Iterable<string>, nowMs: number): void {
+    for (const modelId of modelIds) {
+      if (this.serves(modelId)) continue;
+      this.lostModels.delete(modelId);
+      this.lostModels.set(modelId, nowMs);
+    }
+    for (const modelId of this.lostModels.keys()) {
+      if (this.lostModels.size <= REMEMBERED_MODELS) break;
+      this.lostModels.delete(modelId);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+export type { FilterReason } from './candidates.js';
+export {
+  createStrategy,
+  parseStrategyName,
+  STRATEGY_NAMES,
+  type StrategyName,
+  type StrategyOptions,
+  UnknownStrategyError,
+} from './create-strategy.js';
+export type { PlacementExplanation } from './explanation.js';
+export {
+  type FleetMemberState,
+  FleetState,
+  type FleetStateOptions,
+  type RegisterOutcome,
+  type WorkerDeparture,
+} from './fleet-state.js';
+export { type Lease, LeaseTable, type LeaseTableOptions } from './lease-table.js';
+export type { PlacementDecision } from './placement-decision.js';
+export { MAX_ATTEMPT, PlacementQueue, type PlacementQueueOptions } from './placement-queue.js';
+export type { PlacementRequest } from './placement-request.js';
+export {
+  type PlacementChoice,
+  type PlacementContext,
+  PlacementStrategy,
+  type PlacementTerms,
+} from './placement-strategy.js';
+export type { Refusal, RefusalReason } from './refusal.js';
+export { seededRandom } from './seeded-random.js';
+export type { WorkerView } from './worker-view.js';

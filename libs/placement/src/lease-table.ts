@@ -1,0 +1,192 @@
+/** Permission to run one generation on one worker, as the scheduler counts it. */
+export interface Lease {
+  readonly leaseId: string;
+  readonly generationId: string;
+  readonly modelId: string;
+  readonly workerId: string;
+  readonly workerEpoch: number;
+  readonly attempt: number;
+  readonly sequenceCount: number;
+  readonly promptTokens: number;
+  /** Tokens of KV it is expected to need. */
+  readonly kvTokens: number;
+  readonly grantedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export type LeaseTerms = Omit<Lease, 'leaseId' | 'grantedAtMs' | 'expiresAtMs'>;
+
+/** Sums over the live leases of a worker; the `granted…` ones only ever grow. */
+export interface LeaseLoad {
+  readonly generations: number;
+  readonly sequences: number;
+  readonly promptTokens: number;
+  readonly kvTokens: number;
+  readonly grantedGenerations: number;
+  readonly grantedPromptTokens: number;
+}
+
+const NO_LOAD: LeaseLoad = {
+  generations: 0,
+  sequences: 0,
+  promptTokens: 0,
+  kvTokens: 0,
+  grantedGenerations: 0,
+  grantedPromptTokens: 0,
+};
+
+interface WorkerLeases {
+  readonly leaseIds: Set<string>;
+  load: LeaseLoad;
+  /** Leases whose generation was missing from the worker's last list. */
+  missing: Set<string>;
+}
+
+export interface LeaseTableOptions {
+  /** Life of a lease from each renewal, in milliseconds. */
+  readonly leaseTtlMs: number;
+  /** Goes before every lease id, so that the ids of two lives of a scheduler differ. */
+  readonly idPrefix: string;
+}
+
+/**
+ * The live leases, and per worker what they add up to. All leases live equally long, so the table in order of renewal is
+ * the table in order of expiry. At most one lease per generation. Its size is bounded by the workers' sequence limits.
+ */
+export class LeaseTable {
+  /** In order of expiry. */
+  private readonly leases = new Map<string, Lease>();
+  private readonly leaseIdByGeneration = new Map<string, string>();
+  private readonly workers = new Map<string, WorkerLeases>();
+  private grantedCount = 0;
+
+  constructor(private readonly options: LeaseTableOptions) {}
+
+  get size(): number {
+    return this.leases.size;
+  }
+
+  get leaseTtlMs(): number {
+    return this.options.leaseTtlMs;
+  }
+
+  /** @throws when the generation has a live lease: that one must be released first */
+  grant(terms: LeaseTerms, nowMs: number): Lease {
+    if (this.leaseIdByGeneration.has(terms.generationId)) {
+      throw new Error(`generation ${terms.generationId} already has a lease`);
+    }
+    const leaseId = `${this.options.idPrefix}-${++this.grantedCount}`;
+    const lease: Lease = { ...terms, leaseId, grantedAtMs: nowMs, expiresAtMs: nowMs + this.options.leaseTtlMs };
+    this.leases.set(leaseId, lease);
+    this.leaseIdByGeneration.set(lease.generationId, leaseId);
+    const worker = this.workers.get(lease.workerId) ?? { leaseIds: new Set(), load: NO_LOAD, missing: new Set() };
+    worker.leaseIds.add(leaseId);
+    worker.load = {
+      ...added(worker.load, lease, 1),
+      grantedGenerations: worker.load.grantedGenerations + 1,
+      grantedPromptTokens: worker.load.grantedPromptTokens + lease.promptTokens,
+    };
+    this.workers.set(lease.workerId, worker);
+    return lease;
+  }
+
+  /** Extends leases to a full life from now. @returns the ids that are not live */
+  renew(leaseIds: readonly string[], nowMs: number): string[] {
+    const unknown: string[] = [];
+    for (const leaseId of leaseIds) {
+      const lease = this.leases.get(leaseId);
+      if (lease === undefined || lease.expiresAtMs <= nowMs) {
+        unknown.push(leaseId);
+        continue;
+      }
+      this.leases.delete(leaseId);
+      this.leases.set(leaseId, { ...lease, expiresAtMs: nowMs + this.options.leaseTtlMs });
+    }
+    return unknown;
+  }
+
+  /** @returns the lease that ended; undefined when it was not live */
+  release(leaseId: string): Lease | undefined {
+    const lease = this.leases.get(leaseId);
+    if (lease === undefined) return undefined;
+    this.leases.delete(leaseId);
+    this.leaseIdByGeneration.delete(lease.generationId);
+    const worker = this.workers.get(lease.workerId);
+    if (worker !== undefined) {
+      worker.leaseIds.delete(leaseId);
+      worker.missing.delete(leaseId);
+      worker.load = added(worker.load, lease, -1);
+    }
+    return lease;
+  }
+
+  /** Ends the leases whose time has come. */
+  expire(nowMs: number): Lease[] {
+    const ended: Lease[] = [];
+    for (const lease of this.leases.values()) {
+      if (lease.expiresAtMs > nowMs) break;
+      ended.push(lease);
+    }
+    for (const lease of ended) this.release(lease.leaseId);
+    return ended;
+  }
+
+  /** Ends every lease of a worker that left, and forgets the worker. */
+  endWorker(workerId: string): Lease[] {
+    const ended = this.leasesOf(workerId);
+    for (const lease of ended) this.release(lease.leaseId);
+    this.workers.delete(workerId);
+    return ended;
+  }
+
+  /**
+   * Compares a worker's leases with the generations it says it holds. A lease missing from two lists in a row, and old
+   * enough that its generation must have arrived, has nothing behind it and ends.
+   */
+  reconcile(workerId: string, heldGenerationIds: ReadonlySet<string>, nowMs: number): Lease[] {
+    const worker = this.workers.get(workerId);
+    if (worker === undefined) return [];
+    const missing = new Set<string>();
+    const ended: Lease[] = [];
+    for (const lease of this.leasesOf(workerId)) {
+      // A third of its life: by then the gateway has sent the generation or renewed the lease once.
+      if (heldGenerationIds.has(lease.generationId) || nowMs - lease.grantedAtMs < this.options.leaseTtlMs / 3)
+        continue;
+      if (worker.missing.has(lease.leaseId)) ended.push(lease);
+      else missing.add(lease.leaseId);
+    }
+    for (const lease of ended) this.release(lease.leaseId);
+    worker.missing = missing;
+    return ended;
+  }
+
+  leaseOfGeneration(generationId: string): Lease | undefined {
+    const leaseId = this.leaseIdByGeneration.get(generationId);
+    return leaseId === undefined ? undefined : this.leases.get(leaseId);
+  }
+
+  leasesOf(workerId: string): Lease[] {
+    const leaseIds = this.workers.get(workerId)?.leaseIds ?? [];
+    return [...leaseIds].map((leaseId) => this.leases.get(leaseId)!); // a worker's ids are live ones
+  }
+
+  loadOf(workerId: string): LeaseLoad {
+    return this.workers.get(workerId)?.load ?? NO_LOAD;
+  }
+
+  /** When the next lease ends unless renewed; undefined when there is none. */
+  nextDueMs(): number | undefined {
+    for (const lease of this.leases.values()) return lease.expiresAtMs;
+    return undefined;
+  }
+}
+
+function added(load: LeaseLoad, lease: Lease, sign: 1 | -1): LeaseLoad {
+  return {
+    ...load,
+    generations: load.generations + sign,
+    sequences: load.sequences + sign * lease.sequenceCount,
+    promptTokens: load.promptTokens + sign * lease.promptTokens,
+    kvTokens: load.kvTokens + sign * lease.kvTokens,
+  };
+}

@@ -1,0 +1,254 @@
+import { Binder, type BinderOptions, type BinderParts } from './binder.js';
+import { DrainPace } from './drain-pace.js';
+import { DueTimes } from './due-times.js';
+import { FairQueue } from './fair-queue.js';
+import type { PlacementDecision, Refused } from './placement-decision.js';
+import type { PlacementRequest } from './placement-request.js';
+import type { RefusalReason } from './refusal.js';
+
+/** Times a generation may be placed again: only what never produced a token is, and a fleet that loses it four times is ill. */
+export const MAX_ATTEMPT = 3;
+
+export interface PlacementQueueOptions extends BinderOptions {
+  /** Requests that may wait, per model. */
+  readonly queueLength: number;
+}
+
+interface WaitingRequest {
+  readonly ticketId: number;
+  readonly tenantId: string;
+  readonly priority: number;
+  readonly request: PlacementRequest;
+  readonly arrivedMs: number;
+  readonly waitUntilMs: number;
+}
+
+interface ModelQueue {
+  readonly waiting: FairQueue<WaitingRequest>;
+  readonly pace: DrainPace;
+}
+
+/**
+ * Late binding: a request waits here, not in a worker, until a worker has room, and is bound to it only then. Pure state:
+ * calls come with the time and return decisions; nothing happens in between. After anything that may have freed room outside
+ * (a worker joined, reported or left) the owner calls `place`.
+ *
+ * An earlier request in order of turn that finds no room keeps its claim on every worker it could run on: later ones may pass
+ * it only to workers that could not serve it. So big requests do not starve, and workers with another adapter do not idle.
+ */
+export class PlacementQueue {
+  private readonly binder: Binder;
+  /** Models that requests wait for. */
+  private readonly models = new Map<string, ModelQueue>();
+  private readonly byTicket = new Map<number, WaitingRequest>();
+  private readonly ticketByGeneration = new Map<string, number>();
+  private readonly dueTickets = new DueTimes<number>();
+  private ticketCount = 0;
+  private isClosed = false;
+
+  constructor(
+    private readonly options: PlacementQueueOptions,
+    private readonly parts: BinderParts,
+  ) {
+    this.binder = new Binder(options, parts);
+  }
+
+  get waitingCount(): number {
+    return this.byTicket.size;
+  }
+
+  waitingCountOf(modelId: string): number {
+    return this.models.get(modelId)?.waiting.size ?? 0;
+  }
+
+  /**
+   * Asks for a place.
+   * @param waitUntilMs  when the request stops waiting
+   * @returns the ticket that decisions will name, and the decisions that followed at once
+   */
+  enqueue(
+    request: PlacementRequest,
+    waitUntilMs: number,
+    nowMs: number,
+  ): { ticketId: number; decisions: PlacementDecision[] } {
+    const ticketId = ++this.ticketCount;
+    const { tenantId, priority } = request;
+    const entry: WaitingRequest = { ticketId, tenantId, priority, request, arrivedMs: nowMs, waitUntilMs };
+    const decisions = this.endEarlierCalls(request, nowMs);
+    return { ticketId, decisions: [...decisions, ...this.admit(entry, nowMs)] };
+  }
+
+  /** The caller left; no decision will name the ticket. */
+  cancel(ticketId: number): void {
+    const entry = this.byTicket.get(ticketId);
+    if (entry !== undefined) this.leave(entry);
+  }
+
+  /** Ends leases, and gives the room to those that wait. Unknown ids are ignored. */
+  release(leaseIds: readonly string[], nowMs: number): PlacementDecision[] {
+    for (const leaseId of leaseIds) this.parts.leases.release(leaseId);
+    return this.place(nowMs);
+  }
+
+  /** As `release`, for leases that their worker did not honour: it counts as full until it reports again. */
+  returnRefused(leaseIds: readonly string[], nowMs: number): PlacementDecision[] {
+    for (const leaseId of leaseIds) {
+      const lease = this.parts.leases.release(leaseId);
+      if (lease !== undefined) this.parts.fleet.noteRefusal(lease.workerId, lease.workerEpoch);
+    }
+    return this.place(nowMs);
+  }
+
+  /** Gives places to those that wait, as far as there is room. */
+  place(nowMs: number): PlacementDecision[] {
+    return [...this.models].flatMap(([modelId, queue]) => this.placeModel(modelId, queue, nowMs));
+  }
+
+  /** Ends what is due: leases, silent workers, waits; and gives the room to those that wait. */
+  expire(nowMs: number): PlacementDecision[] {
+    const { leases, fleet } = this.parts;
+    const decisions: PlacementDecision[] = [];
+    for (const lease of leases.expire(nowMs)) decisions.push({ kind: 'lease-ended', lease, cause: 'expired' });
+    for (const departure of fleet.expire(nowMs)) decisions.push({ kind: 'worker-left', departure });
+    let ticketId = this.dueTickets.takeDue(nowMs);
+    for (; ticketId !== undefined; ticketId = this.dueTickets.takeDue(nowMs)) {
+      const entry = this.byTicket.get(ticketId)!; // only waiting tickets have a due time
+      this.leave(entry);
+      decisions.push(this.refusedOverdue(entry, nowMs));
+    }
+    return [...decisions, ...this.place(nowMs)];
+  }
+
+  /** When `expire` has something to do next; undefined when nothing is due ever. */
+  nextDueMs(): number | undefined {
+    const due = [this.dueTickets.nextDueMs(), this.parts.leases.nextDueMs(), this.parts.fleet.nextDueMs()];
+    const known = due.filter((dueMs) => dueMs !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** Takes nothing new from now on, and answers all that wait. */
+  close(nowMs: number): PlacementDecision[] {
+    this.isClosed = true;
+    return [...this.byTicket.values()].map((entry) => {
+      this.leave(entry);
+      return this.refused(entry, 'shutting-down', 'the scheduler is shutting down', nowMs);
+    });
+  }
+
+  private admit(entry: WaitingRequest, nowMs: number): PlacementDecision[] {
+    const { request } = entry;
+    const { modelId, generationId, attempt } = request;
+    if (this.isClosed) return [this.refused(entry, 'shutting-down', 'the scheduler is shutting down', nowMs)];
+    if (attempt > MAX_ATTEMPT) {
+      const message = `generation ${generationId} was placed ${attempt} times before`;
+      return [this.refused(entry, 'attempts-exhausted', message, nowMs)];
+    }
+    if (dueMsOf(entry) <= nowMs) return [this.refusedOverdue(entry, nowMs)];
+    const prospect = this.binder.prospect(request, new Set(), nowMs);
+    if (prospect.kind === 'refused') return [this.refused(entry, prospect.reason, prospect.message, nowMs)];
+    const isFirst = this.waitingCountOf(modelId) === 0;
+    if (prospect.kind === 'room' && isFirst) {
+      const binding = this.binder.bind(request, prospect, nowMs);
+      return [{ kind: 'placed', ticketId: entry.ticketId, waitedMs: 0, ...binding }];
+    }
+    const queue = this.wait(entry);
+    // Others are before it, but may be waiting for other workers.
+    const decisions = prospect.kind === 'room' ? this.placeModel(modelId, queue, nowMs) : [];
+    if (this.byTicket.has(entry.ticketId) && queue.waiting.size > this.options.queueLength) {
+      this.leave(entry);
+      const message = `${this.options.queueLength} requests already wait for ${modelId}`;
+      decisions.push(this.refused(entry, 'queue-full', message, nowMs));
+    }
+    return decisions;
+  }
+
+  private placeModel(modelId: string, queue: ModelQueue, nowMs: number): PlacementDecision[] {
+    const decisions: PlacementDecision[] = [];
+    const reserved = new Set<string>();
+    queue.waiting.offer((entry) => {
+      const prospect = this.binder.prospect(entry.request, reserved, nowMs);
+      if (prospect.kind === 'no-room') {
+        for (const workerId of prospect.waitsFor) reserved.add(workerId);
+        return reserved.size >= prospect.takingCount ? 'stop' : 'kept';
+      }
+      this.forget(entry);
+      if (prospect.kind === 'refused') {
+        decisions.push(this.refused(entry, prospect.reason, prospect.message, nowMs));
+      } else {
+        const binding = this.binder.bind(entry.request, prospect, nowMs);
+        decisions.push({ kind: 'placed', ticketId: entry.ticketId, waitedMs: nowMs - entry.arrivedMs, ...binding });
+        queue.pace.notePlaced(nowMs);
+      }
+      return 'taken';
+    });
+    if (queue.waiting.size === 0) {
+      queue.pace.noteEmpty();
+      if (!this.options.expectedModelIds.has(modelId)) this.models.delete(modelId);
+    }
+    return decisions;
+  }
+
+  /** A generation asks once at a time: an earlier call of it is dead, and a lease it had is given back. */
+  private endEarlierCalls(request: PlacementRequest, nowMs: number): PlacementDecision[] {
+    const decisions: PlacementDecision[] = [];
+    const earlier = this.byTicket.get(this.ticketByGeneration.get(request.generationId) ?? 0);
+    if (earlier !== undefined) {
+      this.leave(earlier);
+      decisions.push(this.refused(earlier, 'superseded', 'the generation asked for a place again', nowMs));
+    }
+    const lease = this.parts.leases.leaseOfGeneration(request.generationId);
+    if (lease !== undefined) {
+      this.parts.leases.release(lease.leaseId);
+      decisions.push({ kind: 'lease-ended', lease, cause: 'replaced' }, ...this.place(nowMs));
+    }
+    return decisions;
+  }
+
+  private refusedOverdue(entry: WaitingRequest, nowMs: number): Refused {
+    const { ttftDeadlineUnixMs, modelId } = entry.request;
+    if (ttftDeadlineUnixMs !== 0 && ttftDeadlineUnixMs <= nowMs) {
+      return this.refused(entry, 'deadline-unreachable', 'the time for the first token has passed', nowMs);
+    }
+    if (!this.parts.fleet.serves(modelId)) {
+      return this.refused(entry, 'no-worker', `no worker for ${modelId} came in time`, nowMs);
+    }
+    return this.refused(entry, 'wait-expired', `no worker of ${modelId} had room in time`, nowMs);
+  }
+
+  private refused(entry: WaitingRequest, reason: RefusalReason, message: string, nowMs: number): Refused {
+    const { modelId } = entry.request;
+    const queue = this.models.get(modelId);
+    const isForGood = reason === 'unserviceable' || reason === 'attempts-exhausted' || reason === 'superseded';
+    const retryAfterMs = isForGood ? 0 : (queue?.pace ?? new DrainPace()).hintMs((queue?.waiting.size ?? 0) + 1);
+    const refusal = { reason, message, retryAfterMs };
+    return { kind: 'refused', ticketId: entry.ticketId, modelId, refusal, waitedMs: nowMs - entry.arrivedMs };
+  }
+
+  private wait(entry: WaitingRequest): ModelQueue {
+    const { modelId, generationId } = entry.request;
+    const queue = this.models.get(modelId) ?? { waiting: new FairQueue<WaitingRequest>(), pace: new DrainPace() };
+    this.models.set(modelId, queue);
+    queue.waiting.push(entry);
+    this.byTicket.set(entry.ticketId, entry);
+    this.ticketByGeneration.set(generationId, entry.ticketId);
+    this.dueTickets.set(entry.ticketId, dueMsOf(entry));
+    return queue;
+  }
+
+  private leave(entry: WaitingRequest): void {
+    this.models.get(entry.request.modelId)?.waiting.remove(entry);
+    this.forget(entry);
+  }
+
+  private forget(entry: WaitingRequest): void {
+    this.byTicket.delete(entry.ticketId);
+    this.ticketByGeneration.delete(entry.request.generationId);
+    this.dueTickets.delete(entry.ticketId);
+  }
+}
+
+/** When waiting ends: at the longest wait, or when the first token would come too late. */
+function dueMsOf(entry: WaitingRequest): number {
+  const { ttftDeadlineUnixMs } = entry.request;
+  return ttftDeadlineUnixMs === 0 ? entry.waitUntilMs : Math.min(entry.waitUntilMs, ttftDeadlineUnixMs);
+}

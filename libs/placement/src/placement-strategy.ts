@@ -1,0 +1,35 @@
+import type { PlacementRequest } from './placement-request.js';
+import type { WorkerView } from './worker-view.js';
+
+/** Numbers behind a decision, by name; each strategy documents its own. */
+export type PlacementTerms = Readonly<Record<string, number>>;
+
+export interface PlacementContext {
+  /** Milliseconds; the only clock a strategy has. */
+  readonly nowMs: number;
+  /** The only chance a strategy has: seeded, in [0, 1). */
+  readonly random: () => number;
+  /** Every worker of the model, the filtered ones too: for means over the fleet. */
+  readonly workers: readonly WorkerView[];
+}
+
+export interface PlacementChoice {
+  /** One of the candidates. */
+  readonly workerId: string;
+  /** Terms of each candidate, by worker id. */
+  readonly terms: ReadonlyMap<string, PlacementTerms>;
+}
+
+/**
+ * Chooses a worker for one request. The candidates have room, serve the model and adapter, are not draining and, while
+ * there is another, not avoided; there is at least one, and they come sorted by worker id. Inputs are not changed. Own
+ * state is allowed when it is bounded; equal calls in equal order give equal choices. One instance serves every model.
+ */
+export abstract class PlacementStrategy {
+  abstract readonly name: string;
+  abstract choose(
+    request: PlacementRequest,
+    candidates: readonly WorkerView[],
+    context: PlacementContext,
+  ): PlacementChoice;
+}

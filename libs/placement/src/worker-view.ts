@@ -1,0 +1,34 @@
+import type { Registration, ServedModel, StateReport } from '#lib/contracts';
+
+/**
+ * A worker as a strategy sees it, for one model. Leases are exact at every moment; the report is as old as
+ * `reportedAtMs`. What was sent since the report is known, so no decision waits for a metric.
+ */
+export interface WorkerView {
+  readonly workerId: string;
+  readonly workerEpoch: number;
+  readonly registration: Registration;
+  /** The model asked for, as this worker serves it. */
+  readonly model: ServedModel;
+  readonly isDraining: boolean;
+  /** The worker answered `saturated` and has not reported since. */
+  readonly hasRefused: boolean;
+  /** Generations on the worker: live leases, and those it holds without a lease of ours. */
+  readonly load: number;
+  /** Sequences on the worker, counted as `load` is. */
+  readonly sequences: number;
+  /** Sequences at which the worker counts as full: its batch and what may wait beside it. */
+  readonly sequenceLimit: number;
+  /** Prompt tokens of live leases. */
+  readonly leasedPromptTokens: number;
+  /** Tokens of KV that live leases are expected to need. */
+  readonly leasedKvTokens: number;
+  /** Generations leased since the last report (since registration before the first). */
+  readonly generationsSinceReport: number;
+  /** Prompt tokens leased since the last report. */
+  readonly promptTokensSinceReport: number;
+  /** Absent before the first. */
+  readonly report: StateReport | undefined;
+  /** When the report came; when the worker registered, before the first. */
+  readonly reportedAtMs: number;
+}
