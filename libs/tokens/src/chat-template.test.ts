@@ -112,6 +112,19 @@ describe('ChatTemplate', () => {
     expect(faultOf(() => template.render([user])).fault).toBe(fault);
   });
 
+  it('given data nested without end, when rendered, then the request is told that it is too large', () => {
+    const nested = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+    const template = new ChatTemplate('{{ tools | tojson }}');
+    expect(faultOf(() => template.render([user], { tools: [nested] })).fault).toBe('too-large');
+    const call = { function: { name: 'f', arguments: `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}` } };
+    expect(faultOf(() => template.render([{ role: 'assistant', tool_calls: [call] }])).fault).toBe('too-large');
+  });
+
+  it('given names that every object has, when they are arguments, then they are passed like others', () => {
+    const template = new ChatTemplate('{{ toString }}', { bos_token: '<s>' });
+    expect(template.render([user], { templateArguments: { toString: 'x' } })).toBe('x');
+  });
+
   it('given dates, when a template prints them, then they are in English', () => {
     const template = new ChatTemplate("{{ strftime_now('%A %a %d %B %b %Y %y %H:%M:%S %I %p %% %Q') }}", {}, { now });
     expect(template.render([user])).toBe('Thursday Thu 05 March Mar 2026 26 14:07:09 02 PM % %Q');

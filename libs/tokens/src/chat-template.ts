@@ -4,6 +4,7 @@ import { ChatTemplateError } from './chat-template-error.js';
 import { type JinjaProgram, parseTemplate } from './jinja-runtime.js';
 import { readSpecialTokens, type SpecialTokens } from './special-tokens.js';
 import { isJsonObject, readJsonObject, readText, type TextFiles } from './text-files.js';
+import { DEFAULT_MAX_CHARACTERS } from './tokenizer.js';
 
 export interface ChatTemplateOptions {
   /** Whether the prompt ends with the head of the assistant's answer. Default true. */
@@ -33,7 +34,7 @@ export class ChatTemplate {
     private readonly specialTokens: SpecialTokens = {},
     settings: ChatTemplateSettings = {},
   ) {
-    this.limits = { maxCharacters: settings.maxCharacters ?? 4_000_000, maxMs: settings.maxMs ?? 2_000 };
+    this.limits = { maxCharacters: settings.maxCharacters ?? DEFAULT_MAX_CHARACTERS, maxMs: settings.maxMs ?? 2_000 };
     this.now = settings.now ?? (() => new Date());
   }
 
@@ -49,7 +50,9 @@ export class ChatTemplate {
   /** @throws ChatTemplateError with who is at fault, see ChatTemplateFault */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
     const templateArguments = options.templateArguments ?? {};
-    const taken = Object.keys(templateArguments).find((name) => RESERVED.has(name) || name in this.specialTokens);
+    const taken = Object.keys(templateArguments).find(
+      (name) => RESERVED.has(name) || Object.hasOwn(this.specialTokens, name),
+    );
     if (taken !== undefined) {
       throw new ChatTemplateError('arguments', `The template argument ${taken} has a reserved name.`);
     }
@@ -67,6 +70,12 @@ export class ChatTemplate {
       return renderWithin(this.program, variables, this.limits, this.now);
     } catch (error) {
       if (error instanceof ChatTemplateError) throw error;
+      // The stack or a string is at its end: data nested too deep, or text too long, as the request had it.
+      if (error instanceof RangeError) {
+        throw new ChatTemplateError('too-large', `The chat is too large or nested too deep: ${error.message}.`, {
+          cause: error,
+        });
+      }
       const reason = error instanceof Error ? error.message : String(error);
       throw new ChatTemplateError('template', `The model's chat template failed: ${reason}`, { cause: error });
     }

@@ -7,7 +7,7 @@ import { TokenTable } from './token-table.js';
 import { type EncodeOptions, Tokenizer } from './tokenizer.js';
 
 export interface TextModelOptions {
-  /** Longest prompt, in UTF-16 code units, as text or as rendered chat. Default 4,000,000. */
+  /** Longest prompt, in UTF-16 code units, as text or as rendered chat. Default 1,000,000. */
   readonly maxPromptCharacters?: number;
   /** The clock of chat templates that print the date. */
   readonly now?: () => Date;
