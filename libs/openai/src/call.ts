@@ -1,0 +1,91 @@
+/**
+ * A public request after validation: what REST and gRPC, completions and chat have in common. Absent is `undefined` and
+ * means the model's default.
+ */
+export interface CompletionCall {
+  readonly kind: CallKind;
+  /** Model id or alias, as asked. */
+  readonly model: string;
+  readonly input: CallInput;
+  readonly sampling: RequestedSampling;
+  readonly stop: RequestedStop;
+  /** Choices per prompt. */
+  readonly choicesPerPrompt: number;
+  readonly stream: boolean;
+  /** Whether a stream ends with a usage chunk. */
+  readonly includeUsage: boolean;
+  readonly returnTokenIds: boolean;
+  /** Keeps requests of one session on one worker. */
+  readonly sessionId: string | undefined;
+  /** End-user identity, for affinity and abuse tracking. */
+  readonly user: string | undefined;
+  /** -10 to 10; larger is served earlier. */
+  readonly priority: number;
+  /** Most time from arrival to the last token, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+  /** Public names of the parameters set to something other than their neutral value; see FEATURES. */
+  readonly activeParameters: readonly string[];
+  /** Names of fields we do not know, to be counted; at most 16, shortened. */
+  readonly unknownFields: readonly string[];
+}
+
+export type CallKind = 'completion' | 'chat';
+
+export type CallInput =
+  | { readonly kind: 'prompts'; readonly prompts: readonly PromptInput[] }
+  | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] };
+
+/** One prompt. `param` is its place in the request, for errors: `prompt` or `prompt[3]`. */
+export type PromptInput =
+  | { readonly kind: 'text'; readonly text: string; readonly param: string }
+  | { readonly kind: 'token-ids'; readonly tokenIds: readonly number[]; readonly param: string };
+
+export type ChatRole = 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+
+/** One message, its content parts joined. */
+export interface ChatMessage {
+  readonly role: ChatRole;
+  readonly content: string;
+  readonly name?: string;
+  /** Of a `tool` message. */
+  readonly toolCallId?: string;
+}
+
+export interface RequestedSampling {
+  readonly temperature: number | undefined;
+  readonly topP: number | undefined;
+  readonly topK: number | undefined;
+  readonly minP: number | undefined;
+  readonly repetitionPenalty: number | undefined;
+  readonly presencePenalty: number | undefined;
+  readonly frequencyPenalty: number | undefined;
+  /** By token id. */
+  readonly logitBias: Readonly<Record<number, number>>;
+  /** 0 to 2^53 - 1. */
+  readonly seed: number | undefined;
+}
+
+export interface RequestedStop {
+  readonly maxTokens: number | undefined;
+  readonly minTokens: number;
+  readonly stopStrings: readonly string[];
+  readonly stopTokenIds: readonly number[];
+  readonly ignoreEos: boolean;
+}
+
+/** Limits the operator sets; the rest is fixed by the schemas. */
+export interface RequestLimits {
+  /** Most choices of one request: prompts × n. */
+  readonly maxChoices: number;
+}
+
+/** Choices of the whole answer. */
+export function choiceCount(call: CompletionCall): number {
+  return (call.input.kind === 'prompts' ? call.input.prompts.length : 1) * call.choicesPerPrompt;
+}
+
+/** Messages for the chat template; `developer` becomes `system` where the template does not know it. */
+export function templateMessages(messages: readonly ChatMessage[], knowsDeveloper: boolean): readonly ChatMessage[] {
+  if (knowsDeveloper || !messages.some(({ role }) => role === 'developer')) return messages;
+  return messages.map((message) => (message.role === 'developer' ? { ...message, role: 'system' } : message));
+}

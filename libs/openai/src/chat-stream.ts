@@ -1,0 +1,59 @@
+import { type AnswerDelta, type AnswerHead, type AnswerUsage, usageBody } from './answer.js';
+import type { AnswerStream, AnswerStreamOptions } from './answer-stream.js';
+import { chunkOpening, idList, stopReason } from './completion-stream.js';
+import { jsonString, SSE_DONE } from './sse.js';
+
+/**
+ * Events of `POST /v1/chat/completions`: per choice one with the role, those with text, one with the finish reason. From a
+ * template, as in CompletionStream.
+ */
+export class ChatStream implements AnswerStream {
+  readonly #opening: string;
+  readonly #closing: string;
+  /** Choices whose role has been told. */
+  readonly #begun = new Set<number>();
+
+  constructor(
+    head: AnswerHead,
+    private readonly options: AnswerStreamOptions,
+  ) {
+    this.#opening = `data: ${chunkOpening(head, 'chat.completion.chunk')}`;
+    this.#closing = `]${options.includeUsage ? ',"usage":null' : ''}`;
+  }
+
+  delta(delta: AnswerDelta): string {
+    const { choiceIndex, text, finish } = delta;
+    let events = this.#begun.has(choiceIndex) ? '' : this.#role(choiceIndex);
+    let tokenIds = delta.tokenIds;
+    if (text !== '' || (finish === undefined && this.options.returnTokenIds)) {
+      events += this.#event(choiceIndex, `{"content":${jsonString(text)}}`, 'null', this.#tokenIds(tokenIds));
+      tokenIds = [];
+    }
+    if (finish !== undefined) {
+      const ending = `,"stop_reason":${stopReason(delta)}${this.#tokenIds(tokenIds)}`;
+      events += this.#event(choiceIndex, '{}', `"${finish}"`, ending);
+    }
+    return events;
+  }
+
+  end(usage: AnswerUsage): string {
+    if (!this.options.includeUsage) return SSE_DONE;
+    return `${this.#opening}],"usage":${JSON.stringify(usageBody(usage))}}\n\n${SSE_DONE}`;
+  }
+
+  /** vLLM's form: the prompt's ids at the top level of the answer's first event. */
+  #role(choiceIndex: number): string {
+    const tellsPrompt = this.options.returnTokenIds && this.#begun.size === 0;
+    this.#begun.add(choiceIndex);
+    const prompt = tellsPrompt ? `,"prompt_token_ids":${idList(this.options.promptTokenIds[0] ?? [])}` : '';
+    return this.#event(choiceIndex, '{"role":"assistant","content":""}', 'null', '', prompt);
+  }
+
+  #event(choiceIndex: number, delta: string, finish: string, choiceEnd: string, chunkEnd = ''): string {
+    return `${this.#opening}{"index":${choiceIndex},"delta":${delta},"logprobs":null,"finish_reason":${finish}${choiceEnd}}${this.#closing}${chunkEnd}}\n\n`;
+  }
+
+  #tokenIds(tokenIds: readonly number[]): string {
+    return this.options.returnTokenIds ? `,"token_ids":${idList(tokenIds)}` : '';
+  }
+}

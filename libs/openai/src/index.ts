@@ -1,0 +1,75 @@
+/**
+ * The public API without a server: its types, validation, translation to `GenerationRequest` and back, the form of its
+ * streams, its errors. REST and gRPC meet in `CompletionCall`.
+ *
+ * The road of a request: `parseJsonBody` → `parseCompletionRequest` | `parseChatRequest` (gRPC: `fromGrpc…`) → tokenize →
+ * `toGenerationRequests` → frames → `toAnswerDelta` → `createAnswerStream` | `AnswerCollector` + `toAnswerBody`.
+ */
+export {
+  type AnswerDelta,
+  type AnswerHead,
+  type AnswerUsage,
+  answerHead,
+  type FinishWord,
+  sumUsage,
+  toAnswerDelta,
+} from './answer.js';
+export {
+  AnswerCollector,
+  type ChatCompletionBody,
+  type CompletionBody,
+  toAnswerBody,
+  type WholeAnswer,
+  type WholeChoice,
+} from './answer-body.js';
+export type { AnswerStream, AnswerStreamOptions } from './answer-stream.js';
+export {
+  type CallInput,
+  type CallKind,
+  type ChatMessage,
+  type ChatRole,
+  type CompletionCall,
+  choiceCount,
+  type PromptInput,
+  type RequestedSampling,
+  type RequestedStop,
+  type RequestLimits,
+  templateMessages,
+} from './call.js';
+export { parseChatRequest } from './chat-request.js';
+export { parseCompletionRequest } from './completion-request.js';
+export { createAnswerStream } from './create-answer-stream.js';
+export { errorPage, renderErrorTable } from './error-page.js';
+export {
+  API_ERRORS,
+  ApiError,
+  type ApiErrorOptions,
+  type ErrorBody,
+  type ErrorCondition,
+  type ErrorDefinition,
+  type ErrorType,
+  GRPC_STATUS,
+  internalError,
+  modelNotFound,
+  toErrorBody,
+  toGrpcErrorMetadata,
+} from './errors.js';
+export { fromRefusal, fromWorkerFailure, type WorkerFailure } from './failures.js';
+export { assertModelSupports, FEATURES, type Feature } from './features.js';
+export {
+  GrpcChatStream,
+  GrpcCompletionStream,
+  toGrpcChatResponse,
+  toGrpcCompletionResponse,
+} from './grpc-answer.js';
+export { fromGrpcChat, fromGrpcCompletion } from './grpc-request.js';
+export { parseJsonBody } from './json-guard.js';
+export { type ListedModel, modelBody, modelListBody, toGrpcModel } from './models-list.js';
+export { openApiSchemas } from './openapi.js';
+export { SSE_DONE, SSE_KEEP_ALIVE, sseError } from './sse.js';
+export {
+  type GenerationContext,
+  type ModelFacts,
+  type SamplingDefaults,
+  toGenerationRequests,
+} from './to-generation.js';
