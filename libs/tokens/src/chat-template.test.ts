@@ -120,6 +120,12 @@ describe('ChatTemplate', () => {
     expect(faultOf(() => template.render([{ role: 'assistant', tool_calls: [call] }])).fault).toBe('too-large');
   });
 
+  it('given no tools, when a template asks for them, then they are none, not undefined', () => {
+    const template = new ChatTemplate('{{ tools is none }} {{ documents is none }} {{ tools is defined }}');
+    expect(template.render([user])).toBe('true true true');
+    expect(template.render([user], { tools: [] })).toBe('true true true');
+  });
+
   it('given names that every object has, when they are arguments, then they are passed like others', () => {
     const template = new ChatTemplate('{{ toString }}', { bos_token: '<s>' });
     expect(template.render([user], { templateArguments: { toString: 'x' } })).toBe('x');

@@ -99,7 +99,11 @@ describe('IncrementalDetokenizer', () => {
 
     const piece = fc.integer({ min: firstPiece, max: table.size - 1 });
     const special = fc.nat({ max: 2 });
-    const spelt = fc.string({ unit: 'binary', maxLength: 3 }).map(rawBytes);
+    // Characters of two, three and four bytes, also the first and the last of each length.
+    const edges = fc.constantFrom('\u0080', 'é', '\u07ff', '\u0800', '日', '\uffff', '\u{10000}', '🎉', '\u{10ffff}');
+    const spelt = fc
+      .string({ unit: fc.oneof(edges, fc.string({ unit: 'binary', maxLength: 1 })), maxLength: 3 })
+      .map(rawBytes);
     const validIds = fc
       .array(fc.oneof(fc.tuple(piece), fc.tuple(special), spelt), { maxLength: 20 })
       .map((parts) => parts.flat());

@@ -81,4 +81,10 @@ describe('SequenceText', () => {
     expect(sequence.push([...idsOf('xa'), 0xe2])).toEqual({ text: 'x' });
     expect(sequence.finish()).toEqual({ text: '', stopMatch: { stop: 'a\ufffd' } });
   });
+
+  it('given a broken character within minTokens, when a stop string asks for it, then it is text', () => {
+    const sequence = new SequenceText(table, { stops: stops('\ufffd'), minTokens: 2 });
+    expect(sequence.push([...idsOf('a'), 0xe2])).toEqual({ text: 'a' });
+    expect(sequence.finish()).toEqual({ text: '\ufffd' });
+  });
 });
