@@ -42,7 +42,7 @@ export type PromptInput =
 
 export type ChatRole = 'system' | 'developer' | 'user' | 'assistant' | 'tool';
 
-/** One message, its content parts joined. */
+/** One message, its content parts joined with line feeds (as vLLM does). */
 export interface ChatMessage {
   readonly role: ChatRole;
   readonly content: string;
@@ -84,8 +84,25 @@ export function choiceCount(call: CompletionCall): number {
   return (call.input.kind === 'prompts' ? call.input.prompts.length : 1) * call.choicesPerPrompt;
 }
 
+/** A message in the spelling of chat templates. */
+export type TemplateMessage = {
+  readonly role: ChatRole;
+  readonly content: string;
+  readonly name?: string;
+  readonly tool_call_id?: string;
+};
+
 /** Messages for the chat template; `developer` becomes `system` where the template does not know it. */
-export function templateMessages(messages: readonly ChatMessage[], knowsDeveloper: boolean): readonly ChatMessage[] {
-  if (knowsDeveloper || !messages.some(({ role }) => role === 'developer')) return messages;
-  return messages.map((message) => (message.role === 'developer' ? { ...message, role: 'system' } : message));
+export function templateMessages(messages: readonly ChatMessage[], knowsDeveloper: boolean): TemplateMessage[] {
+  return messages.map(({ role, content, name, toolCallId }) => ({
+    role: role === 'developer' && !knowsDeveloper ? 'system' : role,
+    content,
+    ...(name === undefined ? {} : { name }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+  }));
+}
+
+/** The place of a prompt in the request, for errors: `prompt`, `prompt[3]`, `messages`. */
+export function promptParam(call: CompletionCall, promptIndex: number): string {
+  return call.input.kind === 'messages' ? 'messages' : (call.input.prompts[promptIndex]?.param ?? 'prompt');
 }

@@ -24,7 +24,10 @@ const message = z
     content: z
       .union([z.string(), z.array(contentPart).min(1)])
       .nullish()
-      .meta({ description: 'Text, or parts that are joined in order.', examples: ['What is the capital of France?'] }),
+      .meta({
+        description: 'Text, or parts that are joined in order, with line feeds.',
+        examples: ['What is the capital of France?'],
+      }),
     name: z.string().max(256).nullish().meta({ description: "The author's name, for templates that use it." }),
     tool_call_id: z.string().max(256).nullish().meta({ description: 'Of a `tool` message: the call it answers.' }),
     tool_calls: unsupported('Only an empty array is accepted.'),
@@ -88,7 +91,7 @@ function toMessage(field: MessageField, index: number): ChatMessage {
 function toContent(content: MessageField['content'], param: string): string {
   if (content === undefined || content === null) throw missingParameter(param);
   if (typeof content === 'string') return content.toWellFormed();
-  return content.map((part, index) => toText(part, `${param}[${index}]`)).join('');
+  return content.map((part, index) => toText(part, `${param}[${index}]`)).join('\n');
 }
 
 function toText(part: z.infer<typeof contentPart>, param: string): string {

@@ -31,9 +31,11 @@ export {
   type CompletionCall,
   choiceCount,
   type PromptInput,
+  promptParam,
   type RequestedSampling,
   type RequestedStop,
   type RequestLimits,
+  type TemplateMessage,
   templateMessages,
 } from './call.js';
 export { parseChatRequest } from './chat-request.js';

@@ -1,5 +1,5 @@
 import type { GenerationRequest, TraceContext } from '#lib/contracts';
-import type { CompletionCall, RequestedSampling } from './call.js';
+import { type CompletionCall, promptParam, type RequestedSampling } from './call.js';
 import { ApiError } from './errors.js';
 import { assertModelSupports } from './features.js';
 import { invalidValue } from './validation-error.js';
@@ -121,6 +121,18 @@ function fittingMaxTokens(call: CompletionCall, contextTokens: number, promptTok
   return call.kind === 'chat' ? room : Math.min(room, Math.max(COMPLETION_MAX_TOKENS, call.stop.minTokens));
 }
 
+/** A text so long that it is not worth tokenizing: beyond what any context holds. */
+export function promptTooLong(
+  call: CompletionCall,
+  promptIndex: number,
+  contextTokens: number,
+  cause: unknown,
+): ApiError {
+  const param = promptParam(call, promptIndex);
+  const message = `This model's maximum context length is ${contextTokens} tokens. However, your ${param} is far longer. Please reduce its length.`;
+  return new ApiError('context_length_exceeded', message, { param, cause });
+}
+
 function contextExceeded(
   call: CompletionCall,
   contextTokens: number,
@@ -141,10 +153,6 @@ function contextExceeded(
 function maxTokensParam(call: CompletionCall): string {
   if (call.stop.maxTokens === undefined) return 'min_tokens';
   return call.activeParameters.includes('max_completion_tokens') ? 'max_completion_tokens' : 'max_tokens';
-}
-
-function promptParam(call: CompletionCall, index: number): string {
-  return call.input.kind === 'messages' ? 'messages' : (call.input.prompts[index]?.param ?? 'prompt');
 }
 
 /** Ids the client chose; what the tokenizer made is not looked at. */
