@@ -73,14 +73,18 @@ export class OrtSession {
     return run;
   }
 
-  /** Ends the current run early, waits for it, and frees everything. Idempotent. */
-  async close(): Promise<void> {
+  /**
+   * Ends the current run early, waits for it, and frees everything. Idempotent.
+   * @param beforeRelease  called when nothing runs any more and nothing is bound, while the session still exists
+   */
+  async close(beforeRelease: () => void = () => undefined): Promise<void> {
     if (!this.isOpen) return this.running;
     this.isOpen = false;
     const { functions } = this.runtime;
     this.runtime.check('RunOptionsSetTerminate', functions.setTerminate(this.runOptions));
     this.running = this.running.then(() => {
       for (const binding of [...this.bindings]) binding.close();
+      beforeRelease();
       functions.releaseRunOptions(this.runOptions);
       functions.releaseSession(this.handle);
     });

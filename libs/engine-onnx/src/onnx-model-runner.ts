@@ -1,0 +1,252 @@
+import { type DecodeRow, type Logits, ModelRunner, type ModelRunnerLimits, type PrefillChunk } from '#lib/engine';
+import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
+import { KvMemory, kvBytesPerToken } from './runtime/kv-memory.js';
+import { OrtMemory } from './runtime/ort-memory.js';
+import { OrtRuntime } from './runtime/ort-runtime.js';
+import { OrtSession } from './runtime/ort-session.js';
+import type { OrtSessionOptions } from './runtime/ort-session-options.js';
+import { SlotBindings } from './slot-bindings.js';
+
+/** Rows of a decode at most, unless asked otherwise: on CPU, throughput is flat beyond 32 (docs of issue 4's bench). */
+const DEFAULT_DECODE_ROWS = 32;
+/** Tokens of a chunk at most, unless asked otherwise: prefill is at its full speed from 256 (measured November 2026). */
+const DEFAULT_CHUNK_TOKENS = 256;
+
+export interface OnnxModelRunnerOptions extends OrtSessionOptions {
+  /** Memory for KV, in bytes. Decides how many slots there are. */
+  readonly kvBytes: number;
+  /** Positions of a slot. Default: as many as the model can compute. */
+  readonly contextTokens?: number;
+  readonly decodeRows?: number;
+  readonly chunkTokens?: number;
+}
+
+/** The memory given for KV does not hold one sequence. */
+export class KvMemoryTooSmallError extends Error {
+  override readonly name = 'KvMemoryTooSmallError';
+
+  constructor(
+    readonly kvBytes: number,
+    readonly slotBytes: number,
+    readonly contextTokens: number,
+  ) {
+    super(
+      `${kvBytes} bytes of KV memory do not hold one sequence of ${contextTokens} tokens, which takes ${slotBytes} bytes; ` +
+        'raise kvBytes or lower contextTokens.',
+    );
+  }
+}
+
+/**
+ * Runs a compiled decoder on ONNX Runtime. KV stays where it is: each slot has its place in one allocation, and passes
+ * read and write it there. Rows of a decode on neighbouring slots are one run of the model.
+ */
+export class OnnxModelRunner extends ModelRunner {
+  readonly limits: ModelRunnerLimits;
+  private readonly bindings: SlotBindings;
+  private readonly tokenIds: BigInt64Array;
+  private readonly logitRows: BigInt64Array;
+  private readonly lastPositions: Int32Array;
+  private readonly totalLength = new Int32Array(1);
+  private readonly logits: Float32Array;
+  private isRunning = false;
+  private closing: Promise<void> | undefined;
+
+  private constructor(
+    private readonly runtime: OrtRuntime,
+    private readonly session: OrtSession,
+    private readonly kv: KvMemory,
+    graph: DecoderGraph,
+    limits: ModelRunnerLimits,
+  ) {
+    super();
+    this.limits = limits;
+    this.bindings = new SlotBindings(session, graph, kv);
+    this.tokenIds = new BigInt64Array(Math.max(limits.chunkTokens, limits.decodeRows));
+    this.logitRows = new BigInt64Array(limits.decodeRows);
+    this.lastPositions = new Int32Array(limits.decodeRows);
+    this.logits = new Float32Array(limits.decodeRows * limits.vocabularySize);
+  }
+
+  /**
+   * @throws KvMemoryTooSmallError when not one sequence fits
+   * @throws DecoderGraphError, OrtError or OrtLibraryError when the model or the library cannot be used
+   */
+  static async load(graph: DecoderGraph, options: OnnxModelRunnerOptions): Promise<OnnxModelRunner> {
+    const limits = planLimits(graph, options);
+    const runtime = OrtRuntime.open();
+    let session: OrtSession | undefined;
+    try {
+      session = await OrtSession.load(runtime, graph.path, options);
+      checkDecoderGraph(graph, session);
+      const shape = { ...graph, slots: limits.slots, contextTokens: limits.contextTokens };
+      const provider = options.executionProvider ?? { kind: 'cpu' };
+      const memory = OrtMemory.allocate(runtime, session, provider, KvMemory.byteLength(shape));
+      return new OnnxModelRunner(runtime, session, new KvMemory(memory, shape), graph, limits);
+    } catch (error) {
+      await session?.close();
+      runtime.close();
+      throw error;
+    }
+  }
+
+  async prefill(chunk: PrefillChunk): Promise<Logits | undefined> {
+    this.checkChunk(chunk);
+    return this.exclusively(async () => {
+      const { slot, position, tokenIds } = chunk;
+      const length = tokenIds.length;
+      for (let index = 0; index < length; index++) this.tokenIds[index] = BigInt(tokenIds[index]!);
+      this.logitRows[0] = BigInt(length - 1);
+      this.lastPositions[0] = position + length - 1;
+      await this.run({ firstSlot: slot, rows: 1, tokensPerRow: length, firstLogits: 0 });
+      return chunk.wantsLogits ? this.rowsOf(this.logits, 1) : undefined;
+    });
+  }
+
+  async decode(rows: readonly DecodeRow[]): Promise<Logits> {
+    this.checkRows(rows);
+    return this.exclusively(async () => {
+      const order = rows.map((_, index) => index).sort((a, b) => rows[a]!.slot - rows[b]!.slot);
+      const sorted = order.map((index) => rows[index]!);
+      for (const [start, end] of neighbours(sorted)) await this.decodeNeighbours(sorted.slice(start, end), start);
+      return this.inOrder(order);
+    });
+  }
+
+  /** Idempotent. A pass that runs is ended early and rejects. */
+  override close(): Promise<void> {
+    this.closing ??= this.session.close(() => this.kv.close()).then(() => this.runtime.close());
+    return this.closing;
+  }
+
+  private async decodeNeighbours(rows: readonly DecodeRow[], firstLogits: number): Promise<void> {
+    rows.forEach((row, index) => {
+      this.tokenIds[index] = BigInt(row.tokenId);
+      this.logitRows[index] = BigInt(index);
+      this.lastPositions[index] = row.position;
+    });
+    await this.run({ firstSlot: rows[0]!.slot, rows: rows.length, tokensPerRow: 1, firstLogits });
+  }
+
+  /** One run of the model over neighbouring slots; one row of logits for each goes to `firstLogits` and after. */
+  private async run(pass: {
+    firstSlot: number;
+    rows: number;
+    tokensPerRow: number;
+    firstLogits: number;
+  }): Promise<void> {
+    const { firstSlot, rows, tokensPerRow, firstLogits } = pass;
+    const { vocabularySize } = this.limits;
+    const lastPositions = this.lastPositions.subarray(0, rows);
+    this.totalLength[0] = Math.max(...lastPositions) + 1;
+    const logits = this.logits.subarray(firstLogits * vocabularySize, (firstLogits + rows) * vocabularySize);
+    const binding = this.bindings.forSlots(firstSlot, rows);
+    binding.bindInput('input_ids', this.tokenIds.subarray(0, rows * tokensPerRow), 'int64', [rows, tokensPerRow]);
+    binding.bindInput('last_index', this.logitRows.subarray(0, rows), 'int64', [rows]);
+    binding.bindInput('seqlens_k', lastPositions, 'int32', [rows]);
+    binding.bindInput('total_len', this.totalLength, 'int32', []);
+    binding.bindOutput('logits', logits, 'float32', [rows, vocabularySize]);
+    await this.session.run(binding);
+  }
+
+  /** @param order  index of the caller's row for each row of logits */
+  private inOrder(order: readonly number[]): Logits {
+    if (order.every((row, index) => row === index)) return this.rowsOf(this.logits, order.length);
+    const { vocabularySize } = this.limits;
+    const ordered = new Float32Array(order.length * vocabularySize);
+    order.forEach((row, index) => {
+      ordered.set(this.logits.subarray(index * vocabularySize, (index + 1) * vocabularySize), row * vocabularySize);
+    });
+    return this.rowsOf(ordered, order.length);
+  }
+
+  private rowsOf(data: Float32Array, rows: number): Logits {
+    return { rows, data: data.subarray(0, rows * this.limits.vocabularySize) };
+  }
+
+  private async exclusively<T>(pass: () => Promise<T>): Promise<T> {
+    if (this.closing !== undefined) throw new Error('The model runner is closed.');
+    if (this.isRunning) throw new Error('The model runner takes one pass at a time.');
+    this.isRunning = true;
+    try {
+      return await pass();
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  private checkChunk({ slot, position, tokenIds }: PrefillChunk): void {
+    const { chunkTokens } = this.limits;
+    if (tokenIds.length < 1 || tokenIds.length > chunkTokens) {
+      throw new RangeError(`A chunk has 1 to ${chunkTokens} tokens, not ${tokenIds.length}.`);
+    }
+    this.checkPlace(slot, position, tokenIds.length);
+    for (let index = 0; index < tokenIds.length; index++) this.checkTokenId(tokenIds[index]!);
+  }
+
+  private checkRows(rows: readonly DecodeRow[]): void {
+    const { decodeRows } = this.limits;
+    if (rows.length < 1 || rows.length > decodeRows) {
+      throw new RangeError(`A decode has 1 to ${decodeRows} rows, not ${rows.length}.`);
+    }
+    if (new Set(rows.map((row) => row.slot)).size < rows.length) {
+      throw new RangeError('Two rows of a decode have the same slot.');
+    }
+    for (const row of rows) {
+      this.checkPlace(row.slot, row.position, 1);
+      this.checkTokenId(row.tokenId);
+    }
+  }
+
+  /** What lies outside would be read and written outside of the slot: the kernels do not look. */
+  private checkPlace(slot: number, position: number, length: number): void {
+    const { slots, contextTokens } = this.limits;
+    if (!Number.isInteger(slot) || slot < 0 || slot >= slots) {
+      throw new RangeError(`Slot ${slot} is not one of 0 to ${slots - 1}.`);
+    }
+    if (!Number.isInteger(position) || position < 0 || position + length > contextTokens) {
+      throw new RangeError(
+        `Positions ${position} to ${position + length - 1} are not in a context of ${contextTokens}.`,
+      );
+    }
+  }
+
+  private checkTokenId(tokenId: number): void {
+    const { vocabularySize } = this.limits;
+    if (!Number.isInteger(tokenId) || tokenId < 0 || tokenId >= vocabularySize) {
+      throw new RangeError(`Token ${tokenId} is not in a vocabulary of ${vocabularySize}.`);
+    }
+  }
+}
+
+function planLimits(graph: DecoderGraph, options: OnnxModelRunnerOptions): ModelRunnerLimits {
+  const contextTokens = options.contextTokens ?? graph.contextTokens;
+  if (contextTokens < 1 || contextTokens > graph.contextTokens) {
+    throw new RangeError(
+      `contextTokens is ${contextTokens}; the model computes 1 to ${graph.contextTokens} positions.`,
+    );
+  }
+  const bytesPerToken = kvBytesPerToken(graph);
+  const slotBytes = contextTokens * bytesPerToken;
+  const slots = Math.floor(options.kvBytes / slotBytes);
+  if (slots < 1) throw new KvMemoryTooSmallError(options.kvBytes, slotBytes, contextTokens);
+  return {
+    contextTokens,
+    vocabularySize: graph.vocabularySize,
+    slots,
+    decodeRows: Math.min(slots, options.decodeRows ?? DEFAULT_DECODE_ROWS),
+    chunkTokens: Math.min(contextTokens, options.chunkTokens ?? DEFAULT_CHUNK_TOKENS),
+    kvBytesPerToken: bytesPerToken,
+    kvTotalBytes: slots * slotBytes,
+  };
+}
+
+/** Ranges [start, end) of rows, sorted by slot, whose slots follow one another. */
+function* neighbours(rows: readonly DecodeRow[]): Generator<readonly [number, number]> {
+  let start = 0;
+  for (let end = 1; end <= rows.length; end++) {
+    if (end < rows.length && rows[end]!.slot === rows[end - 1]!.slot + 1) continue;
+    yield [start, end];
+    start = end;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Pointer } from './ort-functions.js';
+import type { MemoryPlace, OrtRuntime } from './ort-runtime.js';
+import type { OrtSession } from './ort-session.js';
+import type { ExecutionProvider } from './ort-session-options.js';
+
+/**
+ * Memory of the library where a session computes: CPU memory, whose pages the system gives on first write, or device
+ * memory. Not cleared. Closed before the session.
+ */
+export class OrtMemory {
+  private isOpen = true;
+
+  private constructor(
+    readonly address: Pointer,
+    readonly byteLength: number,
+    readonly place: MemoryPlace,
+    private readonly release: () => void,
+  ) {}
+
+  /** @throws OrtError when there is not that much */
+  static allocate(
+    runtime: OrtRuntime,
+    session: OrtSession,
+    provider: ExecutionProvider,
+    byteLength: number,
+  ): OrtMemory {
+    if (provider.kind === 'cuda') return OrtMemory.allocateOnCuda(runtime, session, provider.deviceId, byteLength);
+    const { cpuAllocator, cpuMemory, functions } = runtime;
+    const address = runtime.created('AllocatorAlloc', (out) => functions.allocate(cpuAllocator, byteLength, out));
+    return new OrtMemory(address, byteLength, cpuMemory, () =>
+      runtime.check('AllocatorFree', functions.free(cpuAllocator, address)),
+    );
+  }
+
+  /** Not verified on a GPU. */
+  private static allocateOnCuda(
+    runtime: OrtRuntime,
+    session: OrtSession,
+    deviceId: number,
+    byteLength: number,
+  ): OrtMemory {
+    const { functions } = runtime;
+    const place = runtime.memoryPlace('Cuda', deviceId);
+    const allocator = runtime.created('CreateAllocator', (out) =>
+      functions.createAllocator(session.handle, place.memoryInfo, out),
+    );
+    const address = runtime.created('AllocatorAlloc', (out) => functions.allocate(allocator, byteLength, out));
+    return new OrtMemory(address, byteLength, place, () => {
+      runtime.check('AllocatorFree', functions.free(allocator, address));
+      functions.releaseAllocator(allocator);
+      runtime.releaseMemoryPlace(place);
+    });
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.release();
+  }
+}
