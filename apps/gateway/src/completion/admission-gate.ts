@@ -1,0 +1,51 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import { ApiError } from '#lib/openai';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import type { RequestLife } from './request-life.js';
+
+/** Bounds the requests in flight, and empties the gateway at shutdown. */
+@Injectable()
+export class AdmissionGate {
+  private readonly lives = new Set<RequestLife>();
+  private readonly limit: number;
+  private draining = false;
+  private idle: (() => void)[] = [];
+
+  constructor(@Inject(GATEWAY_CONFIG) config: HydraConfig) {
+    this.limit = config.gateway.concurrentRequests;
+  }
+
+  get inFlight(): number {
+    return this.lives.size;
+  }
+
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  /** @throws ApiError draining or overloaded */
+  enter(life: RequestLife): void {
+    if (this.draining) throw new ApiError('draining', 'The server is shutting down. Please try again.');
+    if (this.lives.size >= this.limit) {
+      throw new ApiError('overloaded', 'Too many requests are in flight. Please try again later.');
+    }
+    this.lives.add(life);
+  }
+
+  leave(life: RequestLife): void {
+    this.lives.delete(life);
+    if (this.lives.size === 0) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  /** Takes nothing new; what runs has `graceMs` to finish and is stopped then. Resolves when nothing is left. */
+  async drain(graceMs: number): Promise<void> {
+    this.draining = true;
+    if (this.lives.size === 0) return;
+    const timer = setTimeout(() => {
+      for (const life of this.lives) life.stop(new ApiError('draining', 'The server is shutting down.'));
+    }, graceMs);
+    await new Promise<void>((resolve) => this.idle.push(resolve));
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,146 @@
+import { randomInt } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import type { FrameEntry, GenerationRequest, GenerationUsage } from '#lib/contracts';
+import { APP_LOGGER, generationFields, type Logger, newId } from '#lib/observability';
+import {
+  type AnswerUsage,
+  ApiError,
+  answerHead,
+  type CompletionCall,
+  sumUsage,
+  toAnswerDelta,
+  toGenerationRequests,
+} from '#lib/openai';
+import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { LatencyTimer } from '../observation/latency-timer.js';
+import { GenerationRunner } from '../placement/generation-runner.js';
+import { AdmissionGate } from './admission-gate.js';
+import type { AnswerSink } from './answer-sink.js';
+import { PromptEncoder } from './prompt-encoder.js';
+import type { RequestLife } from './request-life.js';
+
+const SEED_BITS = 2 ** 48 - 1; // the most that randomInt draws at once
+
+/**
+ * The road of every request, REST or gRPC, streamed or whole:
+ * admit → resolve the model → tokenize → (place → submit → stream → settle) per prompt → usage.
+ */
+@Injectable()
+export class CompletionService {
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly gate: AdmissionGate,
+    private readonly models: ModelDirectory,
+    private readonly prompts: PromptEncoder,
+    private readonly generations: GenerationRunner,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  /**
+   * Answers a validated call into `sink`.
+   * @returns usage of the whole answer
+   * @throws ApiError what the client is to be told, whether or not something was delivered before
+   */
+  async complete(call: CompletionCall, life: RequestLife, sink: AnswerSink): Promise<AnswerUsage> {
+    this.gate.enter(life);
+    try {
+      const { requestTimeoutMs } = this.config.gateway;
+      life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
+      this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
+
+      const model = await this.models.resolve(call.model, life.signal);
+      const promptTokenIds = await this.prompts.encode(call, model.text);
+      life.signal.throwIfAborted();
+      const requests = this.toRequests(call, model, promptTokenIds, life);
+      sink.begin(toHead(call, model, requests), {
+        includeUsage: call.includeUsage,
+        returnTokenIds: call.returnTokenIds,
+        promptTokenIds,
+        choicesPerPrompt: call.choicesPerPrompt,
+      });
+      return await this.generateAll(call, model, requests, life, sink);
+    } finally {
+      life.close();
+      this.gate.leave(life);
+    }
+  }
+
+  private toRequests(
+    call: CompletionCall,
+    model: ResolvedModel,
+    promptTokenIds: readonly number[][],
+    life: RequestLife,
+  ): GenerationRequest[] {
+    return toGenerationRequests(call, model.facts, promptTokenIds, {
+      requestId: life.requestId,
+      tenantId: life.tenantId,
+      newGenerationId: newId,
+      drawSeed: () => randomInt(SEED_BITS),
+      deadlineUnixMs: life.deadlineUnixMs,
+      initialCredit: this.config.gateway.streamBufferTokens,
+      cacheSalt: Buffer.from(life.tenantId),
+      trace: life.trace,
+    });
+  }
+
+  /** Runs the generations of all prompts at once into one answer; the first that fails ends the others. */
+  private async generateAll(
+    call: CompletionCall,
+    model: ResolvedModel,
+    requests: readonly GenerationRequest[],
+    life: RequestLife,
+    sink: AnswerSink,
+  ): Promise<AnswerUsage> {
+    const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs);
+    const siblings = new AbortController();
+    const signal = requests.length === 1 ? life.signal : AbortSignal.any([life.signal, siblings.signal]);
+    const sessionKey = life.sessionHeader ?? call.sessionId ?? call.user ?? '';
+    const runOne = async (request: GenerationRequest, promptIndex: number): Promise<GenerationUsage> => {
+      const deliver = (entries: readonly FrameEntry[]) => {
+        for (const entry of entries) timer.tokens(promptIndex, entry);
+        return sink.deltas(entries.map((entry) => toAnswerDelta(entry, promptIndex, call.choicesPerPrompt, call.stop)));
+      };
+      try {
+        return await this.generations.run({ request, served: model.served, sessionKey, signal }, deliver);
+      } catch (error) {
+        siblings.abort(new ApiError('client_closed', 'Another prompt of the request failed.'));
+        throw error;
+      }
+    };
+    let outcome = 'answered';
+    try {
+      const usages = await Promise.all(requests.map(runOne));
+      const usage = sumUsage(usages);
+      this.metrics.usedTokens(model.facts.modelId, usage);
+      return usage;
+    } catch (error) {
+      outcome = error instanceof ApiError ? error.condition : 'internal_error';
+      if (outcome === 'client_closed') this.metrics.clientGone(timer.hasStarted ? 'streaming' : 'waiting');
+      throw error;
+    } finally {
+      this.metrics.requestDuration(life.route, model.facts.modelId, life.ageMs);
+      for (const request of requests) {
+        this.logger.info(
+          {
+            ...generationFields(request),
+            model: request.modelId,
+            route: life.route,
+            outcome,
+            ms: Math.round(life.ageMs),
+          },
+          'generation ended',
+        );
+      }
+    }
+  }
+}
+
+function toHead(call: CompletionCall, model: ResolvedModel, requests: readonly GenerationRequest[]) {
+  const generationId = requests[0]?.generationId ?? newId();
+  const created = Math.floor(Date.now() / 1_000);
+  return answerHead(call.kind, generationId, call.model, model.served.modelFingerprint, created);
+}

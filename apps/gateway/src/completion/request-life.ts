@@ -1,0 +1,76 @@
+import type { TraceContext } from '#lib/observability';
+import { ApiError } from '#lib/openai';
+
+export interface RequestOrigin {
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  /** Where it came in, for metrics: `/v1/completions`, `/hydra.v1.Inference/Chat`. */
+  readonly route: string;
+  /** `x-session-id`; wins over the body's own session fields. */
+  readonly sessionHeader?: string | undefined;
+}
+
+/** Longest delay a timer of Node takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * From a request's arrival to its end: who it is, until when it may live, and one signal for all reasons to stop (client
+ * gone, deadline, shutdown). The signal's reason is the ApiError that the client would see.
+ */
+export class RequestLife {
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  readonly route: string;
+  readonly sessionHeader: string | undefined;
+  /** Without authentication all requests are one tenant's. */
+  readonly tenantId = 'anonymous';
+  readonly arrivedAtMs = performance.now();
+  private readonly controller = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private deadline = 0;
+
+  constructor(origin: RequestOrigin) {
+    this.requestId = origin.requestId;
+    this.trace = origin.trace;
+    this.route = origin.route;
+    this.sessionHeader = origin.sessionHeader;
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** Milliseconds since the Unix epoch. */
+  get deadlineUnixMs(): number {
+    return this.deadline;
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.arrivedAtMs;
+  }
+
+  /** Ends the request `timeoutMs` after its arrival. */
+  limit(timeoutMs: number): void {
+    const remainingMs = Math.max(0, timeoutMs - this.ageMs);
+    this.deadline = Math.ceil(Date.now() + remainingMs);
+    this.timer = setTimeout(
+      () =>
+        this.stop(new ApiError('deadline_exceeded', "The request's deadline passed before the answer was complete.")),
+      Math.min(remainingMs, LONGEST_TIMER_MS),
+    );
+  }
+
+  /** Stops all work for it; the first reason counts. */
+  stop(reason: ApiError): void {
+    this.controller.abort(reason);
+  }
+
+  clientGone(): void {
+    this.stop(new ApiError('client_closed', 'The client closed the connection.'));
+  }
+
+  /** Nothing more is to come. */
+  close(): void {
+    clearTimeout(this.timer);
+  }
+}

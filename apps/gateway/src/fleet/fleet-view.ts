@@ -1,0 +1,126 @@
+import { credentials } from '@grpc/grpc-js';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { clientChannelOptions, WatchStream, WorkerSession } from '#lib/channels';
+import type { HydraConfig } from '#lib/config';
+import { FleetClient, type FleetMember, type FleetSnapshot } from '#lib/contracts';
+import { APP_LOGGER, type Logger } from '#lib/observability';
+import { GATEWAY_CONFIG, GATEWAY_ID } from '../gateway-config.js';
+
+/** A worker of the fleet with the session to it. */
+export interface WorkerView {
+  readonly workerId: string;
+  readonly workerEpoch: number;
+  readonly target: string;
+  readonly member: FleetMember;
+}
+
+/**
+ * The fleet as the scheduler last told it, with a session opened ahead to every worker. While no scheduler answers, the
+ * last known fleet stays; a restarted scheduler has `workerTimeoutMs` to hear of its workers again.
+ */
+@Injectable()
+export class FleetView implements OnModuleInit, OnApplicationShutdown {
+  private readonly client: FleetClient;
+  private watch: WatchStream<FleetSnapshot> | undefined;
+  private readonly workersById = new Map<string, WorkerView>();
+  private readonly sessions = new Map<string, WorkerSession>();
+  private readonly listeners: (() => void)[] = [];
+  private schedulerEpoch = 0;
+  private forgetTimer: NodeJS.Timeout | undefined;
+  private latest: FleetSnapshot | undefined;
+
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    @Inject(GATEWAY_ID) private readonly gatewayId: string,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+  ) {
+    this.client = new FleetClient(config.scheduler.target, credentials.createInsecure(), clientChannelOptions());
+  }
+
+  onModuleInit(): void {
+    this.watch = new WatchStream<FleetSnapshot>(() => this.client.watch({ watcherId: this.gatewayId }), {
+      onMessage: (snapshot) => this.apply(snapshot),
+      onLost: (error, retryInMs) =>
+        this.logger.warn({ reason: error?.message, retry_in_ms: Math.round(retryInMs) }, 'lost sight of the scheduler'),
+    });
+  }
+
+  onApplicationShutdown(): void {
+    this.watch?.close();
+    clearTimeout(this.forgetTimer);
+    for (const session of this.sessions.values()) session.close();
+    this.client.close();
+  }
+
+  get workers(): readonly WorkerView[] {
+    return [...this.workersById.values()];
+  }
+
+  /** Called after the fleet or the state of a session changed. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** The session to a worker, opened if it is not known yet. */
+  session(target: string): WorkerSession {
+    const existing = this.sessions.get(target);
+    if (existing !== undefined) return existing;
+    const session = new WorkerSession({
+      target,
+      gatewayId: this.gatewayId,
+      onStateChange: (state, reason) => {
+        if (state === 'waiting') this.logger.warn({ target, reason }, 'lost the session with a worker');
+        if (state === 'open') this.logger.info({ target, worker_id: session.welcome?.workerId }, 'session is open');
+        if (state === 'open' || state === 'waiting') this.changed();
+      },
+    });
+    this.sessions.set(target, session);
+    return session;
+  }
+
+  isConnected(worker: WorkerView): boolean {
+    return this.sessions.get(worker.target)?.state === 'open';
+  }
+
+  private apply(snapshot: FleetSnapshot): void {
+    this.latest = snapshot;
+    const isOtherScheduler = this.schedulerEpoch !== 0 && snapshot.schedulerEpoch !== this.schedulerEpoch;
+    this.schedulerEpoch = snapshot.schedulerEpoch;
+    for (const member of snapshot.members) this.learn(member);
+    if (isOtherScheduler) {
+      clearTimeout(this.forgetTimer);
+      this.forgetTimer = setTimeout(() => {
+        this.forgetTimer = undefined;
+        this.forgetMissing();
+        this.changed();
+      }, this.config.scheduler.workerTimeoutMs);
+    } else if (this.forgetTimer === undefined) {
+      this.forgetMissing();
+    }
+    this.changed();
+  }
+
+  private learn(member: FleetMember): void {
+    const { registration } = member;
+    if (registration === undefined) return;
+    const { workerId, workerEpoch, target } = registration;
+    this.workersById.set(workerId, { workerId, workerEpoch, target, member });
+    this.session(target);
+  }
+
+  private forgetMissing(): void {
+    const present = new Set(this.latest?.members.map((member) => member.registration?.workerId));
+    for (const workerId of this.workersById.keys()) if (!present.has(workerId)) this.workersById.delete(workerId);
+    const targets = new Set(this.workers.map(({ target }) => target));
+    for (const [target, session] of this.sessions) {
+      // What still runs there may finish; the session goes with a later snapshot.
+      if (targets.has(target) || session.openGenerations > 0) continue;
+      session.close();
+      this.sessions.delete(target);
+    }
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+}

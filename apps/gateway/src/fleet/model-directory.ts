@@ -1,0 +1,157 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import type { ServedModel } from '#lib/contracts';
+import { ApiError, type ListedModel, type ModelFacts, modelNotFound } from '#lib/openai';
+import type { TextModel } from '#lib/tokens';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { FleetView, type WorkerView } from './fleet-view.js';
+import { TextModels } from './text-models.js';
+
+/** A model that a request asked for, with all that is needed to translate the request. */
+export interface ResolvedModel {
+  readonly served: ServedModel;
+  readonly facts: ModelFacts;
+  readonly text: TextModel;
+}
+
+/** A model of the fleet: what holds for all its workers. */
+interface LiveModel {
+  readonly served: ServedModel;
+  readonly workers: readonly WorkerView[];
+}
+
+/** Which names can be asked for, and what stands behind them. */
+@Injectable()
+export class ModelDirectory implements OnModuleInit {
+  private live: ReadonlyMap<string, LiveModel> = new Map();
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    private readonly fleet: FleetView,
+    private readonly texts: TextModels,
+  ) {}
+
+  onModuleInit(): void {
+    this.fleet.onChange(() => this.refresh());
+  }
+
+  /**
+   * @param name  model id or alias
+   * @throws ApiError model_not_found, or no_worker for a model that is configured and has no worker now
+   */
+  async resolve(name: string, signal: AbortSignal): Promise<ResolvedModel> {
+    const modelId = this.modelIdOf(name);
+    const model = this.live.get(modelId);
+    if (model === undefined) {
+      if (!this.isConfigured(modelId)) throw modelNotFound(name);
+      throw new ApiError('no_worker', `No worker serves the model '${modelId}' at present. Please try again later.`);
+    }
+    const { served } = model;
+    const text = await this.textOf(served, signal);
+    const facts: ModelFacts = {
+      modelId,
+      contextTokens: served.contextTokens,
+      vocabularySize: served.vocabularySize,
+      unsupportedParameters: served.unsupportedParameters,
+      samplingDefaults: text.generationDefaults,
+    };
+    return { served, facts, text };
+  }
+
+  /** Called after it changed what can be asked for, or what can answer. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Models with a worker, then the aliases of such models. */
+  list(): ListedModel[] {
+    const models = [...this.live.values()].map(({ served }) => toListed(served.modelId, served));
+    const aliases = Object.keys(this.config.aliases).flatMap((alias) => {
+      const served = this.live.get(this.modelIdOf(alias))?.served;
+      return served === undefined || this.live.has(alias) ? [] : [toListed(alias, served)];
+    });
+    return [...models, ...aliases];
+  }
+
+  /** @throws ApiError model_not_found */
+  find(name: string): ListedModel {
+    const served = this.live.get(this.modelIdOf(name))?.served;
+    if (served === undefined) throw modelNotFound(name);
+    return toListed(name, served);
+  }
+
+  /** Ids of models that can answer now. */
+  answerable(): string[] {
+    return [...this.live.values()]
+      .filter(({ served, workers }) => this.texts.isLoaded(served.textFingerprint) && workers.some(this.isConnected))
+      .map(({ served }) => served.modelId);
+  }
+
+  /** For people. */
+  whyNothingAnswers(): string {
+    if (this.live.size === 0) return 'no worker has registered';
+    const isConnected = [...this.live.values()].some(({ workers }) => workers.some(this.isConnected));
+    return isConnected ? 'the tokenizer is being loaded' : 'no worker is connected';
+  }
+
+  /** Aliases never hide a model of the same name. */
+  private modelIdOf(name: string): string {
+    if (this.live.has(name)) return name;
+    const target = Object.hasOwn(this.config.aliases, name) ? this.config.aliases[name] : undefined;
+    if (target === undefined) return name;
+    return target === 'default' ? (this.config.models[0]?.id ?? name) : target;
+  }
+
+  private isConfigured(modelId: string): boolean {
+    return this.config.models.some(({ id }) => id === modelId);
+  }
+
+  private async textOf(served: ServedModel, signal: AbortSignal): Promise<TextModel> {
+    try {
+      return await this.texts.get(served.textFingerprint);
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw new ApiError('no_worker', 'The tokenizer of the model cannot be loaded at present.', { cause });
+    }
+  }
+
+  private readonly isConnected = (worker: WorkerView): boolean => this.fleet.isConnected(worker);
+
+  private refresh(): void {
+    const live = new Map<string, { served: ServedModel; workers: WorkerView[] }>();
+    for (const worker of this.fleet.workers) {
+      for (const served of worker.member.registration?.models ?? []) {
+        const known = live.get(served.modelId);
+        if (known === undefined) live.set(served.modelId, { served, workers: [worker] });
+        else live.set(served.modelId, { served: common(known.served, served), workers: [...known.workers, worker] });
+      }
+    }
+    this.live = live;
+    for (const { served, workers } of live.values()) {
+      // Ahead of the first request; a failure shows with the request that needs it, and is tried again then.
+      if (!workers.some(this.isConnected) || this.texts.isLoaded(served.textFingerprint)) continue;
+      this.texts.get(served.textFingerprint).then(this.changed, () => {});
+    }
+    this.changed();
+  }
+
+  private readonly changed = (): void => {
+    for (const listener of this.listeners) listener();
+  };
+}
+
+/** What a request may rely on whichever worker it is placed on. */
+function common(first: ServedModel, other: ServedModel): ServedModel {
+  return {
+    ...first,
+    contextTokens: Math.min(first.contextTokens, other.contextTokens),
+    vocabularySize: Math.min(first.vocabularySize, other.vocabularySize),
+    unsupportedParameters: [...new Set([...first.unsupportedParameters, ...other.unsupportedParameters])],
+  };
+}
+
+function toListed(id: string, served: ServedModel): ListedModel {
+  const { modelId, createdUnixS: created, contextTokens } = served;
+  return { id, created, contextTokens, ...(id === modelId ? {} : { parent: modelId }) };
+}

@@ -1,0 +1,74 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { APP_LOGGER, type Logger } from '#lib/observability';
+import { TextModel } from '#lib/tokens';
+import { FleetView } from './fleet-view.js';
+
+/** Tokenizers kept at once; a large one has about 100 MB. */
+const MAX_TEXT_MODELS = 8;
+const FETCH_TIMEOUT_MS = 30_000;
+
+interface Entry {
+  readonly loading: Promise<TextModel>;
+  model?: TextModel;
+}
+
+/**
+ * Tokenizer and chat template of each model, by text fingerprint: fetched from any worker that has them, built once, kept
+ * while among the most recently used.
+ */
+@Injectable()
+export class TextModels {
+  private readonly entries = new Map<string, Entry>();
+
+  constructor(
+    private readonly fleet: FleetView,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Whether it can be used at once. */
+  isLoaded(textFingerprint: string): boolean {
+    return this.entries.get(textFingerprint)?.model !== undefined;
+  }
+
+  /** Loads it, or joins the loading; a failure is not remembered. */
+  get(textFingerprint: string): Promise<TextModel> {
+    const known = this.entries.get(textFingerprint);
+    if (known !== undefined) {
+      this.entries.delete(textFingerprint);
+      this.entries.set(textFingerprint, known); // most recently used last
+      return known.loading;
+    }
+    const entry: Entry = { loading: this.load(textFingerprint) };
+    this.entries.set(textFingerprint, entry);
+    entry.loading.then(
+      (model) => {
+        entry.model = model;
+      },
+      () => this.entries.delete(textFingerprint),
+    );
+    const [oldest] = this.entries.keys();
+    if (this.entries.size > MAX_TEXT_MODELS && oldest !== undefined) this.entries.delete(oldest);
+    return entry.loading;
+  }
+
+  private async load(textFingerprint: string): Promise<TextModel> {
+    const holders = this.fleet.workers.filter(
+      (worker) =>
+        this.fleet.isConnected(worker) &&
+        worker.member.registration?.models.some((model) => model.textFingerprint === textFingerprint),
+    );
+    let failure: unknown = new Error('No connected worker has the text files of the model.');
+    for (const { target } of holders) {
+      try {
+        const signal = AbortSignal.timeout(FETCH_TIMEOUT_MS);
+        const model = TextModel.load(await this.fleet.session(target).modelFiles(textFingerprint, signal));
+        this.logger.info({ text_fingerprint: textFingerprint, target }, 'tokenizer loaded');
+        return model;
+      } catch (error) {
+        this.logger.warn({ text_fingerprint: textFingerprint, target, error }, 'cannot load a tokenizer from a worker');
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+}

@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule } from '@nestjs/swagger';
+import { Logger as PinoLogger } from 'nestjs-pino';
+import type { HydraConfig } from '#lib/config';
+import type { Logger } from '#lib/observability';
+import { AdmissionGate } from './completion/admission-gate.js';
+import { GatewayModule } from './gateway.module.js';
+import { GrpcServer } from './grpc/grpc-server.js';
+import { GatewayMetrics } from './observation/gateway-metrics.js';
+import { createHttpAdapter } from './rest/http-adapter.js';
+import { openApiDocument } from './rest/openapi-document.js';
+
+export interface RunningGateway {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /**
+   * Takes nothing new; what runs has `graceMs` to finish, what is left then ends with an error. Resolves when all
+   * connections are closed.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Time for the last bytes after the last request, in milliseconds. */
+const LAST_BYTES_MS = 1_000;
+
+/** Starts the gateway: REST and gRPC on their ports, a session to every worker, the fleet watched. */
+export async function startGateway(config: HydraConfig, logger: Logger): Promise<RunningGateway> {
+  const { host, httpPort, grpcPort, corsOrigins } = config.gateway;
+  const app = await NestFactory.create<NestFastifyApplication>(
+    GatewayModule.for(config, logger),
+    createHttpAdapter(config),
+    { bodyParser: false, bufferLogs: true, abortOnError: false },
+  );
+  app.useLogger(app.get(PinoLogger));
+  if (corsOrigins.length > 0) {
+    const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins];
+    app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: ['x-request-id', 'retry-after'] });
+  }
+  SwaggerModule.setup('docs', app, openApiDocument(packageVersion()), { jsonDocumentUrl: 'openapi.json' });
+  const gate = app.get(AdmissionGate);
+  app.get(GatewayMetrics).observeInFlight(() => gate.inFlight);
+
+  const grpc = app.get(GrpcServer);
+  await app.listen(httpPort, host);
+  const boundGrpcPort = await grpc.listen(host, grpcPort);
+  const { port: boundHttpPort } = app.getHttpServer().address() as { port: number };
+  logger.info({ http_port: boundHttpPort, grpc_port: boundGrpcPort }, 'gateway listens');
+
+  return {
+    httpPort: boundHttpPort,
+    grpcPort: boundGrpcPort,
+    stop: async (graceMs) => {
+      grpc.announceShutdown();
+      const drained = gate.drain(graceMs);
+      const closedGrpc = grpc.close(graceMs + LAST_BYTES_MS);
+      app.getHttpServer().close(); // no new connections from now on
+      await drained;
+      const cut = setTimeout(() => app.getHttpServer().closeAllConnections(), LAST_BYTES_MS);
+      await Promise.all([app.close(), closedGrpc]);
+      clearTimeout(cut);
+    },
+  };
+}
+
+function packageVersion(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  }
+  return '0.0.0';
+}

@@ -1,0 +1,52 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import type { HydraConfig } from '#lib/config';
+import { type Logger, newId, ObservabilityModule } from '#lib/observability';
+import { AdmissionGate } from './completion/admission-gate.js';
+import { CompletionService } from './completion/completion-service.js';
+import { FailureTranslator } from './completion/failure-translator.js';
+import { PromptEncoder } from './completion/prompt-encoder.js';
+import { FleetView } from './fleet/fleet-view.js';
+import { ModelDirectory } from './fleet/model-directory.js';
+import { TextModels } from './fleet/text-models.js';
+import { GATEWAY_CONFIG, GATEWAY_ID } from './gateway-config.js';
+import { GrpcServer } from './grpc/grpc-server.js';
+import { InferenceCalls } from './grpc/inference-calls.js';
+import { GatewayMetrics } from './observation/gateway-metrics.js';
+import { GatewayReadiness } from './observation/gateway-readiness.js';
+import { GenerationRunner } from './placement/generation-runner.js';
+import { LeaseBook } from './placement/lease-book.js';
+import { Placer } from './placement/placer.js';
+import { SchedulerClient } from './placement/scheduler-client.js';
+import { CompletionsController } from './rest/completions.controller.js';
+import { ErrorFilter } from './rest/error.filter.js';
+import { ModelsController } from './rest/models.controller.js';
+
+/** The gateway's core, without HTTP: what REST and gRPC share. */
+@Module({})
+class CoreModule {
+  static for(config: HydraConfig): DynamicModule {
+    const providers = [
+      { provide: GATEWAY_CONFIG, useValue: config },
+      { provide: GATEWAY_ID, useFactory: () => `gateway-${newId().slice(0, 12)}` },
+      ...[AdmissionGate, CompletionService, FailureTranslator, PromptEncoder],
+      ...[FleetView, ModelDirectory, TextModels],
+      ...[SchedulerClient, LeaseBook, Placer, GenerationRunner],
+      GatewayMetrics,
+    ];
+    return { module: CoreModule, providers, exports: providers };
+  }
+}
+
+@Module({})
+export class GatewayModule {
+  static for(config: HydraConfig, logger: Logger): DynamicModule {
+    const core = CoreModule.for(config);
+    return {
+      module: GatewayModule,
+      imports: [core, ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] })],
+      controllers: [CompletionsController, ModelsController],
+      providers: [InferenceCalls, GrpcServer, { provide: APP_FILTER, useClass: ErrorFilter }],
+    };
+  }
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
+import { serverChannelOptions } from '#lib/channels';
+import type { HydraConfig } from '#lib/config';
+import { PUBLIC_PACKAGE, protoFolder, publicApi } from '#lib/contracts';
+import { ModelDirectory } from '../fleet/model-directory.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { InferenceCalls } from './inference-calls.js';
+
+const SERVICE = `${PUBLIC_PACKAGE}.Inference`;
+
+/**
+ * The public gRPC server: inference, health, reflection. A raw server of grpc-js rather than Nest's transport, which puts
+ * what a slow client does not read into memory without bound (FACTS: RSS 94 → 376 MB).
+ */
+@Injectable()
+export class GrpcServer implements OnModuleInit {
+  private readonly server: Server;
+  private readonly health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
+
+  constructor(
+    @Inject(GATEWAY_CONFIG) config: HydraConfig,
+    private readonly models: ModelDirectory,
+    calls: InferenceCalls,
+  ) {
+    this.server = new Server(serverChannelOptions({ maxMessageBytes: config.gateway.bodyBytes }));
+    this.server.addService(publicApi.InferenceService, calls.handlers);
+    this.health.addToServer(this.server);
+    const folder = protoFolder();
+    const described = loadSync([join(folder, 'hydra', 'v1', 'inference.proto'), healthProtoPath], {
+      includeDirs: [folder],
+    });
+    new ReflectionService(described).addToServer(this.server);
+  }
+
+  onModuleInit(): void {
+    this.models.onChange(() => this.reportHealth());
+  }
+
+  /** @returns the port */
+  listen(host: string, port: number): Promise<number> {
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return new Promise((resolve, reject) =>
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      ),
+    );
+  }
+
+  /** Tells watchers of the health service first. */
+  announceShutdown(): void {
+    this.setStatus('NOT_SERVING');
+  }
+
+  /** Takes no further calls and waits for those that run. */
+  close(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.server.forceShutdown(), graceMs);
+      this.server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  private reportHealth(): void {
+    this.setStatus(this.models.answerable().length > 0 ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  private setStatus(status: 'SERVING' | 'NOT_SERVING'): void {
+    this.health.setStatus('', status);
+    this.health.setStatus(SERVICE, status);
+  }
+}

@@ -1,0 +1,40 @@
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { AnswerDelta, AnswerHead, AnswerStreamOptions, AnswerUsage } from '#lib/openai';
+import type { AnswerSink } from '../completion/answer-sink.js';
+import { PacedWriter } from '../completion/paced-writer.js';
+
+/** Makes the messages of one stream. */
+export interface GrpcStream<Chunk> {
+  deltas(deltas: readonly AnswerDelta[]): Chunk | undefined;
+  end(usage: AnswerUsage): Chunk;
+}
+
+export type CreateGrpcStream<Chunk> = (head: AnswerHead, options: AnswerStreamOptions) => GrpcStream<Chunk>;
+
+/** An answer as messages of a server stream; written to the call itself, because it says when the client is slow. */
+export class GrpcStreamReply<Chunk> implements AnswerSink {
+  private readonly writer: PacedWriter<Chunk>;
+  private stream: GrpcStream<Chunk> | undefined;
+
+  constructor(
+    private readonly call: ServerWritableStream<unknown, Chunk>,
+    signal: AbortSignal,
+    private readonly create: CreateGrpcStream<Chunk>,
+  ) {
+    this.writer = new PacedWriter(call, signal);
+  }
+
+  begin(head: AnswerHead, options: AnswerStreamOptions): void {
+    this.stream = this.create(head, options);
+  }
+
+  deltas(deltas: readonly AnswerDelta[]): Promise<void> | undefined {
+    const chunk = this.stream?.deltas(deltas);
+    return chunk === undefined ? undefined : this.writer.write(chunk);
+  }
+
+  end(usage: AnswerUsage): void {
+    if (this.stream !== undefined) this.call.write(this.stream.end(usage));
+    this.call.end();
+  }
+}

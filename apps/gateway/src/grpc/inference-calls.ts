@@ -1,0 +1,143 @@
+import {
+  Metadata,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceError,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { Inject, Injectable } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import { publicApi } from '#lib/contracts';
+import { childOf, requestIdFrom, traceContextFrom } from '#lib/observability';
+import {
+  type AnswerHead,
+  type ApiError,
+  type CompletionCall,
+  fromGrpcChat,
+  fromGrpcCompletion,
+  GrpcChatStream,
+  GrpcCompletionStream,
+  type RequestLimits,
+  toGrpcChatResponse,
+  toGrpcCompletionResponse,
+  toGrpcErrorMetadata,
+  toGrpcModel,
+  type WholeAnswer,
+} from '#lib/openai';
+import { CompletionService } from '../completion/completion-service.js';
+import { FailureTranslator } from '../completion/failure-translator.js';
+import { RequestLife } from '../completion/request-life.js';
+import { WholeAnswerSink } from '../completion/whole-answer.js';
+import { ModelDirectory } from '../fleet/model-directory.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { type CreateGrpcStream, GrpcStreamReply } from './grpc-stream-reply.js';
+
+type Translate<Request> = (request: Request, stream: boolean, limits: RequestLimits) => CompletionCall;
+type ToResponse<Response> = (head: AnswerHead, answer: WholeAnswer) => Response;
+type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+
+/** The methods of `hydra.v1.Inference`: the road of REST, with messages instead of bodies. None of them ever rejects. */
+@Injectable()
+export class InferenceCalls {
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    private readonly completions: CompletionService,
+    private readonly models: ModelDirectory,
+    private readonly failures: FailureTranslator,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  readonly handlers: publicApi.InferenceServer = {
+    complete: (call, reply) => void this.unary(call, reply, fromGrpcCompletion, toGrpcCompletionResponse),
+    chat: (call, reply) => void this.unary(call, reply, fromGrpcChat, toGrpcChatResponse),
+    streamComplete: (call) => void this.stream(call, fromGrpcCompletion, (...of) => new GrpcCompletionStream(...of)),
+    streamChat: (call) => void this.stream(call, fromGrpcChat, (...of) => new GrpcChatStream(...of)),
+    listModels: (call, reply) => this.answer(call, reply, () => ({ models: this.models.list().map(toGrpcModel) })),
+    getModel: (call, reply) => this.answer(call, reply, () => toGrpcModel(this.models.find(call.request.id))),
+  };
+
+  private async unary<Request, Response>(
+    call: ServerUnaryCall<Request, Response>,
+    reply: sendUnaryData<Response>,
+    translate: Translate<Request>,
+    toResponse: ToResponse<Response>,
+  ): Promise<void> {
+    const life = lifeOf(call);
+    try {
+      const sink = new WholeAnswerSink();
+      const usage = await this.completions.complete(this.translated(call, translate, false), life, sink);
+      const { head, answer } = sink.whole(usage);
+      reply(null, toResponse(head, answer));
+      this.metrics.answered(life.route, 'OK', 'ok');
+    } catch (cause) {
+      reply(this.toStatus(cause, life));
+    }
+  }
+
+  private async stream<Request, Chunk>(
+    call: ServerWritableStream<Request, Chunk>,
+    translate: Translate<Request>,
+    create: CreateGrpcStream<Chunk>,
+  ): Promise<void> {
+    const life = lifeOf(call);
+    try {
+      const sink = new GrpcStreamReply(call, life.signal, create);
+      sink.end(await this.completions.complete(this.translated(call, translate, true), life, sink));
+      this.metrics.answered(life.route, 'OK', 'ok');
+    } catch (cause) {
+      call.emit('error', this.toStatus(cause, life));
+    }
+  }
+
+  private answer<Response>(
+    call: ServerUnaryCall<unknown, Response>,
+    reply: sendUnaryData<Response>,
+    make: () => Response,
+  ): void {
+    try {
+      reply(null, make());
+    } catch (cause) {
+      reply(this.toStatus(cause, lifeOf(call)));
+    }
+  }
+
+  /** The call's own deadline counts like `timeout_ms`. */
+  private translated<Request>(
+    call: ServerUnaryCall<Request, unknown> | ServerWritableStream<Request, unknown>,
+    translate: Translate<Request>,
+    stream: boolean,
+  ): CompletionCall {
+    const translated = translate(call.request, stream, { maxChoices: this.config.gateway.maxChoices });
+    const remainingMs = Number(call.getDeadline()) - Date.now();
+    if (!Number.isFinite(remainingMs)) return translated;
+    const timeoutMs = Math.max(1, Math.min(translated.timeoutMs ?? remainingMs, remainingMs));
+    return { ...translated, timeoutMs };
+  }
+
+  private toStatus(cause: unknown, life: RequestLife): ServiceError {
+    const error: ApiError = this.failures.translate(cause, life);
+    const metadata = new Metadata();
+    for (const [key, value] of Object.entries(toGrpcErrorMetadata(error))) metadata.set(key, value);
+    this.metrics.answered(life.route, error.grpcStatus, error.condition);
+    return Object.assign(new Error(error.message), { code: error.grpcStatus, details: error.message, metadata });
+  }
+}
+
+function lifeOf(call: AnyCall): RequestLife {
+  const header = (name: string) => {
+    const [value] = call.metadata.get(name);
+    return value === undefined ? undefined : value.toString();
+  };
+  const life = new RequestLife({
+    requestId: requestIdFrom(header('x-request-id')),
+    trace: childOf(traceContextFrom(header('traceparent'), header('tracestate'))),
+    route: call.getPath(),
+    sessionHeader: header('x-session-id')?.slice(0, 256) || undefined,
+  });
+  const metadata = new Metadata();
+  metadata.set('x-request-id', life.requestId);
+  call.sendMetadata(metadata);
+  call.on('cancelled', () => life.clientGone());
+  return life;
+}

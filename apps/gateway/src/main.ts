@@ -1,0 +1,30 @@
+import 'reflect-metadata';
+import { ConfigError, loadConfig } from '#lib/config';
+import { createLogger, reportListening } from '#lib/observability';
+import { startGateway } from './gateway-app.js';
+
+/** EX_CONFIG of sysexits.h: starting again cannot help. */
+const CONFIG_EXIT_CODE = 78;
+
+try {
+  const config = loadConfig();
+  const logger = createLogger('gateway', config.log);
+  const gateway = await startGateway(config, logger);
+  reportListening(gateway);
+
+  const stop = (signal: NodeJS.Signals) => {
+    logger.info({ signal }, 'stopping');
+    gateway.stop(config.workers.drainTimeoutMs).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ error }, 'the stop failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+} catch (error) {
+  console.error(error instanceof ConfigError ? error.message : error);
+  process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);
+}

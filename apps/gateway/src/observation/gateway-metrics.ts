@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import {
+  Counter,
+  type CounterConfiguration,
+  Gauge,
+  Histogram,
+  type HistogramConfiguration,
+  register,
+} from 'prom-client';
+import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
+import type { AnswerUsage } from '#lib/openai';
+
+/** Where a client left: `waiting` before its first token, `streaming` after. */
+export type LeavingPhase = 'waiting' | 'streaming';
+
+/**
+ * What the gateway measures. Labels are bounded: routes are ours, models are those of the fleet, codes are those of the
+ * error table.
+ */
+@Injectable()
+export class GatewayMetrics {
+  private readonly ttft = latency('time_to_first_token', 'From arrival to the first token.', ['model']);
+  private readonly itl = latency('inter_token_latency', 'Gap between two deliveries of a sequence.', ['model']);
+  private readonly duration = latency('request_duration', 'From arrival to the end of the answer.', ['route', 'model']);
+  private readonly placementWait = latency('placement_wait', 'Time a generation waited for its place.', ['model']);
+  private readonly promptTokens = counter('prompt_tokens_total', 'Tokens of prompts.', ['model']);
+  private readonly cachedTokens = counter('cached_prompt_tokens_total', 'Tokens of prompts from a cache.', ['model']);
+  private readonly completionTokens = counter('completion_tokens_total', 'Tokens generated.', ['model']);
+  private readonly requests = counter('requests_total', 'Requests answered; code is `ok` or that of the error.', [
+    'route',
+    'status',
+    'code',
+  ]);
+  private readonly placedAgain = counter('placements_repeated_total', 'Generations placed again, by reason.', [
+    'reason',
+  ]);
+  private readonly placedAlone = counter('placements_without_scheduler_total', 'Placed round robin.', []);
+  private readonly unknownFields = counter('unknown_fields_total', 'Unknown fields in request bodies.', ['route']);
+  private readonly clientsGone = counter('aborted_clients_total', 'Clients that left before the end.', ['phase']);
+
+  /** The gauge reads the value when it is scraped. */
+  observeInFlight(read: () => number): void {
+    register.removeSingleMetric(named('requests_in_flight'));
+    new Gauge({
+      name: named('requests_in_flight'),
+      help: 'Completions in flight.',
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  firstToken(model: string, ms: number): void {
+    this.ttft.observe({ model }, ms / 1_000);
+  }
+
+  tokenGap(model: string, ms: number): void {
+    this.itl.observe({ model }, ms / 1_000);
+  }
+
+  requestDuration(route: string, model: string, ms: number): void {
+    this.duration.observe({ route, model }, ms / 1_000);
+  }
+
+  waitedForPlace(model: string, ms: number): void {
+    this.placementWait.observe({ model }, ms / 1_000);
+  }
+
+  usedTokens(model: string, usage: AnswerUsage): void {
+    this.promptTokens.inc({ model }, usage.promptTokens);
+    this.cachedTokens.inc({ model }, usage.cachedTokens);
+    this.completionTokens.inc({ model }, usage.completionTokens);
+  }
+
+  answered(route: string, status: number | string, code: string): void {
+    this.requests.inc({ route, status: String(status), code });
+  }
+
+  repeatedPlacement(reason: string): void {
+    this.placedAgain.inc({ reason });
+  }
+
+  placedWithoutScheduler(): void {
+    this.placedAlone.inc();
+  }
+
+  sawUnknownFields(route: string, count: number): void {
+    if (count > 0) this.unknownFields.inc({ route }, count);
+  }
+
+  clientGone(phase: LeavingPhase): void {
+    this.clientsGone.inc({ phase });
+  }
+}
+
+function named(name: string): string {
+  return `hydra_gateway_${name}`;
+}
+
+function latency(name: string, help: string, labelNames: string[]): Histogram {
+  const full = named(`${name}_seconds`);
+  const options: HistogramConfiguration<string> = { name: full, help, labelNames, buckets: LATENCY_BUCKETS_SECONDS };
+  return (register.getSingleMetric(full) as Histogram | undefined) ?? new Histogram(options); // one per process
+}
+
+function counter(name: string, help: string, labelNames: string[]): Counter {
+  const options: CounterConfiguration<string> = { name: named(name), help, labelNames };
+  return (register.getSingleMetric(named(name)) as Counter | undefined) ?? new Counter(options); // one per process
+}

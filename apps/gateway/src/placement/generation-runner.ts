@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import type { GenerationFailure, GenerationStream } from '#lib/channels';
+import {
+  FailureCode,
+  type FrameEntry,
+  type GenerationRequest,
+  type GenerationUsage,
+  type ServedModel,
+} from '#lib/contracts';
+import { APP_LOGGER, generationFields, type Logger } from '#lib/observability';
+import { ApiError, fromWorkerFailure } from '#lib/openai';
+import { FleetView } from '../fleet/fleet-view.js';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { LeaseBook } from './lease-book.js';
+import { type Place, Placer } from './placer.js';
+
+export interface GenerationJob {
+  readonly request: GenerationRequest;
+  readonly served: ServedModel;
+  readonly sessionKey: string;
+  /** Its reason is the ApiError that the client would see. */
+  readonly signal: AbortSignal;
+}
+
+/** Takes what a step gave; a promise says when the reader can take more. */
+export type Deliver = (entries: readonly FrameEntry[]) => Promise<void> | undefined;
+
+type Outcome =
+  | { readonly kind: 'finished'; readonly usage: GenerationUsage }
+  | { readonly kind: 'failed'; readonly failure: GenerationFailure };
+
+/** DESIGN, "Lease": at most 3, and only what never produced a token. */
+const MAX_ATTEMPTS = 3;
+const LONGEST_RETRY_WAIT_MS = 1_000;
+
+const NO_USAGE: GenerationUsage = {
+  ...{ promptTokens: 0, completionTokens: 0, cachedPromptTokens: 0 },
+  ...{ queueUs: 0, prefillUs: 0, decodeUs: 0 },
+};
+
+/** Runs one generation to its end: place, submit, stream, settle; and again elsewhere while nothing was delivered. */
+@Injectable()
+export class GenerationRunner {
+  constructor(
+    private readonly placer: Placer,
+    private readonly leases: LeaseBook,
+    private readonly fleet: FleetView,
+    private readonly metrics: GatewayMetrics,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** @throws ApiError when it cannot be finished; the signal's reason when it aborts */
+  async run(job: GenerationJob, deliver: Deliver): Promise<GenerationUsage> {
+    const { request, served, sessionKey, signal } = job;
+    const avoidWorkerIds: string[] = [];
+    for (let attempt = 0; ; attempt++) {
+      const place = await this.placer.place({ request, served, sessionKey, attempt, avoidWorkerIds }, signal);
+      const outcome = await this.attempt(place, job, deliver);
+      if (outcome.kind === 'finished') return outcome.usage;
+      const { failure } = outcome;
+      if (!failure.isRetryable || attempt + 1 >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
+      this.logger.warn(
+        { ...generationFields(request), worker_id: place.workerId, reason: failure.message, attempt },
+        'placing again',
+      );
+      this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
+      avoidWorkerIds.push(place.workerId);
+      if (failure.retryAfterMs > 0) await pause(failure.retryAfterMs, signal);
+    }
+  }
+
+  /** One attempt. An abort ends it for the caller at once; what the worker used is settled when the worker has said it. */
+  private attempt(place: Place, { request, signal }: GenerationJob, deliver: Deliver): Promise<Outcome> {
+    if (signal.aborted) {
+      this.settle(place, 'cancelled', undefined, 0);
+      return Promise.reject(signal.reason);
+    }
+    const { leaseId, workerEpoch, kvSources } = place;
+    const stream = this.fleet
+      .session(place.target)
+      .submit({ ...request, leaseId, workerEpoch, kvSources: [...kvSources] });
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        stream.cancel(cancelReason(signal.reason));
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.follow(stream, place, signal, deliver)
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', abort));
+    });
+  }
+
+  private async follow(
+    stream: GenerationStream,
+    place: Place,
+    signal: AbortSignal,
+    deliver: Deliver,
+  ): Promise<Outcome> {
+    const submittedAtMs = performance.now();
+    let ttftUs = 0;
+    for (;;) {
+      const event = await stream.take();
+      switch (event.kind) {
+        case 'entries': {
+          if (ttftUs === 0) ttftUs = Math.round((performance.now() - submittedAtMs) * 1_000);
+          if (signal.aborted) break;
+          try {
+            const slow = deliver(event.entries);
+            if (slow !== undefined) await slow;
+          } catch (error) {
+            stream.cancel('superseded');
+            this.settle(place, 'failed', undefined, ttftUs);
+            throw error;
+          }
+          break;
+        }
+        case 'finished':
+          this.settle(place, signal.aborted ? 'cancelled' : 'finished', event.usage, ttftUs);
+          return { kind: 'finished', usage: event.usage ?? NO_USAGE };
+        case 'failed':
+          this.settle(place, outcomeWord(event.failure), undefined, ttftUs);
+          return { kind: 'failed', failure: event.failure };
+        default:
+          event satisfies never;
+      }
+    }
+  }
+
+  private settle(place: Place, outcome: string, usage: GenerationUsage | undefined, ttftUs: number): void {
+    if (place.leaseId !== '') this.leases.release({ leaseId: place.leaseId, outcome, usage, ttftUs });
+  }
+}
+
+function outcomeWord({ code, isRetryable }: GenerationFailure): string {
+  if (code === FailureCode.WORKER_LOST) return 'worker-lost';
+  return isRetryable ? 'refused' : 'failed';
+}
+
+/** `Cancel.reason` of the protocol. */
+function cancelReason(reason: unknown): string {
+  const condition = reason instanceof ApiError ? reason.condition : undefined;
+  if (condition === 'deadline_exceeded') return 'deadline';
+  return condition === 'draining' ? 'shutdown' : 'client-gone';
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(Math.min(ms, LONGEST_RETRY_WAIT_MS), undefined, { signal }).catch(() => signal.throwIfAborted());
+}

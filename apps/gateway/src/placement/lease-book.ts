@@ -1,0 +1,66 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { callUnary } from '#lib/channels';
+import type { LeaseRelease } from '#lib/contracts';
+import { APP_LOGGER, type Logger } from '#lib/observability';
+import { SchedulerClient } from './scheduler-client.js';
+
+const CALL_TIMEOUT_MS = 2_000;
+/** Releases that may wait while the scheduler does not answer; further ones are dropped: their leases expire. */
+const MAX_WAITING_RELEASES = 8_192;
+
+/** The leases of what runs: renewed together every third of their life, released together with what they used. */
+@Injectable()
+export class LeaseBook implements OnApplicationShutdown {
+  private readonly held = new Set<string>();
+  private releases: LeaseRelease[] = [];
+  private renewTimer: NodeJS.Timeout | undefined;
+  private renewEveryMs = Number.POSITIVE_INFINITY;
+  private flushing: Promise<void> | undefined;
+
+  constructor(
+    private readonly scheduler: SchedulerClient,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+  ) {}
+
+  hold(leaseId: string, leaseTtlMs: number): void {
+    this.held.add(leaseId);
+    const everyMs = Math.max(100, leaseTtlMs / 3);
+    if (this.renewTimer !== undefined && everyMs >= this.renewEveryMs) return;
+    clearInterval(this.renewTimer);
+    this.renewEveryMs = everyMs;
+    this.renewTimer = setInterval(() => void this.renew(), everyMs).unref();
+  }
+
+  release(release: LeaseRelease): void {
+    if (!this.held.delete(release.leaseId) || this.releases.length >= MAX_WAITING_RELEASES) return;
+    this.releases.push(release);
+    this.flushing ??= this.flush();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.renewTimer);
+    await this.flushing;
+    this.scheduler.close();
+  }
+
+  private async renew(): Promise<void> {
+    if (this.held.size === 0) return;
+    const method = this.scheduler.placement.renewLeases.bind(this.scheduler.placement);
+    await callUnary(method, { leaseIds: [...this.held] }, { timeoutMs: CALL_TIMEOUT_MS, retries: 1 }).catch((error) =>
+      this.logger.warn({ reason: String(error), leases: this.held.size }, 'cannot renew leases'),
+    );
+  }
+
+  private async flush(): Promise<void> {
+    const method = this.scheduler.placement.releaseLeases.bind(this.scheduler.placement);
+    await new Promise<void>((resolve) => setImmediate(resolve)); // those of one tick travel together
+    while (this.releases.length > 0) {
+      const releases = this.releases;
+      this.releases = [];
+      await callUnary(method, { releases }, { timeoutMs: CALL_TIMEOUT_MS, retries: 1 }).catch((error) =>
+        this.logger.warn({ reason: String(error), leases: releases.length }, 'cannot release leases; they expire'),
+      );
+    }
+    this.flushing = undefined;
+  }
+}

@@ -1,0 +1,131 @@
+import { status } from '@grpc/grpc-js';
+import { Inject, Injectable } from '@nestjs/common';
+import { callUnary, GrpcStatusError } from '#lib/channels';
+import type { HydraConfig } from '#lib/config';
+import type { GenerationRequest, KvSource, Lease, PlaceRequest, ServedModel } from '#lib/contracts';
+import { hashBlocks, prefixSeed } from '#lib/kv';
+import { APP_LOGGER, type Logger } from '#lib/observability';
+import { ApiError, fromRefusal } from '#lib/openai';
+import { FleetView } from '../fleet/fleet-view.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { LeaseBook } from './lease-book.js';
+import { SchedulerClient } from './scheduler-client.js';
+
+/** Where a generation is to run. */
+export interface Place {
+  /** Empty when it was placed without a scheduler. */
+  readonly leaseId: string;
+  readonly workerId: string;
+  readonly workerEpoch: number;
+  readonly target: string;
+  readonly kvSources: readonly KvSource[];
+}
+
+export interface PlacementWish {
+  readonly request: GenerationRequest;
+  readonly served: ServedModel;
+  /** Empty for none. */
+  readonly sessionKey: string;
+  /** How often it was placed before. */
+  readonly attempt: number;
+  /** Workers that just refused or lost it. */
+  readonly avoidWorkerIds: readonly string[];
+}
+
+/** As many as `PlaceRequest.prefix_hashes` may hold. */
+const MAX_PREFIX_HASHES = 4_096;
+/** The scheduler answers at its own limit; only when it does not, the call ends a little later. */
+const ANSWER_MARGIN_MS = 2_000;
+
+/** Finds a worker for a generation: asks the scheduler, and takes turns over the last known fleet when there is none. */
+@Injectable()
+export class Placer {
+  private turn = 0;
+
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly scheduler: SchedulerClient,
+    private readonly leases: LeaseBook,
+    private readonly fleet: FleetView,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  /**
+   * Waits in the scheduler's queue while there is no room; an aborted signal leaves the queue.
+   * @throws ApiError why there is no place; the signal's reason
+   */
+  async place(wish: PlacementWish, signal: AbortSignal): Promise<Place> {
+    const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
+    const askedAtMs = performance.now();
+    try {
+      const method = this.scheduler.placement.place.bind(this.scheduler.placement);
+      const { outcome } = await callUnary(method, this.toPlaceRequest(wish), { timeoutMs, signal });
+      if (outcome === undefined)
+        throw new ApiError('no_worker', 'The scheduler gave no answer that is understood here.');
+      if (outcome.$case === 'refused') throw fromRefusal(outcome.value);
+      this.leases.hold(outcome.value.leaseId, outcome.value.leaseTtlMs);
+      return toPlace(outcome.value);
+    } catch (error) {
+      if (!(error instanceof GrpcStatusError)) throw error;
+      if (error.code === status.DEADLINE_EXCEEDED) {
+        throw new ApiError('wait_expired', 'No worker had room for the request in time. Please try again later.');
+      }
+      return this.placeWithoutScheduler(wish, error);
+    } finally {
+      this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs);
+    }
+  }
+
+  private placeWithoutScheduler({ request, avoidWorkerIds }: PlacementWish, cause: GrpcStatusError): Place {
+    const candidates = this.fleet.workers.filter(
+      (worker) =>
+        this.fleet.isConnected(worker) &&
+        worker.member.registration?.models.some(({ modelId }) => modelId === request.modelId),
+    );
+    const fresh = candidates.filter(({ workerId }) => !avoidWorkerIds.includes(workerId));
+    const pool = fresh.length > 0 ? fresh : candidates;
+    const worker = pool[this.turn++ % Math.max(1, pool.length)];
+    this.logger.warn({ reason: cause.message, worker_id: worker?.workerId }, 'placed without the scheduler');
+    if (worker === undefined) {
+      throw new ApiError('no_worker', 'No worker can be reached at present. Please try again later.', { cause });
+    }
+    this.metrics.placedWithoutScheduler();
+    const { workerId, workerEpoch, target } = worker;
+    return { leaseId: '', workerId, workerEpoch, target, kvSources: [] };
+  }
+
+  private toPlaceRequest({ request, served, sessionKey, attempt, avoidWorkerIds }: PlacementWish): PlaceRequest {
+    return {
+      generationId: request.generationId,
+      requestId: request.requestId,
+      tenantId: request.tenantId,
+      modelId: request.modelId,
+      adapterId: request.adapterId,
+      promptTokens: request.promptTokenIds.length,
+      maxOutputTokens: (request.stop?.maxTokens ?? 0) * request.sequenceCount,
+      prefixHashes: prefixHashes(request, served),
+      sessionKey,
+      priority: request.priority,
+      attempt,
+      avoidWorkerIds: [...avoidWorkerIds],
+      ttftDeadlineUnixMs: request.deadlineUnixMs,
+      trace: request.trace,
+      explain: false,
+      sequenceCount: request.sequenceCount,
+    };
+  }
+}
+
+function toPlace({ leaseId, workerId, workerEpoch, target, kvSources }: Lease): Place {
+  return { leaseId, workerId, workerEpoch, target, kvSources };
+}
+
+function prefixHashes(request: GenerationRequest, served: ServedModel): Buffer[] {
+  if (served.blockTokens === 0) return [];
+  const { modelFingerprint, blockTokens } = served;
+  const seed = prefixSeed({ modelFingerprint, adapterVersion: '', salt: request.cacheSalt.toString() });
+  const ids = request.promptTokenIds.slice(0, MAX_PREFIX_HASHES * blockTokens);
+  return hashBlocks(ids, blockTokens, seed).map((hash) => Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength));
+}

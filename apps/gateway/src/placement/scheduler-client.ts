@@ -1,0 +1,20 @@
+import { credentials } from '@grpc/grpc-js';
+import { Inject, Injectable } from '@nestjs/common';
+import { clientChannelOptions } from '#lib/channels';
+import type { HydraConfig } from '#lib/config';
+import { PlacementClient } from '#lib/contracts';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+
+/** The channel to the scheduler. */
+@Injectable()
+export class SchedulerClient {
+  readonly placement: PlacementClient;
+
+  constructor(@Inject(GATEWAY_CONFIG) config: HydraConfig) {
+    this.placement = new PlacementClient(config.scheduler.target, credentials.createInsecure(), clientChannelOptions());
+  }
+
+  close(): void {
+    this.placement.close();
+  }
+}

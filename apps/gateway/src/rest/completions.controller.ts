@@ -1,0 +1,100 @@
+import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { HydraConfig } from '#lib/config';
+import { childOf, traceContextFrom } from '#lib/observability';
+import {
+  type CompletionCall,
+  parseChatRequest,
+  parseCompletionRequest,
+  parseJsonBody,
+  type RequestLimits,
+  toAnswerBody,
+} from '#lib/openai';
+import { AdmissionGate } from '../completion/admission-gate.js';
+import { CompletionService } from '../completion/completion-service.js';
+import { FailureTranslator } from '../completion/failure-translator.js';
+import { RequestLife } from '../completion/request-life.js';
+import { WholeAnswerSink } from '../completion/whole-answer.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { JSON_TYPE } from './error.filter.js';
+import { SseReply } from './sse-reply.js';
+
+const MAX_SESSION_ID_CHARACTERS = 256;
+
+type ParseCall = (body: unknown, limits: RequestLimits) => CompletionCall;
+
+/** `POST /v1/completions` and `POST /v1/chat/completions`. */
+@Controller('v1')
+export class CompletionsController {
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    private readonly completions: CompletionService,
+    private readonly gate: AdmissionGate,
+    private readonly failures: FailureTranslator,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  @Post('completions')
+  complete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer(request, reply, parseCompletionRequest);
+  }
+
+  @Post('chat/completions')
+  chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer(request, reply, parseChatRequest);
+  }
+
+  private async answer(request: FastifyRequest, reply: FastifyReply, parse: ParseCall): Promise<void> {
+    const { bodyDepth, maxChoices } = this.config.gateway;
+    const body = parseJsonBody((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyDepth);
+    const call = parse(body, { maxChoices });
+    const life = lifeOf(request);
+    const leave = () => {
+      if (!reply.raw.writableFinished) life.clientGone();
+    };
+    reply.raw.once('close', leave);
+    if (reply.raw.destroyed) leave();
+    if (call.stream) await this.stream(call, life, reply);
+    else await this.whole(call, life, reply);
+  }
+
+  private async whole(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
+    const sink = new WholeAnswerSink();
+    const usage = await this.completions.complete(call, life, sink);
+    const { head, answer } = sink.whole(usage);
+    this.metrics.answered(life.route, 200, 'ok');
+    void reply.header('content-type', JSON_TYPE).send(JSON.stringify(toAnswerBody(head, answer)));
+  }
+
+  private async stream(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
+    const sse = new SseReply(reply, life.signal, this.config.gateway.keepAliveCommentMs);
+    try {
+      sse.end(await this.completions.complete(call, life, sse));
+      this.metrics.answered(life.route, 200, 'ok');
+    } catch (cause) {
+      if (!sse.hasBegun) throw cause; // the filter gives it a status
+      const error = this.failures.translate(cause, life);
+      this.metrics.answered(life.route, 200, error.condition);
+      sse.fail(error);
+    } finally {
+      sse.close();
+      // A connection that was kept alive would hold up the end of the process.
+      if (this.gate.isDraining) reply.raw.once('finish', () => reply.raw.socket?.end());
+    }
+  }
+}
+
+function lifeOf(request: FastifyRequest): RequestLife {
+  const { traceparent, tracestate, 'x-session-id': session } = request.headers;
+  return new RequestLife({
+    requestId: request.id,
+    trace: childOf(traceContextFrom(first(traceparent), first(tracestate))),
+    route: request.routeOptions.url ?? request.url,
+    sessionHeader: first(session)?.slice(0, MAX_SESSION_ID_CHARACTERS) || undefined,
+  });
+}
+
+function first(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : header?.[0];
+}

@@ -1,0 +1,69 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { APP_LOGGER, type Logger, newId } from '#lib/observability';
+import { ApiError, internalError, toErrorBody } from '#lib/openai';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { allowedMethods } from './public-routes.js';
+
+/** Brings every failure of REST into the one shape, from the one table. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (exception instanceof HttpException && request.url.startsWith('/health')) {
+      void reply.status(exception.getStatus()).send(exception.getResponse()); // terminus' report, for probes
+      return;
+    }
+    const error = this.toApiError(exception, request, reply);
+    this.metrics.answered(request.routeOptions.url ?? 'unmatched', error.httpStatus, error.condition);
+    if (error.condition === 'client_closed' || reply.raw.destroyed) {
+      reply.hijack();
+      reply.raw.destroy();
+      return;
+    }
+    if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
+    void reply
+      .status(error.httpStatus)
+      .header('content-type', JSON_TYPE)
+      .send(JSON.stringify(toErrorBody(error)));
+  }
+
+  private toApiError(exception: unknown, request: FastifyRequest, reply: FastifyReply): ApiError {
+    if (exception instanceof ApiError) return exception;
+    if (exception instanceof HttpException) return fromHttpStatus(exception, request, reply);
+    const errorId = newId();
+    this.logger.error({ request_id: request.id, error_id: errorId, error: exception }, 'unexpected error');
+    return internalError(errorId, exception);
+  }
+}
+
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** What Fastify and Nest refuse before a handler of ours runs. */
+function fromHttpStatus(exception: HttpException, request: FastifyRequest, reply: FastifyReply): ApiError {
+  switch (exception.getStatus()) {
+    case 404: {
+      const path = request.url.split('?', 1)[0] ?? '';
+      const allowed = allowedMethods(path);
+      if (allowed === undefined) {
+        return new ApiError('route_not_found', `The path '${path.slice(0, 128)}' does not exist.`);
+      }
+      void reply.header('allow', allowed);
+      return new ApiError('method_not_allowed', `The method ${request.method} is not allowed here; use ${allowed}.`);
+    }
+    case 405:
+      return new ApiError('method_not_allowed', `The method ${request.method} is not allowed here.`);
+    case 413:
+      return new ApiError('request_too_large', 'The request body is too large.');
+    case 415:
+      return new ApiError('unsupported_media_type', 'Send the request body as `Content-Type: application/json`.');
+    default:
+      return new ApiError('bad_request', `The request is not valid: ${exception.message}.`);
+  }
+}

@@ -1,0 +1,119 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { openApiSchemas } from '#lib/openai';
+
+const REQUEST_ID_HEADERS = {
+  'x-request-id': { description: "The request's id; yours when you sent one.", schema: { type: 'string' as const } },
+};
+
+/** The REST API as an OpenAPI 3.1 document. Its schemas are the very ones that requests are validated with. */
+export function openApiDocument(version: string): OpenAPIObject {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'HydraServe',
+      version,
+      description: 'OpenAI-compatible completions on a fleet of workers. The same over gRPC: `hydra.v1.Inference`.',
+      license: { name: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      { name: 'completions', description: 'Text from a model, whole or streamed.' },
+      { name: 'models', description: 'What can be asked for.' },
+      { name: 'operation', description: 'Health and metrics.' },
+    ],
+    paths: {
+      '/v1/completions': completionPath('CompletionRequest', 'Completion', 'Completes one or several prompts.'),
+      '/v1/chat/completions': completionPath('ChatCompletionRequest', 'ChatCompletion', 'Answers a conversation.'),
+      '/v1/models': {
+        get: {
+          tags: ['models'],
+          operationId: 'listModels',
+          summary: 'Models and aliases that can be asked for.',
+          responses: { 200: json('The list.', 'ModelList') },
+        },
+      },
+      '/v1/models/{id}': {
+        get: {
+          tags: ['models'],
+          operationId: 'getModel',
+          summary: 'One model or alias.',
+          parameters: [
+            {
+              name: 'id',
+              in: 'path',
+              required: true,
+              description: 'Model id or alias; slashes may stand as they are.',
+              schema: { type: 'string' },
+            },
+          ],
+          responses: { 200: json('The model.', 'Model'), default: errorAnswer() },
+        },
+      },
+      '/health/live': healthPath('Whether the process runs.'),
+      '/health/ready': healthPath('Whether a model can answer now.'),
+      '/health/startup': healthPath('Whether the start is over.'),
+      '/metrics': {
+        get: {
+          tags: ['operation'],
+          operationId: 'metrics',
+          summary: "Metrics in Prometheus' text format.",
+          responses: {
+            200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
+          },
+        },
+      },
+    },
+    components: { schemas: openApiSchemas() as NonNullable<OpenAPIObject['components']>['schemas'] & object },
+  };
+}
+
+function completionPath(request: string, answer: string, summary: string) {
+  return {
+    post: {
+      tags: ['completions'],
+      operationId: `create${answer}`,
+      summary,
+      parameters: [
+        header('x-request-id', 'Correlates logs; 1 to 128 visible ASCII characters.'),
+        header('x-session-id', 'Keeps requests of one session on one worker.'),
+        header('traceparent', 'W3C trace context.'),
+      ],
+      requestBody: { required: true, content: { 'application/json': { schema: schemaRef(request) } } },
+      responses: {
+        200: {
+          description: 'The answer; with `stream` as server-sent events that end with `[DONE]`.',
+          headers: REQUEST_ID_HEADERS,
+          content: {
+            'application/json': { schema: schemaRef(answer) },
+            'text/event-stream': { schema: schemaRef(`${answer}Chunk`) },
+          },
+        },
+        default: errorAnswer(),
+      },
+    },
+  };
+}
+
+function healthPath(summary: string) {
+  const answer = (description: string) => ({
+    description,
+    content: { 'application/json': { schema: { type: 'object' as const } } },
+  });
+  return { get: { tags: ['operation'], summary, responses: { 200: answer('Yes.'), 503: answer('No, and why.') } } };
+}
+
+function header(name: string, description: string) {
+  return { name, in: 'header' as const, required: false, description, schema: { type: 'string' as const } };
+}
+
+function json(description: string, schema: string) {
+  return { description, content: { 'application/json': { schema: schemaRef(schema) } } };
+}
+
+function errorAnswer() {
+  return json('Refused or failed; see docs/errors.md.', 'Error');
+}
+
+function schemaRef(name: string) {
+  return { $ref: `#/components/schemas/${name}` };
+}

@@ -1,0 +1,127 @@
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dataOf, post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
+
+let platform: TestPlatform;
+let client: OpenAI;
+beforeAll(async () => {
+  platform = await startTestPlatform();
+  client = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: 'none', maxRetries: 0 });
+});
+afterAll(() => platform.stop());
+
+describe('answers through the openai client', () => {
+  it('given a chat, when whole and streamed, then both say the same and report usage', async () => {
+    const messages = [{ role: 'user' as const, content: 'Say something.' }];
+    const whole = await client.chat.completions.create({ model: 'default', messages, max_tokens: 5 });
+    expect(whole.choices[0]?.message.content).toBe(' w0 w1 w2 w3 w4');
+    expect(whole.choices[0]?.finish_reason).toBe('length');
+    expect(whole.model).toBe('default');
+    const stream = await client.chat.completions.create({
+      ...{ model: 'default', messages, max_tokens: 5, stream: true },
+      stream_options: { include_usage: true },
+    });
+    let text = '';
+    let usage: OpenAI.CompletionUsage | null | undefined;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? '';
+      usage = chunk.usage ?? usage;
+    }
+    expect(text).toBe(whole.choices[0]?.message.content);
+    expect(usage).toEqual(whole.usage);
+    expect(usage?.completion_tokens).toBe(5);
+  });
+
+  it('given several prompts and n, when streamed, then every choice comes whole under its own index', async () => {
+    const stream = await client.completions.create({
+      ...{ model: 'test-model', prompt: ['one', 'two', 'three'], n: 2, max_tokens: 3, stream: true },
+    });
+    const texts = new Map<number, string>();
+    for await (const { choices } of stream) {
+      for (const { index, text } of choices) texts.set(index, (texts.get(index) ?? '') + text);
+    }
+    expect([...texts.keys()].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(new Set(texts.values())).toEqual(new Set([' w0 w1 w2']));
+  });
+
+  it('given models and aliases, when listed and retrieved, then ids with slashes work', async () => {
+    const ids = [];
+    for await (const model of client.models.list()) ids.push(model.id);
+    expect(ids).toEqual(['test-model', 'default', 'org/Some-Model-7B']);
+    expect(await client.models.retrieve('org/Some-Model-7B')).toMatchObject({ parent: 'test-model' });
+    const raw = await fetch(`${platform.url}/v1/models/org/Some-Model-7B`);
+    expect(await raw.json()).toMatchObject({ id: 'org/Some-Model-7B', object: 'model' });
+    await expect(client.models.retrieve('nobody/none')).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
+  });
+
+  it('given a model without a worker, when asked, then it is 503 rather than unknown', async () => {
+    const asked = client.completions.create({ model: 'sleeping-model', prompt: 'x' });
+    await expect(asked).rejects.toMatchObject({ status: 503, code: 'no_worker' });
+  });
+});
+
+describe('a stream on the wire', () => {
+  it('ends with [DONE], carries the request id and is not buffered on the way', async () => {
+    const body = { model: 'default', prompt: 'hello', max_tokens: 2, stream: true };
+    const response = await post(`${platform.url}/v1/completions`, body, { 'x-request-id': 'find-me' });
+    const events = dataOf(await response.text());
+    expect(events.at(-1)).toBe('[DONE]');
+    expect(events).toHaveLength(3);
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(response.headers.get('x-request-id')).toBe('find-me');
+    expect(response.headers.get('x-accel-buffering')).toBe('no');
+  });
+
+  it('passes the trace on with a span of its own, and what placement needs', async () => {
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const traceparent = `00-${traceId}-00f067aa0ba902b7-01`;
+    const prompt = 'a prompt of more than thirty-two tokens, so that it has two full blocks';
+    await post(
+      `${platform.url}/v1/completions`,
+      { model: 'default', prompt, max_tokens: 4, n: 2, user: 'ada', prompt_cache_key: 'cache-7' },
+      { 'x-request-id': 'find-me', traceparent },
+    ).then((response) => response.text());
+    const place = platform.scheduler.places.at(-1);
+    expect(place).toMatchObject({ requestId: 'find-me', sessionKey: 'cache-7', attempt: 0, sequenceCount: 2 });
+    expect(place).toMatchObject({ modelId: 'test-model', promptTokens: prompt.length, maxOutputTokens: 8 });
+    expect(place?.prefixHashes.map(({ length }) => length)).toEqual(Array(Math.floor(prompt.length / 16)).fill(16));
+    const request = platform.worker.generations.at(-1)?.request;
+    expect(request?.trace?.traceparent).toMatch(new RegExp(`^00-${traceId}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
+    expect(request?.generationId).toBe(place?.generationId);
+    expect(request?.leaseId).toBe(`lease-${platform.scheduler.places.length}`);
+  });
+
+  it('prefers the x-session-id header as the session key', async () => {
+    const body = { model: 'default', prompt: 'x', max_tokens: 1, user: 'ada' };
+    await post(`${platform.url}/v1/completions`, body, { 'x-session-id': 'session-1' });
+    expect(platform.scheduler.places.at(-1)?.sessionKey).toBe('session-1');
+  });
+
+  it('releases every lease with what was used', async () => {
+    const placed = platform.scheduler.places.length;
+    await post(`${platform.url}/v1/completions`, { model: 'default', prompt: ['a', 'b'], max_tokens: 3 });
+    for (const leaseId of [`lease-${placed + 1}`, `lease-${placed + 2}`]) {
+      const release = await platform.scheduler.released(leaseId);
+      expect(release).toMatchObject({ outcome: 'finished', usage: { promptTokens: 1, completionTokens: 3 } });
+      expect(release.ttftUs).toBeGreaterThan(0);
+    }
+  });
+
+  it('reads the tokenizer once for all requests', () => {
+    expect(platform.worker.fileReads).toBe(1);
+  });
+});
+
+describe('documents and probes', () => {
+  it('serves health, metrics, Swagger and an OpenAPI 3.1 document', async () => {
+    for (const path of ['/health/live', '/health/ready', '/health/startup', '/metrics', '/docs']) {
+      expect((await fetch(`${platform.url}${path}`)).status, path).toBe(200);
+    }
+    const document = (await (await fetch(`${platform.url}/openapi.json`)).json()) as { openapi: string; paths: object };
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths)).toContain('/v1/chat/completions');
+    const metrics = await (await fetch(`${platform.url}/metrics`)).text();
+    expect(metrics).toContain('hydra_gateway_time_to_first_token_seconds_bucket');
+    expect(metrics).toMatch(/hydra_gateway_requests_total\{route="\/v1\/completions",status="200",code="ok"\} \d+/);
+  });
+});

@@ -1,0 +1,132 @@
+import { Server, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
+import { serverChannelOptions } from '#lib/channels';
+import {
+  FleetService,
+  type FleetSnapshot,
+  type LeaseRelease,
+  PlacementService,
+  type PlaceRequest,
+  type PlaceResponse,
+  RefusalReason,
+  type ReleaseLeasesRequest,
+  type RenewLeasesRequest,
+  type WatchRequest,
+} from '#lib/contracts';
+import { bind, type FakeWorker } from './fake-worker.js';
+import { Signal } from './signal.js';
+
+type PlaceCall = ServerUnaryCall<PlaceRequest, PlaceResponse>;
+
+/** A scheduler that speaks the real protocol: places on its workers in turn, or does what the test says. */
+export class FakeScheduler {
+  readonly changed = new Signal();
+  readonly places: PlaceRequest[] = [];
+  readonly renewed: string[] = [];
+  readonly releases: LeaseRelease[] = [];
+  /** Place calls that the gateway cancelled. */
+  cancelledPlaces = 0;
+  leaseTtlMs = 15_000;
+  /** Set to keep requests waiting: they are answered when it resolves. */
+  gate: Promise<void> | undefined;
+  refusal: RefusalReason | undefined;
+  private readonly watchers = new Set<ServerWritableStream<WatchRequest, FleetSnapshot>>();
+  private server: Server | undefined;
+  private port = 0;
+  private sequence = 0;
+  private epoch = 1;
+
+  constructor(public workers: FakeWorker[]) {}
+
+  async listen(): Promise<this> {
+    this.server = new Server(serverChannelOptions());
+    this.server.addService(PlacementService, {
+      place: (call: PlaceCall, reply: sendUnaryData<PlaceResponse>) => void this.place(call, reply),
+      renewLeases: (call: ServerUnaryCall<RenewLeasesRequest, unknown>, reply: sendUnaryData<unknown>) => {
+        this.renewed.push(...call.request.leaseIds);
+        reply(null, { unknownLeaseIds: [] });
+        this.changed.fire();
+      },
+      releaseLeases: (call: ServerUnaryCall<ReleaseLeasesRequest, unknown>, reply: sendUnaryData<unknown>) => {
+        this.releases.push(...call.request.releases);
+        reply(null, {});
+        this.changed.fire();
+      },
+    });
+    this.server.addService(FleetService, {
+      join: () => {},
+      watch: (call: ServerWritableStream<WatchRequest, FleetSnapshot>) => {
+        this.watchers.add(call);
+        call.on('cancelled', () => this.watchers.delete(call));
+        call.write(this.snapshot());
+      },
+    });
+    this.port = await bind(this.server, this.port);
+    return this;
+  }
+
+  get target(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** Tells watchers of a changed fleet. */
+  publish(): void {
+    for (const watcher of this.watchers) watcher.write(this.snapshot());
+  }
+
+  /** Another life of the scheduler, which knows no workers yet. */
+  async restartEmpty(): Promise<void> {
+    this.kill();
+    this.epoch++;
+    this.workers = [];
+    await this.listen();
+  }
+
+  kill(): void {
+    this.watchers.clear();
+    this.server?.forceShutdown();
+  }
+
+  async untilPlaced(count: number): Promise<void> {
+    await this.changed.until(() => this.places.length >= count);
+  }
+
+  async released(leaseId: string): Promise<LeaseRelease> {
+    const find = () => this.releases.find((release) => release.leaseId === leaseId);
+    await this.changed.until(() => find() !== undefined);
+    return find() as LeaseRelease;
+  }
+
+  private async place(call: PlaceCall, reply: sendUnaryData<PlaceResponse>): Promise<void> {
+    const { request } = call;
+    this.places.push(request);
+    call.on('cancelled', () => {
+      this.cancelledPlaces++;
+      this.changed.fire();
+    });
+    this.changed.fire();
+    await this.gate;
+    if (call.cancelled) return;
+    const serving = this.workers.filter((worker) => worker.modelId === request.modelId);
+    const worker = serving.find(({ workerId }) => !request.avoidWorkerIds.includes(workerId)) ?? serving[0];
+    const reason = worker === undefined ? RefusalReason.NO_WORKER : this.refusal;
+    if (worker === undefined || reason !== undefined) {
+      const value = { reason: reason ?? RefusalReason.NO_WORKER, message: '', retryAfterMs: 3_000 };
+      reply(null, { outcome: { $case: 'refused', value }, waitedUs: 0, explanation: undefined });
+      return;
+    }
+    const { workerId, workerEpoch, target } = worker.registration;
+    const lease = {
+      ...{ leaseId: `lease-${this.places.length}`, workerId, workerEpoch, target, leaseTtlMs: this.leaseTtlMs },
+      ...{ expiresAtUnixMs: Date.now() + this.leaseTtlMs, attempt: request.attempt, kvSources: [] },
+      expectedCachedTokens: 0,
+    };
+    reply(null, { outcome: { $case: 'lease', value: lease }, waitedUs: 0, explanation: undefined });
+  }
+
+  private snapshot(): FleetSnapshot {
+    const members = this.workers.map(({ registration }) => ({ registration, report: undefined, leases: 0 }));
+    this.sequence++;
+    const { sequence, epoch: schedulerEpoch } = this;
+    return { sequence, schedulerId: 'scheduler', schedulerEpoch, members, waitingGenerations: 0 };
+  }
+}

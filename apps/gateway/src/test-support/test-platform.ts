@@ -1,0 +1,93 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type HydraConfig, hydraSchema } from '#lib/config';
+import { createLogger } from '#lib/observability';
+import { type RunningGateway, startGateway } from '../gateway-app.js';
+import { FakeScheduler } from './fake-scheduler.js';
+import { FakeWorker } from './fake-worker.js';
+
+export interface TestPlatform {
+  readonly url: string;
+  readonly grpcTarget: string;
+  readonly httpPort: number;
+  readonly gateway: RunningGateway;
+  readonly scheduler: FakeScheduler;
+  readonly workers: readonly FakeWorker[];
+  readonly worker: FakeWorker;
+  stop(): Promise<void>;
+}
+
+/** A real gateway on free ports before a fake scheduler and fake workers, ready to answer. */
+export async function startTestPlatform(
+  settings: { gateway?: object; scheduler?: object; workerCount?: number; expectReady?: boolean } = {},
+): Promise<TestPlatform> {
+  const { workerCount = 1, expectReady = true } = settings;
+  const workers = await Promise.all(
+    Array.from({ length: workerCount }, (_, index) => new FakeWorker(`worker-${index}`).listen()),
+  );
+  const scheduler = await new FakeScheduler([...workers]).listen();
+  const config: HydraConfig = hydraSchema.parse({
+    models: [{ id: 'test-model' }, { id: 'sleeping-model' }],
+    aliases: { default: 'default', 'org/Some-Model-7B': 'test-model' },
+    gateway: { httpPort: 0, grpcPort: 0, ...settings.gateway },
+    scheduler: { target: scheduler.target, ...settings.scheduler },
+    log: { level: 'silent' },
+  });
+  const gateway = await startGateway(config, createLogger('gateway', config.log));
+  const url = `http://127.0.0.1:${gateway.httpPort}`;
+  if (expectReady) await untilReady(url);
+  let stopping: Promise<void> | undefined;
+  return {
+    url,
+    grpcTarget: `127.0.0.1:${gateway.grpcPort}`,
+    httpPort: gateway.httpPort,
+    gateway,
+    scheduler,
+    workers,
+    worker: workers[0] as FakeWorker,
+    stop: () => {
+      stopping ??= gateway.stop(200).then(() => {
+        scheduler.kill();
+        for (const worker of workers) worker.kill();
+      });
+      return stopping;
+    },
+  };
+}
+
+/** Readiness can only be asked for, as a probe does. */
+async function untilReady(url: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}/health/ready`);
+    await response.arrayBuffer();
+    if (response.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+  });
+}
+
+/** A raw client that reads only when it is told to. */
+export function openStream(url: string, body: unknown): { response: Promise<IncomingMessage>; abort(): void } {
+  const request = httpRequest(url, { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } });
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('error', reject);
+  });
+  response.catch(() => {}); // an aborted request is what some tests want
+  request.end(JSON.stringify(body));
+  return { response, abort: () => request.destroy() };
+}
+
+/** Payloads of the `data:` lines. */
+export function dataOf(sse: string): string[] {
+  return sse
+    .split('\n')
+    .filter((line) => line.startsWith('data: '))
+    .map((line) => line.slice(6));
+}
