@@ -10,10 +10,11 @@ import type { FailureCode, FrameEntry, GenerationRequest, GenerationUsage, Serve
  * - What one step gave to all sequences comes as one `step` event.
  */
 export abstract class Engine {
-  /** Loads the model. Rejects with a sentence for people when it cannot. */
+  /** Loads the model. Rejects with a sentence for people when it cannot. Again after `engine-lost`. */
   abstract start(signal: AbortSignal): Promise<void>;
   /** What it serves. Constant after `start`, but for adapters. */
   abstract describe(): EngineDescription;
+  /** An engine in another thread accepts at once and refuses with a `failed` event. */
   abstract submit(request: GenerationRequest): SubmitOutcome;
   /** Unknown ids are ignored. */
   abstract cancel(generationId: string, reason: string): void;
@@ -50,6 +51,7 @@ export interface EngineRefusal {
 }
 
 export type EngineEvent =
+  /** Cancelled sequences come apart, under the number of the step before. */
   | { readonly kind: 'step'; readonly step: number; readonly entries: readonly FrameEntry[] }
   | { readonly kind: 'finished'; readonly generationId: string; readonly usage: GenerationUsage }
   | {
@@ -58,7 +60,10 @@ export type EngineEvent =
       readonly code: FailureCode;
       readonly retryable: boolean;
       readonly message: string;
+      /** The parameter at fault, in the public API's spelling. */
       readonly parameter?: string;
+      /** Hint before a retry, in milliseconds. */
+      readonly retryAfterMs?: number;
     }
   /** The engine itself broke; every generation has had its `failed` event. It can be started again. */
   | { readonly kind: 'engine-lost'; readonly message: string };

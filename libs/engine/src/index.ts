@@ -1,2 +1,14 @@
 export * from './engine.js';
+export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
+export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';
 export * from './model-runner.js';
+export { isRetryable } from './retryable.js';
+export { InvalidLogitsError, Sampler, type SamplerParams } from './sampling/sampler.js';
+export { violations } from './step-loop/invariants.js';
+export type { LoopSnapshot } from './step-loop/loop-snapshot.js';
+export { MAX_SEQUENCES, UNSUPPORTED_PARAMETERS } from './step-loop/refusal.js';
+export { StepLoop } from './step-loop/step-loop.js';
+export { type LoadedModel, StepLoopEngine, type StepLoopEngineOptions } from './step-loop/step-loop-engine.js';
+export { textFingerprint } from './text-fingerprint.js';
+export { EngineThread, type EngineThreadOptions } from './thread/engine-thread.js';
+export { type EnginePort, serveEngine } from './thread/serve-engine.js';

@@ -6,6 +6,14 @@
  */
 export abstract class ModelRunner {
   abstract readonly limits: ModelRunnerLimits;
+  /**
+   * Begins a sequence in a free slot; what stood there is gone. Only runners that keep prefixes have it: they bring what
+   * they hold of this one. That may take time, in which the other slots go on.
+   * @returns how many leading tokens the slot now holds, less than `tokenIds.length`
+   */
+  openSlot?(opening: SlotOpening, signal: AbortSignal): number | Promise<number>;
+  /** The sequence has left the slot, whose contents may be kept until it is opened again. */
+  closeSlot?(slot: number): void;
   /** Computes one chunk of a prompt, positions [position, position + tokenIds.length), into a slot. */
   abstract prefill(chunk: PrefillChunk): Promise<Logits | undefined>;
   /**
@@ -26,8 +34,21 @@ export interface ModelRunnerLimits {
   readonly decodeRows: number;
   /** Most tokens of one `prefill`. */
   readonly chunkTokens: number;
+  /** Most calls of `prefill` in one step, of different slots. Default 1: a long prompt must not stall running streams. */
+  readonly chunksPerStep?: number;
   readonly kvBytesPerToken: number;
   readonly kvTotalBytes: number;
+}
+
+export interface SlotOpening {
+  readonly slot: number;
+  readonly generationId: string;
+  readonly sequenceIndex: number;
+  /** The prompt, then what was accepted from an earlier attempt. */
+  readonly tokenIds: ArrayLike<number>;
+  readonly promptTokens: number;
+  /** Only equal salts may share a prefix. */
+  readonly cacheSalt: Uint8Array;
 }
 
 export interface PrefillChunk {

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { syntheticTextFiles, TextModel } from '#lib/tokens';
+import { UNSUPPORTED_PARAMETERS } from '../step-loop/refusal.js';
+import { StepLoopEngine } from '../step-loop/step-loop-engine.js';
+import { textFingerprint } from '../text-fingerprint.js';
+import {
+  MOCK_BLOCK_TOKENS,
+  MOCK_KV_BYTES_PER_TOKEN,
+  MockModelRunner,
+  type MockModelRunnerOptions,
+} from './mock-model-runner.js';
+
+export interface MockEngineOptions extends MockModelRunnerOptions {
+  /** Id under which it is asked for. */
+  readonly modelId: string;
+  readonly waitingGenerations: number;
+}
+
+/** The whole engine without a model: same loop, same protocol, byte-level tokens. */
+export function mockEngine(options: MockEngineOptions): StepLoopEngine {
+  const { modelId, waitingGenerations } = options;
+  return new StepLoopEngine({
+    waitingGenerations,
+    load: async () => {
+      const textFiles = syntheticTextFiles();
+      const text = TextModel.load(textFiles);
+      const vocabularySize = text.table.size;
+      const eosTokenId = text.generationDefaults.eosTokenIds[0]!;
+      const runner = new MockModelRunner(options, vocabularySize, eosTokenId);
+      return {
+        runner,
+        description: {
+          engine: 'mock',
+          textFiles,
+          model: {
+            modelId,
+            modelFingerprint: createHash('sha256').update('mock').digest('hex'),
+            textFingerprint: textFingerprint(textFiles),
+            contextTokens: options.contextTokens,
+            blockTokens: MOCK_BLOCK_TOKENS,
+            vocabularySize,
+            numerics: 'exact',
+            weights: 'fp32',
+            kvBytesPerToken: MOCK_KV_BYTES_PER_TOKEN,
+            maxRunningSequences: options.slots,
+            unsupportedParameters: [...UNSUPPORTED_PARAMETERS],
+            createdUnixS: 0,
+            tasks: ['generate'],
+            stepTokenBudget: runner.limits.chunkTokens,
+          },
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,131 @@
+import {
+  type DecodeRow,
+  type Logits,
+  ModelRunner,
+  type ModelRunnerLimits,
+  type PrefillChunk,
+  type SlotOpening,
+} from '../model-runner.js';
+import { MockPrefixCache } from './mock-prefix-cache.js';
+import { MockText } from './mock-text.js';
+import { StepPace } from './step-pace.js';
+
+export interface MockModelRunnerOptions {
+  /** From admission to the first token, in milliseconds, when nothing of the prompt is cached. */
+  readonly ttftMs: number;
+  /** Duration of a decode step, in milliseconds; 0 steps as fast as it can. */
+  readonly itlMs: number;
+  readonly kvTokens: number;
+  readonly slots: number;
+  readonly contextTokens: number;
+  readonly prefixCache: boolean;
+  /** The n-th, 2n-th, … generation fails after its third token; 0 never. */
+  readonly failEveryRequests: number;
+}
+
+export const MOCK_BLOCK_TOKENS = 16;
+/** Chosen: the order of a small model's. Only ratios matter. */
+export const MOCK_KV_BYTES_PER_TOKEN = 1_024;
+
+const TOKENS_BEFORE_FAILURE = 3;
+/** The next byte's logit, and the end token's once the answer is over: no temperature makes another token likely. */
+const NEXT_LOGIT = 500;
+const END_LOGIT = 1_000;
+
+interface MockSlot {
+  readonly text: MockText;
+  readonly promptTokens: number;
+  readonly isFailing: boolean;
+}
+
+/** A model runner that computes nothing: deterministic text at a set pace, through the same step loop as a real one. */
+export class MockModelRunner extends ModelRunner {
+  override readonly limits: ModelRunnerLimits;
+  private readonly pace: StepPace;
+  private readonly prefixes: MockPrefixCache | undefined;
+  private readonly slots = new Map<number, MockSlot>();
+  private readonly logits: Float32Array;
+  private generations = 0;
+
+  constructor(
+    private readonly options: MockModelRunnerOptions,
+    vocabularySize: number,
+    private readonly eosTokenId: number,
+  ) {
+    super();
+    const { slots, contextTokens, kvTokens } = options;
+    this.limits = {
+      contextTokens,
+      vocabularySize,
+      slots,
+      decodeRows: slots,
+      chunkTokens: contextTokens,
+      chunksPerStep: slots,
+      kvBytesPerToken: MOCK_KV_BYTES_PER_TOKEN,
+      kvTotalBytes: kvTokens * MOCK_KV_BYTES_PER_TOKEN,
+    };
+    this.pace = new StepPace(options.itlMs);
+    this.prefixes = options.prefixCache
+      ? new MockPrefixCache(MOCK_BLOCK_TOKENS, Math.ceil(kvTokens / MOCK_BLOCK_TOKENS))
+      : undefined;
+    this.logits = new Float32Array(slots * vocabularySize);
+  }
+
+  /** The time of a prompt passes here rather than in `prefill`, so that prompts do not wait for each other. */
+  override openSlot(opening: SlotOpening, signal: AbortSignal): number | Promise<number> {
+    const { slot, tokenIds, promptTokens, sequenceIndex, cacheSalt } = opening;
+    if (sequenceIndex === 0) this.generations++;
+    const { failEveryRequests, ttftMs } = this.options;
+    this.slots.set(slot, {
+      text: new MockText(Array.prototype.slice.call(tokenIds, 0, promptTokens)),
+      promptTokens,
+      isFailing: failEveryRequests > 0 && this.generations % failEveryRequests === 0,
+    });
+    const cachedTokens = this.prefixes?.visit(tokenIds, cacheSalt) ?? 0;
+    const heldTokens = Math.min(cachedTokens, tokenIds.length - 1);
+    const delayMs = Math.ceil(ttftMs * (1 - cachedTokens / tokenIds.length));
+    return delayMs === 0 ? heldTokens : waited(delayMs, signal).then(() => heldTokens);
+  }
+
+  override closeSlot(slot: number): void {
+    this.slots.delete(slot);
+  }
+
+  override async prefill({ slot, position, tokenIds, wantsLogits }: PrefillChunk): Promise<Logits | undefined> {
+    if (!wantsLogits) return undefined;
+    this.write(0, slot, position + tokenIds.length);
+    return { rows: 1, data: this.logits };
+  }
+
+  override async decode(rows: readonly DecodeRow[]): Promise<Logits> {
+    await this.pace.step();
+    for (const [row, { slot, position }] of rows.entries()) this.write(row, slot, position + 1);
+    return { rows: rows.length, data: this.logits };
+  }
+
+  override async close(): Promise<void> {
+    this.slots.clear();
+  }
+
+  /** Logits of the token that will stand at `position`. */
+  private write(row: number, slot: number, position: number): void {
+    const { vocabularySize } = this.limits;
+    const own = this.logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+    const { text, promptTokens, isFailing } = this.slots.get(slot)!;
+    const index = position - promptTokens;
+    own.fill(isFailing && index >= TOKENS_BEFORE_FAILURE ? Number.NaN : 0);
+    if (Number.isNaN(own[0])) return;
+    own[text.byteAt(index)] = NEXT_LOGIT;
+    if (index >= text.endsAfter) own[this.eosTokenId] = END_LOGIT;
+  }
+}
+
+function waited(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, delayMs);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}

@@ -1,0 +1,100 @@
+import { FailureCode, type GenerationRequest } from '#lib/contracts';
+import { TextModel } from '#lib/tokens';
+import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
+import { IDLE_STATE } from '../idle-state.js';
+import type { ModelRunner } from '../model-runner.js';
+import { checkRequest, refused } from './refusal.js';
+import { StepLoop } from './step-loop.js';
+
+/** A model that is ready to run. */
+export interface LoadedModel {
+  readonly description: EngineDescription;
+  readonly runner: ModelRunner;
+}
+
+export interface StepLoopEngineOptions {
+  /** Loads the model; called at each start. Rejects with a sentence for people. */
+  readonly load: (signal: AbortSignal) => Promise<LoadedModel>;
+  /** Generations that may wait for a slot; further ones are refused as saturated. */
+  readonly waitingGenerations: number;
+}
+
+/** An engine of our own: the step loop over a model runner, in the thread that made it. */
+export class StepLoopEngine extends Engine {
+  private listener: (event: EngineEvent) => void = () => {};
+  private running: { readonly loop: StepLoop; readonly model: LoadedModel; readonly ended: Promise<void> } | undefined;
+  private description: EngineDescription | undefined;
+  private lastState: EngineState = IDLE_STATE;
+
+  constructor(private readonly options: StepLoopEngineOptions) {
+    super();
+  }
+
+  override async start(signal: AbortSignal): Promise<void> {
+    if (this.running !== undefined) throw new Error('The engine is running already.');
+    const model = await this.options.load(signal);
+    const text = TextModel.load(model.description.textFiles);
+    const loop = new StepLoop(
+      model.runner,
+      { table: text.table, eosTokenIds: text.generationDefaults.eosTokenIds },
+      { waitingGenerations: this.options.waitingGenerations, onEvent: (event) => this.listener(event) },
+    );
+    this.description = model.description;
+    const ended = loop.run().catch((error: unknown) => this.lose(loop, model, error));
+    this.running = { loop, model, ended };
+  }
+
+  override describe(): EngineDescription {
+    if (this.description === undefined) throw new Error('The engine has not been started.');
+    return this.description;
+  }
+
+  override submit(request: GenerationRequest): SubmitOutcome {
+    if (this.running === undefined) {
+      return { ...refused(FailureCode.ENGINE_ERROR, 'The engine does not run.'), retryAfterMs: 1_000 };
+    }
+    const { loop, model } = this.running;
+    const checked = checkRequest(request, { model: model.description.model, contextTokens: loop.contextTokens });
+    return 'kind' in checked ? checked : loop.submit(checked);
+  }
+
+  override cancel(generationId: string): void {
+    this.running?.loop.cancel(generationId);
+  }
+
+  override credit(generationId: string, tokens: number): void {
+    this.running?.loop.credit(generationId, tokens);
+  }
+
+  override onEvent(listener: (event: EngineEvent) => void): void {
+    this.listener = listener;
+  }
+
+  override state(): EngineState {
+    return this.running?.loop.state() ?? this.lastState;
+  }
+
+  override async stop(): Promise<void> {
+    const { running } = this;
+    if (running === undefined) return;
+    running.loop.close();
+    await running.ended;
+    if (this.running !== running) return; // it broke meanwhile, or another `stop` was first
+    this.end(running.loop, 'The engine was stopped.');
+    await running.model.runner.close();
+  }
+
+  /** The runner broke: what it holds is not to be trusted any more. */
+  private async lose(loop: StepLoop, model: LoadedModel, error: unknown): Promise<void> {
+    const message = `The engine failed: ${error instanceof Error ? error.message : String(error)}`;
+    this.end(loop, message);
+    await model.runner.close().catch(() => {}); // it is broken: that it cannot be closed properly is no news
+    this.listener({ kind: 'engine-lost', message });
+  }
+
+  private end(loop: StepLoop, message: string): void {
+    this.running = undefined;
+    loop.failAll(message);
+    this.lastState = loop.state();
+  }
+}

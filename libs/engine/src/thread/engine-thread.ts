@@ -1,0 +1,164 @@
+import { Worker } from 'node:worker_threads';
+import { FailureCode, type GenerationRequest } from '#lib/contracts';
+import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
+import { IDLE_STATE } from '../idle-state.js';
+import { refused } from '../step-loop/refusal.js';
+import type { EngineThreadInput } from './input.js';
+import type { EngineThreadOutput } from './output.js';
+import { fromThreadEvent } from './thread-event.js';
+
+export interface EngineThreadOptions {
+  /** Module that calls `serveEngine` in the thread. */
+  readonly entry: URL;
+  /** Reaches the entry as `workerData`. */
+  readonly workerData?: unknown;
+  /** Time that `stop` gives the engine before the thread is ended, in milliseconds. Default 5,000. */
+  readonly stopTimeoutMs?: number;
+  /** Node's options of the thread. Default: the process's. */
+  readonly execArgv?: string[];
+}
+
+/**
+ * An engine in a thread of its own, so that its steps and the process's sockets do not wait for each other. When the
+ * thread ends, however, every open generation fails with a retryable ENGINE_ERROR; `start` begins a new thread.
+ */
+export class EngineThread extends Engine {
+  private listener: (event: EngineEvent) => void = () => {};
+  private worker: Worker | undefined;
+  private description: EngineDescription | undefined;
+  private lastState: EngineState = IDLE_STATE;
+  private readonly openIds = new Set<string>();
+  private isStopping = false;
+
+  constructor(private readonly options: EngineThreadOptions) {
+    super();
+  }
+
+  override start(signal: AbortSignal): Promise<void> {
+    if (this.worker !== undefined) return Promise.reject(new Error('The engine is running already.'));
+    signal.throwIfAborted();
+    const { entry, workerData, execArgv } = this.options;
+    const worker = new Worker(entry, { workerData, execArgv, name: 'engine' });
+    this.worker = worker;
+    this.isStopping = false;
+    let lastError: Error | undefined;
+    return new Promise<void>((resolve, reject) => {
+      const abort = () => void worker.terminate();
+      signal.addEventListener('abort', abort);
+      worker.on('message', (output: EngineThreadOutput) => {
+        if (output.kind === 'started') resolve();
+        if (output.kind === 'start-failed') lastError = new Error(output.message);
+        this.receive(output);
+      });
+      worker.on('error', (error) => {
+        lastError = error instanceof Error ? error : new Error(String(error));
+      });
+      worker.on('exit', (code) => {
+        signal.removeEventListener('abort', abort);
+        const reason = lastError?.message ?? `its thread ended with code ${code}`;
+        reject(
+          signal.aborted ? signal.reason : (lastError ?? new Error(`The engine could not be started: ${reason}.`)),
+        );
+        this.threadEnded(worker, reason);
+      });
+      this.send({ kind: 'start' });
+    });
+  }
+
+  override describe(): EngineDescription {
+    if (this.description === undefined) throw new Error('The engine has not been started.');
+    return this.description;
+  }
+
+  override submit(request: GenerationRequest): SubmitOutcome {
+    const { generationId } = request;
+    if (this.worker === undefined || this.description === undefined || this.isStopping) {
+      return { ...refused(FailureCode.ENGINE_ERROR, 'The engine does not run.'), retryAfterMs: 1_000 };
+    }
+    if (this.openIds.has(generationId)) {
+      return refused(
+        FailureCode.INVALID_REQUEST,
+        `The generation ${generationId} is running already.`,
+        'generation_id',
+      );
+    }
+    this.openIds.add(generationId);
+    this.send({ kind: 'submit', request });
+    return { kind: 'accepted' };
+  }
+
+  override cancel(generationId: string, reason: string): void {
+    if (this.openIds.has(generationId)) this.send({ kind: 'cancel', generationId, reason });
+  }
+
+  override credit(generationId: string, tokens: number): void {
+    if (this.openIds.has(generationId)) this.send({ kind: 'credit', generationId, tokens });
+  }
+
+  override onEvent(listener: (event: EngineEvent) => void): void {
+    this.listener = listener;
+  }
+
+  override state(): EngineState {
+    return this.lastState;
+  }
+
+  override async stop(): Promise<void> {
+    const { worker } = this;
+    if (worker === undefined) return;
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    if (!this.isStopping) {
+      this.isStopping = true;
+      this.send({ kind: 'stop' });
+    }
+    const timer = setTimeout(() => void worker.terminate(), this.options.stopTimeoutMs ?? 5_000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  private receive(output: EngineThreadOutput): void {
+    switch (output.kind) {
+      case 'started':
+        this.description = output.description;
+        this.lastState = output.state;
+        return;
+      case 'events':
+        this.lastState = output.state;
+        for (const event of output.events) {
+          if (event.kind === 'engine-lost') continue; // said when the thread has ended: only then can it be started again
+          if (event.kind !== 'step') this.openIds.delete(event.generationId);
+          this.listener(fromThreadEvent(event));
+        }
+        return;
+      case 'start-failed':
+      case 'stopped':
+        return;
+      default:
+        output satisfies never;
+    }
+  }
+
+  private threadEnded(worker: Worker, reason: string): void {
+    if (this.worker !== worker) return;
+    this.worker = undefined;
+    const wasStarted = this.description !== undefined;
+    this.description = undefined;
+    this.lastState = {
+      ...this.lastState,
+      runningGenerations: 0,
+      waitingGenerations: 0,
+      pendingPrefillTokens: 0,
+      kvUsedBytes: 0,
+    };
+    const message = this.isStopping ? 'The engine was stopped.' : `The engine failed: ${reason}`;
+    for (const generationId of [...this.openIds]) {
+      this.openIds.delete(generationId);
+      this.listener({ kind: 'failed', generationId, code: FailureCode.ENGINE_ERROR, retryable: true, message });
+    }
+    if (wasStarted && !this.isStopping) this.listener({ kind: 'engine-lost', message });
+  }
+
+  private send(input: EngineThreadInput): void {
+    this.worker?.postMessage(input);
+  }
+}

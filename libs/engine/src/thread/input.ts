@@ -1,0 +1,11 @@
+import type { GenerationRequest } from '#lib/contracts';
+
+/** Host to engine thread. */
+export type EngineThreadInput =
+  /** Answered by `started` or `start-failed`. */
+  | { readonly kind: 'start' }
+  | { readonly kind: 'submit'; readonly request: GenerationRequest }
+  | { readonly kind: 'cancel'; readonly generationId: string; readonly reason: string }
+  | { readonly kind: 'credit'; readonly generationId: string; readonly tokens: number }
+  /** Ends everything; answered by a last `events` and `stopped`. */
+  | { readonly kind: 'stop' };

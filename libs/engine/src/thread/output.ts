@@ -1,0 +1,18 @@
+import type { FrameEntry } from '#lib/contracts';
+import type { EngineDescription, EngineEvent, EngineState } from '../engine.js';
+
+/** Engine thread to host. */
+export type EngineThreadOutput =
+  | { readonly kind: 'started'; readonly description: EngineDescription; readonly state: EngineState }
+  | { readonly kind: 'start-failed'; readonly message: string }
+  /** All that happened in one turn of the thread (a step and the ends it brought, as a rule), and the state after it. */
+  | { readonly kind: 'events'; readonly events: readonly ThreadEvent[]; readonly state: EngineState }
+  | { readonly kind: 'stopped' };
+
+/** An engine event in the form that crosses the thread: entries without the fields that are empty in almost all. */
+export type ThreadEvent =
+  | Exclude<EngineEvent, { kind: 'step' }>
+  | { readonly kind: 'step'; readonly step: number; readonly entries: readonly ThreadEntry[] };
+
+export type ThreadEntry = Pick<FrameEntry, 'generationId' | 'sequenceIndex' | 'tokenIds' | 'text'> &
+  Partial<Omit<FrameEntry, 'generationId' | 'sequenceIndex' | 'tokenIds' | 'text'>>;

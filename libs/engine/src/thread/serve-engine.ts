@@ -1,0 +1,86 @@
+import type { Engine, EngineEvent } from '../engine.js';
+import { isRetryable } from '../retryable.js';
+import type { EngineThreadInput } from './input.js';
+import type { EngineThreadOutput } from './output.js';
+import { toThreadEvent } from './thread-event.js';
+
+/** The thread's end of the channel: `parentPort` of node:worker_threads. */
+export interface EnginePort {
+  postMessage(output: EngineThreadOutput): void;
+  on(event: 'message', listener: (input: EngineThreadInput) => void): unknown;
+  close(): void;
+}
+
+/**
+ * Runs an engine in this thread for the `EngineThread` that started it. An engine that is lost ends the thread: its host
+ * starts a new one.
+ */
+export function serveEngine(engine: Engine, port: EnginePort): void {
+  const abort = new AbortController();
+  let pending: EngineEvent[] = [];
+  let isFlushing = false;
+
+  /** What happens in one turn crosses as one message. */
+  const flush = () => {
+    isFlushing = false;
+    const events = pending.map(toThreadEvent);
+    pending = [];
+    port.postMessage({ kind: 'events', events, state: engine.state() });
+  };
+  const flushSoon = () => {
+    if (isFlushing) return;
+    isFlushing = true;
+    queueMicrotask(flush);
+  };
+
+  engine.onEvent((event) => {
+    pending.push(event);
+    flushSoon();
+    if (event.kind === 'engine-lost') queueMicrotask(() => port.close());
+  });
+
+  port.on('message', (input) => {
+    switch (input.kind) {
+      case 'start':
+        engine.start(abort.signal).then(
+          () => port.postMessage({ kind: 'started', description: engine.describe(), state: engine.state() }),
+          (error: unknown) => {
+            port.postMessage({ kind: 'start-failed', message: error instanceof Error ? error.message : String(error) });
+            port.close();
+          },
+        );
+        return;
+      case 'submit': {
+        const { generationId } = input.request;
+        const outcome = engine.submit(input.request);
+        if (outcome.kind === 'refused') {
+          const { code, message, parameter, retryAfterMs } = outcome;
+          pending.push({
+            kind: 'failed',
+            generationId,
+            code,
+            retryable: isRetryable(code),
+            message,
+            parameter,
+            retryAfterMs,
+          });
+        }
+        return flushSoon();
+      }
+      case 'cancel':
+        return engine.cancel(input.generationId, input.reason);
+      case 'credit':
+        return engine.credit(input.generationId, input.tokens);
+      case 'stop':
+        abort.abort(new Error('the engine is being stopped'));
+        void engine.stop().finally(() => {
+          if (pending.length > 0) flush();
+          port.postMessage({ kind: 'stopped' });
+          port.close();
+        });
+        return;
+      default:
+        input satisfies never;
+    }
+  });
+}
