@@ -1,22 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { toStorageError } from './errors.js';
 import { FileLock, type LockHolder } from './file-lock.js';
 import { folderBytes } from './folder-bytes.js';
+import type { ResolvedModel } from './resolved-model.js';
 
 export interface CompiledModel {
   readonly key: string;
   readonly folder: string;
   readonly bytes: number;
   readonly lastUsed: Date;
+  /** What it was compiled from, where `create` was told. */
+  readonly model?: CompiledFrom;
 }
+
+/** Enough to see that a compiled model has lost its model. */
+export type CompiledFrom = Pick<ResolvedModel, 'id' | 'contentKey'>;
 
 export interface CreateOptions {
   readonly signal?: AbortSignal;
   /** Called once when another process is compiling the same model and this one waits for it. */
   readonly onWait?: (holder: LockHolder) => void;
+  /** Noted in the folder, so that `rm` and `prune` know what belongs together. */
+  readonly model?: CompiledFrom;
 }
+
+const MODEL_NOTE = 'hydra-compiled.json';
+const modelNoteSchema = z.object({ id: z.string(), contentKey: z.string() });
 
 const KEY = /^[\w.-]{1,200}$/;
 /** Names of folders being written or removed: the key and a UUID. */
@@ -61,7 +73,7 @@ export class CompiledModelStore {
       if (present !== undefined) return present;
       const lock = await FileLock.acquire(this.lockPathOf(key), options);
       try {
-        return (await this.locate(key)) ?? (await this.writeLocked(key, write, lock));
+        return (await this.locate(key)) ?? (await this.writeLocked(key, write, lock, options.model));
       } finally {
         await lock.release();
       }
@@ -75,7 +87,12 @@ export class CompiledModelStore {
     for (const key of await this.entries()) {
       if (key.startsWith('.')) continue;
       const folder = join(this.folder, key);
-      models.push({ key, folder, bytes: await folderBytes(folder), lastUsed: (await stat(folder)).mtime });
+      const [bytes, { mtime: lastUsed }, model] = await Promise.all([
+        folderBytes(folder),
+        stat(folder),
+        readNote(folder),
+      ]);
+      models.push({ key, folder, bytes, lastUsed, model });
     }
     return models;
   }
@@ -114,6 +131,7 @@ export class CompiledModelStore {
     key: string,
     write: (tempFolder: string) => Promise<void>,
     lock: FileLock,
+    model: CompiledFrom | undefined,
   ): Promise<string> {
     await this.removeLeftoversOf(key);
     const path = this.pathOf(key);
@@ -121,6 +139,9 @@ export class CompiledModelStore {
     await mkdir(tempFolder, { recursive: true });
     try {
       await write(tempFolder);
+      if (model !== undefined) {
+        await writeFile(join(tempFolder, MODEL_NOTE), JSON.stringify({ id: model.id, contentKey: model.contentKey }));
+      }
       await lock.assertHeld();
       await rename(tempFolder, path);
     } catch (error) {
@@ -155,5 +176,14 @@ export class CompiledModelStore {
 
   private lockPathOf(key: string): string {
     return join(this.folder, `.lock-${key}`);
+  }
+}
+
+async function readNote(folder: string): Promise<CompiledFrom | undefined> {
+  try {
+    return modelNoteSchema.parse(JSON.parse(await readFile(join(folder, MODEL_NOTE), 'utf8')));
+  } catch {
+    // None was given, or it is damaged: only its last use then says whether it is needed.
+    return undefined;
   }
 }

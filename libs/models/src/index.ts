@@ -1,7 +1,24 @@
-export { type CompiledModel, CompiledModelStore, type CreateOptions } from './compiled-model-store.js';
+export { CATALOGUE, type CatalogueEntry, type CatalogueSource, findInCatalogue } from './catalogue.js';
+export {
+  type CompiledFrom,
+  type CompiledModel,
+  CompiledModelStore,
+  type CreateOptions,
+} from './compiled-model-store.js';
 export * from './errors.js';
-export { FileLock, type LockHolder } from './file-lock.js';
+export { FileLock, type FileLockOptions, type LockHolder } from './file-lock.js';
 export { GgufHeader } from './gguf-header.js';
 export type { ModelConfig, RopeScaling } from './model-config.js';
+export { type ModelReference, parseModelName } from './model-name.js';
+export {
+  type ListedModel,
+  ModelStore,
+  type ModelStoreOptions,
+  type Pruned,
+  type PruneOptions,
+  type PullOptions,
+} from './model-store.js';
+export type { PullProgress } from './net/progress-meter.js';
+export type { RetryPolicy } from './net/retry.js';
 export { modelConfig } from './read-model-config.js';
 export type { ResolvedModel } from './resolved-model.js';

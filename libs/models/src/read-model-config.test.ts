@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { toModelConfig } from './folder-model-config.js';
 import { UnsupportedModelError } from './errors.js';
+import { toModelConfig } from './folder-model-config.js';
 
 const llama = {
   model_type: 'llama',

