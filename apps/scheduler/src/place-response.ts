@@ -1,0 +1,48 @@
+import { type PlaceResponse, type Lease as WireLease, RefusalReason as WireReason } from '#lib/contracts';
+import type { PlacementExplanation, RefusalReason } from '#lib/placement';
+import type { PlacementAnswer } from './placement-desk.js';
+
+/** `superseded` is missing: it is answered by the status ABORTED, since its caller is gone. */
+const WIRE_REASONS: Readonly<Record<Exclude<RefusalReason, 'superseded'>, WireReason>> = {
+  'no-worker': WireReason.NO_WORKER,
+  'queue-full': WireReason.QUEUE_FULL,
+  'wait-expired': WireReason.WAIT_EXPIRED,
+  unserviceable: WireReason.UNSERVICEABLE,
+  'deadline-unreachable': WireReason.DEADLINE_UNREACHABLE,
+  'attempts-exhausted': WireReason.ATTEMPTS_EXHAUSTED,
+  'shutting-down': WireReason.SHUTTING_DOWN,
+};
+
+/** @returns undefined when a later call of the same generation took over */
+export function toPlaceResponse(answer: PlacementAnswer, leaseTtlMs: number): PlaceResponse | undefined {
+  const waitedUs = Math.max(0, Math.round(answer.waitedMs * 1_000));
+  if (answer.kind === 'placed') {
+    const explanation = answer.explanation && toWireExplanation(answer.explanation);
+    return { outcome: { $case: 'lease', value: toWireLease(answer, leaseTtlMs) }, waitedUs, explanation };
+  }
+  const { reason, message, retryAfterMs } = answer.refusal;
+  if (reason === 'superseded') return undefined;
+  const refused = { reason: WIRE_REASONS[reason], message, retryAfterMs };
+  return { outcome: { $case: 'refused', value: refused }, waitedUs, explanation: undefined };
+}
+
+function toWireLease({ lease, target }: PlacementAnswer & { kind: 'placed' }, leaseTtlMs: number): WireLease {
+  const { leaseId, workerId, workerEpoch, attempt } = lease;
+  const expiresAtUnixMs = Math.floor(lease.expiresAtMs);
+  return {
+    leaseId,
+    workerId,
+    workerEpoch,
+    target,
+    expiresAtUnixMs,
+    leaseTtlMs,
+    attempt,
+    kvSources: [],
+    expectedCachedTokens: 0,
+  };
+}
+
+function toWireExplanation(explanation: PlacementExplanation) {
+  const candidates = explanation.candidates.map((one) => ({ ...one, terms: { ...one.terms } }));
+  return { ...explanation, candidates };
+}

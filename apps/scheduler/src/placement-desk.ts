@@ -1,0 +1,203 @@
+import { randomInt } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import type { Registration, StateReport } from '#lib/contracts';
+import { APP_LOGGER, type Logger } from '#lib/observability';
+import {
+  FleetState,
+  type Lease,
+  LeaseTable,
+  type PlacementDecision,
+  PlacementQueue,
+  type PlacementRequest,
+  type RegisterOutcome,
+  seededRandom,
+  type WorkerDeparture,
+} from '#lib/placement';
+import { ModelStrategies } from './model-strategies.js';
+import { PlacementMetrics } from './placement-metrics.js';
+import { HYDRA_CONFIG } from './scheduler-config.js';
+
+/** The answer to one call of `Place`. */
+export type PlacementAnswer = Extract<PlacementDecision, { kind: 'placed' | 'refused' }>;
+
+/** A call of `Place` that has its answer or waits for it. */
+export interface PlacementTicket {
+  readonly answer: Promise<PlacementAnswer>;
+  /** The caller left: gives up its place in the queue. Nothing after the answer; a lease that nobody took expires. */
+  abandon(): void;
+}
+
+/** What changed, for those who follow the fleet. */
+export interface DeskListener {
+  fleetChanged?(): void;
+  workerLeft?(departure: WorkerDeparture): void;
+}
+
+/**
+ * Where requests meet workers: the pure placement queue with a clock, a timer and somebody to answer. Every change goes
+ * through here, and after each what became possible is carried out at once.
+ */
+@Injectable()
+export class PlacementDesk implements BeforeApplicationShutdown {
+  readonly schedulerEpoch = Math.floor(nowMs());
+  readonly schedulerId = `scheduler-${this.schedulerEpoch}`;
+  readonly leases: LeaseTable;
+  readonly fleet: FleetState;
+  readonly queue: PlacementQueue;
+  isClosed = false;
+
+  private readonly answers = new Map<number, (answer: PlacementAnswer) => void>();
+  private readonly listeners = new Set<DeskListener>();
+  private timer: NodeJS.Timeout | undefined;
+  private timerDueMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    @Inject(HYDRA_CONFIG) private readonly config: HydraConfig,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+    strategies: ModelStrategies,
+    private readonly metrics: PlacementMetrics,
+  ) {
+    const { leaseTtlMs, workerTimeoutMs, waitingPerWorker, queueLength, queueTimeoutMs } = config.scheduler;
+    this.leases = new LeaseTable({ leaseTtlMs, idPrefix: this.schedulerEpoch.toString(36) });
+    this.fleet = new FleetState({ workerTimeoutMs, waitingPerWorker }, this.leases);
+    this.queue = new PlacementQueue(
+      { queueLength, expectedModelIds: new Set(config.models.map((model) => model.id)), lossGraceMs: queueTimeoutMs },
+      {
+        fleet: this.fleet,
+        leases: this.leases,
+        strategyFor: (modelId) => strategies.strategyFor(modelId),
+        random: seededRandom(randomInt(2 ** 32)),
+      },
+    );
+    metrics.follow(this);
+  }
+
+  listen(listener: DeskListener): void {
+    this.listeners.add(listener);
+  }
+
+  /** @param longestWaitMs  the caller's own limit; the configured one applies beside it */
+  place(request: PlacementRequest, longestWaitMs: number): PlacementTicket {
+    const now = nowMs();
+    const waitMs = Math.min(longestWaitMs, this.config.scheduler.queueTimeoutMs);
+    const { ticketId, decisions } = this.queue.enqueue(request, now + waitMs, now);
+    const answer = new Promise<PlacementAnswer>((resolve) => this.answers.set(ticketId, resolve));
+    this.carryOut(decisions);
+    const abandon = () => {
+      if (!this.answers.delete(ticketId)) return;
+      this.queue.cancel(ticketId);
+      this.carryOut(this.queue.place(nowMs()));
+    };
+    return { answer, abandon };
+  }
+
+  /** @returns the ids that are not live */
+  renew(leaseIds: readonly string[]): string[] {
+    return this.leases.renew(leaseIds, nowMs());
+  }
+
+  /** @param notHonoured  leases that their worker refused or could not keep */
+  release(ended: readonly string[], notHonoured: readonly string[]): void {
+    const now = nowMs();
+    const decisions = this.queue.returnRefused(notHonoured, now);
+    this.carryOut([...decisions, ...this.queue.release(ended, now)]);
+  }
+
+  register(registration: Registration): RegisterOutcome {
+    const outcome = this.fleet.register(registration, nowMs());
+    const { workerId: worker, workerEpoch: worker_epoch, target, models } = registration;
+    const about = { worker, worker_epoch, target, models: models.map((model) => model.modelId) };
+    if (outcome.kind === 'superseded') this.logger.warn({ ...about, by_epoch: outcome.byEpoch }, 'old worker refused');
+    else this.logger.info(about, `worker ${outcome.kind}`);
+    if (outcome.kind === 'replaced') this.noteEnded(outcome.endedLeases, 'worker-left');
+    this.carryOut(this.queue.place(nowMs()));
+    return outcome;
+  }
+
+  report(workerId: string, workerEpoch: number, report: StateReport): void {
+    this.noteEnded(this.fleet.report(workerId, workerEpoch, report, nowMs()), 'not-held');
+    this.carryOut(this.queue.place(nowMs()));
+  }
+
+  heard(workerId: string, workerEpoch: number): void {
+    this.fleet.heard(workerId, workerEpoch, nowMs());
+  }
+
+  startDraining(workerId: string, workerEpoch: number): void {
+    this.fleet.startDraining(workerId, workerEpoch, nowMs());
+    this.logger.info({ worker: workerId, worker_epoch: workerEpoch }, 'worker drains');
+    this.carryOut(this.queue.place(nowMs()));
+  }
+
+  removeWorker(workerId: string, workerEpoch: number): void {
+    const departure = this.fleet.remove(workerId, workerEpoch, nowMs());
+    if (departure === undefined) return;
+    this.noteDeparture(departure, 'its stream ended');
+    this.carryOut(this.queue.place(nowMs()));
+  }
+
+  /** Refuses what comes and what waits; leases live on in the gateways that hold them. */
+  beforeApplicationShutdown(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    this.carryOut(this.queue.close(nowMs()));
+  }
+
+  private carryOut(decisions: readonly PlacementDecision[]): void {
+    for (const decision of decisions) {
+      switch (decision.kind) {
+        case 'placed':
+        case 'refused':
+          this.metrics.noteAnswer(decision);
+          this.answers.get(decision.ticketId)?.(decision);
+          this.answers.delete(decision.ticketId);
+          break;
+        case 'lease-ended':
+          this.noteEnded([decision.lease], decision.cause);
+          break;
+        case 'worker-left':
+          this.noteDeparture(decision.departure, `silent for ${this.config.scheduler.workerTimeoutMs} ms`);
+          break;
+        default:
+          decision satisfies never;
+      }
+    }
+    for (const listener of this.listeners) listener.fleetChanged?.();
+    this.wakeWhenDue();
+  }
+
+  private noteDeparture(departure: WorkerDeparture, why: string): void {
+    const { workerId: worker, workerEpoch: worker_epoch, endedLeases } = departure;
+    this.logger.warn({ worker, worker_epoch, leases: endedLeases.length, why }, 'worker left');
+    this.noteEnded(endedLeases, 'worker-left');
+    for (const listener of this.listeners) listener.workerLeft?.(departure);
+  }
+
+  private noteEnded(leases: readonly Lease[], cause: 'expired' | 'replaced' | 'worker-left' | 'not-held'): void {
+    this.metrics.noteLeasesEnded(leases.length, cause);
+    for (const { leaseId: lease, generationId: generation_id, workerId: worker } of leases) {
+      this.logger.info({ lease, generation_id, worker, cause }, 'lease ended by itself');
+    }
+  }
+
+  private wakeWhenDue(): void {
+    const dueMs = this.queue.nextDueMs();
+    if (this.isClosed || dueMs === undefined || dueMs >= this.timerDueMs) return;
+    clearTimeout(this.timer);
+    this.timerDueMs = dueMs;
+    this.timer = setTimeout(
+      () => {
+        this.timerDueMs = Number.POSITIVE_INFINITY;
+        this.carryOut(this.queue.expire(nowMs()));
+      },
+      Math.max(1, Math.ceil(dueMs - nowMs())),
+    );
+  }
+}
+
+/** Milliseconds since the Unix epoch that never go back. */
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Histogram, register } from 'prom-client';
+import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
+import type { FleetState, PlacementQueue } from '#lib/placement';
+import type { PlacementAnswer } from './placement-desk.js';
+
+/** Where the gauges read, at each scrape. */
+export interface MeasuredDesk {
+  readonly fleet: FleetState;
+  readonly queue: PlacementQueue;
+}
+
+/** The scheduler's own metrics; names are an interface, documented in docs/scheduling.md. */
+@Injectable()
+export class PlacementMetrics {
+  private desk: MeasuredDesk | undefined;
+
+  private readonly waitSeconds = new Histogram({
+    name: owned('hydra_scheduler_wait_seconds'),
+    help: 'Time from asking for a place to the answer, in seconds.',
+    labelNames: ['model', 'outcome'] as const,
+    buckets: LATENCY_BUCKETS_SECONDS,
+  });
+  private readonly placements = new Counter({
+    name: owned('hydra_scheduler_placements_total'),
+    help: 'Requests placed.',
+    labelNames: ['model', 'strategy'] as const,
+  });
+  private readonly refusals = new Counter({
+    name: owned('hydra_scheduler_refusals_total'),
+    help: 'Requests refused, by reason.',
+    labelNames: ['model', 'reason'] as const,
+  });
+  private readonly leasesEnded = new Counter({
+    name: owned('hydra_scheduler_leases_ended_total'),
+    help: 'Leases that ended without being released: expired, replaced, worker-left, not-held.',
+    labelNames: ['cause'] as const,
+  });
+
+  constructor() {
+    const read = (update: (desk: MeasuredDesk) => void) => {
+      if (this.desk !== undefined) update(this.desk);
+    };
+    new Gauge({
+      name: owned('hydra_scheduler_waiting_requests'),
+      help: 'Requests that wait for a place.',
+      collect() {
+        read((desk) => this.set(desk.queue.waitingCount));
+      },
+    });
+    new Gauge({
+      name: owned('hydra_scheduler_leases'),
+      help: 'Live leases, by worker.',
+      labelNames: ['worker'] as const,
+      collect() {
+        this.reset();
+        read(({ fleet }) => {
+          for (const { registration, leases } of fleet.snapshot()) this.set({ worker: registration.workerId }, leases);
+        });
+      },
+    });
+    new Gauge({
+      name: owned('hydra_scheduler_workers'),
+      help: 'Workers known, by state: taking or draining.',
+      labelNames: ['state'] as const,
+      collect() {
+        read(({ fleet }) => {
+          const members = fleet.snapshot();
+          const draining = members.filter((member) => member.isDraining).length;
+          this.set({ state: 'taking' }, members.length - draining);
+          this.set({ state: 'draining' }, draining);
+        });
+      },
+    });
+  }
+
+  follow(desk: MeasuredDesk): void {
+    this.desk = desk;
+  }
+
+  noteAnswer(answer: PlacementAnswer): void {
+    const model = this.labelOf(answer.kind === 'placed' ? answer.lease.modelId : answer.modelId);
+    this.waitSeconds.observe({ model, outcome: answer.kind }, answer.waitedMs / 1_000);
+    if (answer.kind === 'placed') this.placements.inc({ model, strategy: answer.strategy });
+    else this.refusals.inc({ model, reason: answer.refusal.reason });
+  }
+
+  noteLeasesEnded(count: number, cause: string): void {
+    if (count > 0) this.leasesEnded.inc({ cause }, count);
+  }
+
+  /** Clients choose model names: only those that some worker serves become labels. */
+  private labelOf(modelId: string): string {
+    return this.desk?.fleet.serves(modelId) ? modelId : 'unserved';
+  }
+}
+
+/** Takes the name over from an earlier app in this process, if there was one. */
+function owned(name: string): string {
+  register.removeSingleMetric(name);
+  return name;
+}

@@ -1,0 +1,56 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import { type Logger, ObservabilityModule } from '#lib/observability';
+import { createStrategy, PlacementStrategy, STRATEGY_NAMES } from '#lib/placement';
+import { FleetController } from './fleet.controller.js';
+import { FleetWatchers } from './fleet-watchers.js';
+import { ModelStrategies, PLACEMENT_STRATEGIES } from './model-strategies.js';
+import { PlacementController } from './placement.controller.js';
+import { PlacementDesk } from './placement-desk.js';
+import { PlacementMetrics } from './placement-metrics.js';
+import { HYDRA_CONFIG } from './scheduler-config.js';
+import { SchedulerReadiness } from './scheduler-readiness.js';
+import { WorkerMemberships } from './worker-memberships.js';
+
+/** Nest token of one strategy: override it to place by your own. */
+export const strategyToken = (name: string) => `placement strategy ${name}`;
+
+/** What decides and what is counted; the controllers are in `SchedulerModule`. */
+@Module({})
+class PlacementModule {
+  static forConfig(config: HydraConfig): DynamicModule {
+    const options = { consistentHashLoadFactor: config.scheduler.consistentHashLoadFactor };
+    return {
+      module: PlacementModule,
+      providers: [
+        { provide: HYDRA_CONFIG, useValue: config },
+        ...STRATEGY_NAMES.map((name) => ({
+          provide: strategyToken(name),
+          useFactory: () => createStrategy(name, options),
+        })),
+        {
+          provide: PLACEMENT_STRATEGIES,
+          useFactory: (...all: PlacementStrategy[]) => all,
+          inject: STRATEGY_NAMES.map(strategyToken),
+        },
+        ModelStrategies,
+        PlacementMetrics,
+        PlacementDesk,
+      ],
+      exports: [HYDRA_CONFIG, PlacementDesk],
+    };
+  }
+}
+
+@Module({})
+export class SchedulerModule {
+  static forConfig(config: HydraConfig, logger: Logger): DynamicModule {
+    const placement = PlacementModule.forConfig(config);
+    return {
+      module: SchedulerModule,
+      imports: [placement, ObservabilityModule.forApp({ logger, readiness: SchedulerReadiness, imports: [placement] })],
+      controllers: [PlacementController, FleetController],
+      providers: [WorkerMemberships, FleetWatchers],
+    };
+  }
+}

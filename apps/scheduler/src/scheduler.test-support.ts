@@ -1,0 +1,173 @@
+import { once } from 'node:events';
+import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
+import { register } from 'prom-client';
+import { clientChannelOptions } from '#lib/channels';
+import { type HydraConfig, hydraSchema } from '#lib/config';
+import {
+  FleetClient,
+  FleetDirective,
+  type Lease,
+  PlacementClient,
+  PlaceRequest,
+  type PlaceResponse,
+  type Refused,
+  Registration,
+  ServedModel,
+  StateReport,
+  type WorkerEvent,
+} from '#lib/contracts';
+import { createLogger } from '#lib/observability';
+import { type RunningScheduler, startScheduler } from './start-scheduler.js';
+
+type SchedulerSettings = Partial<HydraConfig['scheduler']>;
+
+/** A real scheduler on free ports, with a real client of each service. */
+export class SchedulerFixture {
+  private constructor(
+    readonly scheduler: RunningScheduler,
+    readonly placement: PlacementClient,
+    readonly fleet: FleetClient,
+  ) {}
+
+  static async start(settings: SchedulerSettings = {}, models = [{ id: 'm' }]): Promise<SchedulerFixture> {
+    register.clear(); // one process, one registry, many schedulers
+    const config = hydraSchema.parse({ models, scheduler: { grpcPort: 0, httpPort: 0, ...settings } });
+    const scheduler = await startScheduler(config, createLogger('scheduler', { level: 'silent', format: 'json' }));
+    const target = `127.0.0.1:${scheduler.grpcPort}`;
+    const connect = [target, credentials.createInsecure(), clientChannelOptions()] as const;
+    return new SchedulerFixture(scheduler, new PlacementClient(...connect), new FleetClient(...connect));
+  }
+
+  async close(): Promise<void> {
+    await this.scheduler.close();
+    this.placement.close();
+    this.fleet.close();
+  }
+
+  place(request: Partial<PlaceRequest>, deadlineMs = 20_000): PendingPlace {
+    return new PendingPlace(this.placement, request, deadlineMs);
+  }
+
+  async placed(request: Partial<PlaceRequest>): Promise<Lease> {
+    return (await this.place(request).answer).lease;
+  }
+
+  async release(lease: Lease, outcome = 'finished'): Promise<void> {
+    const release = { leaseId: lease.leaseId, outcome, usage: undefined, ttftUs: 0 };
+    await new Promise<void>((resolve, reject) =>
+      this.placement.releaseLeases({ releases: [release] }, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  renew(leaseIds: string[]): Promise<string[]> {
+    return new Promise((resolve, reject) =>
+      this.placement.renewLeases({ leaseIds }, (error, response) =>
+        error ? reject(error) : resolve(response.unknownLeaseIds),
+      ),
+    );
+  }
+
+  /** A worker with room for one sequence, unless told otherwise; resolves when it is accepted. */
+  async join(workerId: string, registration: Partial<Registration> = {}): Promise<FakeWorker> {
+    const worker = new FakeWorker(this.fleet.join());
+    worker.register({ workerId, ...registration });
+    await worker.next('accepted');
+    return worker;
+  }
+
+  get(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.scheduler.httpPort}${path}`);
+  }
+}
+
+/** A worker's side of `Join`. */
+export class FakeWorker {
+  private readonly directives: FleetDirective[] = [];
+  private reports = 0;
+  /** How the stream ended, with its status. */
+  readonly ended: Promise<{ code: number; details: string }>;
+
+  constructor(readonly stream: ClientDuplexStream<WorkerEvent, FleetDirective>) {
+    stream.on('data', (directive: FleetDirective) => {
+      this.directives.push(directive);
+      stream.emit('directive');
+    });
+    stream.on('error', () => {}); // its status tells
+    this.ended = new Promise((resolve) => stream.once('status', resolve));
+  }
+
+  register(registration: Partial<Registration>): void {
+    const models = [servedModel({ maxRunningSequences: 1 })];
+    const value = Registration.fromPartial({ workerEpoch: 1, target: '127.0.0.1:1', models, ...registration });
+    this.stream.write({ event: { $case: 'registration', value } });
+  }
+
+  report(report: Partial<StateReport> = {}): void {
+    const value = StateReport.fromPartial({ sequence: ++this.reports, ...report });
+    this.stream.write({ event: { $case: 'report', value } });
+  }
+
+  async next<Case extends NonNullable<FleetDirective['directive']>['$case']>(expected: Case): Promise<FleetDirective> {
+    while (this.directives.length === 0) await once(this.stream, 'directive');
+    const directive = this.directives.shift()!;
+    if (directive.directive?.$case !== expected) throw new Error(`got ${JSON.stringify(directive)}, not ${expected}`);
+    return directive;
+  }
+
+  /** The worker's process dies. */
+  kill(): void {
+    this.stream.cancel();
+  }
+}
+
+export function servedModel(model: Partial<ServedModel> = {}): ServedModel {
+  return ServedModel.fromPartial({ modelId: 'm', blockTokens: 16, contextTokens: 8_192, ...model });
+}
+
+let generationCount = 0;
+
+/** A call of `Place` under way. */
+export class PendingPlace {
+  readonly response: Promise<PlaceResponse>;
+  private readonly cancelCall: () => void;
+
+  constructor(client: PlacementClient, request: Partial<PlaceRequest>, deadlineMs: number) {
+    const whole = PlaceRequest.fromPartial({
+      generationId: `g${++generationCount}`,
+      requestId: `r${generationCount}`,
+      tenantId: 't',
+      modelId: 'm',
+      promptTokens: 10,
+      maxOutputTokens: 10,
+      sequenceCount: 1,
+      ...request,
+    });
+    let cancel = () => {};
+    this.response = new Promise((resolve, reject) => {
+      const call = client.place(whole, new Metadata(), { deadline: Date.now() + deadlineMs }, (error, response) =>
+        error ? reject(error) : resolve(response),
+      );
+      cancel = () => call.cancel();
+    });
+    this.cancelCall = cancel;
+    this.response.catch(() => {}); // awaited where it matters
+  }
+
+  get answer(): Promise<{ lease: Lease; waitedUs: number }> {
+    return this.response.then(({ outcome, waitedUs }) => {
+      if (outcome?.$case !== 'lease') throw new Error(`no lease: ${JSON.stringify(outcome)}`);
+      return { lease: outcome.value, waitedUs };
+    });
+  }
+
+  get refusal(): Promise<Refused> {
+    return this.response.then(({ outcome }) => {
+      if (outcome?.$case !== 'refused') throw new Error(`not refused: ${JSON.stringify(outcome)}`);
+      return outcome.value;
+    });
+  }
+
+  cancel(): void {
+    this.cancelCall();
+  }
+}

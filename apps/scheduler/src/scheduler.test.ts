@@ -1,0 +1,266 @@
+import { once } from 'node:events';
+import { status } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type FleetSnapshot, RefusalReason } from '#lib/contracts';
+import { SchedulerFixture, servedModel } from './scheduler.test-support.js';
+
+let fixture: SchedulerFixture;
+afterEach(() => fixture.close());
+
+const ONE_AT_A_TIME = { waitingPerWorker: 0 };
+
+/** Resolves when as many wait as said: the snapshot after each change tells. */
+async function waiting(count: number): Promise<void> {
+  await snapshotWhere((snapshot) => snapshot.waitingGenerations === count);
+}
+
+async function snapshotWhere(isWanted: (snapshot: FleetSnapshot) => boolean): Promise<FleetSnapshot> {
+  const watch = fixture.fleet.watch({ watcherId: 'test' });
+  watch.on('error', () => {}); // CANCELLED, by us
+  return new Promise((resolve) => {
+    watch.on('data', (snapshot: FleetSnapshot) => {
+      if (!isWanted(snapshot)) return;
+      watch.cancel();
+      resolve(snapshot);
+    });
+  });
+}
+
+describe('the scheduler', () => {
+  it('gives a lease on a worker that joined, renews it and takes it back', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0', { target: '127.0.0.1:7777', workerEpoch: 42 });
+    const lease = await fixture.placed({ generationId: 'g', attempt: 2 });
+    expect(lease).toMatchObject({ workerId: 'w0', workerEpoch: 42, target: '127.0.0.1:7777', attempt: 2 });
+    expect(lease.expiresAtUnixMs).toBeGreaterThan(Date.now());
+    expect(await fixture.renew([lease.leaseId, 'unknown'])).toEqual(['unknown']);
+    await fixture.release(lease);
+    expect(await fixture.renew([lease.leaseId])).toEqual([lease.leaseId]);
+  });
+
+  it('given a full worker, when it gets room, then the request that waited is placed and says how long it did', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0');
+    const first = await fixture.placed({});
+    const second = fixture.place({});
+    await waiting(1);
+    await fixture.release(first);
+    const { lease, waitedUs } = await second.answer;
+    expect(lease.workerId).toBe('w0');
+    expect(waitedUs).toBeGreaterThan(0);
+  });
+
+  it('answers before the deadline of the call, and not later than the longest wait', async () => {
+    fixture = await SchedulerFixture.start({ ...ONE_AT_A_TIME, queueTimeoutMs: 300 });
+    await fixture.join('w0');
+    await fixture.placed({});
+    const byDeadline = await fixture.place({}, 200).refusal;
+    expect(byDeadline).toMatchObject({ reason: RefusalReason.WAIT_EXPIRED });
+    expect(byDeadline.retryAfterMs).toBeGreaterThan(0);
+    expect((await fixture.place({}).refusal).reason).toBe(RefusalReason.WAIT_EXPIRED);
+    const deadline = fixture.place({ ttftDeadlineUnixMs: Date.now() + 100 });
+    expect((await deadline.refusal).reason).toBe(RefusalReason.DEADLINE_UNREACHABLE);
+  });
+
+  it('given a caller that leaves, then it leaves the queue', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0');
+    const first = await fixture.placed({});
+    const left = fixture.place({});
+    const stays = fixture.place({});
+    await waiting(2);
+    left.cancel();
+    await waiting(1);
+    await fixture.release(first);
+    expect((await stays.answer).lease.workerId).toBe('w0');
+    await expect(left.response).rejects.toMatchObject({ code: status.CANCELLED });
+  });
+
+  it('refuses when the queue is full, and when no worker could ever hold the request', async () => {
+    fixture = await SchedulerFixture.start({ ...ONE_AT_A_TIME, queueLength: 1 });
+    await fixture.join('w0');
+    await fixture.placed({});
+    fixture.place({});
+    await waiting(1);
+    expect((await fixture.place({}).refusal).reason).toBe(RefusalReason.QUEUE_FULL);
+    const tooLong = await fixture.place({ promptTokens: 8_000, maxOutputTokens: 500 }).refusal;
+    expect(tooLong).toMatchObject({ reason: RefusalReason.UNSERVICEABLE, retryAfterMs: 0 });
+    expect((await fixture.place({ attempt: 4 }).refusal).reason).toBe(RefusalReason.ATTEMPTS_EXHAUSTED);
+  });
+
+  it('refuses a model nobody knows at once, and waits for one that is configured', async () => {
+    fixture = await SchedulerFixture.start();
+    expect((await fixture.place({ modelId: 'other' }).refusal).reason).toBe(RefusalReason.NO_WORKER);
+    const early = fixture.place({});
+    await waiting(1);
+    await fixture.join('w0');
+    expect((await early.answer).lease.workerId).toBe('w0');
+  });
+
+  it('refuses a request that makes no sense, by status', async () => {
+    fixture = await SchedulerFixture.start();
+    const calls = [{ modelId: '' }, { generationId: '' }, { priority: 11 }, { prefixHashes: [Buffer.alloc(3)] }];
+    for (const request of calls) {
+      await expect(fixture.place(request).response).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    }
+  });
+
+  it('given a worker whose stream dies, then its leases end at once and who waits goes elsewhere', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    const dying = await fixture.join('w0');
+    const lost = await fixture.placed({});
+    const waits = fixture.place({ avoidWorkerIds: ['w0'] });
+    await waiting(1);
+    dying.kill();
+    await snapshotWhere((snapshot) => snapshot.members.length === 0);
+    expect(await fixture.renew([lost.leaseId])).toEqual([lost.leaseId]);
+    await fixture.join('w1');
+    expect((await waits.answer).lease.workerId).toBe('w1');
+  });
+
+  it('given a worker that is silent, then it leaves, and its stream ends so that it may join again', async () => {
+    fixture = await SchedulerFixture.start({ ...ONE_AT_A_TIME, workerTimeoutMs: 150 });
+    const silent = await fixture.join('w0');
+    const lease = await fixture.placed({});
+    expect(await silent.ended).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    expect(await fixture.renew([lease.leaseId])).toEqual([lease.leaseId]);
+    const again = await fixture.join('w0');
+    const reports = setInterval(() => again.report(), 30);
+    await snapshotWhere(({ members }) => (members[0]?.report?.sequence ?? 0) > 10);
+    clearInterval(reports);
+  });
+
+  it('lets a lost lease expire, and gives its place away', async () => {
+    fixture = await SchedulerFixture.start({ ...ONE_AT_A_TIME, leaseTtlMs: 150 });
+    await fixture.join('w0');
+    const lost = await fixture.placed({});
+    const next = await fixture.placed({});
+    expect(next.leaseId).not.toBe(lost.leaseId);
+  });
+
+  it('given a larger epoch, then the old stream is told and its leases end; a smaller one is refused', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    const old = await fixture.join('w0', { workerEpoch: 5 });
+    const lost = await fixture.placed({});
+    await fixture.join('w0', { workerEpoch: 6 });
+    expect(await old.next('superseded')).toMatchObject({ directive: { value: { byEpoch: 6 } } });
+    expect(await old.ended).toMatchObject({ code: status.OK });
+    expect(await fixture.renew([lost.leaseId])).toEqual([lost.leaseId]);
+    expect((await fixture.placed({})).workerEpoch).toBe(6);
+    await expect(fixture.join('w0', { workerEpoch: 5 })).rejects.toThrow('superseded');
+  });
+
+  it('given the same epoch on a new stream, then leases live on, and the end of the old stream takes nobody out', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    const first = await fixture.join('w0');
+    const lease = await fixture.placed({});
+    await fixture.join('w0');
+    await first.ended;
+    expect(await fixture.renew([lease.leaseId])).toEqual([]);
+  });
+
+  it('given a worker that refused a lease, then it gets nothing more until it reports', async () => {
+    fixture = await SchedulerFixture.start({ waitingPerWorker: 4 });
+    const worker = await fixture.join('w0');
+    const lease = await fixture.placed({});
+    await fixture.release(lease, 'refused');
+    const waits = fixture.place({ attempt: 1 });
+    await waiting(1);
+    worker.report();
+    expect((await waits.answer).lease.attempt).toBe(1);
+  });
+
+  it('places nothing on a draining worker', async () => {
+    fixture = await SchedulerFixture.start();
+    const draining = await fixture.join('w0');
+    draining.stream.write({ event: { $case: 'drainStarted', value: { graceMs: 0 } } });
+    await fixture.join('w1');
+    await snapshotWhere(({ members }) => members.length === 2);
+    expect(new Set([(await fixture.placed({})).workerId, (await fixture.placed({})).workerId])).toEqual(
+      new Set(['w1']),
+    );
+  });
+
+  it('ends a stream that does not begin with a registration', async () => {
+    fixture = await SchedulerFixture.start();
+    const stream = fixture.fleet.join();
+    stream.on('error', () => {});
+    stream.on('data', () => {});
+    stream.write({ event: { $case: 'drainStarted', value: { graceMs: 0 } } });
+    const [ended] = await once(stream, 'status');
+    expect(ended).toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+
+  it('explains a decision when asked', async () => {
+    fixture = await SchedulerFixture.start({}, [{ id: 'm' }]);
+    await fixture.join('w0');
+    await fixture.join('w1');
+    const { explanation } = await fixture.place({ explain: true }).response;
+    expect(explanation).toMatchObject({ strategy: 'least-loaded', chosenWorkerId: 'w0' });
+    expect(explanation?.candidates.map((one) => one.terms)).toEqual(
+      Array(2).fill({ occupancy: 0, load: 0, leasedPromptTokens: 0 }),
+    );
+  });
+
+  it('places each model by its strategy', async () => {
+    const models = [
+      { id: 'm', strategy: 'round-robin' },
+      { id: 'n', strategy: 'consistent-hash' },
+    ];
+    fixture = await SchedulerFixture.start({}, models);
+    const served = models.map(({ id }) => servedModel({ modelId: id, maxRunningSequences: 8 }));
+    await fixture.join('w0', { models: served });
+    const { explanation } = await fixture.place({ explain: true, modelId: 'n' }).response;
+    expect(explanation?.strategy).toBe('consistent-hash');
+    expect((await fixture.place({ explain: true }).response).explanation?.strategy).toBe('round-robin');
+  });
+
+  it('sends a watcher a snapshot at once and one after changes, with growing numbers', async () => {
+    fixture = await SchedulerFixture.start();
+    const watch = fixture.fleet.watch({ watcherId: 'test' });
+    watch.on('error', () => {});
+    const snapshots: FleetSnapshot[] = [];
+    watch.on('data', (snapshot: FleetSnapshot) => {
+      snapshots.push(snapshot);
+      watch.emit('snapshot');
+    });
+    await once(watch, 'snapshot');
+    expect(snapshots[0]).toMatchObject({ members: [], waitingGenerations: 0 });
+    await fixture.join('w0');
+    await fixture.placed({});
+    while (snapshots.at(-1)?.members[0]?.leases !== 1) await once(watch, 'snapshot');
+    const numbers = snapshots.map(({ sequence }) => sequence);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    watch.cancel();
+  });
+
+  it('on shutdown answers who waits, ends the streams, and ends itself', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    const worker = await fixture.join('w0');
+    await fixture.placed({});
+    const waits = fixture.place({});
+    await waiting(1);
+    const closing = fixture.scheduler.close();
+    expect((await waits.refusal).reason).toBe(RefusalReason.SHUTTING_DOWN);
+    expect(await worker.ended).toMatchObject({ code: status.UNAVAILABLE });
+    await closing;
+  });
+
+  it('is live at once, ready when a worker serves a model, and shows its metrics', async () => {
+    fixture = await SchedulerFixture.start();
+    expect((await fixture.get('/health/live')).status).toBe(200);
+    expect((await fixture.get('/health/startup')).status).toBe(200);
+    expect((await fixture.get('/health/ready')).status).toBe(503);
+    await fixture.join('w0');
+    expect((await fixture.get('/health/ready')).status).toBe(200);
+    await fixture.placed({});
+    await fixture.place({ modelId: 'made-up' }).refusal;
+    const metrics = await (await fixture.get('/metrics')).text();
+    expect(metrics).toContain('hydra_scheduler_placements_total{model="m",strategy="least-loaded"} 1');
+    expect(metrics).toContain('hydra_scheduler_refusals_total{model="unserved",reason="no-worker"} 1');
+    expect(metrics).toContain('hydra_scheduler_leases{worker="w0"} 1');
+    expect(metrics).toContain('hydra_scheduler_workers{state="taking"} 1');
+    expect(metrics).toContain('hydra_scheduler_waiting_requests 0');
+    expect(metrics).not.toContain('made-up');
+  });
+});
