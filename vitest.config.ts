@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['source', 'node', 'import', 'default'];
+const conditions = ['source', 'node'];
 
 /** What `make test` runs: needs Node and nothing else. */
 export default defineConfig({

@@ -1,5 +1,16 @@
 export { CATALOGUE, type CatalogueEntry, type CatalogueSource, findInCatalogue } from './catalogue.js';
 export {
+  Checkpoint,
+  CheckpointError,
+  MissingTensorError,
+  rowsOf,
+  type TensorDtype,
+  type TensorInfo,
+} from './checkpoint/checkpoint.js';
+export { BLOCK_ELEMENTS, type QuantizedBlocks, rowBytes, toBlocks, toFloats } from './checkpoint/element-codecs.js';
+export { GgufCheckpoint } from './checkpoint/gguf-checkpoint.js';
+export { SafetensorsCheckpoint } from './checkpoint/safetensors-checkpoint.js';
+export {
   type CompiledFrom,
   type CompiledModel,
   CompiledModelStore,

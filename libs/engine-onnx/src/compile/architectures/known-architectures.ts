@@ -1,0 +1,23 @@
+import type { ModelConfig } from '#lib/models';
+import type { BuildArchitecture } from './architecture.js';
+import { buildLlama } from './llama.js';
+
+/** By the hub's `model_type`. Another architecture is one file and one line here. */
+const ARCHITECTURES: ReadonlyMap<string, BuildArchitecture> = new Map([['llama', buildLlama]]);
+
+/** The engine does not know the architecture. */
+export class UnknownArchitectureError extends Error {
+  override readonly name = 'UnknownArchitectureError';
+  constructor(readonly architecture: string) {
+    super(
+      `the architecture ${JSON.stringify(architecture)} is not known; known are ${[...ARCHITECTURES.keys()].join(', ')}`,
+    );
+  }
+}
+
+/** @throws UnknownArchitectureError */
+export function architectureOf(config: ModelConfig): BuildArchitecture {
+  const build = ARCHITECTURES.get(config.architecture);
+  if (build === undefined) throw new UnknownArchitectureError(config.architecture);
+  return build;
+}

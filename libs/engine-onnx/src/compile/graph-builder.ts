@@ -1,0 +1,148 @@
+import onnxProto, { type onnx } from 'onnx-proto';
+
+const { AttributeProto, ModelProto } = onnxProto.onnx; // CommonJS without named exports
+
+/** ONNX's numbers of the element types used here. @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
+export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
+export type Element = keyof typeof ELEMENT;
+
+/** A name of a value in the graph: an input, an initializer, or what a node gave. */
+export type Value = string;
+/** An absent optional input. */
+export const NONE: Value = '';
+
+const CONTRIB = 'com.microsoft';
+const OPSET = 21;
+const CONTRIB_OPSET = 1;
+const IR_VERSION = 10;
+const EXTERNAL = 1;
+
+/** Where a large initializer's bytes are. */
+export interface ExternalData {
+  readonly file: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+type Attribute = number | { readonly float: number } | string;
+
+/** Builds an ONNX graph, node by node, in execution order. */
+export class GraphBuilder {
+  private readonly nodes: onnx.INodeProto[] = [];
+  private readonly inputs: onnx.IValueInfoProto[] = [];
+  private readonly outputs: onnx.IValueInfoProto[] = [];
+  private readonly initializers = new Map<string, onnx.ITensorProto>();
+
+  /** @param shape  numbers, or names of axes that vary */
+  input(name: string, element: Element, shape: readonly (number | string)[]): Value {
+    this.inputs.push(valueInfo(name, element, shape));
+    return name;
+  }
+
+  output(name: Value, element: Element, shape: readonly (number | string)[]): void {
+    this.outputs.push(valueInfo(name, element, shape));
+  }
+
+  /** A small constant, stored in the graph. The same name twice is the same constant. */
+  constant(name: string, element: Element, shape: readonly number[], data: ArrayBufferView): Value {
+    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return this.initializer(name, { name, dataType: ELEMENT[element], dims: [...shape], rawData });
+  }
+
+  int64s(name: string, values: readonly number[]): Value {
+    return this.constant(name, 'int64', [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** A large constant in a file beside the graph. */
+  external(name: string, element: Element, shape: readonly number[], data: ExternalData): Value {
+    const externalData = [
+      { key: 'location', value: data.file },
+      { key: 'offset', value: String(data.offset) },
+      { key: 'length', value: String(data.length) },
+    ];
+    return this.initializer(name, {
+      name,
+      dataType: ELEMENT[element],
+      dims: [...shape],
+      dataLocation: EXTERNAL,
+      externalData,
+    });
+  }
+
+  /** An operator of the standard. @returns its first output */
+  op(
+    type: string,
+    inputs: readonly Value[],
+    output: Value,
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): Value {
+    return this.node('', type, inputs, [output], attributes);
+  }
+
+  /** An operator of ONNX Runtime. @returns its first output @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md */
+  contrib(
+    type: string,
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): Value {
+    return this.node(CONTRIB, type, inputs, outputs, attributes);
+  }
+
+  /** The finished model, encoded. */
+  encode(): Uint8Array {
+    const model = ModelProto.create({
+      irVersion: IR_VERSION,
+      producerName: 'hydraserve',
+      opsetImport: [
+        { domain: '', version: OPSET },
+        { domain: CONTRIB, version: CONTRIB_OPSET },
+      ],
+      graph: {
+        name: 'decoder',
+        node: this.nodes,
+        input: this.inputs,
+        output: this.outputs,
+        initializer: [...this.initializers.values()],
+      },
+    });
+    return ModelProto.encode(model).finish();
+  }
+
+  private initializer(name: string, tensor: onnx.ITensorProto): Value {
+    if (!this.initializers.has(name)) this.initializers.set(name, tensor);
+    return name;
+  }
+
+  private node(
+    domain: string,
+    opType: string,
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>>,
+  ): Value {
+    const attribute = Object.entries(attributes).map(([name, value]) => toAttribute(name, value));
+    const first = outputs[0] as Value;
+    this.nodes.push({
+      name: `${first}/${opType}`,
+      domain,
+      opType,
+      input: [...inputs],
+      output: [...outputs],
+      attribute,
+    });
+    return first;
+  }
+}
+
+function toAttribute(name: string, value: Attribute): onnx.IAttributeProto {
+  const { AttributeType } = AttributeProto;
+  if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
+  if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
+  return { name, type: AttributeType.FLOAT, f: value.float };
+}
+
+function valueInfo(name: string, element: Element, shape: readonly (number | string)[]): onnx.IValueInfoProto {
+  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: ELEMENT[element], shape: { dim } } } };
+}
