@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { arch, platform } from 'node:process';
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 
 /**
  * Version of the C API whose function table `ort-functions.ts` was written for: 30 belongs to ONNX Runtime 1.30. The
@@ -25,6 +25,12 @@ const LIBRARY_FILES: Readonly<Record<string, string>> = {
   'win32-x64': 'win32/x64/onnxruntime.dll',
   'win32-arm64': 'win32/arm64/onnxruntime.dll',
 };
+
+/**
+ * Libraries stay loaded until the process ends, which is why they are held here and not by who opened them: koffi unloads
+ * a library whose handle is collected, and the functions of its table with it.
+ */
+const loadedLibraries = new Map<string, LibraryHandle>();
 
 /** The ONNX Runtime library is missing, does not load, or is not the one this code was written for. */
 export class OrtLibraryError extends Error {
@@ -94,7 +100,9 @@ function loadApiBase(path: string): { getApi: (apiVersion: number) => bigint | n
     throw new OrtLibraryError(`ONNX Runtime's library is missing: ${path}; reinstall onnxruntime-node.`);
   }
   try {
-    const base = koffi.load(path).func('OrtGetApiBase', 'void*', [])();
+    const library = loadedLibraries.get(path) ?? koffi.load(path);
+    loadedLibraries.set(path, library);
+    const base = library.func('OrtGetApiBase', 'void*', [])();
     const [getApi, getVersion] = koffi.decode(base, koffi.array('void*', 2)) as [bigint, bigint];
     return {
       getApi: koffi.decode(getApi, koffi.proto('void*', ['uint32_t'])) as (apiVersion: number) => bigint | null,

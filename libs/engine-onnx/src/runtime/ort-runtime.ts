@@ -67,6 +67,8 @@ export class OrtRuntime {
 
   /**
    * A tensor over memory that the caller owns and keeps alive for as long as the tensor or anything bound to it lives.
+   * An array's memory must not move: V8 keeps arrays of up to 64 bytes inside its moving heap until their `buffer` is
+   * first asked for.
    * @returns the handle of the `OrtValue`; the caller releases it
    */
   tensorOver(
@@ -76,6 +78,7 @@ export class OrtRuntime {
     shape: readonly number[],
     place: MemoryPlace = this.cpuMemory,
   ): Pointer {
+    if (typeof memory !== 'bigint') void memory.buffer;
     const dimensions = BigInt64Array.from(shape, BigInt);
     return this.created('CreateTensorWithDataAsOrtValue', (out) =>
       this.functions.createTensorOverMemory(

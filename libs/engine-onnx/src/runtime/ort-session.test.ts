@@ -1,14 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onnx } from 'onnx-proto';
+import onnxProto, { type onnx as Onnx } from 'onnx-proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OrtRuntime } from './ort-runtime.js';
 import { OrtSession } from './ort-session.js';
 
+const { onnx } = onnxProto;
 const { FLOAT } = onnx.TensorProto.DataType;
 
-function floats(name: string, shape: (string | number)[]): onnx.IValueInfoProto {
+function floats(name: string, shape: (string | number)[]): Onnx.IValueInfoProto {
   const dim = shape.map((size) => (typeof size === 'string' ? { dimParam: size } : { dimValue: size }));
   return { name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } };
 }
