@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['source', 'node'];
+const conditions = ['hydra-source', 'node'];
 
 /** What `make test` runs: needs Node and nothing else. */
 export default defineConfig({

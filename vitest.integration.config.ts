@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['source', 'node'];
+const conditions = ['hydra-source', 'node'];
 
 /** What `make test-integration` runs: suites that need Python clients, grpcurl or a peer, which the target installs. */
 export default defineConfig({
