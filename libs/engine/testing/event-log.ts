@@ -1,0 +1,90 @@
+import type { FinishReason, GenerationUsage } from '#lib/contracts';
+import type { Engine, EngineEvent } from '../src/engine.js';
+
+/** What came of one sequence. */
+export interface SequenceOutcome {
+  readonly tokenIds: number[];
+  text: string;
+  finishReason: FinishReason | undefined;
+  stopMatch: string;
+}
+
+/** What came of one generation. */
+export interface GenerationOutcome {
+  readonly sequences: Map<number, SequenceOutcome>;
+  usage: GenerationUsage | undefined;
+  failure: (EngineEvent & { kind: 'failed' }) | undefined;
+  /** `finished` and `failed` events: one, in the end. */
+  ends: number;
+  /** Entries that came after the end: none. */
+  lateEntries: number;
+}
+
+/** Listens to an engine and sorts what it says by generation. */
+export class EventLog {
+  readonly outcomes = new Map<string, GenerationOutcome>();
+  readonly steps: (EngineEvent & { kind: 'step' })[] = [];
+  isEngineLost = false;
+  private waiters: (() => void)[] = [];
+
+  constructor(engine?: Engine) {
+    engine?.onEvent(this.listener);
+  }
+
+  readonly listener = (event: EngineEvent): void => {
+    this.receive(event);
+    for (const waiter of this.waiters.splice(0)) waiter();
+  };
+
+  of(generationId: string): GenerationOutcome {
+    let outcome = this.outcomes.get(generationId);
+    if (outcome === undefined) {
+      outcome = { sequences: new Map(), usage: undefined, failure: undefined, ends: 0, lateEntries: 0 };
+      this.outcomes.set(generationId, outcome);
+    }
+    return outcome;
+  }
+
+  sequence(generationId: string, index = 0): SequenceOutcome {
+    return this.of(generationId).sequences.get(index) ?? emptySequence();
+  }
+
+  /** Resolves when `check` holds, looked at after each event. */
+  async until(check: () => boolean): Promise<void> {
+    while (!check()) await new Promise<void>((resolve) => this.waiters.push(resolve));
+  }
+
+  async end(generationId: string): Promise<GenerationOutcome> {
+    await this.until(() => this.of(generationId).ends > 0);
+    return this.of(generationId);
+  }
+
+  private receive(event: EngineEvent): void {
+    if (event.kind === 'engine-lost') {
+      this.isEngineLost = true;
+      return;
+    }
+    if (event.kind === 'step') {
+      this.steps.push(event);
+      for (const entry of event.entries) {
+        const outcome = this.of(entry.generationId);
+        if (outcome.ends > 0) outcome.lateEntries++;
+        const sequence = outcome.sequences.get(entry.sequenceIndex) ?? emptySequence();
+        outcome.sequences.set(entry.sequenceIndex, sequence);
+        sequence.tokenIds.push(...entry.tokenIds);
+        sequence.text += entry.text;
+        sequence.finishReason = entry.finishReason || undefined;
+        sequence.stopMatch = entry.stopMatch;
+      }
+      return;
+    }
+    const outcome = this.of(event.generationId);
+    outcome.ends++;
+    if (event.kind === 'finished') outcome.usage = event.usage;
+    else outcome.failure = event;
+  }
+}
+
+function emptySequence(): SequenceOutcome {
+  return { tokenIds: [], text: '', finishReason: undefined, stopMatch: '' };
+}
