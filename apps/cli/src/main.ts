@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { ConfigError } from '#lib/config';
 import { addBench } from './commands/bench.js';
 import { addChat } from './commands/chat.js';
-import { addCompile } from './commands/compile.js';
+import { addCompile, addPull } from './commands/compile.js';
 import { addModels } from './commands/models.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
@@ -27,7 +27,7 @@ First steps:
   HYDRA_MODEL=org/name hydra up   another model from the hub`,
   );
 
-for (const add of [addUp, addModels, addCompile, addChat, addStatus, addBench]) add(program);
+for (const add of [addUp, addModels, addPull, addCompile, addChat, addStatus, addBench]) add(program);
 
 try {
   await program.parseAsync();

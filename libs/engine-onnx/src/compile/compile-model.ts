@@ -81,7 +81,7 @@ export async function compileModel(options: CompileOptions): Promise<CompiledMod
         const manifest = manifestOf(config, contextTokens, form, fingerprint, weightsBytes);
         await writeFile(join(into, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
       },
-      { signal },
+      { signal, model: { id: source.id, contentKey: source.contentKey } },
     );
     return await readCompiledModel(folder);
   } finally {
