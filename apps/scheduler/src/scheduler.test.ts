@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type FleetSnapshot, RefusalReason } from '#lib/contracts';
-import { SchedulerFixture, servedModel } from './scheduler.test-support.js';
+import { FakeWorker, SchedulerFixture, servedModel } from './scheduler.test-support.js';
 
 let fixture: SchedulerFixture;
 afterEach(() => fixture.close());
@@ -183,12 +183,9 @@ describe('the scheduler', () => {
 
   it('ends a stream that does not begin with a registration', async () => {
     fixture = await SchedulerFixture.start();
-    const stream = fixture.fleet.join();
-    stream.on('error', () => {});
-    stream.on('data', () => {});
-    stream.write({ event: { $case: 'drainStarted', value: { graceMs: 0 } } });
-    const [ended] = await once(stream, 'status');
-    expect(ended).toMatchObject({ code: status.INVALID_ARGUMENT });
+    const worker = new FakeWorker(fixture.fleet.join());
+    worker.report();
+    expect(await worker.ended).toMatchObject({ code: status.INVALID_ARGUMENT });
   });
 
   it('explains a decision when asked', async () => {

@@ -63,8 +63,4 @@ export class FairQueue<Entry extends QueueEntry> {
       }
     }
   }
-
-  *entries(): Generator<Entry> {
-    for (const tenants of this.classes.values()) for (const fifo of tenants.values()) yield* fifo.values();
-  }
 }

@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { createStrategy } from './create-strategy.js';
+import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
+import type { PlacementDecision } from './placement-decision.js';
+
+const leastLoaded = () => createStrategy('least-loaded', { consistentHashLoadFactor: 1.25 });
+const reasonsOf = (decisions: PlacementDecision[]) =>
+  decisions.map((one) => (one.kind === 'refused' ? one.refusal.reason : one.kind));
+
+/** One worker with room for `batch` sequences. */
+function single(batch = 1, settings = {}) {
+  const parts = scheduler(leastLoaded(), settings);
+  parts.fleet.register(registration('w0', { models: [servedModel({ maxRunningSequences: batch })] }), 0);
+  const ask = (about = {}, nowMs = 0) => parts.queue.enqueue(request(about), nowMs + 1_000, nowMs).decisions;
+  const lease = (decisions: PlacementDecision[]) =>
+    decisions.flatMap((one) => (one.kind === 'placed' ? [one.lease] : []))[0]!;
+  return { ...parts, ask, lease };
+}
+
+describe('PlacementQueue', () => {
+  it('serves tenants in turn, however many requests one of them has waiting', () => {
+    const { queue, ask, lease } = single();
+    let held = lease(ask());
+    for (let index = 0; index < 4; index++) ask({ tenantId: 'flood', generationId: `flood-${index}` });
+    ask({ tenantId: 'light', generationId: 'light-0' });
+    ask({ tenantId: 'flood', generationId: 'urgent', priority: 5 });
+    const order: string[] = [];
+    for (let index = 0; index < 6; index++) {
+      held = lease(queue.release([held.leaseId], 1));
+      order.push(held.generationId);
+    }
+    expect(order).toEqual(['urgent', 'flood-0', 'light-0', 'flood-1', 'flood-2', 'flood-3']);
+  });
+
+  it('given a request that needs more room than there is, then later ones do not take the room it waits for', () => {
+    const { queue, ask, lease } = single(3);
+    const [first, second] = [lease(ask()), lease(ask())];
+    ask({ sequenceCount: 3, generationId: 'wide' });
+    expect(ask({ tenantId: 'other', generationId: 'narrow' })).toEqual([]);
+    expect(queue.release([first.leaseId], 1)).toEqual([]);
+    const placed = queue.release([second.leaseId], 1);
+    expect(placed).toMatchObject([{ kind: 'placed', lease: { generationId: 'wide' } }]);
+  });
+
+  it('lets a request pass earlier ones to a worker that could not serve them', () => {
+    const { fleet, ask } = single();
+    const adapters = [{ adapterId: 'a', modelId: 'm', version: '', rank: 8, source: '' }];
+    fleet.register(registration('w1', { adapters, models: [servedModel({ maxRunningSequences: 1 })] }), 0);
+    expect(reasonsOf(ask({ adapterId: 'a' }))).toEqual(['placed']);
+    expect(reasonsOf(ask({ adapterId: 'a' }))).toEqual([]);
+    expect(ask({ tenantId: 'other' })).toMatchObject([{ kind: 'placed', lease: { workerId: 'w0' } }]);
+    expect(reasonsOf(ask({ adapterId: 'b' }))).toEqual(['no-worker']);
+  });
+
+  it('binds late by KV: what is leased and expected must fit, what can never fit is refused', () => {
+    const { fleet, ask } = single(64);
+    fleet.register(registration('w0', { models: [servedModel({ maxRunningSequences: 64, kvBytesPerToken: 10 })] }), 0);
+    fleet.report('w0', 1, report({ sequence: 1, kvTotalBytes: 10_000 }), 0);
+    expect(reasonsOf(ask({ promptTokens: 500, maxOutputTokens: 501 }))).toEqual(['unserviceable']);
+    expect(reasonsOf(ask({ promptTokens: 500, maxOutputTokens: 100 }))).toEqual(['placed']);
+    expect(reasonsOf(ask({ promptTokens: 400, maxOutputTokens: 100 }))).toEqual([]);
+  });
+
+  it('waits for the other worker while one is avoided, and takes the avoided one when it is alone', () => {
+    const { fleet, queue, ask, lease } = single();
+    const held = lease(ask());
+    fleet.register(registration('w1', { models: [servedModel({ maxRunningSequences: 1 })] }), 0);
+    expect(ask({ avoidWorkerIds: ['w1'] })).toEqual([]);
+    expect(queue.release([held.leaseId], 1)).toMatchObject([{ lease: { workerId: 'w0' } }]);
+    expect(ask({ avoidWorkerIds: ['w1', 'w0'] })).toMatchObject([{ lease: { workerId: 'w1' } }]);
+  });
+
+  it('ends waits: by the longest wait, by the first-token deadline, for want of a worker', () => {
+    const { fleet, queue, ask } = single();
+    ask();
+    ask({ generationId: 'patient' });
+    ask({ generationId: 'urgent', ttftDeadlineUnixMs: 200 });
+    expect(queue.nextDueMs()).toBe(200);
+    expect(reasonsOf(queue.expire(199))).toEqual([]);
+    expect(reasonsOf(queue.expire(200))).toEqual(['deadline-unreachable']);
+    expect(reasonsOf(queue.expire(1_000))).toEqual(['wait-expired']);
+    fleet.remove('w0', 1, 1_000);
+    ask({}, 1_000);
+    expect(reasonsOf(queue.expire(2_000))).toEqual(['no-worker']);
+    expect(reasonsOf(ask({ ttftDeadlineUnixMs: 1_999 }, 2_000))).toEqual(['deadline-unreachable']);
+  });
+
+  it('refuses an unlisted model at once, but waits for it for a while after it lost its last worker', () => {
+    const { fleet, ask } = single(1, { expectedModelIds: [] });
+    fleet.remove('w0', 1, 0);
+    expect(reasonsOf(ask({}, 500))).toEqual([]);
+    expect(reasonsOf(ask({}, 1_500))).toEqual(['no-worker']);
+    expect(reasonsOf(ask({ modelId: 'made-up' }))).toEqual(['no-worker']);
+  });
+
+  it('refuses when as many wait as may, with a hint made of the pace of the queue', () => {
+    const { queue, ask, lease } = single(1, { queueLength: 2 });
+    let held = lease(ask());
+    ask();
+    ask();
+    held = lease(queue.release([held.leaseId], 1_000));
+    ask({}, 1_000);
+    lease(queue.release([held.leaseId], 3_000));
+    ask({}, 3_000);
+    const [refused] = ask({}, 3_000);
+    expect(refused).toMatchObject({ refusal: { reason: 'queue-full', retryAfterMs: 6_000 } });
+  });
+
+  it('given a generation that asks again, then its earlier call and its earlier lease end', () => {
+    const { leases, ask } = single(1);
+    ask({ generationId: 'g' });
+    expect(ask({ generationId: 'g', attempt: 1 }).map(({ kind }) => kind)).toEqual(['lease-ended', 'placed']);
+    expect(leases.size).toBe(1);
+    ask({ generationId: 'h' });
+    expect(reasonsOf(ask({ generationId: 'h' }))).toEqual(['superseded']);
+  });
+
+  it('refuses the fourth repetition, and everything once it is closed', () => {
+    const { queue, ask } = single();
+    expect(reasonsOf(ask({ attempt: 4 }))).toEqual(['attempts-exhausted']);
+    expect(reasonsOf(ask({ attempt: 3 }))).toEqual(['placed']);
+    ask();
+    expect(reasonsOf(queue.close(0))).toEqual(['shutting-down']);
+    expect(reasonsOf(ask())).toEqual(['shutting-down']);
+  });
+
+  it('explains candidates and those left out', () => {
+    const { fleet, ask } = single();
+    fleet.register(registration('w1'), 0);
+    fleet.startDraining('w1', 1, 0);
+    const [placed] = ask({ explain: true });
+    expect(placed).toMatchObject({
+      explanation: {
+        strategy: 'least-loaded',
+        chosenWorkerId: 'w0',
+        candidates: [
+          { workerId: 'w0', filteredBy: '', terms: { load: 0 } },
+          { workerId: 'w1', filteredBy: 'draining' },
+        ],
+      },
+    });
+  });
+});

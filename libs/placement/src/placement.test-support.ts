@@ -1,0 +1,90 @@
+import { type Registration, ServedModel, StateReport, Registration as WireRegistration } from '#lib/contracts';
+import { FleetState } from './fleet-state.js';
+import { LeaseTable } from './lease-table.js';
+import { PlacementQueue } from './placement-queue.js';
+import type { PlacementRequest } from './placement-request.js';
+import type { PlacementStrategy } from './placement-strategy.js';
+import { seededRandom } from './seeded-random.js';
+import type { WorkerView } from './worker-view.js';
+
+let generationCount = 0;
+
+export function request(about: Partial<PlacementRequest> = {}): PlacementRequest {
+  return {
+    generationId: `g${++generationCount}`,
+    tenantId: 't',
+    modelId: 'm',
+    adapterId: '',
+    promptTokens: 100,
+    maxOutputTokens: 100,
+    sequenceCount: 1,
+    prefixHashes: [],
+    sessionKey: '',
+    priority: 0,
+    attempt: 0,
+    avoidWorkerIds: [],
+    ttftDeadlineUnixMs: 0,
+    explain: false,
+    ...about,
+  };
+}
+
+export function servedModel(about: Partial<ServedModel> = {}): ServedModel {
+  return ServedModel.fromPartial({ modelId: 'm', contextTokens: 8_192, maxRunningSequences: 4, ...about });
+}
+
+export function registration(workerId: string, about: Partial<Registration> = {}): Registration {
+  return WireRegistration.fromPartial({
+    workerId,
+    workerEpoch: 1,
+    target: `${workerId}:1`,
+    models: [servedModel()],
+    ...about,
+  });
+}
+
+export function report(about: Partial<StateReport> = {}): StateReport {
+  return StateReport.fromPartial(about);
+}
+
+export function workerView(workerId: string, about: Partial<WorkerView> = {}): WorkerView {
+  return {
+    workerId,
+    workerEpoch: 1,
+    registration: registration(workerId),
+    model: servedModel({ maxRunningSequences: 64 }),
+    isDraining: false,
+    hasRefused: false,
+    load: 0,
+    sequences: about.load ?? 0,
+    sequenceLimit: 64,
+    leasedPromptTokens: 0,
+    leasedKvTokens: 0,
+    generationsSinceReport: 0,
+    promptTokensSinceReport: 0,
+    report: undefined,
+    reportedAtMs: 0,
+    ...about,
+  };
+}
+
+export interface SchedulerSettings {
+  readonly queueLength?: number;
+  readonly waitingPerWorker?: number;
+  readonly workerTimeoutMs?: number;
+  readonly leaseTtlMs?: number;
+  readonly expectedModelIds?: readonly string[];
+}
+
+/** The pure scheduler: the parts that the app puts together, without a clock. */
+export function scheduler(strategy: PlacementStrategy, settings: SchedulerSettings = {}) {
+  const { leaseTtlMs = 10_000, workerTimeoutMs = 5_000, waitingPerWorker = 0, queueLength = 100 } = settings;
+  const leases = new LeaseTable({ leaseTtlMs, idPrefix: 'l' });
+  const fleet = new FleetState({ workerTimeoutMs, waitingPerWorker }, leases);
+  const expectedModelIds = new Set(settings.expectedModelIds ?? ['m']);
+  const queue = new PlacementQueue(
+    { queueLength, expectedModelIds, lossGraceMs: 1_000 },
+    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1) },
+  );
+  return { leases, fleet, queue };
+}

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { selectCandidates } from '../candidates.js';
+import { registration, report, request, scheduler, workerView } from '../placement.test-support.js';
+import type { PlacementRequest } from '../placement-request.js';
+import type { PlacementStrategy } from '../placement-strategy.js';
+import { seededRandom } from '../seeded-random.js';
+import type { WorkerView } from '../worker-view.js';
+
+const utilization = fc.double({ min: 0, max: 1, noNaN: true });
+
+const worker = fc
+  .record({
+    workerId: fc.string({ minLength: 1, maxLength: 6 }),
+    load: fc.nat({ max: 80 }),
+    isDraining: fc.boolean(),
+    hasRefused: fc.boolean(),
+    leasedPromptTokens: fc.nat({ max: 10_000 }),
+    generationsSinceReport: fc.nat({ max: 8 }),
+    report: fc.option(
+      utilization.map((value) =>
+        report({ devices: [{ index: 0, utilization: value, memoryUsedBytes: 0, memoryTotalBytes: 0, powerWatts: 0 }] }),
+      ),
+      { nil: undefined },
+    ),
+  })
+  .map(({ workerId, ...about }) => workerView(workerId, about));
+
+const workers = fc.uniqueArray(worker, { minLength: 1, maxLength: 12, selector: (one) => one.workerId });
+
+const hash = fc.uint8Array({ minLength: 16, maxLength: 16 });
+
+const requests = fc.array(
+  fc.record({
+    generationId: fc.string({ minLength: 1 }),
+    tenantId: fc.constantFrom('a', 'b'),
+    sessionKey: fc.oneof(fc.constant(''), fc.string({ maxLength: 4 })),
+    prefixHashes: fc.array(hash, { maxLength: 5 }),
+    avoid: fc.array(fc.nat({ max: 11 }), { maxLength: 3 }),
+  }),
+  { minLength: 1, maxLength: 20 },
+);
+
+/** What every strategy keeps to, alone and behind the filter. */
+export function describePlacementStrategy(name: string, create: () => PlacementStrategy): void {
+  describe(`${name} as a placement strategy`, () => {
+    const choose = (strategy: PlacementStrategy, asked: PlacementRequest, fleet: readonly WorkerView[]) => {
+      const { candidates } = selectCandidates(asked, fleet, new Set());
+      const context = { nowMs: 0, random: seededRandom(1), workers: fleet };
+      return candidates.length === 0 ? undefined : strategy.choose(asked, candidates, context);
+    };
+    const asked = (
+      fleet: readonly WorkerView[],
+      { avoid, ...about }: { avoid: number[] } & Partial<PlacementRequest>,
+    ) => request({ ...about, avoidWorkerIds: avoid.map((index) => fleet[index % fleet.length]!.workerId) });
+
+    it('has the name it is asked for by', () => expect(create().name).toBe(name));
+
+    it('chooses a worker that has room, never a draining one, and an avoided one only when there is no other', () =>
+      fc.assert(
+        fc.property(workers, requests, (fleet, all) => {
+          const strategy = create();
+          for (const one of all) {
+            const placeable = asked(fleet, one);
+            const choice = choose(strategy, placeable, fleet);
+            const taking = fleet.filter((candidate) => !candidate.isDraining);
+            const chosen = fleet.find((candidate) => candidate.workerId === choice?.workerId);
+            if (chosen === undefined) continue;
+            expect(chosen.isDraining || chosen.hasRefused).toBe(false);
+            expect(chosen.load).toBeLessThan(chosen.sequenceLimit);
+            const isAvoided = (candidate: WorkerView) => placeable.avoidWorkerIds.includes(candidate.workerId);
+            expect(isAvoided(chosen) && taking.some((candidate) => !isAvoided(candidate))).toBe(false);
+          }
+        }),
+      ));
+
+    it('chooses equally in equal order, and changes none of its inputs', () =>
+      fc.assert(
+        fc.property(workers, requests, (fleet, all) => {
+          const placeable = all.map((one) => asked(fleet, one));
+          const before = structuredClone({ fleet, placeable });
+          const choicesOf = (strategy: PlacementStrategy) =>
+            placeable.map((one) => choose(strategy, one, fleet)?.workerId);
+          expect(choicesOf(create())).toEqual(choicesOf(create()));
+          expect({ fleet, placeable }).toEqual(before);
+        }),
+      ));
+
+    it('explains every candidate in finite numbers', () =>
+      fc.assert(
+        fc.property(workers, requests, (fleet, all) => {
+          const placeable = asked(fleet, all[0]!);
+          const { candidates } = selectCandidates(placeable, fleet, new Set());
+          const choice = choose(create(), placeable, fleet);
+          if (choice === undefined) return;
+          expect([...choice.terms.keys()].sort()).toEqual(candidates.map((one) => one.workerId).sort());
+          expect([...choice.terms.values()].flatMap(Object.values).every(Number.isFinite)).toBe(true);
+        }),
+      ));
+
+    it('uses every worker of an idle fleet in the end, and counts what it just sent', () => {
+      const { fleet, queue } = scheduler(create());
+      for (let index = 0; index < 5; index++) fleet.register(registration(`w${index}`), 0);
+      for (let index = 0; index < 20; index++) queue.enqueue(request(), 1_000, 0);
+      expect(fleet.snapshot().map(({ leases }) => leases)).toEqual([4, 4, 4, 4, 4]);
+      expect(queue.waitingCount).toBe(0);
+    });
+  });
+}
