@@ -12,6 +12,17 @@ export interface LogOptions {
 /** Paths that never reach a log, wherever a request's headers or a configuration are logged. */
 const REDACTED = ['req.headers.authorization', 'req.headers.cookie', '*.apiKey', '*.hubToken', '*.password'];
 
+/** Nest's own talk while it starts: of use when something does not start, and noise otherwise. */
+const START_UP_CONTEXTS = new Set([
+  'InstanceLoader',
+  'NestApplication',
+  'NestFactory',
+  'NestMicroservice',
+  'RouterExplorer',
+  'RoutesResolver',
+]);
+const INFO = 30;
+
 /**
  * The process's logger: one JSON object per line on standard output, with the app's name, ISO time and level as a word.
  * @param app  name of the process: `gateway`, `scheduler`, `worker-0`
@@ -23,13 +34,27 @@ export function createLogger(app: string, log: LogOptions): Logger {
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (level) => ({ level }) },
     messageKey: 'message',
-    errorKey: 'error',
+   
     redact: REDACTED,
+    hooks: {
+      logMethod(args, method, level) {
+        const context = (args[0] as { context?: string } | undefined)?.context;
+        if (level !== INFO || !START_UP_CONTEXTS.has(context ?? '')) method.apply(this, args);
+        else if (this.isLevelEnabled('debug')) this.debug(...(args as [object, string]));
+      },
+    },
   };
   if (log.format === 'json') return pino(options);
   return pino(
     options,
-    prettyStream({ colorize: process.stdout.isTTY, ignore: 'app,pid', messageKey: 'message', sync: true }),
+    prettyStream({
+      colorize: process.stdout.isTTY,
+      ignore: 'app,pid',
+      messageKey: 'message',
+     
+      singleLine: true,
+      sync: true,
+    }),
   );
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { type DynamicModule, Module, RequestMethod, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
@@ -35,7 +36,12 @@ export class ObservabilityModule {
             quietReqLogger: true,
             customAttributeKeys: { reqId: 'request_id' },
             genReqId: (request) => request.id ?? requestIdFrom(request.headers['x-request-id']),
-            autoLogging: { ignore: (request) => /^\/(health|metrics)/.test(request.url ?? '') },
+            autoLogging: { ignore: (request) => /^\/(health|metrics)/.test(pathOf(request)) },
+            serializers: {
+              req: (request) => ({ method: request.method, url: request.url }),
+              res: (response) => ({ status: response.statusCode }),
+            },
+            customErrorObject: (_request, response) => ({ status: response.statusCode }),
             customLogLevel: (_request, response, error) => (error || response.statusCode >= 500 ? 'error' : 'debug'),
           },
           forRoutes: [{ path: '*path', method: RequestMethod.ALL }],
@@ -51,6 +57,11 @@ export class ObservabilityModule {
       exports: [APP_LOGGER, Readiness],
     };
   }
+}
+
+/** As the client sent it: Nest's middleware routing rewrites `url`. */
+function pathOf(request: IncomingMessage & { readonly originalUrl?: string }): string {
+  return request.originalUrl ?? request.url ?? '';
 }
 
 /** Seconds, from half a millisecond to minutes: buckets of every latency histogram, so that panels compare. */
