@@ -14,20 +14,24 @@ export interface TensorInfo {
  */
 export abstract class Checkpoint {
   abstract readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Tensors in a form that is not read, by the hub's names, with a sentence that says so. An error only for who wants one. */
+  protected abstract readonly unreadable: ReadonlyMap<string, string>;
 
   /**
    * Rows as they are stored. A vector is one row.
    * @returns bytes of [rowCount, columns] in the tensor's dtype
+   * @throws MissingTensorError, CheckpointError
    */
   abstract readRows(name: string, firstRow: number, rowCount: number): Promise<Uint8Array>;
 
   abstract close(): Promise<void>;
 
-  /** @throws MissingTensorError */
+  /** @throws MissingTensorError, CheckpointError when it is of a type that is not read */
   info(name: string): TensorInfo {
     const info = this.tensors.get(name);
-    if (info === undefined) throw new MissingTensorError(name);
-    return info;
+    if (info !== undefined) return info;
+    const reason = this.unreadable.get(name);
+    throw reason === undefined ? new MissingTensorError(name) : new CheckpointError(reason);
   }
 }
 
@@ -35,17 +39,17 @@ export abstract class Checkpoint {
 export class MissingTensorError extends Error {
   override readonly name = 'MissingTensorError';
   constructor(readonly tensor: string) {
-    super(`the checkpoint has no tensor ${tensor}`);
+    super(`The checkpoint has no tensor ${tensor}.`);
   }
 }
 
-/** A checkpoint file is damaged, or in a form that is not read. */
+/** A checkpoint file is damaged, or in a form that is not read. The message is a whole sentence. */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
 }
 
 /** Rows and columns of a tensor: all axes but the last are rows. */
-export function rowsOf({ shape }: TensorInfo): { rows: number; columns: number } {
+export function rowsOf({ shape }: Pick<TensorInfo, 'shape'>): { rows: number; columns: number } {
   const columns = shape.at(-1) ?? 1;
   return { rows: shape.slice(0, -1).reduce((product, size) => product * size, 1), columns };
 }

@@ -28,7 +28,7 @@ export function toFloats(dtype: TensorDtype, bytes: Uint8Array, elements: number
     case 'F32':
       return new Float32Array(bytes.slice().buffer, 0, elements);
     case 'F16':
-      return Float32Array.from({ length: elements }, (_, i) => float16(bytes, 2 * i));
+      return fromFloat16(bytes, elements);
     case 'BF16':
       return fromBfloat16(bytes, elements);
     case 'Q8_0':
@@ -91,6 +91,23 @@ function fromBfloat16(bytes: Uint8Array, elements: number): Float32Array {
   const bits = new Uint32Array(elements);
   for (let i = 0; i < elements; i++) bits[i] = ((bytes[2 * i] as number) << 16) | ((bytes[2 * i + 1] as number) << 24);
   return new Float32Array(bits.buffer);
+}
+
+/** IEEE 754 half precision: exponent and fraction moved to their place in float32, then 2^112 to make up for its larger bias. */
+function fromFloat16(bytes: Uint8Array, elements: number): Float32Array {
+  const values = new Float32Array(elements);
+  const bits = new Uint32Array(values.buffer);
+  for (let i = 0; i < elements; i++) {
+    const half = (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8);
+    const sign = (half & 0x8000) << 16;
+    if ((half & 0x7c00) === 0x7c00) {
+      bits[i] = sign | 0x7f800000 | ((half & 0x3ff) << 13); // infinite or not a number
+      continue;
+    }
+    bits[i] = sign | ((half & 0x7fff) << 13);
+    values[i] = (values[i] as number) * 2 ** 112;
+  }
+  return values;
 }
 
 /** IEEE 754 half precision, little endian. */

@@ -1,80 +1,63 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { GGMLQuantizationType } from '@huggingface/gguf';
 import { GgufHeader } from '../gguf-header.js';
-import { Checkpoint, CheckpointError, rowsOf, type TensorDtype, type TensorInfo } from './checkpoint.js';
+import { Checkpoint, CheckpointError, rowsOf, type TensorDtype } from './checkpoint.js';
 import { rowBytes } from './element-codecs.js';
-import { readExactly } from './safetensors-checkpoint.js';
+import { hubTensorName } from './gguf-names.js';
+import { readExactly } from './read-exactly.js';
+import { checkStoredTensors, type StoredTensor } from './stored-tensor.js';
 
-/** ggml's numbers of the types that are read. @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+/** By ggml's numbers. @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
 const DTYPES = new Map<number, TensorDtype>([
-  [0, 'F32'],
-  [1, 'F16'],
-  [2, 'Q4_0'],
-  [3, 'Q4_1'],
-  [8, 'Q8_0'],
-  [30, 'BF16'],
+  [GGMLQuantizationType.F32, 'F32'],
+  [GGMLQuantizationType.F16, 'F16'],
+  [GGMLQuantizationType.Q4_0, 'Q4_0'],
+  [GGMLQuantizationType.Q4_1, 'Q4_1'],
+  [GGMLQuantizationType.Q8_0, 'Q8_0'],
+  [GGMLQuantizationType.BF16, 'BF16'],
 ]);
 
-const TOP_NAMES: Readonly<Record<string, string>> = {
-  'token_embd.weight': 'model.embed_tokens.weight',
-  'output_norm.weight': 'model.norm.weight',
-  'output.weight': 'lm_head.weight',
-};
-const LAYER_NAMES: Readonly<Record<string, string>> = {
-  attn_norm: 'input_layernorm',
-  ffn_norm: 'post_attention_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_output: 'self_attn.o_proj',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-};
+/** Architectures whose query and key rows GGUF interleaves for its form of rotary embedding; others keep the hub's order. */
+const INTERLEAVED = new Set(['llama']);
 
-interface StoredTensor extends TensorInfo {
-  readonly offset: number;
-  /** Heads whose rows GGUF interleaves for its form of rotary embedding; undefined for tensors kept as they are. */
-  readonly interleavedHeads?: number;
-}
-
-/** The tensors of a GGUF file of the llama family. */
+/** The tensors of a GGUF file. */
 export class GgufCheckpoint extends Checkpoint {
   private constructor(
     override readonly tensors: ReadonlyMap<string, StoredTensor>,
+    protected override readonly unreadable: ReadonlyMap<string, string>,
+    /** Heads of the tensors whose rows are interleaved, by the hub's names. */
+    private readonly interleavedHeads: ReadonlyMap<string, number>,
     private readonly file: FileHandle,
   ) {
     super();
   }
 
+  /** @throws CheckpointError when the file is damaged; UnsupportedModelError when it is no GGUF file */
   static async open(path: string): Promise<GgufCheckpoint> {
     const header = await GgufHeader.read(path);
-    const heads = header.number('llama.attention.head_count');
-    const kvHeads = header.number('llama.attention.head_count_kv') ?? heads;
+    const stored = new Map<string, StoredTensor>();
+    const unreadable = new Map<string, string>();
+    for (const info of header.tensorInfos) {
+      const dtype = DTYPES.get(info.dtype);
+      if (dtype === undefined) {
+        const type = GGMLQuantizationType[info.dtype] ?? `number ${info.dtype}`;
+        const known = [...DTYPES.values()].join(', ');
+        const sentence = `${path}: the tensor ${info.name} is of type ${type}, which is not read; ${known} are.`;
+        unreadable.set(hubTensorName(info.name), sentence);
+        continue;
+      }
+      // GGUF lists the fastest dimension first.
+      const shape = info.shape.map(Number).reverse();
+      const { rows, columns } = rowsOf({ shape });
+      const byteLength = Math.ceil(rows * rowBytes(dtype, columns));
+      stored.set(info.name, { dtype, shape, byteLength, offset: header.tensorDataOffset + Number(info.offset) });
+    }
     const file = await open(path);
     try {
-      const { size } = await file.stat();
-      const tensors = new Map<string, StoredTensor>();
-      for (const info of header.tensorInfos) {
-        const name = hubName(info.name);
-        if (name === undefined) continue; // rope factors; they are in the model's configuration
-        const dtype = DTYPES.get(info.dtype);
-        if (dtype === undefined)
-          throw new CheckpointError(
-            `the tensor ${info.name} has ggml type ${info.dtype}; ${[...DTYPES.values()].join(', ')} are read`,
-          );
-        const shape = info.shape.map(Number).reverse();
-        const { rows, columns } = rowsOf({ dtype, shape, byteLength: 0 });
-        const byteLength = rows * rowBytes(dtype, columns);
-        const offset = header.tensorDataOffset + Number(info.offset);
-        if (offset + byteLength > size) throw new CheckpointError(`${path} is cut off inside the tensor ${info.name}`);
-        const interleavedHeads = info.name.includes('attn_q.')
-          ? heads
-          : info.name.includes('attn_k.')
-            ? kvHeads
-            : undefined;
-        tensors.set(name, { dtype, shape, byteLength, offset, interleavedHeads });
-      }
-      return new GgufCheckpoint(tensors, file);
+      checkStoredTensors(path, stored, (await file.stat()).size);
+      const interleavedHeads = interleavedHeadsOf(header, stored);
+      const tensors = new Map([...stored].map(([name, tensor]) => [hubTensorName(name), tensor]));
+      return new GgufCheckpoint(tensors, unreadable, interleavedHeads, file);
     } catch (error) {
       await file.close();
       throw error;
@@ -83,24 +66,22 @@ export class GgufCheckpoint extends Checkpoint {
 
   override async readRows(name: string, firstRow: number, rowCount: number): Promise<Uint8Array> {
     const tensor = this.info(name) as StoredTensor;
+    const heads = this.interleavedHeads.get(name);
     const { rows, columns } = rowsOf(tensor);
     const stride = rowBytes(tensor.dtype, columns);
-    if (tensor.interleavedHeads === undefined)
-      return readExactly(this.file, tensor.offset + firstRow * stride, rowCount * stride, name);
-    const isVector = tensor.shape.length === 1; // a bias: its elements are permuted like the rows of its weight
-    if (isVector)
-      return permuteElements(
-        await readExactly(this.file, tensor.offset, tensor.byteLength, name),
-        columns,
-        tensor.interleavedHeads,
-      );
-    const all = await readExactly(this.file, tensor.offset, rows * stride, name);
-    const bytes = new Uint8Array(rowCount * stride);
-    for (let i = 0; i < rowCount; i++) {
-      const source = storedRow(firstRow + i, rows, tensor.interleavedHeads);
-      bytes.set(all.subarray(source * stride, (source + 1) * stride), i * stride);
+    if (heads === undefined) return readExactly(this.file, tensor.offset + firstRow * stride, rowCount * stride, name);
+    if (tensor.shape.length === 1) {
+      // A bias: its elements lie as the rows of its weight do.
+      const bytes = await readExactly(this.file, tensor.offset, tensor.byteLength, name);
+      return separateHalves(bytes, tensor.byteLength / columns, columns / heads, 0, columns);
     }
-    return bytes;
+    // Rows move only within their head, so whole heads are read.
+    const headRows = rows / heads;
+    const firstHead = Math.floor(firstRow / headRows);
+    const endHead = Math.ceil((firstRow + rowCount) / headRows);
+    const offset = tensor.offset + firstHead * headRows * stride;
+    const bytes = await readExactly(this.file, offset, (endHead - firstHead) * headRows * stride, name);
+    return separateHalves(bytes, stride, headRows, firstRow - firstHead * headRows, rowCount);
   }
 
   override async close(): Promise<void> {
@@ -108,28 +89,45 @@ export class GgufCheckpoint extends Checkpoint {
   }
 }
 
-/** GGUF stores row j and row half + j of each head next to each other; the hub keeps the two halves apart. */
-function storedRow(row: number, rows: number, heads: number): number {
-  const headRows = rows / heads;
-  const inHead = row % headRows;
+/**
+ * Row j and row half + j of each head, which GGUF stores next to each other, in the hub's order: the two halves apart.
+ * @param stride    bytes of a row
+ * @param headRows  rows of a head
+ */
+function separateHalves(
+  bytes: Uint8Array,
+  stride: number,
+  headRows: number,
+  firstRow: number,
+  rowCount: number,
+): Uint8Array {
   const half = headRows / 2;
-  return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1);
-}
-
-function permuteElements(bytes: Uint8Array, count: number, heads: number): Uint8Array {
-  const width = bytes.length / count;
-  const permuted = new Uint8Array(bytes.length);
-  for (let i = 0; i < count; i++) {
-    const source = storedRow(i, count, heads);
-    permuted.set(bytes.subarray(source * width, (source + 1) * width), i * width);
+  const separated = new Uint8Array(rowCount * stride);
+  for (let index = 0; index < rowCount; index++) {
+    const row = firstRow + index;
+    const inHead = row % headRows;
+    const stored = row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1);
+    separated.set(bytes.subarray(stored * stride, (stored + 1) * stride), index * stride);
   }
-  return permuted;
+  return separated;
 }
 
-function hubName(name: string): string | undefined {
-  const top = TOP_NAMES[name];
-  if (top !== undefined) return top;
-  const match = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name);
-  const part = LAYER_NAMES[match?.[2] ?? ''];
-  return part === undefined ? undefined : `model.layers.${match?.[1]}.${part}.${match?.[3]}`;
+/** @throws CheckpointError when the rows do not divide into the heads of the metadata */
+function interleavedHeadsOf(header: GgufHeader, stored: ReadonlyMap<string, StoredTensor>): Map<string, number> {
+  const interleaved = new Map<string, number>();
+  const family = header.string('general.architecture') ?? '';
+  if (!INTERLEAVED.has(family)) return interleaved;
+  const heads = header.number(`${family}.attention.head_count`);
+  const kvHeads = header.number(`${family}.attention.head_count_kv`) ?? heads;
+  for (const [name, { shape }] of stored) {
+    const part = /\.attn_([qk])\.(?:weight|bias)$/.exec(name)?.[1];
+    if (part === undefined) continue;
+    const count = part === 'q' ? heads : kvHeads;
+    const rows = shape[0] ?? 0;
+    if (count === undefined || count < 1 || rows % (2 * count) !== 0) {
+      throw new CheckpointError(`${header.path}: the ${rows} rows of ${name} are not ${count} heads of even size.`);
+    }
+    interleaved.set(hubTensorName(name), count);
+  }
+  return interleaved;
 }
