@@ -34,6 +34,7 @@ export function createLogger(app: string, log: LogOptions): Logger {
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (level) => ({ level }) },
     messageKey: 'message',
+    errorKey: 'error',
    
     redact: REDACTED,
     hooks: {
