@@ -64,7 +64,10 @@ export class CompletionsController {
     const usage = await this.completions.complete(call, life, sink);
     const { head, answer } = sink.whole(usage);
     this.metrics.answered(life.route, 200, 'ok');
-    void reply.header('content-type', JSON_TYPE).send(JSON.stringify(toAnswerBody(head, answer)));
+    void reply
+      .status(200)
+      .header('content-type', JSON_TYPE)
+      .send(JSON.stringify(toAnswerBody(head, answer)));
   }
 
   private async stream(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { register } from 'prom-client';
 import { type HydraConfig, hydraSchema } from '#lib/config';
 import { createLogger } from '#lib/observability';
 import { type RunningGateway, startGateway } from '../gateway-app.js';
@@ -21,6 +22,7 @@ export async function startTestPlatform(
   settings: { gateway?: object; scheduler?: object; workerCount?: number; expectReady?: boolean } = {},
 ): Promise<TestPlatform> {
   const { workerCount = 1, expectReady = true } = settings;
+  register.clear(); // one process, several gateways one after the other
   const workers = await Promise.all(
     Array.from({ length: workerCount }, (_, index) => new FakeWorker(`worker-${index}`).listen()),
   );

@@ -1,0 +1,253 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FailureCode, FinishReason, RefusalReason } from '#lib/contracts';
+import type { FakeGeneration } from '../test-support/fake-worker.js';
+import { dataOf, openStream, post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
+
+let platform: TestPlatform;
+afterEach(() => platform.stop());
+
+const streamed = { model: 'default', prompt: 'hello', max_tokens: 4, stream: true };
+const completions = () => `${platform.url}/v1/completions`;
+
+async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+  let text = '';
+  for await (const chunk of body ?? []) text += Buffer.from(chunk);
+  return text;
+}
+
+describe('a client that leaves', () => {
+  it('while its request waits for a place, then it leaves the queue', async () => {
+    platform = await startTestPlatform();
+    platform.scheduler.gate = new Promise(() => {});
+    const { abort } = openStream(completions(), streamed);
+    await platform.scheduler.untilPlaced(1);
+    abort();
+    await platform.scheduler.changed.until(() => platform.scheduler.cancelledPlaces === 1);
+    expect(platform.worker.generations).toHaveLength(0);
+  });
+
+  it('during prefill, then the worker is told and the lease released as cancelled', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = () => {};
+    const { abort } = openStream(completions(), streamed);
+    const generation = await platform.worker.generation();
+    abort();
+    expect(await platform.worker.cancelled(generation)).toBe('client-gone');
+    expect(await platform.scheduler.released('lease-1')).toMatchObject({ outcome: 'cancelled' });
+  });
+
+  it('in the middle of a stream, and of an answer that is sent whole, then the worker is told', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => generation.token();
+    const { response, abort } = openStream(completions(), streamed);
+    const incoming = await response;
+    const first = await new Promise((resolve) => incoming.once('data', resolve));
+    expect(String(first)).toContain(' w0');
+    abort();
+    expect(await platform.worker.cancelled(await platform.worker.generation(0))).toBe('client-gone');
+    const whole = openStream(completions(), { ...streamed, stream: false });
+    const generation = await platform.worker.generation(1);
+    whole.abort();
+    expect(await platform.worker.cancelled(generation)).toBe('client-gone');
+    const metrics = await (await fetch(`${platform.url}/metrics`)).text();
+    expect(metrics).toMatch(/hydra_gateway_aborted_clients_total\{phase="streaming"\} \d/);
+  });
+});
+
+describe('a reader that does not read', () => {
+  it('then its worker pauses, memory stays bounded, and another stream is served', async () => {
+    platform = await startTestPlatform({ gateway: { streamBufferTokens: 16 } });
+    let slow: FakeGeneration | undefined;
+    const text = 'x'.repeat(65_536);
+    platform.worker.onSubmit = (generation) => {
+      if (generation.request.stop?.maxTokens !== 400) return void generation.runToEnd();
+      slow = generation;
+      return void flood(generation, text);
+    };
+    const { response, abort } = openStream(completions(), { ...streamed, max_tokens: 400 });
+    const incoming = await response;
+    incoming.pause();
+    await platform.worker.generation();
+    // The credit is used up once socket buffers are full; a second stream is served all the while.
+    let settled = -1;
+    while (settled !== slow?.sent || slow.credit > 0) {
+      settled = slow?.sent ?? -1;
+      const other = await post(completions(), streamed);
+      expect(dataOf(await other.text()).at(-1)).toBe('[DONE]');
+    }
+    expect(settled).toBeLessThan(400);
+    let events = 0;
+    for await (const chunk of incoming) events += String(chunk).match(/^data: \{/gm)?.length ?? 0;
+    expect(events).toBe(400);
+    abort();
+  });
+});
+
+async function flood(generation: FakeGeneration, text: string): Promise<void> {
+  while (generation.sent < 400) {
+    await generation.changed.until(() => generation.credit > 0);
+    generation.token(generation.sent === 399 ? FinishReason.LENGTH : FinishReason.UNSPECIFIED, text);
+  }
+  generation.finish();
+}
+
+describe('a worker that is lost', () => {
+  it('before the first token, then the generation runs on another and the client does not notice', async () => {
+    platform = await startTestPlatform({ workerCount: 2 });
+    const [victim, other] = platform.workers;
+    if (victim === undefined || other === undefined) throw new Error('two workers');
+    victim.onSubmit = () => victim.kill();
+    const response = await post(completions(), streamed);
+    expect(dataOf(await response.text()).at(-1)).toBe('[DONE]');
+    expect(platform.scheduler.places[1]).toMatchObject({ attempt: 1, avoidWorkerIds: ['worker-0'] });
+    expect(await platform.scheduler.released('lease-1')).toMatchObject({ outcome: 'worker-lost' });
+    expect(other.generations[0]?.request.generationId).toBe(victim.generations[0]?.request.generationId);
+  });
+
+  it('after the first token, then the stream ends with one error event and no [DONE]', async () => {
+    platform = await startTestPlatform({ workerCount: 2 });
+    platform.worker.onSubmit = (generation) => generation.token();
+    const { response } = openStream(completions(), streamed);
+    const incoming = await response;
+    platform.worker.kill();
+    const events = dataOf(await textOf(incoming));
+    expect(events.at(-1)).toContain('"code":"worker_lost"');
+    expect(events.filter((event) => event.includes('"error"'))).toHaveLength(1);
+    expect(events).not.toContain('[DONE]');
+    expect(platform.scheduler.places).toHaveLength(1);
+  });
+
+  it('and so is every other it is placed on, then it is given up after three attempts with a status', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => generation.fail(FailureCode.SATURATED, true);
+    const response = await post(completions(), streamed);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.text()).toContain('"code":"saturated"');
+    expect(platform.scheduler.places.map(({ attempt }) => attempt)).toEqual([0, 1, 2]);
+  });
+
+  it('given a refusal for good, then it is not repeated and names the parameter', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) =>
+      generation.fail(FailureCode.INVALID_REQUEST, false, 'seed is not supported', 'seed');
+    const response = await post(completions(), streamed);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { param: 'seed', message: "Invalid 'seed': seed is not supported" },
+    });
+    expect(platform.scheduler.places).toHaveLength(1);
+  });
+
+  it('given several prompts, when one fails after it began, then the others are cancelled', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => {
+      generation.token();
+      if (platform.worker.generations.length === 2) generation.fail(FailureCode.ENGINE_ERROR, true);
+    };
+    const response = await post(completions(), { ...streamed, prompt: ['a', 'b'] });
+    expect(dataOf(await response.text()).at(-1)).toContain('"code":"engine_error"');
+    expect(await platform.worker.cancelled(await platform.worker.generation(0))).toBe('client-gone');
+  });
+});
+
+describe('waiting', () => {
+  it('given a long wait, then comments keep the connection alive', async () => {
+    platform = await startTestPlatform({ gateway: { keepAliveCommentMs: 20 } });
+    platform.worker.onSubmit = () => {};
+    const { response } = openStream(completions(), streamed);
+    const incoming = await response;
+    const generation = await platform.worker.generation();
+    let text = '';
+    for await (const chunk of incoming) {
+      text += chunk;
+      if (text.split(': keep-alive\n\n').length === 3) void generation.runToEnd();
+    }
+    expect(text.startsWith(': keep-alive\n\n: keep-alive\n\n')).toBe(true);
+    expect(dataOf(text).at(-1)).toBe('[DONE]');
+  });
+
+  it('given a refusal of the scheduler, then the status and Retry-After say so', async () => {
+    platform = await startTestPlatform();
+    platform.scheduler.refusal = RefusalReason.QUEUE_FULL;
+    const response = await post(completions(), streamed);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('3');
+    expect(await response.text()).toContain('"code":"queue_full"');
+  });
+
+  it('given a deadline, when it passes, then the answer is 504 and the worker is told', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = () => {};
+    const response = await post(completions(), { ...streamed, timeout_ms: 60 });
+    expect(response.status).toBe(504);
+    expect(await response.text()).toContain('"code":"deadline_exceeded"');
+    expect(await platform.worker.cancelled(await platform.worker.generation())).toBe('deadline');
+  });
+
+  it('given more requests than may be in flight, then the next is 503 and others go on', async () => {
+    platform = await startTestPlatform({ gateway: { concurrentRequests: 1 } });
+    platform.worker.onSubmit = () => {};
+    const { response } = openStream(completions(), streamed);
+    const generation = await platform.worker.generation();
+    const refused = await post(completions(), streamed);
+    expect(refused.status).toBe(503);
+    expect(await refused.text()).toContain('"code":"overloaded"');
+    void generation.runToEnd();
+    expect(dataOf(await textOf(await response)).at(-1)).toBe('[DONE]');
+  });
+
+  it('given leases of long generations, then they are renewed together', async () => {
+    platform = await startTestPlatform();
+    platform.scheduler.leaseTtlMs = 300;
+    platform.worker.onSubmit = () => {};
+    const streams = [openStream(completions(), streamed), openStream(completions(), streamed)];
+    await platform.scheduler.changed.until(() => new Set(platform.scheduler.renewed).size === 2);
+    for (const { abort } of streams) abort();
+    await Promise.all([platform.scheduler.released('lease-1'), platform.scheduler.released('lease-2')]);
+  });
+});
+
+describe('without a scheduler', () => {
+  it('then the last known fleet is used in turn, and a new scheduler is found again', async () => {
+    platform = await startTestPlatform({ workerCount: 2 });
+    platform.scheduler.kill();
+    for (let i = 0; i < 4; i++) {
+      const response = await post(completions(), streamed);
+      expect(dataOf(await response.text()).at(-1)).toBe('[DONE]');
+    }
+    expect(platform.workers.map(({ generations }) => generations.length)).toEqual([2, 2]);
+    expect(platform.worker.generations[0]?.request).toMatchObject({ leaseId: '', workerEpoch: platform.worker.epoch });
+    await platform.scheduler.listen();
+    const before = platform.scheduler.places.length;
+    while (platform.scheduler.places.length === before) await (await post(completions(), streamed)).text();
+  });
+
+  it('given a scheduler that was restarted and knows no workers yet, then models stay for a while and go then', async () => {
+    platform = await startTestPlatform({ scheduler: { workerTimeoutMs: 300 } });
+    await platform.scheduler.restartEmpty();
+    const count = async () =>
+      ((await (await fetch(`${platform.url}/v1/models`)).json()) as { data: unknown[] }).data.length;
+    expect(await count()).toBe(3);
+    while ((await count()) > 0) await sleep(10);
+    expect((await fetch(`${platform.url}/health/ready`)).status).toBe(503);
+    expect((await fetch(`${platform.url}/health/startup`)).status).toBe(200);
+  });
+});
+
+describe('shutdown', () => {
+  it('given running streams, then they finish, new requests are refused, and what is left ends with an error', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => generation.token();
+    const finishing = await openStream(completions(), streamed).response;
+    const hanging = await openStream(completions(), streamed).response;
+    const stopped = platform.gateway.stop(400);
+    void (await platform.worker.generation(0)).runToEnd();
+    expect(dataOf(await textOf(finishing)).at(-1)).toBe('[DONE]');
+    await expect(fetch(`${platform.url}/v1/models`)).rejects.toThrow();
+    expect(dataOf(await textOf(hanging)).at(-1)).toContain('"code":"draining"');
+    expect(await platform.worker.cancelled(await platform.worker.generation(1))).toBe('shutdown');
+    await stopped;
+  });
+});
