@@ -65,12 +65,15 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
             retryAfterMs,
           });
         }
-        return flushSoon();
+        flushSoon();
+        return;
       }
       case 'cancel':
-        return engine.cancel(input.generationId, input.reason);
+        engine.cancel(input.generationId, input.reason);
+        return;
       case 'credit':
-        return engine.credit(input.generationId, input.tokens);
+        engine.credit(input.generationId, input.tokens);
+        return;
       case 'stop':
         abort.abort(new Error('the engine is being stopped'));
         void engine.stop().finally(() => {

@@ -1,0 +1,21 @@
+import type { HydraConfig } from '#lib/config';
+import { type Engine, mockEngine } from '#lib/engine';
+import type { Logger } from '#lib/observability';
+import type { WorkerIdentity } from '../worker-identity.js';
+import { onnxEngine } from './onnx-engine.js';
+
+/** The engine that the configuration names. Its model is prepared when it is started. */
+export function createEngine(config: HydraConfig, identity: WorkerIdentity, logger: Logger): Engine {
+  switch (config.engine) {
+    case 'mock':
+      return mockEngine({
+        ...config.mock,
+        modelId: identity.model.id,
+        waitingGenerations: config.workers.waitingGenerations,
+      });
+    case 'onnx':
+      return onnxEngine(config, identity, logger);
+    default:
+      return config.engine satisfies never;
+  }
+}

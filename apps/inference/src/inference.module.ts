@@ -1,0 +1,54 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import { Engine } from '#lib/engine';
+import { type Logger, ObservabilityModule } from '#lib/observability';
+import { createEngine } from './engine/create-engine.js';
+import { EngineHost } from './engine/engine-host.js';
+import { DeviceMeter } from './fleet/device-meter.js';
+import { FleetMembership } from './fleet/fleet-membership.js';
+import { StateReporter } from './fleet/state-reporter.js';
+import { Drain } from './lifecycle/drain.js';
+import { WorkerMetrics } from './observation/worker-metrics.js';
+import { WorkerReadiness } from './observation/worker-readiness.js';
+import { GatewaySessions } from './session/gateway-sessions.js';
+import { Generations } from './session/generations.js';
+import { WorkerController } from './session/worker.controller.js';
+import { HYDRA_CONFIG } from './worker-config.js';
+import { WorkerIdentity } from './worker-identity.js';
+
+/** The engine and the generations on it; what reaches it from outside is in `InferenceModule`. */
+@Module({})
+class EngineModule {
+  static forConfig(config: HydraConfig, logger: Logger): DynamicModule {
+    return {
+      module: EngineModule,
+      providers: [
+        { provide: HYDRA_CONFIG, useValue: config },
+        { provide: WorkerIdentity, useValue: WorkerIdentity.of(config) },
+        {
+          provide: Engine,
+          useFactory: (identity: WorkerIdentity) => createEngine(config, identity, logger),
+          inject: [WorkerIdentity],
+        },
+        EngineHost,
+        WorkerMetrics,
+        Generations,
+        Drain,
+      ],
+      exports: [HYDRA_CONFIG, WorkerIdentity, Engine, EngineHost, Generations, Drain],
+    };
+  }
+}
+
+@Module({})
+export class InferenceModule {
+  static forConfig(config: HydraConfig, logger: Logger): DynamicModule {
+    const engine = EngineModule.forConfig(config, logger);
+    return {
+      module: InferenceModule,
+      imports: [engine, ObservabilityModule.forApp({ logger, readiness: WorkerReadiness, imports: [engine] })],
+      controllers: [WorkerController],
+      providers: [GatewaySessions, DeviceMeter, StateReporter, FleetMembership],
+    };
+  }
+}

@@ -1,0 +1,47 @@
+import 'reflect-metadata';
+import { ConfigError, type HydraConfig, loadConfig } from '#lib/config';
+import { createLogger, reportListening } from '#lib/observability';
+import { startWorker } from './start-worker.js';
+
+/** EX_CONFIG of sysexits.h: starting again cannot help. */
+const CONFIG_EXIT_CODE = 78;
+/** 128 + SIGINT, as shells have it. */
+const INTERRUPTED_EXIT_CODE = 130;
+
+const config = readConfig();
+const logger = createLogger(config.workers.id, config.log);
+let isStopping = false;
+
+try {
+  const worker = await startWorker(config, logger);
+
+  /** The first time in order, the second time at once. */
+  const stop = async (reason: string) => {
+    if (isStopping) process.exit(INTERRUPTED_EXIT_CODE);
+    isStopping = true;
+    logger.info({ reason }, 'stopping');
+    await worker.stop(config.workers.drainTimeoutMs);
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  void worker.superseded.then(() => stop('superseded'));
+
+  await worker.prepare();
+  reportListening(worker);
+  logger.info({ http_port: worker.httpPort, grpc_port: worker.grpcPort }, 'the worker is ready');
+} catch (error) {
+  if (!isStopping) {
+    logger.fatal({ error }, `the worker could not start: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
+}
+
+function readConfig(): HydraConfig {
+  try {
+    return loadConfig();
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : error);
+    process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);
+  }
+}

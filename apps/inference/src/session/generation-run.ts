@@ -1,0 +1,39 @@
+import type { FrameEntry, GenerationRequest } from '#lib/contracts';
+import { generationFields } from '#lib/observability';
+
+/** Where a generation's frames go. */
+export interface GenerationReader {
+  readonly gatewayId: string | undefined;
+}
+
+/** One generation in this worker: whose it is, and when its tokens came. All times are monotonic, in milliseconds. */
+export class GenerationRun<Reader extends GenerationReader> {
+  /** Fields of every log line about it. */
+  readonly logFields: Record<string, string>;
+  readonly arrivedMs = performance.now();
+  readonly generationId: string;
+  private readonly lastTokenMs = new Map<number, number>();
+
+  constructor(
+    readonly request: GenerationRequest,
+    readonly reader: Reader,
+  ) {
+    this.generationId = request.generationId;
+    this.logFields = generationFields(request);
+  }
+
+  /** @returns seconds since arrival for a sequence's first entry with a token, since its last one otherwise */
+  tokensCame(
+    { sequenceIndex, tokenIds }: FrameEntry,
+    nowMs: number,
+  ): { isFirst: boolean; seconds: number } | undefined {
+    if (tokenIds.length === 0) return undefined;
+    const earlierMs = this.lastTokenMs.get(sequenceIndex);
+    this.lastTokenMs.set(sequenceIndex, nowMs);
+    return { isFirst: earlierMs === undefined, seconds: (nowMs - (earlierMs ?? this.arrivedMs)) / 1_000 };
+  }
+
+  elapsedSeconds(): number {
+    return (performance.now() - this.arrivedMs) / 1_000;
+  }
+}

@@ -1,0 +1,182 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { FailureCode, type FrameEntry, type GenerationRequest, type GenerationUsage } from '#lib/contracts';
+import { type EngineEvent, type EngineRefusal, isRetryable } from '#lib/engine';
+import { APP_LOGGER, type Logger } from '#lib/observability';
+import { EngineHost } from '../engine/engine-host.js';
+import { WorkerMetrics } from '../observation/worker-metrics.js';
+import { WorkerIdentity } from '../worker-identity.js';
+import type { GatewaySession } from './gateway-session.js';
+import { GenerationRun } from './generation-run.js';
+
+type Run = GenerationRun<GatewaySession>;
+
+/** The generations between gateways and engine: admits them, gives each step's entries to their gateways, ends them. */
+@Injectable()
+export class Generations {
+  /** Takes nothing new from now on. */
+  isDraining = false;
+  private readonly runs = new Map<string, Run>();
+  private readonly changeListeners: (() => void)[] = [];
+  private idleWaiters: (() => void)[] = [];
+
+  constructor(
+    private readonly host: EngineHost,
+    private readonly identity: WorkerIdentity,
+    private readonly metrics: WorkerMetrics,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+  ) {
+    host.onEvent((event) => this.receive(event));
+  }
+
+  get size(): number {
+    return this.runs.size;
+  }
+
+  get ids(): Iterable<string> {
+    return this.runs.keys();
+  }
+
+  /** Called whenever a generation came or went. */
+  onChange(listener: () => void): void {
+    this.changeListeners.push(listener);
+  }
+
+  submit(session: GatewaySession, request: GenerationRequest): void {
+    const run: Run = new GenerationRun(request, session);
+    const refusal = this.refusalOf(request);
+    if (refusal !== undefined) {
+      this.refuse(run, refusal);
+      return;
+    }
+    this.runs.set(request.generationId, run);
+    const outcome = this.host.engine.submit(request);
+    if (outcome.kind === 'refused') {
+      this.runs.delete(request.generationId);
+      this.refuse(run, outcome);
+      return;
+    }
+    const fields = { ...run.logFields, gateway_id: session.gatewayId, prompt_tokens: request.promptTokenIds.length };
+    this.logger.debug(fields, 'generation accepted');
+    this.changed();
+  }
+
+  cancel(session: GatewaySession, generationId: string, reason: string): void {
+    const run = this.runs.get(generationId);
+    if (run?.reader !== session) return;
+    this.logger.debug({ ...run.logFields, reason }, 'generation cancelled');
+    this.host.engine.cancel(generationId, reason);
+  }
+
+  credit(session: GatewaySession, generationId: string, tokens: number): void {
+    if (this.runs.get(generationId)?.reader === session) this.host.engine.credit(generationId, tokens);
+  }
+
+  /** The gateway is gone: nobody waits for its generations any more. */
+  endSession(session: GatewaySession): void {
+    for (const run of this.runs.values()) {
+      if (run.reader === session) this.cancel(session, run.generationId, 'gateway-gone');
+    }
+  }
+
+  /** Ends what still runs with a retryable failure. */
+  failAll(message: string): void {
+    for (const run of [...this.runs.values()]) {
+      this.host.engine.cancel(run.generationId, 'shutdown');
+      this.failed(run, { code: FailureCode.DRAINING, message });
+    }
+  }
+
+  /** Resolves when no generation runs. */
+  async untilIdle(): Promise<void> {
+    while (this.runs.size > 0) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  private refusalOf({ generationId, workerEpoch }: GenerationRequest): EngineRefusal | undefined {
+    const refused = (code: FailureCode, message: string): EngineRefusal => ({ kind: 'refused', code, message });
+    if (this.isDraining) return refused(FailureCode.DRAINING, 'This worker is draining.');
+    if (workerEpoch !== this.identity.epoch) {
+      return refused(
+        FailureCode.STALE_EPOCH,
+        `The lease is for epoch ${workerEpoch} of this worker, which is in epoch ${this.identity.epoch}.`,
+      );
+    }
+    if (this.runs.has(generationId)) {
+      return { ...refused(FailureCode.INVALID_REQUEST, `The generation ${generationId} is running already.`) };
+    }
+    if (this.host.phase !== 'running') {
+      return { ...refused(FailureCode.ENGINE_ERROR, 'The engine is not ready.'), retryAfterMs: 1_000 };
+    }
+    return undefined;
+  }
+
+  private receive(event: EngineEvent): void {
+    switch (event.kind) {
+      case 'step':
+        this.step(event.step, event.entries);
+        break;
+      case 'finished': {
+        const run = this.runs.get(event.generationId);
+        if (run !== undefined) this.finished(run, event.usage);
+        break;
+      }
+      case 'failed': {
+        const run = this.runs.get(event.generationId);
+        if (run !== undefined) this.failed(run, event);
+        break;
+      }
+      case 'engine-lost':
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** One frame for each gateway that has sequences in the step. */
+  private step(step: number, entries: readonly FrameEntry[]): void {
+    const nowMs = performance.now();
+    const bySession = new Map<GatewaySession, FrameEntry[]>();
+    for (const entry of entries) {
+      const run = this.runs.get(entry.generationId);
+      if (run === undefined) continue; // given up here, not yet in the engine
+      this.metrics.noteTokens(run.tokensCame(entry, nowMs));
+      const own = bySession.get(run.reader);
+      if (own === undefined) bySession.set(run.reader, [entry]);
+      else own.push(entry);
+      if (entry.finishReason > 0) this.metrics.noteSequenceEnd(entry.finishReason);
+    }
+    for (const [session, own] of bySession) session.frame(step, own);
+  }
+
+  private finished(run: Run, usage: GenerationUsage): void {
+    this.forget(run);
+    run.reader.finished({ generationId: run.generationId, usage });
+    this.metrics.noteFinished(usage, run.elapsedSeconds());
+    this.logger.debug(
+      { ...run.logFields, tokens: usage.completionTokens, seconds: run.elapsedSeconds() },
+      'generation finished',
+    );
+  }
+
+  private failed(run: Run, failure: Omit<EngineRefusal, 'kind'>): void {
+    this.forget(run);
+    this.refuse(run, failure);
+  }
+
+  private refuse(run: Run, { code, message, parameter = '', retryAfterMs = 0 }: Omit<EngineRefusal, 'kind'>): void {
+    const { generationId } = run;
+    run.reader.failed({ generationId, code, retryable: isRetryable(code), message, parameter, retryAfterMs });
+    this.metrics.noteFailure(code);
+    const level = code === FailureCode.ENGINE_ERROR ? 'error' : 'info';
+    this.logger[level]({ ...run.logFields, failure: FailureCode[code], parameter }, `generation failed: ${message}`);
+  }
+
+  private forget(run: Run): void {
+    this.runs.delete(run.generationId);
+    if (this.runs.size === 0) for (const waiter of this.idleWaiters.splice(0)) waiter();
+    this.changed();
+  }
+
+  private changed(): void {
+    for (const listener of this.changeListeners) listener();
+  }
+}

@@ -1,0 +1,65 @@
+import { status } from '@grpc/grpc-js';
+import { Controller } from '@nestjs/common';
+import { GrpcMethod, GrpcStreamCall, RpcException } from '@nestjs/microservices';
+import { from, type Observable } from 'rxjs';
+import type {
+  DrainRequest,
+  DrainResponse,
+  GetModelFilesRequest,
+  ListAdaptersResponse,
+  ModelFileChunk,
+} from '#lib/contracts';
+import { EngineHost } from '../engine/engine-host.js';
+import { Drain } from '../lifecycle/drain.js';
+import type { SessionCall } from './gateway-session.js';
+import { GatewaySessions } from './gateway-sessions.js';
+import { modelFileChunks } from './model-file-chunks.js';
+
+/** `hydra.internal.v1.Worker`. Sessions use the raw call: Nest's observables do not wait for a slow reader. */
+@Controller()
+export class WorkerController {
+  constructor(
+    private readonly sessions: GatewaySessions,
+    private readonly host: EngineHost,
+    private readonly lifecycle: Drain,
+  ) {}
+
+  @GrpcStreamCall('Worker', 'session')
+  session(call: SessionCall): void {
+    this.sessions.accept(call);
+  }
+
+  @GrpcMethod('Worker', 'getModelFiles')
+  getModelFiles({ textFingerprint }: GetModelFilesRequest): Observable<ModelFileChunk> {
+    if (this.host.phase !== 'running') throw refused(status.UNAVAILABLE, 'The model is not loaded yet.');
+    const { model, textFiles } = this.host.engine.describe();
+    if (textFingerprint !== model.textFingerprint) {
+      throw refused(status.NOT_FOUND, `No model here has the text fingerprint "${textFingerprint}".`);
+    }
+    return from(modelFileChunks(textFiles));
+  }
+
+  @GrpcMethod('Worker', 'drain')
+  drain({ graceMs }: DrainRequest): DrainResponse {
+    return { remainingGenerations: this.lifecycle.begin(graceMs, 'asked to over gRPC') };
+  }
+
+  @GrpcMethod('Worker', 'loadAdapter')
+  loadAdapter(): never {
+    throw refused(status.UNIMPLEMENTED, 'LoRA adapters are planned: this version of the worker cannot load them.');
+  }
+
+  @GrpcMethod('Worker', 'unloadAdapter')
+  unloadAdapter(): never {
+    throw refused(status.UNIMPLEMENTED, 'LoRA adapters are planned: this version of the worker has none to unload.');
+  }
+
+  @GrpcMethod('Worker', 'listAdapters')
+  listAdapters(): ListAdaptersResponse {
+    return { adapters: [] };
+  }
+}
+
+function refused(code: status, message: string): RpcException {
+  return new RpcException({ code, message });
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Logger as NestPinoLogger } from 'nestjs-pino';
+import type { HydraConfig } from '#lib/config';
+import { protoFolder } from '#lib/contracts';
+import type { Logger } from '#lib/observability';
+import { EngineHost } from './engine/engine-host.js';
+import { DeviceMeter } from './fleet/device-meter.js';
+import { FleetMembership } from './fleet/fleet-membership.js';
+import { InferenceModule } from './inference.module.js';
+import { Drain } from './lifecycle/drain.js';
+import { GatewaySessions } from './session/gateway-sessions.js';
+import { WorkerGrpcServer } from './worker-grpc-server.js';
+import { WorkerIdentity } from './worker-identity.js';
+
+export interface RunningWorker {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly workerId: string;
+  readonly epoch: number;
+  /** For tests: the parts of the running app. */
+  readonly app: NestFastifyApplication;
+  /** Resolves when the worker has been told that a later life of it has taken over. */
+  readonly superseded: Promise<void>;
+  /** Loads the model, then joins the fleet. Rejects with a sentence for people. */
+  prepare(): Promise<void>;
+  /** Drains, says goodbye, closes. */
+  stop(drainTimeoutMs: number): Promise<void>;
+}
+
+/** Health and metrics over HTTP and the worker's service over gRPC, listening before the model is there. Port 0 takes a free one. */
+export async function startWorker(config: HydraConfig, logger: Logger): Promise<RunningWorker> {
+  const { host, httpPort, grpcPort } = config.workers;
+  const app = await NestFactory.create<NestFastifyApplication>(
+    InferenceModule.forConfig(config, logger),
+    new FastifyAdapter({ forceCloseConnections: true }),
+    { bufferLogs: true, abortOnError: false },
+  );
+  app.useLogger(app.get(NestPinoLogger));
+  const grpcServer = new WorkerGrpcServer(`${host}:${grpcPort}`);
+  app.connectMicroservice({ strategy: grpcServer });
+  await app.startAllMicroservices();
+  await app.listen(httpPort, host);
+
+  const engineHost = app.get(EngineHost);
+  const drain = app.get(Drain);
+  const membership = app.get(FleetMembership);
+  const meter = app.get(DeviceMeter);
+  const { workerId, epoch } = app.get(WorkerIdentity);
+  engineHost.onPhase((phase) => grpcServer.setServing(phase === 'running' && !drain.hasBegun));
+  drain.onBegin(() => grpcServer.setServing(false));
+
+  return {
+    httpPort: (app.getHttpServer().address() as AddressInfo).port, // it listens on TCP
+    grpcPort: grpcServer.boundPort,
+    workerId,
+    epoch,
+    app,
+    superseded: new Promise((resolve) => membership.onSuperseded(resolve)),
+    prepare: async () => {
+      await Promise.all([engineHost.prepare(), meter.start()]);
+      membership.start(host, grpcServer.boundPort, version());
+    },
+    stop: async (drainTimeoutMs) => {
+      drain.begin(drainTimeoutMs, 'stopping');
+      await drain.untilDone();
+      membership.stop();
+      meter.stop();
+      await app.get(GatewaySessions).close();
+      await engineHost.stop();
+      await app.close();
+    },
+  };
+}
+
+function version(): string {
+  const manifest = join(dirname(protoFolder()), 'package.json');
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}

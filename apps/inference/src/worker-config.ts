@@ -1,0 +1,2 @@
+/** Nest token of the configuration (`HydraConfig`). */
+export const HYDRA_CONFIG = Symbol('hydra config');
