@@ -29,7 +29,7 @@ export class GrpcStreamReply<Chunk> implements AnswerSink {
   }
 
   deltas(deltas: readonly AnswerDelta[]): Promise<void> | undefined {
-    const chunk = this.stream?.deltas(deltas);
+    const chunk = this.stream?.deltas(mergedByChoice(deltas));
     return chunk === undefined ? undefined : this.writer.write(chunk);
   }
 
@@ -37,4 +37,20 @@ export class GrpcStreamReply<Chunk> implements AnswerSink {
     if (this.stream !== undefined) this.call.write(this.stream.end(usage));
     this.call.end();
   }
+}
+
+/** A reader that fell behind gets several steps in one message; a choice stands in a message once. */
+function mergedByChoice(deltas: readonly AnswerDelta[]): readonly AnswerDelta[] {
+  if (deltas.length < 2) return deltas;
+  const byChoice = new Map<number, AnswerDelta>();
+  for (const delta of deltas) {
+    const earlier = byChoice.get(delta.choiceIndex);
+    if (earlier === undefined) {
+      byChoice.set(delta.choiceIndex, delta);
+    } else {
+      const text = earlier.text + delta.text;
+      byChoice.set(delta.choiceIndex, { ...delta, text, tokenIds: [...earlier.tokenIds, ...delta.tokenIds] });
+    }
+  }
+  return [...byChoice.values()];
 }
