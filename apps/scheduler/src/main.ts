@@ -6,10 +6,10 @@ import { startScheduler } from './start-scheduler.js';
 const config = loadConfig();
 const logger = createLogger('scheduler', config.log);
 try {
-  const scheduler = await startScheduler(config, logger);
-  reportListening(scheduler);
-  logger.info({ http_port: scheduler.httpPort, grpc_port: scheduler.grpcPort }, 'scheduler listens');
+  const { httpPort, grpcPort } = await startScheduler(config, logger);
+  reportListening({ httpPort, grpcPort });
+  logger.info({ http_port: httpPort, grpc_port: grpcPort }, 'scheduler listens');
 } catch (error) {
   logger.fatal({ error }, 'the scheduler could not start');
-  process.exitCode = 1;
+  process.exit(1); // one server may listen already, and would keep the process alive
 }

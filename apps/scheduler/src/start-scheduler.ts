@@ -26,7 +26,7 @@ export async function startScheduler(config: HydraConfig, logger: Logger): Promi
   app.useLogger(app.get(NestPinoLogger));
   const grpcServer = new SchedulerGrpcServer(`${host}:${grpcPort}`);
   app.connectMicroservice({ strategy: grpcServer });
-  app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
+  app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   await app.startAllMicroservices();
   await app.listen(httpPort, host);
   const address = app.getHttpServer().address() as AddressInfo; // it listens on TCP
