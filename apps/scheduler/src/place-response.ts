@@ -1,6 +1,5 @@
 import { type PlaceResponse, type Lease as WireLease, RefusalReason as WireReason } from '#lib/contracts';
-import type { PlacementExplanation, RefusalReason } from '#lib/placement';
-import type { PlacementAnswer } from './placement-desk.js';
+import type { PlacementAnswer, PlacementExplanation, RefusalReason } from '#lib/placement';
 
 /** `superseded` is missing: it is answered by the status ABORTED, since its caller is gone. */
 const WIRE_REASONS: Readonly<Record<Exclude<RefusalReason, 'superseded'>, WireReason>> = {

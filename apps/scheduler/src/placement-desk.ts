@@ -8,6 +8,7 @@ import {
   FleetState,
   type Lease,
   LeaseTable,
+  type PlacementAnswer,
   type PlacementDecision,
   PlacementQueue,
   type PlacementRequest,
@@ -18,9 +19,6 @@ import {
 import { ModelStrategies } from './model-strategies.js';
 import { PlacementMetrics } from './placement-metrics.js';
 import { HYDRA_CONFIG } from './scheduler-config.js';
-
-/** The answer to one call of `Place`. */
-export type PlacementAnswer = Extract<PlacementDecision, { kind: 'placed' | 'refused' }>;
 
 /** A call of `Place` that has its answer or waits for it. */
 export interface PlacementTicket {

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, register } from 'prom-client';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
-import type { FleetState, PlacementQueue } from '#lib/placement';
-import type { PlacementAnswer } from './placement-desk.js';
+import type { FleetState, PlacementAnswer, PlacementQueue } from '#lib/placement';
 
 /** Where the gauges read, at each scrape. */
 export interface MeasuredDesk {

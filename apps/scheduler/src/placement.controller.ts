@@ -10,10 +10,10 @@ import type {
   RenewLeasesResponse,
 } from '#lib/contracts';
 import { APP_LOGGER, generationFields, type Logger } from '#lib/observability';
-import type { PlacementRequest } from '#lib/placement';
+import type { PlacementAnswer, PlacementRequest } from '#lib/placement';
 import { fromPlaceRequest, InvalidPlaceRequestError } from './place-request.js';
 import { toPlaceResponse } from './place-response.js';
-import { type PlacementAnswer, PlacementDesk } from './placement-desk.js';
+import { PlacementDesk } from './placement-desk.js';
 
 /** Outcomes of a lease that say that its worker did not take the generation. */
 const NOT_HONOURED: ReadonlySet<string> = new Set(['refused', 'worker-lost']);

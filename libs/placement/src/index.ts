@@ -16,7 +16,7 @@ export {
   type WorkerDeparture,
 } from './fleet-state.js';
 export { type Lease, LeaseTable, type LeaseTableOptions } from './lease-table.js';
-export type { PlacementDecision } from './placement-decision.js';
+export type { PlacementAnswer, PlacementDecision } from './placement-decision.js';
 export { MAX_ATTEMPT, PlacementQueue, type PlacementQueueOptions } from './placement-queue.js';
 export type { PlacementRequest } from './placement-request.js';
 export {

@@ -30,8 +30,11 @@ export interface WorkerLeft {
   readonly departure: WorkerDeparture;
 }
 
+/** The answer to one request for a place. */
+export type PlacementAnswer = Placed | Refused;
+
 /**
  * What the queue decided; its owner answers whoever holds the ticket. Each ticket gets exactly one `placed` or `refused`,
  * unless it is cancelled first.
  */
-export type PlacementDecision = Placed | Refused | LeaseEnded | WorkerLeft;
+export type PlacementDecision = PlacementAnswer | LeaseEnded | WorkerLeft;
