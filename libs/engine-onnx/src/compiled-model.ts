@@ -1,14 +1,20 @@
-/** Form of the compiled weights. */
+import { z } from 'zod';
+
+/** Form of the compiled weights, docs/compile.md. */
 export type WeightsForm = 'fp32' | 'int8' | 'int4';
 
 /** Raised whenever the same source would compile to something else; part of every key. */
-export const COMPILER_REVISION = 1;
+export const COMPILER_REVISION = 2;
+/** The graph; runtime/decoder-graph.ts has the tensors it takes and gives. */
 export const GRAPH_FILE = 'model.onnx';
+/** The large initializers of the graph. */
+export const WEIGHTS_FILE = 'weights.bin';
 export const MANIFEST_FILE = 'manifest.json';
 
 /** `manifest.json`: what stands beside a compiled graph, for the runner and for registration. */
 export interface CompiledModelManifest {
   readonly compilerRevision: number;
+  /** The hub's `model_type`. */
   readonly architecture: string;
   readonly weights: WeightsForm;
   /** `exact`: fp32 compute, equal tokens however a sequence is batched. `fast`: integer kernels. */
@@ -16,15 +22,37 @@ export interface CompiledModelManifest {
   readonly layers: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** Type of the elements of KV. */
+  readonly kvElement: 'float32';
   readonly vocabularySize: number;
   /** Most positions that the rotary tables cover. */
   readonly contextTokens: number;
+  /** Ids that end a generation, ascending. */
   readonly eosTokenIds: readonly number[];
-  /** SHA-256, hex, over source, form and compiler: equal means equal KV. */
+  /** SHA-256, hex, over the graph and its weights: equal means equal KV for equal tokens, on whatever machine it was compiled. */
   readonly fingerprint: string;
-  /** Bytes of the weights file. */
+  readonly graphBytes: number;
   readonly weightsBytes: number;
 }
+
+const count = z.number().int().nonnegative();
+
+export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
+  compilerRevision: z.literal(COMPILER_REVISION),
+  architecture: z.string(),
+  weights: z.enum(['fp32', 'int8', 'int4']),
+  numerics: z.enum(['exact', 'fast']),
+  layers: count,
+  kvHeads: count,
+  headDim: count,
+  kvElement: z.literal('float32'),
+  vocabularySize: count,
+  contextTokens: count,
+  eosTokenIds: z.array(count),
+  fingerprint: z.string(),
+  graphBytes: count,
+  weightsBytes: count,
+});
 
 /** A compiled model in the store. */
 export interface CompiledModel {

@@ -8,9 +8,9 @@ import {
   UNSUPPORTED_PARAMETERS,
 } from '#lib/engine';
 import type { TextFiles } from '#lib/tokens';
-import { readCompiledModel } from './compile/compile-model.js';
 import type { CompiledModel } from './compiled-model.js';
 import { OnnxModelRunner } from './onnx-model-runner.js';
+import { readCompiledModel } from './read-compiled-model.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
 

@@ -1,29 +1,20 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   type Checkpoint,
   CompiledModelStore,
   GgufCheckpoint,
+  type LockHolder,
   type ModelConfig,
   modelConfig,
   type ResolvedModel,
   SafetensorsCheckpoint,
 } from '#lib/models';
-import {
-  COMPILER_REVISION,
-  type CompiledModel,
-  type CompiledModelManifest,
-  GRAPH_FILE,
-  MANIFEST_FILE,
-  type WeightsForm,
-} from '../compiled-model.js';
+import { COMPILER_REVISION, type CompiledModel, type WeightsForm } from '../compiled-model.js';
+import { DamagedCompiledModelError, readCompiledModel } from '../read-compiled-model.js';
 import { architectureOf } from './architectures/known-architectures.js';
-import { DecoderBlocks } from './decoder-blocks.js';
-import { GraphBuilder } from './graph-builder.js';
-import { ropeTables } from './rope-tables.js';
-import { WeightStore } from './weight-store.js';
-import { WeightsFile } from './weights-file.js';
+import { chooseForm } from './choose-form.js';
+import { CompiledRequests } from './compiled-requests.js';
+import { type GraphInput, writeGraph } from './write-graph.js';
 
 export interface CompileOptions {
   readonly source: ResolvedModel;
@@ -34,6 +25,8 @@ export interface CompileOptions {
   /** Folder of compiled models. */
   readonly storeFolder: string;
   readonly onProgress?: (progress: CompileProgress) => void;
+  /** Called once when another process is compiling the same model and this one waits for it. */
+  readonly onWait?: (holder: LockHolder) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -45,135 +38,93 @@ export interface CompileProgress {
 
 /** Context when the configuration names none: rotary tables and KV of longer ones are memory that few requests use. */
 export const DEFAULT_CONTEXT_TOKENS = 8192;
-/** Float models below this size stay as they are, in bytes: nothing is gained by smaller weights. */
-const SMALL_MODEL_BYTES = 64_000_000;
 
-/** The context asked for is more than the model was made for. */
+/** The context asked for is no number of tokens, or more than the model was made for. */
 export class ContextTooLongError extends Error {
   override readonly name = 'ContextTooLongError';
   constructor(asked: number, most: number) {
-    super(`contextTokens is ${asked}, but the model was made for ${most}`);
+    super(`contextTokens is ${asked}, but the model was made for ${most}: take 1 to ${most}.`);
   }
 }
 
 /**
  * Compiles a checkpoint to an ONNX graph with its weights in the form asked for, or finds what was compiled before.
- * Memory is bounded by the largest tensor (fp32) or a slab of 4 MiB (int8, int4), not by the model.
- * @throws UnknownArchitectureError, MissingTensorError, CheckpointError, BlockSizeError, ContextTooLongError
+ * Memory is bounded by the largest product's tensors (fp32) or a slab of 4 MiB (int8, int4), not by the model.
+ * @throws UnknownArchitectureError, MissingTensorError, CheckpointError, BlockSizeError, ContextTooLongError; when it throws,
+ * nothing stays in the store
  */
 export async function compileModel(options: CompileOptions): Promise<CompiledModel> {
-  const { source, storeFolder, signal } = options;
-  const config = await modelConfig(source);
-  const contextTokens = options.contextTokens ?? Math.min(config.contextTokens, DEFAULT_CONTEXT_TOKENS);
-  if (contextTokens > config.contextTokens) throw new ContextTooLongError(contextTokens, config.contextTokens);
-  const build = architectureOf(config);
+  const { source, weights, storeFolder } = options;
+  const store = new CompiledModelStore(storeFolder);
+  const requests = new CompiledRequests(storeFolder);
+  const request = { contentKey: source.contentKey, weights, contextTokens: options.contextTokens };
 
+  const knownKey = await requests.find(request);
+  const known = knownKey === undefined ? undefined : await openSound(store, knownKey);
+  if (known !== undefined) return known;
+
+  const config = await modelConfig(source);
+  const build = architectureOf(config);
+  const contextTokens = chooseContext(config, options.contextTokens);
   const checkpoint = await openCheckpoint(source);
   try {
-    const form = options.weights === 'auto' ? chooseForm(checkpoint) : options.weights;
-    const fingerprint = createHash('sha256')
-      .update(JSON.stringify([COMPILER_REVISION, source.contentKey, form, config]))
-      .digest('hex');
-    const folder = await new CompiledModelStore(storeFolder).create(
-      `${config.architecture}-${form}-${contextTokens}-${fingerprint.slice(0, 32)}`,
-      async (into) => {
-        const weightsBytes = await writeGraph(into, { config, contextTokens, form, checkpoint, build, options });
-        const manifest = manifestOf(config, contextTokens, form, fingerprint, weightsBytes);
-        await writeFile(join(into, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
-      },
-      { signal, model: { id: source.id, contentKey: source.contentKey } },
-    );
-    return await readCompiledModel(folder);
+    const form = weights === 'auto' ? chooseForm(checkpoint, config) : weights;
+    const key = keyOf(source, config, form, contextTokens);
+    const compiled =
+      (await openSound(store, key)) ??
+      (await compile(store, key, { config, contextTokens, form, checkpoint, build }, options));
+    await requests.remember(request, key);
+    return compiled;
   } finally {
     await checkpoint.close();
   }
 }
 
-/** A compiled model by its folder. */
-export async function readCompiledModel(folder: string): Promise<CompiledModel> {
-  const manifest = JSON.parse(await readFile(join(folder, MANIFEST_FILE), 'utf8')) as CompiledModelManifest;
-  return { folder, graphPath: join(folder, GRAPH_FILE), manifest };
-}
+type Plan = Omit<GraphInput, 'onTensor' | 'signal'>;
 
-interface GraphInput {
-  readonly config: ModelConfig;
-  readonly contextTokens: number;
-  readonly form: WeightsForm;
-  readonly checkpoint: Checkpoint;
-  readonly build: ReturnType<typeof architectureOf>;
-  readonly options: CompileOptions;
-}
-
-/** @returns bytes of the weights file */
-async function writeGraph(
-  folder: string,
-  { config, contextTokens, form, checkpoint, build, options }: GraphInput,
-): Promise<number> {
-  const graph = new GraphBuilder();
-  graph.input('input_ids', 'int64', ['B', 'S']);
-  graph.input('last_index', 'int64', ['G']);
-  graph.input('seqlens_k', 'int32', ['B']);
-  graph.input('total_len', 'int32', []);
-  graph.output('logits', 'float32', ['G', config.vocabularySize]);
-
-  const tables = ropeTables(config, contextTokens);
-  const tableShape = [contextTokens, config.headDim / 2];
-  const rope = {
-    cos: graph.constant('rope.cos', 'float32', tableShape, tables.cos),
-    sin: graph.constant('rope.sin', 'float32', tableShape, tables.sin),
-  };
-
-  const bytesTotal = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
+async function compile(
+  store: CompiledModelStore,
+  key: string,
+  plan: Plan,
+  { source, onProgress, onWait, signal }: CompileOptions,
+): Promise<CompiledModel> {
+  const bytesTotal = [...plan.checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   let bytesDone = 0;
-  const onTensor = (_name: string, bytesRead: number) => {
-    bytesDone += bytesRead;
-    options.onProgress?.({ bytesDone, bytesTotal });
+  const onTensor = (byteLength: number) => {
+    bytesDone += byteLength;
+    onProgress?.({ bytesDone, bytesTotal });
   };
-  const file = await WeightsFile.create(folder);
+  const { id, contentKey } = source;
+  const folder = await store.create(key, (into) => writeGraph(into, { ...plan, onTensor, signal }), {
+    signal,
+    onWait,
+    model: { id, contentKey },
+  });
+  return readCompiledModel(folder);
+}
+
+/** A compiled model of the store; `undefined` when there is none. A damaged one is removed. */
+async function openSound(store: CompiledModelStore, key: string): Promise<CompiledModel | undefined> {
+  const folder = await store.locate(key);
+  if (folder === undefined) return undefined;
   try {
-    const weights = new WeightStore(checkpoint, graph, file, onTensor, options.signal);
-    await build({ config, graph, blocks: new DecoderBlocks(graph, weights, form), rope });
-  } finally {
-    await file.close();
+    return await readCompiledModel(folder);
+  } catch (error) {
+    if (!(error instanceof DamagedCompiledModelError)) throw error;
+    await store.remove(key);
+    return undefined;
   }
-  await writeFile(join(folder, GRAPH_FILE), graph.encode());
-  return file.byteLength;
 }
 
-function manifestOf(
-  config: ModelConfig,
-  contextTokens: number,
-  form: WeightsForm,
-  fingerprint: string,
-  weightsBytes: number,
-): CompiledModelManifest {
-  const { architecture, layers, kvHeads, headDim, vocabularySize, eosTokenIds } = config;
-  const numerics = form === 'fp32' ? 'exact' : 'fast';
-  return {
-    compilerRevision: COMPILER_REVISION,
-    architecture,
-    weights: form,
-    numerics,
-    layers,
-    kvHeads,
-    headDim,
-    vocabularySize,
-    contextTokens,
-    eosTokenIds,
-    fingerprint,
-    weightsBytes,
-  };
+function chooseContext(config: ModelConfig, asked: number | undefined): number {
+  if (asked === undefined) return Math.min(config.contextTokens, DEFAULT_CONTEXT_TOKENS);
+  if (Number.isInteger(asked) && asked >= 1 && asked <= config.contextTokens) return asked;
+  throw new ContextTooLongError(asked, config.contextTokens);
 }
 
-/** Sources of 4 bit stay 4 bit, of 8 bit 8 bit; floats become 8 bit unless the model is small. */
-function chooseForm(checkpoint: Checkpoint): WeightsForm {
-  const infos = [...checkpoint.tensors.entries()]
-    .filter(([name]) => name.includes('_proj.weight'))
-    .map(([, info]) => info);
-  if (infos.some(({ dtype }) => dtype === 'Q4_0' || dtype === 'Q4_1')) return 'int4';
-  if (infos.some(({ dtype }) => dtype === 'Q8_0')) return 'int8';
-  const bytes = [...checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return bytes < SMALL_MODEL_BYTES ? 'fp32' : 'int8';
+function keyOf(source: ResolvedModel, config: ModelConfig, form: WeightsForm, contextTokens: number): string {
+  const hash = createHash('sha256').update(JSON.stringify([COMPILER_REVISION, source.contentKey, config]));
+  return `${config.architecture}-${form}-${contextTokens}-${hash.digest('hex').slice(0, 32)}`;
 }
 
 function openCheckpoint(source: ResolvedModel): Promise<Checkpoint> {

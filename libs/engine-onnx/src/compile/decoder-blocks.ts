@@ -26,7 +26,7 @@ export class DecoderBlocks {
 
   /**
    * x · Wᵀ (+ bias), the rows of several weights one after another.
-   * @param weights  tensor names without `.weight`; their biases are added when the checkpoint has them
+   * @param weights  tensor names without `.weight`; their biases are added when the checkpoint has them, all or none
    */
   async linear(name: string, x: Value, weights: readonly string[]): Promise<Value> {
     const y = await this.product(
@@ -34,8 +34,8 @@ export class DecoderBlocks {
       x,
       weights.map((weight) => `${weight}.weight`),
     );
-    const biases = weights.map((weight) => `${weight}.bias`).filter((bias) => this.weights.has(bias));
-    if (biases.length === 0) return y;
+    const biases = weights.map((weight) => `${weight}.bias`);
+    if (!biases.some((bias) => this.weights.tensors.has(bias))) return y;
     return this.graph.op('Add', [y, await this.weights.vector(`${name}.bias`, biases)], `${name}.biased`);
   }
 
@@ -107,7 +107,7 @@ export class DecoderBlocks {
   }
 
   private async quantizedEmbedding(tensor: string, headTensor: string | undefined) {
-    const { rows, columns } = this.weights.shape([tensor]);
+    const { rows, columns } = this.weights.tensors.shape([tensor]);
     const { codes, scales, codesAt, scalesAt } = await this.weights.embedding('embedding', tensor);
     const blocks = columns / BLOCK_ELEMENTS;
     return {
@@ -146,7 +146,7 @@ export class DecoderBlocks {
   }
 
   private async eightBitProduct(name: string, x: Value, tensors: readonly string[]): Promise<Value> {
-    const { rows, columns } = this.weights.shape(tensors);
+    const { rows, columns } = this.weights.tensors.shape(tensors);
     const { codes, scales, zeroPoints } = await this.weights.eightBit(`${name}.weight`, tensors);
     return this.blockProduct(name, [x, codes, scales, zeroPoints], 8, columns, rows);
   }
@@ -156,7 +156,7 @@ export class DecoderBlocks {
    * 1/32 of the size; one block sum serves all products of the same x.
    */
   private async fourBitProduct(name: string, x: Value, tensors: readonly string[]): Promise<Value> {
-    const { rows, columns } = this.weights.shape(tensors);
+    const { rows, columns } = this.weights.tensors.shape(tensors);
     const { codes, scales, offsets } = await this.weights.fourBit(`${name}.weight`, tensors);
     if (offsets === undefined) return this.blockProduct(name, [x, codes, scales], 4, columns, rows);
     const main = this.blockProduct(`${name}.main`, [x, codes, scales], 4, columns, rows);

@@ -1,4 +1,5 @@
 import { BLOCK_ELEMENTS, type QuantizedBlocks, type TensorDtype, toBlocks, toFloats } from '#lib/models';
+import { fitFourBit } from './fit-four-bit.js';
 
 /** Codes of 8 bits with a zero point per block: element = (code - zeroPoint) × scale. */
 export interface EightBitBlocks {
@@ -27,11 +28,9 @@ export function toEightBit(dtype: TensorDtype, bytes: Uint8Array, elements: numb
   }
 }
 
-/** Codes of 4 bits: element = scale × code + minimum. Q4_1 and Q4_0 keep their exact values. */
+/** Codes of 4 bits: element = scale × code + minimum. Q4_1 and Q4_0 keep their exact values, floats are fitted. */
 export function toFourBit(dtype: TensorDtype, bytes: Uint8Array, elements: number): QuantizedBlocks {
-  return dtype === 'Q4_1' || dtype === 'Q4_0'
-    ? toBlocks(dtype, bytes)
-    : roundToFourBit(toFloats(dtype, bytes, elements));
+  return dtype === 'Q4_1' || dtype === 'Q4_0' ? toBlocks(dtype, bytes) : fitFourBit(toFloats(dtype, bytes, elements));
 }
 
 /** Two codes to a byte, the first in the low half: the order of MatMulNBits. */
@@ -41,13 +40,17 @@ export function packNibbles(codes: Uint8Array): Uint8Array {
   return packed;
 }
 
-/** Symmetric 8 bit, zero point 128: what an embedding lookup takes. Exact for Q8_0. */
+/** Symmetric 8 bit, zero point 128: what an embedding lookup takes. Exact for Q8_0 and Q4_0. */
 export function toSymmetricEightBit(
   dtype: TensorDtype,
   bytes: Uint8Array,
   elements: number,
 ): { codes: Uint8Array; scales: Float32Array } {
   if (dtype === 'Q8_0') return toBlocks(dtype, bytes);
+  if (dtype === 'Q4_0') {
+    const { codes, scales } = toBlocks(dtype, bytes);
+    return { codes: codes.map((code) => code + 128 - 8), scales };
+  }
   const values = toFloats(dtype, bytes, elements);
   const codes = new Uint8Array(elements);
   const scales = new Float32Array(elements / BLOCK_ELEMENTS);
@@ -105,28 +108,6 @@ function roundToEightBit(values: Float32Array): EightBitBlocks {
       codes[i] = clamp(Math.round((values[i] as number) / scale) + zero, 255);
   }
   return { codes, scales, zeroPoints };
-}
-
-function roundToFourBit(values: Float32Array): QuantizedBlocks {
-  const scales = new Float32Array(values.length / BLOCK_ELEMENTS);
-  const minimums = new Float32Array(scales.length);
-  const codes = new Uint8Array(values.length);
-  for (let block = 0; block < scales.length; block++) {
-    const first = block * BLOCK_ELEMENTS;
-    let low = Number.POSITIVE_INFINITY;
-    let high = Number.NEGATIVE_INFINITY;
-    for (let i = first; i < first + BLOCK_ELEMENTS; i++) {
-      low = Math.min(low, values[i] as number);
-      high = Math.max(high, values[i] as number);
-    }
-    const scale = (high - low) / 15;
-    scales[block] = scale;
-    minimums[block] = low;
-    if (scale === 0) continue; // a constant block: code 0 is its minimum
-    for (let i = first; i < first + BLOCK_ELEMENTS; i++)
-      codes[i] = clamp(Math.round(((values[i] as number) - low) / scale), 15);
-  }
-  return { codes, scales, minimums };
 }
 
 /** Smallest and largest element of a block, 0 included. */

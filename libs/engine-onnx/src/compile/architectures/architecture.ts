@@ -1,4 +1,5 @@
 import type { ModelConfig } from '#lib/models';
+import type { CheckpointTensors } from '../checkpoint-tensors.js';
 import type { DecoderBlocks } from '../decoder-blocks.js';
 import type { GraphBuilder, Value } from '../graph-builder.js';
 
@@ -6,8 +7,17 @@ import type { GraphBuilder, Value } from '../graph-builder.js';
 export interface ArchitectureInput {
   readonly config: ModelConfig;
   readonly graph: GraphBuilder;
+  readonly tensors: CheckpointTensors;
   readonly blocks: DecoderBlocks;
   readonly rope: { readonly cos: Value; readonly sin: Value };
 }
 
 export type BuildArchitecture = (input: ArchitectureInput) => Promise<void>;
+
+/** The architecture is known, but not what this model makes of it. */
+export class UnsupportedVariantError extends Error {
+  override readonly name = 'UnsupportedVariantError';
+  constructor(architecture: string, reason: string) {
+    super(`This ${architecture} model cannot be compiled: ${reason}.`);
+  }
+}

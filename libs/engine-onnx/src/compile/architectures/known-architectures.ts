@@ -10,7 +10,7 @@ export class UnknownArchitectureError extends Error {
   override readonly name = 'UnknownArchitectureError';
   constructor(readonly architecture: string) {
     super(
-      `the architecture ${JSON.stringify(architecture)} is not known; known are ${[...ARCHITECTURES.keys()].join(', ')}`,
+      `The architecture ${JSON.stringify(architecture)} is not known; known are ${[...ARCHITECTURES.keys()].join(', ')}.`,
     );
   }
 }

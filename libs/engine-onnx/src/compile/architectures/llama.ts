@@ -1,7 +1,11 @@
-import type { ArchitectureInput } from './architecture.js';
+import type { ModelConfig } from '#lib/models';
+import { type ArchitectureInput, UnsupportedVariantError } from './architecture.js';
 
 /** Llama 1 to 3 and what has their shape: RMSNorm, rotary attention with grouped heads, gated SiLU. */
-export async function buildLlama({ config, graph, blocks, rope }: ArchitectureInput): Promise<void> {
+export async function buildLlama({ config, graph, tensors, blocks, rope }: ArchitectureInput): Promise<void> {
+  checkVariant(config);
+  for (const [tensor, shape] of expectedShapes(config)) tensors.expect(tensor, shape);
+
   const { layers, attentionHeads: heads, kvHeads, headDim, rmsNormEps, tiedEmbeddings } = config;
   const vocabulary = await blocks.embedding('model.embed_tokens.weight', tiedEmbeddings ? undefined : 'lm_head.weight');
 
@@ -14,24 +18,24 @@ export async function buildLlama({ config, graph, blocks, rope }: ArchitectureIn
   );
   for (let layer = 0; layer < layers; layer++) {
     const at = `layer_${layer}`;
-    const tensors = `model.layers.${layer}`;
-    const projections = ['q_proj', 'k_proj', 'v_proj'].map((part) => `${tensors}.self_attn.${part}`);
+    const from = `model.layers.${layer}`;
+    const projections = ['q_proj', 'k_proj', 'v_proj'].map((part) => `${from}.self_attn.${part}`);
 
     const qkv = await blocks.linear(`${at}.qkv`, normed, projections);
     const attended = blocks.attention(`${at}.attention`, qkv, layer, { heads, kvHeads, headDim, ...rope });
-    const projected = await blocks.linear(`${at}.attention_out`, attended, [`${tensors}.self_attn.o_proj`]);
+    const projected = await blocks.linear(`${at}.attention_out`, attended, [`${from}.self_attn.o_proj`]);
     const middle = await blocks.addRmsNorm(
       `${at}.mlp_norm`,
       residual,
       projected,
-      `${tensors}.post_attention_layernorm.weight`,
+      `${from}.post_attention_layernorm.weight`,
       rmsNormEps,
     );
 
-    const gate = await blocks.linear(`${at}.gate`, middle.normed, [`${tensors}.mlp.gate_proj`]);
-    const up = await blocks.linear(`${at}.up`, middle.normed, [`${tensors}.mlp.up_proj`]);
+    const gate = await blocks.linear(`${at}.gate`, middle.normed, [`${from}.mlp.gate_proj`]);
+    const up = await blocks.linear(`${at}.up`, middle.normed, [`${from}.mlp.up_proj`]);
     const down = await blocks.linear(`${at}.down`, blocks.gatedSilu(`${at}.gated`, gate, up), [
-      `${tensors}.mlp.down_proj`,
+      `${from}.mlp.down_proj`,
     ]);
     const next = layer + 1 < layers ? `model.layers.${layer + 1}.input_layernorm.weight` : 'model.norm.weight';
     const after = await blocks.addRmsNorm(`${at}.end_norm`, middle.sum, down, next, rmsNormEps);
@@ -41,4 +45,33 @@ export async function buildLlama({ config, graph, blocks, rope }: ArchitectureIn
 
   const flat = graph.op('Reshape', [normed, graph.int64s('flat_shape', [-1, config.hiddenSize])], 'hidden_rows');
   await vocabulary.logits(graph.op('Gather', [flat, 'last_index'], 'last_rows', { axis: 0 }));
+}
+
+function checkVariant({ architecture, hiddenActivation, slidingWindow, contextTokens }: ModelConfig): void {
+  if (hiddenActivation !== 'silu') {
+    throw new UnsupportedVariantError(architecture, `its activation is ${hiddenActivation}, and only silu is known`);
+  }
+  if (slidingWindow !== undefined && slidingWindow < contextTokens) {
+    throw new UnsupportedVariantError(architecture, 'its attention looks back over a sliding window');
+  }
+}
+
+/** Checked before anything is written: a graph of other shapes would fail only when it runs. */
+function* expectedShapes(config: ModelConfig): Generator<[tensor: string, shape: number[]]> {
+  const { layers, hiddenSize, intermediateSize, vocabularySize, attentionHeads, kvHeads, headDim } = config;
+  yield ['model.embed_tokens.weight', [vocabularySize, hiddenSize]];
+  yield ['model.norm.weight', [hiddenSize]];
+  if (!config.tiedEmbeddings) yield ['lm_head.weight', [vocabularySize, hiddenSize]];
+  for (let layer = 0; layer < layers; layer++) {
+    const from = `model.layers.${layer}`;
+    yield [`${from}.input_layernorm.weight`, [hiddenSize]];
+    yield [`${from}.self_attn.q_proj.weight`, [attentionHeads * headDim, hiddenSize]];
+    yield [`${from}.self_attn.k_proj.weight`, [kvHeads * headDim, hiddenSize]];
+    yield [`${from}.self_attn.v_proj.weight`, [kvHeads * headDim, hiddenSize]];
+    yield [`${from}.self_attn.o_proj.weight`, [hiddenSize, attentionHeads * headDim]];
+    yield [`${from}.post_attention_layernorm.weight`, [hiddenSize]];
+    yield [`${from}.mlp.gate_proj.weight`, [intermediateSize, hiddenSize]];
+    yield [`${from}.mlp.up_proj.weight`, [intermediateSize, hiddenSize]];
+    yield [`${from}.mlp.down_proj.weight`, [hiddenSize, intermediateSize]];
+  }
 }

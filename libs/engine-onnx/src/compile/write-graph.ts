@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Checkpoint, ModelConfig } from '#lib/models';
+import {
+  COMPILER_REVISION,
+  type CompiledModelManifest,
+  GRAPH_FILE,
+  MANIFEST_FILE,
+  type WeightsForm,
+} from '../compiled-model.js';
+import type { BuildArchitecture } from './architectures/architecture.js';
+import { CheckpointTensors, type TensorDone } from './checkpoint-tensors.js';
+import { DecoderBlocks } from './decoder-blocks.js';
+import { GraphBuilder } from './graph-builder.js';
+import { ropeTables } from './rope-tables.js';
+import { WeightStore } from './weight-store.js';
+import { WeightsFile } from './weights-file.js';
+
+export interface GraphInput {
+  readonly config: ModelConfig;
+  readonly contextTokens: number;
+  readonly form: WeightsForm;
+  readonly checkpoint: Checkpoint;
+  readonly build: BuildArchitecture;
+  readonly onTensor: TensorDone;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Writes graph, weights and manifest of a decoder into a folder. The manifest comes last, and each is on disk before the next. */
+export async function writeGraph(folder: string, input: GraphInput): Promise<void> {
+  const { config, contextTokens, form, checkpoint, build, onTensor, signal } = input;
+  const graph = new GraphBuilder();
+  declareStep(graph, config);
+  const rope = addRopeTables(graph, config, contextTokens);
+  const file = await WeightsFile.create(folder);
+  try {
+    const tensors = new CheckpointTensors(checkpoint, onTensor, signal);
+    const blocks = new DecoderBlocks(graph, new WeightStore(tensors, graph, file), form);
+    await build({ config, graph, tensors, blocks, rope });
+  } finally {
+    await file.close();
+  }
+  const graphFile = graph.encode();
+  await writeSynced(join(folder, GRAPH_FILE), graphFile);
+  const manifest: CompiledModelManifest = {
+    compilerRevision: COMPILER_REVISION,
+    architecture: config.architecture,
+    weights: form,
+    numerics: form === 'fp32' ? 'exact' : 'fast',
+    layers: config.layers,
+    kvHeads: config.kvHeads,
+    headDim: config.headDim,
+    kvElement: 'float32',
+    vocabularySize: config.vocabularySize,
+    contextTokens,
+    eosTokenIds: config.eosTokenIds,
+    fingerprint: createHash('sha256').update(file.digest()).update(graphFile).digest('hex'),
+    graphBytes: graphFile.length,
+    weightsBytes: file.byteLength,
+  };
+  await writeSynced(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** The inputs and outputs that every decoder has, as runtime/decoder-graph.ts describes them. */
+function declareStep(graph: GraphBuilder, { vocabularySize }: ModelConfig): void {
+  graph.input('input_ids', 'int64', ['B', 'S']);
+  graph.input('last_index', 'int64', ['G']);
+  graph.input('seqlens_k', 'int32', ['B']);
+  graph.input('total_len', 'int32', []);
+  graph.output('logits', 'float32', ['G', vocabularySize]);
+}
+
+function addRopeTables(graph: GraphBuilder, config: ModelConfig, contextTokens: number) {
+  const tables = ropeTables(config, contextTokens);
+  const shape = [contextTokens, config.headDim / 2];
+  return {
+    cos: graph.constant('rope.cos', 'float32', shape, tables.cos),
+    sin: graph.constant('rope.sin', 'float32', shape, tables.sin),
+  };
+}
+
+/** A rename after it never shows a file without its bytes. */
+async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    await writeFile(file, content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

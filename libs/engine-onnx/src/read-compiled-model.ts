@@ -1,0 +1,46 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CompiledModel, GRAPH_FILE, MANIFEST_FILE, manifestSchema, WEIGHTS_FILE } from './compiled-model.js';
+
+/** The folder does not hold a whole compiled model of this version. */
+export class DamagedCompiledModelError extends Error {
+  override readonly name = 'DamagedCompiledModelError';
+  constructor(
+    readonly folder: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${folder} holds no usable compiled model: ${reason}. Remove the folder and compile again.`, options);
+  }
+}
+
+/**
+ * A compiled model by its folder.
+ * @throws DamagedCompiledModelError when a file is missing or of another size than the manifest says
+ */
+export async function readCompiledModel(folder: string): Promise<CompiledModel> {
+  const manifest = await readManifest(folder);
+  await checkSize(folder, GRAPH_FILE, manifest.graphBytes);
+  await checkSize(folder, WEIGHTS_FILE, manifest.weightsBytes);
+  return { folder, graphPath: join(folder, GRAPH_FILE), manifest };
+}
+
+async function readManifest(folder: string): Promise<CompiledModel['manifest']> {
+  try {
+    return manifestSchema.parse(JSON.parse(await readFile(join(folder, MANIFEST_FILE), 'utf8')));
+  } catch (cause) {
+    throw new DamagedCompiledModelError(folder, `its ${MANIFEST_FILE} is missing or of another version`, { cause });
+  }
+}
+
+async function checkSize(folder: string, fileName: string, bytes: number): Promise<void> {
+  let size: number;
+  try {
+    ({ size } = await stat(join(folder, fileName)));
+  } catch (cause) {
+    throw new DamagedCompiledModelError(folder, `its ${fileName} is missing`, { cause });
+  }
+  if (size !== bytes) {
+    throw new DamagedCompiledModelError(folder, `its ${fileName} has ${size} bytes instead of ${bytes}`);
+  }
+}
