@@ -1,4 +1,3 @@
-import { Engine } from '#lib/engine';
 import { describeWorker } from './conformance/worker-session.conformance.js';
 import { startedWorker } from './support/worker.js';
 
@@ -7,11 +6,10 @@ describeWorker('the mock worker', async () => {
     { HYDRA_ENGINE: 'mock', HYDRA_MOCK_SLOTS: '8', HYDRA_MOCK_TTFT_MS: '5', HYDRA_MOCK_ITL_MS: '1' },
     'workers: { waitingGenerations: 8 }',
   );
-  const { model } = worker.app.get(Engine, { strict: false }).describe();
   return {
     ...worker,
-    modelId: model.modelId,
-    textFingerprint: model.textFingerprint,
+    modelId: worker.model().modelId,
+    textFingerprint: worker.model().textFingerprint,
     prompts: [[...Buffer.from('Explain photosynthesis:')], [...Buffer.from('What is a worker?')]],
     logLines: () => lines,
     stop: () => worker.stop(20),

@@ -29,7 +29,19 @@ try {
 
   await worker.prepare();
   reportListening(worker);
-  logger.info({ http_port: worker.httpPort, grpc_port: worker.grpcPort }, 'the worker is ready');
+  const { modelId, weights, contextTokens, maxRunningSequences, textFingerprint } = worker.model();
+  logger.info(
+    {
+      http_port: worker.httpPort,
+      grpc_port: worker.grpcPort,
+      model_id: modelId,
+      weights,
+      context_tokens: contextTokens,
+      sequences: maxRunningSequences,
+      text_fingerprint: textFingerprint,
+    },
+    'the worker is ready',
+  );
 } catch (error) {
   if (!isStopping) {
     logger.fatal({ error }, `the worker could not start: ${error instanceof Error ? error.message : error}`);

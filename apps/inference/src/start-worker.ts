@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
 import type { HydraConfig } from '#lib/config';
-import { protoFolder } from '#lib/contracts';
+import { protoFolder, type ServedModel } from '#lib/contracts';
 import type { Logger } from '#lib/observability';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
@@ -21,8 +21,8 @@ export interface RunningWorker {
   readonly grpcPort: number;
   readonly workerId: string;
   readonly epoch: number;
-  /** For tests: the parts of the running app. */
-  readonly app: NestFastifyApplication;
+  /** What it serves; once it is prepared. */
+  model(): ServedModel;
   /** Resolves when the worker has been told that a later life of it has taken over. */
   readonly superseded: Promise<void>;
   /** Loads the model, then joins the fleet. Rejects with a sentence for people. */
@@ -58,7 +58,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     grpcPort: grpcServer.boundPort,
     workerId,
     epoch,
-    app,
+    model: () => engineHost.engine.describe().model,
     superseded: new Promise((resolve) => membership.onSuperseded(resolve)),
     prepare: async () => {
       await Promise.all([engineHost.prepare(), meter.start()]);

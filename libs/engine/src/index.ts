@@ -1,4 +1,5 @@
 export * from './engine.js';
+export { IDLE_STATE } from './idle-state.js';
 export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
 export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';
 export * from './model-runner.js';

@@ -2,7 +2,8 @@ import type { HydraConfig } from '#lib/config';
 import { type Engine, mockEngine } from '#lib/engine';
 import type { Logger } from '#lib/observability';
 import type { WorkerIdentity } from '../worker-identity.js';
-import { onnxEngine } from './onnx-engine.js';
+import { prepareOnnxEngine } from './prepare-onnx-engine.js';
+import { PreparedEngine } from './prepared-engine.js';
 
 /** The engine that the configuration names. Its model is prepared when it is started. */
 export function createEngine(config: HydraConfig, identity: WorkerIdentity, logger: Logger): Engine {
@@ -14,7 +15,7 @@ export function createEngine(config: HydraConfig, identity: WorkerIdentity, logg
         waitingGenerations: config.workers.waitingGenerations,
       });
     case 'onnx':
-      return onnxEngine(config, identity, logger);
+      return new PreparedEngine((signal) => prepareOnnxEngine(config, identity, logger, signal));
     default:
       return config.engine satisfies never;
   }

@@ -46,7 +46,10 @@ export class EngineThread extends Engine {
       const abort = () => void worker.terminate();
       signal.addEventListener('abort', abort);
       worker.on('message', (output: EngineThreadOutput) => {
-        if (output.kind === 'started') resolve();
+        if (output.kind === 'started') {
+          signal.removeEventListener('abort', abort); // it is about the start; what runs is ended by `stop`
+          resolve();
+        }
         if (output.kind === 'start-failed') lastError = new Error(output.message);
         this.receive(output);
       });

@@ -1,0 +1,59 @@
+import { availableParallelism } from 'node:os';
+import type { HydraConfig } from '#lib/config';
+import type { Engine } from '#lib/engine';
+import { compileModel, onnxEngineThread } from '#lib/engine-onnx';
+import { ModelStore, textFiles } from '#lib/models';
+import type { Logger } from '#lib/observability';
+import type { WorkerIdentity } from '../worker-identity.js';
+
+/** Time between two lines about progress, in milliseconds. */
+const PROGRESS_INTERVAL_MS = 2_000;
+
+/** Pulls and compiles the model where that has not been done yet. Rejects with a sentence for people. */
+export async function prepareOnnxEngine(
+  { storage, workers }: HydraConfig,
+  { model }: WorkerIdentity,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<Engine> {
+  const store = new ModelStore(storage);
+  const source = await store.pullModel(model.source ?? model.id, {
+    signal,
+    onProgress: paced(({ phase, source: from, bytesDone, bytesTotal, bytesPerSecond }) =>
+      logger.info(
+        { phase, bytes_done: bytesDone, bytes_total: bytesTotal, bytes_per_second: Math.round(bytesPerSecond) },
+        `pulling ${model.id} from ${from}`,
+      ),
+    ),
+    onSourceFailed: (from, error) => logger.warn(`${from}: ${error.message}`),
+  });
+  const compiled = await compileModel({
+    source,
+    weights: model.weights,
+    contextTokens: model.contextTokens,
+    storeFolder: store.compiled.folder,
+    signal,
+    onProgress: paced(({ bytesDone, bytesTotal }) =>
+      logger.info({ bytes_done: bytesDone, bytes_total: bytesTotal }, `compiling ${model.id}`),
+    ),
+  });
+  return onnxEngineThread({
+    modelId: model.id,
+    compiledFolder: compiled.folder,
+    textFiles: await textFiles(source),
+    threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
+    kvBytes: model.kvBytes ?? workers.kvBytes,
+    contextTokens: model.contextTokens,
+    waitingGenerations: workers.waitingGenerations,
+  });
+}
+
+/** Passes on what comes after a while of silence; the rest is left out. */
+function paced<Progress>(report: (progress: Progress) => void): (progress: Progress) => void {
+  let nextMs = performance.now() + PROGRESS_INTERVAL_MS;
+  return (progress) => {
+    if (performance.now() < nextMs) return;
+    nextMs = performance.now() + PROGRESS_INTERVAL_MS;
+    report(progress);
+  };
+}

@@ -1,0 +1,61 @@
+import { FailureCode, type GenerationRequest } from '#lib/contracts';
+import {
+  Engine,
+  type EngineDescription,
+  type EngineEvent,
+  type EngineState,
+  IDLE_STATE,
+  type SubmitOutcome,
+} from '#lib/engine';
+
+/** An engine whose model is brought before its first start: pulled, compiled. Until then it refuses. */
+export class PreparedEngine extends Engine {
+  private engine: Engine | undefined;
+  private listener: (event: EngineEvent) => void = () => {};
+
+  /** @param prepare  rejects with a sentence for people */
+  constructor(private readonly prepare: (signal: AbortSignal) => Promise<Engine>) {
+    super();
+  }
+
+  override async start(signal: AbortSignal): Promise<void> {
+    if (this.engine === undefined) {
+      const engine = await this.prepare(signal);
+      engine.onEvent(this.listener);
+      this.engine = engine;
+    }
+    await this.engine.start(signal);
+  }
+
+  override describe(): EngineDescription {
+    if (this.engine === undefined) throw new Error('The engine has not been started.');
+    return this.engine.describe();
+  }
+
+  override submit(request: GenerationRequest): SubmitOutcome {
+    if (this.engine !== undefined) return this.engine.submit(request);
+    const message = 'The model is still being prepared.';
+    return { kind: 'refused', code: FailureCode.ENGINE_ERROR, message, retryAfterMs: 1_000 };
+  }
+
+  override cancel(generationId: string, reason: string): void {
+    this.engine?.cancel(generationId, reason);
+  }
+
+  override credit(generationId: string, tokens: number): void {
+    this.engine?.credit(generationId, tokens);
+  }
+
+  override onEvent(listener: (event: EngineEvent) => void): void {
+    this.listener = listener;
+    this.engine?.onEvent(listener);
+  }
+
+  override state(): EngineState {
+    return this.engine?.state() ?? IDLE_STATE;
+  }
+
+  override async stop(): Promise<void> {
+    await this.engine?.stop();
+  }
+}
