@@ -114,7 +114,8 @@ export class WorkerSession {
       this.reconnect = setTimeout(() => this.connect(), this.backOff.nextMs());
       this.setState('waiting', reason);
     }
-    for (const stream of open) stream.fail(workerLost(`The connection to the worker was lost: ${reason}.`));
+    // The reason is for logs (`onStateChange`); this message may reach a client.
+    for (const stream of open) stream.fail(workerLost('The connection to the worker was lost.'));
   }
 
   private receive(message: NonNullable<SessionResponse['message']>): void {

@@ -6,6 +6,13 @@ import { FleetView } from './fleet-view.js';
 /** Tokenizers kept at once; a large one has about 100 MB. */
 const MAX_TEXT_MODELS = 8;
 const FETCH_TIMEOUT_MS = 30_000;
+/** A worker's broken files are not fetched again for every request. */
+const FAILURE_MEMORY_MS = 1_000;
+
+/** No connected worker has them now; the next change of the fleet may help. */
+class NoHolderError extends Error {
+  override readonly name = 'NoHolderError';
+}
 
 interface Entry {
   readonly loading: Promise<TextModel>;
@@ -30,7 +37,7 @@ export class TextModels {
     return this.entries.get(textFingerprint)?.model !== undefined;
   }
 
-  /** Loads it, or joins the loading; a failure is not remembered. */
+  /** Loads it, or joins the loading. */
   get(textFingerprint: string): Promise<TextModel> {
     const known = this.entries.get(textFingerprint);
     if (known !== undefined) {
@@ -44,7 +51,11 @@ export class TextModels {
       (model) => {
         entry.model = model;
       },
-      () => this.entries.delete(textFingerprint),
+      (error: unknown) => {
+        const forget = () => this.entries.get(textFingerprint) === entry && this.entries.delete(textFingerprint);
+        if (error instanceof NoHolderError) forget();
+        else setTimeout(forget, FAILURE_MEMORY_MS).unref();
+      },
     );
     const [oldest] = this.entries.keys();
     if (this.entries.size > MAX_TEXT_MODELS && oldest !== undefined) this.entries.delete(oldest);
@@ -57,7 +68,7 @@ export class TextModels {
         this.fleet.isConnected(worker) &&
         worker.member.registration?.models.some((model) => model.textFingerprint === textFingerprint),
     );
-    let failure: unknown = new Error('No connected worker has the text files of the model.');
+    let failure: unknown = new NoHolderError('No connected worker has the text files of the model.');
     for (const { target } of holders) {
       try {
         const signal = AbortSignal.timeout(FETCH_TIMEOUT_MS);

@@ -103,6 +103,14 @@ describe('hydra.v1.Inference', () => {
     expect((await callUnary(client.complete.bind(client), completion(1), { timeoutMs })).choices).toHaveLength(1);
   });
 
+  it('given a message over the limit, then it is refused and nothing runs', async () => {
+    const request = { ...completion(1), model: 'x'.repeat(5 * 2 ** 20) };
+    const before = platform.worker.generations.length;
+    const error = await rejection(callUnary(client.complete.bind(client), request, { timeoutMs }));
+    expect(error.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(platform.worker.generations).toHaveLength(before);
+  });
+
   it('given a cancelled call or one past its deadline, then the worker is told', async () => {
     platform.worker.onSubmit = (generation) => generation.token();
     const index = platform.worker.generations.length;
@@ -132,7 +140,8 @@ describe('hydra.v1.Inference', () => {
     const call = slowClient.streamComplete(completion(400));
     const messages = call[Symbol.asyncIterator]();
     const characters = (chunk: publicApi.CompletionChunk) => chunk.choices[0]?.text.length ?? 0;
-    const first: IteratorResult<publicApi.CompletionChunk> = await messages.next(); // read; before it, grpc-js's client takes all there is
+    // The first is read: before that, grpc-js's client takes all there is.
+    const first: IteratorResult<publicApi.CompletionChunk> = await messages.next();
     let settled = -1;
     while (settled !== slow?.sent || slow.credit > 0) {
       settled = slow?.sent ?? -1;

@@ -209,6 +209,26 @@ describe('waiting', () => {
   });
 });
 
+describe('browsers', () => {
+  it('given an allowed origin, then the preflight and the stream say so; other origins are told nothing', async () => {
+    platform = await startTestPlatform({ gateway: { corsOrigins: ['https://chat.example'] } });
+    const origin = 'https://chat.example';
+    const preflight = await fetch(completions(), {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
+    const response = await post(completions(), streamed, { origin });
+    expect(response.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(response.headers.get('access-control-expose-headers')).toContain('x-request-id');
+    await response.text();
+    const other = await post(completions(), streamed, { origin: 'https://other.example' });
+    expect(other.headers.get('access-control-allow-origin')).not.toBe('https://other.example');
+    await other.text();
+  });
+});
+
 describe('without a scheduler', () => {
   it('then the last known fleet is used in turn, and a new scheduler is found again', async () => {
     platform = await startTestPlatform({ workerCount: 2 });
