@@ -28,7 +28,7 @@ const modelSchema = z.strictObject({
     .default('auto')
     .describe('Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form.'),
   contextTokens: count
-    .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
+    .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 2048: each running sequence holds KV for a whole context.')
     .optional(),
   strategy: z.enum(STRATEGIES).default('least-loaded').describe('How requests for this model are placed on workers.'),
   workers: count
@@ -180,7 +180,7 @@ export const hydraSchema = z.strictObject({
         env: 'HYDRA_THREADS',
       }),
       kvBytes: bytes
-        .default(512 * 1024 * 1024)
+        .default(1024 * 1024 * 1024)
         .meta({ description: 'Memory for attention state, in bytes.', env: 'HYDRA_KV_BYTES' }),
       waitingGenerations: count.default(256).describe('Generations that may wait inside a worker.'),
       drainTimeoutMs: milliseconds.default(30_000).meta({
