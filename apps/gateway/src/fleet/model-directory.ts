@@ -7,6 +7,8 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { FleetView, type WorkerView } from './fleet-view.js';
 import { TextModels } from './text-models.js';
 
+const MAX_KNOWN_MODELS = 256;
+
 /** A model that a request asked for, with all that is needed to translate the request. */
 export interface ResolvedModel {
   readonly served: ServedModel;
@@ -24,6 +26,8 @@ interface LiveModel {
 @Injectable()
 export class ModelDirectory implements OnModuleInit {
   private live: ReadonlyMap<string, LiveModel> = new Map();
+  /** Models that had a worker: their requests can be translated, and wait in the scheduler for a new one. */
+  private readonly lastKnown = new Map<string, ServedModel>();
   private readonly listeners: (() => void)[] = [];
 
   constructor(
@@ -38,16 +42,15 @@ export class ModelDirectory implements OnModuleInit {
 
   /**
    * @param name  model id or alias
-   * @throws ApiError model_not_found, or no_worker for a model that is configured and has no worker now
+   * @throws ApiError model_not_found, or no_worker for a model that is configured and never had a worker
    */
   async resolve(name: string, signal: AbortSignal): Promise<ResolvedModel> {
     const modelId = this.modelIdOf(name);
-    const model = this.live.get(modelId);
-    if (model === undefined) {
+    const served = this.live.get(modelId)?.served ?? this.lastKnown.get(modelId);
+    if (served === undefined) {
       if (!this.isConfigured(modelId)) throw modelNotFound(name);
       throw new ApiError('no_worker', `No worker serves the model '${modelId}' at present. Please try again later.`);
     }
-    const { served } = model;
     const text = await this.textOf(served, signal);
     const facts: ModelFacts = {
       modelId,
@@ -129,11 +132,19 @@ export class ModelDirectory implements OnModuleInit {
     }
     this.live = live;
     for (const { served, workers } of live.values()) {
+      this.remember(served);
       // Ahead of the first request; a failure shows with the request that needs it, and is tried again then.
       if (!workers.some(this.isConnected) || this.texts.isLoaded(served.textFingerprint)) continue;
       this.texts.get(served.textFingerprint).then(this.changed, () => {});
     }
     this.changed();
+  }
+
+  private remember(served: ServedModel): void {
+    this.lastKnown.delete(served.modelId);
+    this.lastKnown.set(served.modelId, served);
+    const [oldest] = this.lastKnown.keys();
+    if (this.lastKnown.size > MAX_KNOWN_MODELS && oldest !== undefined) this.lastKnown.delete(oldest);
   }
 
   private readonly changed = (): void => {

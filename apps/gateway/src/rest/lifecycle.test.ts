@@ -140,6 +140,25 @@ describe('a worker that is lost', () => {
     expect(platform.scheduler.places).toHaveLength(1);
   });
 
+  it('and was the only one, then new requests wait in the scheduler until there is another', async () => {
+    platform = await startTestPlatform();
+    const { scheduler } = platform;
+    const workers = scheduler.workers;
+    scheduler.workers = [];
+    scheduler.publish();
+    while ((await fetch(`${platform.url}/health/ready`)).ok) await sleep(5);
+    let open = () => {};
+    scheduler.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const response = post(completions(), streamed);
+    await scheduler.untilPlaced(1);
+    scheduler.workers = workers;
+    scheduler.publish();
+    open();
+    expect(dataOf(await (await response).text()).at(-1)).toBe('[DONE]');
+  });
+
   it('given several prompts, when one fails after it began, then the others are cancelled', async () => {
     platform = await startTestPlatform();
     platform.worker.onSubmit = (generation) => {
