@@ -201,8 +201,10 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
       const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', tracestate: '' };
       const submitted = request({ trace, stop: { maxTokens: 2 } });
       await session.end(session.submit(submitted));
-      const lines = worker.logLines().filter((line) => line['request_id'] === submitted.requestId);
-      expect(lines.length).toBeGreaterThanOrEqual(2);
+      const lines = await eventually(() => {
+        const own = worker.logLines().filter((line) => line['request_id'] === submitted.requestId);
+        return own.length >= 2 ? own : undefined; // accepted, finished
+      });
       for (const line of lines) {
         expect(line).toMatchObject({
           generation_id: submitted.generationId,

@@ -44,7 +44,8 @@ try {
   );
 } catch (error) {
   if (!isStopping) {
-    logger.fatal({ error }, `the worker could not start: ${error instanceof Error ? error.message : error}`);
+    logger.debug({ error }, 'why the worker could not start');
+    logger.fatal(`The worker could not start: ${error instanceof Error ? error.message : error}`);
     process.exit(1);
   }
 }

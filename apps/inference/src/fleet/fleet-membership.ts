@@ -23,6 +23,9 @@ export class FleetMembership {
   private call: ClientDuplexStream<WorkerEvent, FleetDirective> | undefined;
   private target: { readonly host: string; readonly port: number; readonly version: string } | undefined;
   private isBlocked = false;
+  private isJoined = false;
+  /** One line about a scheduler that is not there is enough. */
+  private hasComplained = false;
   private reportTimer: NodeJS.Timeout | undefined;
   private changeTimer: NodeJS.Timeout | undefined;
   private rejoinTimer: NodeJS.Timeout | undefined;
@@ -106,10 +109,10 @@ export class FleetMembership {
     this.call = undefined;
     this.stopReports();
     const inMs = this.backOff.nextMs();
-    this.logger.warn(
-      { scheduler: this.config.scheduler.target, retry_ms: Math.round(inMs) },
-      `the scheduler was lost: ${reason}`,
-    );
+    const fields = { scheduler: this.config.scheduler.target, retry_ms: Math.round(inMs) };
+    this.logger[this.isJoined || !this.hasComplained ? 'warn' : 'debug'](fields, `no scheduler: ${reason}`);
+    this.isJoined = false;
+    this.hasComplained = true;
     this.rejoinTimer = setTimeout(() => this.join(), inMs);
   }
 
@@ -117,6 +120,7 @@ export class FleetMembership {
     switch (directive?.$case) {
       case 'accepted': {
         this.backOff.reset();
+        this.isJoined = true;
         const { schedulerId, reportIntervalMs } = directive.value;
         this.logger.info({ scheduler_id: schedulerId }, 'joined the fleet');
         if (reportIntervalMs > 0) this.reportEvery(reportIntervalMs);
