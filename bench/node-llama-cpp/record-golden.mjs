@@ -6,10 +6,11 @@
  * Twice: from the file as it is, where llama.cpp rounds activations to 8 bits and KV to 16, and from the same weights
  * as float32 with KV in float32, where nothing is rounded. Token ids come from llama.cpp's own tokenizer. `margins`
  * holds the difference between the two largest logits at each step: where it is small, another rounding, even another
- * batch size or thread count of llama.cpp itself, may choose the other token.
+ * batch size or thread count of llama.cpp itself, may choose the other token. `ours`, written by hand, says how many
+ * leading tokens of ours were equal; it is kept.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -79,6 +80,7 @@ const cases = PROMPTS.map(({ name }, index) => {
 const packageFile = createRequire(import.meta.url)
   .resolve('node-llama-cpp')
   .replace(/dist\/.*$/, 'package.json');
+const ours = existsSync(outputPath) ? JSON.parse(readFileSync(outputPath, 'utf8')).ours : undefined;
 const golden = {
   recordedIn: 'bench/node-llama-cpp',
   command: 'npm install && node record-golden.mjs MODEL.gguf ../../test/data/smollm2-golden.json',
@@ -86,6 +88,7 @@ const golden = {
   llamaCpp: llama.llamaCppRelease.release,
   model: basename(modelPath),
   modelSha256: createHash('sha256').update(readFileSync(modelPath)).digest('hex'),
+  ours,
   cases,
 };
 writeFileSync(outputPath, `${oneLineArrays(JSON.stringify(golden, null, 1))}\n`);
