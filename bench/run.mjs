@@ -7,6 +7,7 @@ import { loadavg } from 'node:os';
 import { loadConfig } from '#lib/config';
 import { mockEngine } from '#lib/engine';
 import { TextModel } from '#lib/tokens';
+import { promptOf } from '../dist/apps/cli/src/load/prompt-of.js';
 import { loadEngine } from './engine-load.mjs';
 import { onnxEngineFor } from './onnx-engine.mjs';
 import { loadServer, startPlatform } from './platform.mjs';
@@ -18,8 +19,6 @@ const MOCK = { ttftMs: 20, itlMs: 5 };
 
 const quantile = (values, share) =>
   [...values].sort((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)] ?? 0;
-const wordsOf = (count, number) =>
-  `Request ${number}: ${Array.from({ length: count }, (_, i) => `word${(number * 31 + i) % 97}`).join(' ')}`;
 
 const config = loadConfig();
 const report = {
@@ -100,7 +99,7 @@ async function benchReal() {
 }
 
 async function promptsFor(text, count) {
-  return Promise.all(Array.from({ length: count }, (_, i) => text.promptFromText(wordsOf(PROMPT_WORDS, i))));
+  return Promise.all(Array.from({ length: count }, (_, i) => text.promptFromText(promptOf(PROMPT_WORDS, i))));
 }
 
 function print({ mock, real, ...machine }) {
