@@ -2,7 +2,6 @@ import type { HydraConfig } from '#lib/config';
 import { type Engine, mockEngine } from '#lib/engine';
 import type { Logger } from '#lib/observability';
 import type { WorkerIdentity } from '../worker-identity.js';
-import { prepareOnnxEngine } from './prepare-onnx-engine.js';
 import { PreparedEngine } from './prepared-engine.js';
 
 /** The engine that the configuration names. Its model is prepared when it is started. */
@@ -15,7 +14,11 @@ export function createEngine(config: HydraConfig, identity: WorkerIdentity, logg
         waitingGenerations: config.workers.waitingGenerations,
       });
     case 'onnx':
-      return new PreparedEngine((signal) => prepareOnnxEngine(config, identity, logger, signal));
+      return new PreparedEngine(async (signal) => {
+        // Loaded when it is used: a worker of another engine need not load the runtime's libraries.
+        const { prepareOnnxEngine } = await import('./prepare-onnx-engine.js');
+        return prepareOnnxEngine(config, identity, logger, signal);
+      });
     default:
       return config.engine satisfies never;
   }
