@@ -8,7 +8,7 @@ export PATH="$PWD/node_modules/.bin:$tools:$PATH"
 step() { printf -- '-- %s\n' "$1"; }
 
 step 'format and lint (biome)'
-biome ci --error-on-warnings .
+biome ci --error-on-warnings --colors=$([ -t 1 ] && echo force || echo off) .
 step 'types (tsc)'
 tsc -p tsconfig.json
 step 'import rules (dependency-cruiser)'

@@ -14,7 +14,7 @@ try {
 
   const stop = (signal: NodeJS.Signals) => {
     logger.info({ signal }, 'stopping');
-    gateway.stop(config.workers.drainTimeoutMs).then(
+    gateway.stop(config.gateway.drainTimeoutMs).then(
       () => process.exit(0),
       (error: unknown) => {
         logger.error({ error }, 'the stop failed');

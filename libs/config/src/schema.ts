@@ -109,6 +109,10 @@ export const hydraSchema = z.strictObject({
       streamBufferTokens: count
         .default(256)
         .describe('Tokens per sequence that a worker may be ahead of a slow reader.'),
+      drainTimeoutMs: milliseconds.default(30_000).meta({
+        description: 'Time that running requests have after SIGTERM, in milliseconds.',
+        env: 'HYDRA_GATEWAY_DRAIN_TIMEOUT_MS',
+      }),
       maxChoices: count.default(128).describe('Most choices of one request: prompts × n.'),
     })
     .prefault({})
