@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FailureCode, FinishReason, type GenerationRequest } from '#lib/contracts';
+import { syntheticTextFiles, TextModel } from '#lib/tokens';
+import { EventLog } from '../../testing/event-log.js';
+import { requestOf } from '../../testing/requests.js';
+import { SyntheticModelRunner, type SyntheticModelRunnerOptions } from '../../testing/synthetic-model-runner.js';
+import type { CheckedRequest } from './generation.js';
+import { violations } from './invariants.js';
+import { StepLoop } from './step-loop.js';
+
+const { table } = TextModel.load(syntheticTextFiles());
+const TEXT = { table, eosTokenIds: [63] };
+
+/** A loop over the synthetic model, with the invariants looked at before each run of the model. */
+function startLoop(options: SyntheticModelRunnerOptions = {}, waitingGenerations = 64) {
+  const log = new EventLog();
+  const broken: string[] = [];
+  const look = () => broken.push(...violations(loop.snapshot()));
+  const runner = new SyntheticModelRunner({
+    ...options,
+    onRun: async () => {
+      look();
+      await options.onRun?.();
+    },
+  });
+  const loop: StepLoop = new StepLoop(runner, TEXT, { waitingGenerations, onEvent: log.listener });
+  const ended = loop.run();
+  const stop = async () => {
+    loop.close();
+    await ended;
+    loop.failAll('over');
+    look();
+  };
+  return { loop, log, broken, stop, ended, runner };
+}
+
+const submit = (loop: StepLoop, request: GenerationRequest) => loop.submit(request as CheckedRequest);
+
+async function alone(request: GenerationRequest, options: SyntheticModelRunnerOptions = {}) {
+  const { loop, log, stop } = startLoop(options);
+  submit(loop, { ...request, initialCredit: 1_000, deadlineUnixMs: 0 });
+  await log.end(request.generationId);
+  await stop();
+  return log.of(request.generationId);
+}
+
+const requests = (): fc.Arbitrary<GenerationRequest> =>
+  fc
+    .record({
+      promptTokenIds: fc.array(fc.nat(62), { minLength: 1, maxLength: 40 }),
+      acceptedTokenIds: fc.constant<number[]>([]),
+      sequenceCount: fc.integer({ min: 1, max: 3 }),
+      initialCredit: fc.integer({ min: 1, max: 12 }),
+      priority: fc.integer({ min: -2, max: 2 }),
+      temperature: fc.constantFrom(0, 0.7, 1.5),
+      presencePenalty: fc.constantFrom(0, 0.5),
+      topK: fc.constantFrom(0, 5),
+      seed: fc.nat(),
+      maxTokens: fc.integer({ min: 1, max: 16 }),
+      ignoreEos: fc.boolean(),
+    })
+    .map(({ temperature, presencePenalty, topK, seed, maxTokens, ignoreEos, ...rest }) =>
+      requestOf({ ...rest, sampling: { temperature, presencePenalty, topK, seed }, stop: { maxTokens, ignoreEos } }),
+    );
+
+type Command =
+  | { kind: 'submit'; request: GenerationRequest }
+  | { kind: 'cancel' | 'credit'; which: number; tokens: number }
+  | { kind: 'steps'; turns: number };
+
+const commands = (): fc.Arbitrary<Command[]> =>
+  fc.array(
+    fc.oneof(
+      requests().map((request): Command => ({ kind: 'submit', request })),
+      fc.record({
+        kind: fc.constantFrom('cancel' as const, 'credit' as const),
+        which: fc.nat(20),
+        tokens: fc.integer({ min: 1, max: 9 }),
+      }),
+      fc.record({ kind: fc.constant('steps' as const), turns: fc.integer({ min: 1, max: 12 }) }),
+    ),
+    { minLength: 1, maxLength: 30 },
+  );
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe('StepLoop', () => {
+  it('given any interleaving of submits, cancels, credits and steps, then each sequence has what it gives alone, every generation ends once, and nothing is aliased or leaked', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        commands(),
+        fc.record({
+          slots: fc.integer({ min: 1, max: 5 }),
+          decodeRows: fc.integer({ min: 1, max: 3 }),
+          chunkTokens: fc.integer({ min: 1, max: 11 }),
+          chunksPerStep: fc.constantFrom(1, 3),
+          kvTotalBytes: fc.constantFrom(60, 128, 1_000),
+        }),
+        fc.array(fc.nat(6), { minLength: 1, maxLength: 7 }),
+        async (script, limits, delays) => {
+          let opened = 0;
+          const heldTokens = async ({ tokenIds }: { tokenIds: ArrayLike<number> }) => {
+            const delay = delays[opened++ % delays.length]!;
+            for (let i = 0; i < delay; i++) await turn();
+            if (delay === 5) throw new Error('the prefix did not come');
+            return Math.min(delay * 3, tokenIds.length - 1);
+          };
+          const { loop, log, broken, stop } = startLoop({ ...limits, heldTokens });
+          const taken: GenerationRequest[] = [];
+          const cancelled = new Set<string>();
+          for (const command of script) {
+            if (command.kind === 'steps') {
+              for (let i = 0; i < command.turns; i++) await turn();
+              continue;
+            }
+            if (command.kind === 'submit') {
+              submit(loop, command.request);
+              taken.push(command.request);
+              continue;
+            }
+            const request = taken[command.which % Math.max(1, taken.length)];
+            if (request === undefined) continue;
+            if (command.kind === 'credit') loop.credit(request.generationId, command.tokens);
+            else {
+              loop.cancel(request.generationId);
+              cancelled.add(request.generationId);
+            }
+          }
+          for (const { generationId } of taken) loop.credit(generationId, 1_000);
+          await Promise.all(taken.map(({ generationId }) => log.end(generationId)));
+          expect(loop.state()).toMatchObject({
+            runningGenerations: 0,
+            waitingGenerations: 0,
+            pendingPrefillTokens: 0,
+            kvUsedBytes: 0,
+          });
+          await stop();
+          expect(broken).toEqual([]);
+
+          const { kvTotalBytes } = limits;
+          for (const request of taken) {
+            const outcome = log.of(request.generationId);
+            expect(outcome).toMatchObject({ ends: 1, lateEntries: 0, failure: undefined });
+            const own = await alone(request, { kvTotalBytes });
+            for (const [index, sequence] of own.sequences) {
+              const came = outcome.sequences.get(index)!;
+              if (cancelled.has(request.generationId) && came.finishReason === FinishReason.CANCELLED) {
+                expect(sequence.tokenIds.slice(0, came.tokenIds.length)).toEqual(came.tokenIds);
+                expect(sequence.text.startsWith(came.text)).toBe(true);
+              } else expect(came).toEqual(sequence);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('given a long prompt, when it is prefilled beside running streams, then every step still gives each stream a token', async () => {
+    const { loop, log, stop } = startLoop({ chunkTokens: 4, contextTokens: 256, kvTotalBytes: 4 * 256 });
+    const stream = requestOf({ promptTokenIds: [1, 2], stop: { maxTokens: 60 } });
+    submit(loop, stream);
+    await log.until(() => log.steps.length > 0);
+    const long = requestOf({ promptTokenIds: Array.from({ length: 100 }, (_, i) => i % 60), stop: { maxTokens: 1 } });
+    submit(loop, long);
+    await Promise.all([log.end(stream.generationId), log.end(long.generationId)]);
+    await stop();
+    const arrival = log.steps.findIndex(({ entries }) =>
+      entries.some((entry) => entry.generationId === long.generationId),
+    );
+    expect(arrival).toBeGreaterThanOrEqual(25);
+    for (const { entries } of log.steps.slice(0, 60)) expect(entries[0]?.generationId).toBe(stream.generationId);
+  });
+
+  it('given NaN in one row, when the step is committed, then that generation fails and the others go on', async () => {
+    let poisoned = -1;
+    const { loop, log, stop, runner } = startLoop();
+    const decode = runner.decode.bind(runner);
+    runner.decode = async (rows) => {
+      const logits = await decode(rows);
+      const row = rows.findIndex(({ slot }) => slot === poisoned);
+      if (row >= 0) logits.data[row * 64 + 7] = Number.NaN;
+      return logits;
+    };
+    const [good, bad] = [requestOf({ stop: { maxTokens: 12 } }), requestOf({ stop: { maxTokens: 12 } })];
+    submit(loop, good);
+    submit(loop, bad);
+    await log.until(() => log.sequence(bad.generationId).tokenIds.length > 2);
+    poisoned = 1;
+    expect((await log.end(bad.generationId)).failure).toMatchObject({
+      code: FailureCode.ENGINE_ERROR,
+      message: 'the logit of token 7 is not a number',
+    });
+    await log.end(good.generationId);
+    expect(log.sequence(good.generationId)).toEqual((await alone(good)).sequences.get(0));
+    await stop();
+  });
+
+  it('given a runner that breaks, when a step runs, then the loop rejects with its reason', async () => {
+    const { loop, ended } = startLoop({ onRun: () => Promise.reject(new Error('out of memory')) });
+    submit(loop, requestOf({}));
+    await expect(ended).rejects.toThrow('out of memory');
+  });
+
+  it('given priorities, when a place becomes free, then the larger runs first, and equal ones as they came', async () => {
+    const { loop, log, stop } = startLoop({ slots: 1 });
+    const order = [0, -1, 5, 0].map((priority) => requestOf({ priority, stop: { maxTokens: 2 } }));
+    for (const request of order) submit(loop, request);
+    await Promise.all(order.map(({ generationId }) => log.end(generationId)));
+    const first = (id: string) =>
+      log.steps.findIndex(({ entries }) => entries.some((entry) => entry.generationId === id));
+    const [normal, low, high, later] = order.map(({ generationId }) => first(generationId));
+    expect([high, normal, later, low]).toEqual([high, normal, later, low].sort((a, b) => a! - b!));
+    await stop();
+  });
+});
