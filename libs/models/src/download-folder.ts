@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { folderBytes } from './folder-bytes.js';
@@ -49,6 +49,15 @@ export class DownloadFolder {
     const temp = join(this.path, `${MANIFEST}.part`);
     await writeFile(temp, `${JSON.stringify(manifest, undefined, 2)}\n`, { flush: true });
     await rename(temp, join(this.path, MANIFEST));
+  }
+
+  /** A source that gave nothing leaves nothing; what it did give is continued the next time. */
+  async removeIfEmpty(): Promise<void> {
+    try {
+      await rmdir(this.path);
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
   }
 
   /** @returns the bytes freed */

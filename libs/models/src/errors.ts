@@ -84,6 +84,14 @@ export class DiskFullError extends Error {
   }
 }
 
+const ACCESS_REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'there is no permission',
+  EPERM: 'there is no permission',
+  EROFS: 'the disk is read-only',
+  ENOTDIR: 'a part of the path is no folder',
+  EEXIST: 'a part of the path is no folder',
+};
+
 /** The storage folder cannot be read or written. */
 export class StorageAccessError extends Error {
   override readonly name = 'StorageAccessError';
@@ -93,7 +101,11 @@ export class StorageAccessError extends Error {
     readonly code: string,
     options?: ErrorOptions,
   ) {
-    super(`No permission to use ${path} (${code}). Make it writable or set \`storage.folder\` (HYDRA_HOME).`, options);
+    const reason = ACCESS_REASONS[code] ?? 'the file system refuses';
+    super(
+      `${path} cannot be used: ${reason} (${code}). Make it writable or set \`storage.folder\` (HYDRA_HOME).`,
+      options,
+    );
   }
 }
 
@@ -109,7 +121,6 @@ export class ModelInUseError extends Error {
   }
 }
 
-const ACCESS_CODES = new Set(['EACCES', 'EPERM', 'EROFS']);
 const FULL_CODES = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Names what the file system refused; anything else is given back as it was. */
@@ -117,6 +128,6 @@ export function toStorageError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === undefined) return error;
   if (FULL_CODES.has(code)) return new DiskFullError(path, undefined, { cause: error });
-  if (ACCESS_CODES.has(code)) return new StorageAccessError(path, code, { cause: error });
+  if (code in ACCESS_REASONS) return new StorageAccessError(path, code, { cause: error });
   return error;
 }

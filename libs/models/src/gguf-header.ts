@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type GGUFTensorInfo, gguf } from '@huggingface/gguf';
 import { UnsupportedModelError } from './errors.js';
 
@@ -21,6 +21,11 @@ export class GgufHeader {
       if ((cause as NodeJS.ErrnoException).code !== undefined) throw cause;
       throw new UnsupportedModelError(path, `it is not a readable GGUF file (${(cause as Error).message})`, { cause });
     }
+    // The parser reads zeros beyond the end of a file.
+    const { size } = await stat(path);
+    const isCutOff = parsed.tensorInfos.some(({ offset }) => parsed.tensorDataOffset + offset >= BigInt(size));
+    if (isCutOff || parsed.tensorDataOffset > BigInt(size))
+      throw new UnsupportedModelError(path, 'the file is cut off');
     if (!parsed.littleEndian) throw new UnsupportedModelError(path, 'it is a big-endian GGUF file');
     return new GgufHeader(path, { ...parsed.metadata }, parsed.tensorInfos, Number(parsed.tensorDataOffset));
   }

@@ -204,6 +204,9 @@ export class ModelStore {
       const content = await source.download(folder.path, { signal, onProgress, isStillOurs });
       await lock.assertHeld();
       await folder.finish(source.modelId, source.label, content);
+    } catch (error) {
+      await folder.removeIfEmpty();
+      throw error;
     } finally {
       await lock.release();
     }
