@@ -77,6 +77,7 @@ function banner(
   const body = JSON.stringify({
     model: first?.id,
     messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    temperature: 0,
     stream: true,
   });
   return `
