@@ -28,6 +28,7 @@ export class EngineThread extends Engine {
   private description: EngineDescription | undefined;
   private lastState: EngineState = IDLE_STATE;
   private readonly openIds = new Set<string>();
+  private isStarted = false;
   private isStopping = false;
 
   constructor(private readonly options: EngineThreadOptions) {
@@ -75,7 +76,7 @@ export class EngineThread extends Engine {
 
   override submit(request: GenerationRequest): SubmitOutcome {
     const { generationId } = request;
-    if (this.worker === undefined || this.description === undefined || this.isStopping) {
+    if (!this.isStarted || this.isStopping) {
       return { ...refused(FailureCode.ENGINE_ERROR, 'The engine does not run.'), retryAfterMs: 1_000 };
     }
     if (this.openIds.has(generationId)) {
@@ -123,6 +124,7 @@ export class EngineThread extends Engine {
     switch (output.kind) {
       case 'started':
         this.description = output.description;
+        this.isStarted = true;
         this.lastState = output.state;
         return;
       case 'events':
@@ -144,8 +146,8 @@ export class EngineThread extends Engine {
   private threadEnded(worker: Worker, reason: string): void {
     if (this.worker !== worker) return;
     this.worker = undefined;
-    const wasStarted = this.description !== undefined;
-    this.description = undefined;
+    const wasStarted = this.isStarted;
+    this.isStarted = false;
     this.lastState = {
       ...this.lastState,
       runningGenerations: 0,

@@ -1,0 +1,38 @@
+/** An engine thread for tests: the synthetic engine, which fails in the way that `workerData` names. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { serveEngine } from '../src/thread/serve-engine.js';
+import { syntheticEngine } from './synthetic-engine.js';
+import { SyntheticModelRunner } from './synthetic-model-runner.js';
+
+/**
+ * - `none`: it works
+ * - `load`: it cannot be started
+ * - `runner`: its runner breaks in the tenth run
+ * - `thread`: something throws in the thread, in the tenth run
+ * - `exit`: the thread ends, in the tenth run
+ */
+export type Fault = 'none' | 'load' | 'runner' | 'thread' | 'exit';
+
+const { fault } = workerData as { fault: Fault };
+let runs = 0;
+
+function onRun(): Promise<void> | void {
+  runs++;
+  if (runs !== 10) return;
+  if (fault === 'runner') return Promise.reject(new Error('out of memory'));
+  if (fault === 'exit') process.exit(3);
+  if (fault === 'thread') {
+    setImmediate(() => {
+      throw new Error('a callback failed');
+    });
+    return new Promise(() => {}); // never
+  }
+}
+
+serveEngine(
+  syntheticEngine(() => {
+    if (fault === 'load') throw new Error('The model is not there.');
+    return new SyntheticModelRunner({ slots: 6, kvTotalBytes: 6 * 128, onRun });
+  }),
+  parentPort!,
+);
