@@ -10,6 +10,8 @@ export interface LockHolder {
   readonly host: string;
   /** Differs for every time the lock was taken. */
   readonly nonce: string;
+  /** When the process started, as the system counts it: process ids are used again, soon so in containers. */
+  readonly processStart?: string;
 }
 
 export interface FileLockOptions {
@@ -22,12 +24,12 @@ export interface FileLockOptions {
 const POLL_INTERVAL_MS = 200;
 /** Chosen: the holder shows life this often, and ... */
 const HEARTBEAT_MS = 2_000;
-/** ... counts as dead after this silence, should it be on another host, or its process id belong to another by now. */
-const SILENCE_MS = 30_000;
+/** ... counts as dead after this silence, when its process cannot be looked at: long enough for a blocked event loop. */
+const SILENCE_MS = 60_000;
 
 /**
  * A lock between processes: a file that names its holder. It is taken over when the holder's process is gone, or when
- * the holder has been silent for 30 s. A holder that was only paused finds out by `assertHeld`.
+ * the holder has been silent for a minute. A holder that was only paused finds out by `assertHeld`.
  */
 export class FileLock {
   private constructor(
@@ -39,7 +41,8 @@ export class FileLock {
   /** Waits until the lock is free. @throws the signal's reason when aborted */
   static async acquire(path: string, options: FileLockOptions = {}): Promise<FileLock> {
     await mkdir(dirname(path), { recursive: true });
-    const holder: LockHolder = { processId: process.pid, host: hostname(), nonce: randomUUID() };
+    const processStart = await startOf(process.pid);
+    const holder: LockHolder = { processId: process.pid, host: hostname(), nonce: randomUUID(), processStart };
     let hasWaited = false;
     for (;;) {
       options.signal?.throwIfAborted();
@@ -124,14 +127,19 @@ async function readHolder(path: string): Promise<CurrentHolder> {
   try {
     const value = JSON.parse(text) as Partial<LockHolder>;
     if (typeof value.nonce !== 'string' || typeof value.host !== 'string') return 'unwritten';
-    return { processId: Number(value.processId), host: value.host, nonce: value.nonce };
+    const { host, nonce, processStart } = value;
+    return { processId: Number(value.processId), host, nonce, processStart };
   } catch {
     return 'unwritten';
   }
 }
 
 async function isStale(path: string, current: LockHolder | 'unwritten'): Promise<boolean> {
-  if (current !== 'unwritten' && current.host === hostname() && !isAlive(current.processId)) return true;
+  if (current !== 'unwritten' && current.host === hostname()) {
+    if (!isAlive(current.processId)) return true;
+    const start = await startOf(current.processId);
+    if (start !== undefined && current.processStart !== undefined) return start !== current.processStart;
+  }
   try {
     return Date.now() - (await stat(path)).mtimeMs > SILENCE_MS;
   } catch (error) {
@@ -147,6 +155,18 @@ function isAlive(processId: number): boolean {
   } catch (error) {
     return codeOf(error) === 'EPERM';
   }
+}
+
+/** Field 22 of /proc/ID/stat, in ticks since the machine started. @returns `undefined` where there is no /proc */
+async function startOf(processId: number): Promise<string | undefined> {
+  let stat: string;
+  try {
+    stat = await readFile(`/proc/${processId}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // The name of the program, in parentheses, may have blanks; field 3 follows it.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3];
 }
 
 /**
