@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { KvMemoryTooSmallError, OnnxModelRunner, type OnnxModelRunnerOptions } from './onnx-model-runner.js';
+import { OnnxModelRunner } from './onnx-model-runner.js';
+import { KvMemoryTooSmallError, type OnnxModelRunnerOptions } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { writeTinyDecoder } from './testing/tiny-decoder.js';
 
@@ -54,6 +55,10 @@ describe('the ONNX model runner', () => {
     await expect(refused).rejects.toThrow(
       `${SLOT_BYTES - 1} bytes of KV memory do not hold one sequence of 64 tokens, which takes ${SLOT_BYTES} bytes`,
     );
+  });
+
+  it('given more memory for KV than there is, when loaded, then the error says to lower it', async () => {
+    await expect(load({ kvBytes: 2 ** 50 })).rejects.toThrow(`There are not ${2 ** 50} bytes of memory for KV`);
   });
 
   it('given a context beyond the model, when loaded, then it is refused', async () => {

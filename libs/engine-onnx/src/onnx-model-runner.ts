@@ -1,39 +1,22 @@
 import { type DecodeRow, type Logits, ModelRunner, type ModelRunnerLimits, type PrefillChunk } from '#lib/engine';
+import { type OnnxModelRunnerOptions, planLimits } from './runner-limits.js';
 import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
-import { KvMemory, kvBytesPerToken } from './runtime/kv-memory.js';
+import { KvMemory, type KvShape } from './runtime/kv-memory.js';
 import { OrtMemory } from './runtime/ort-memory.js';
 import { OrtRuntime } from './runtime/ort-runtime.js';
 import { OrtSession } from './runtime/ort-session.js';
-import type { OrtSessionOptions } from './runtime/ort-session-options.js';
+import type { ExecutionProvider } from './runtime/ort-session-options.js';
 import { SlotBindings } from './slot-bindings.js';
 
-/** Rows of a decode at most, unless asked otherwise: on CPU, throughput is flat beyond 32 (docs of issue 4's bench). */
-const DEFAULT_DECODE_ROWS = 32;
-/** Tokens of a chunk at most, unless asked otherwise: prefill is at its full speed from 256 (measured November 2026). */
-const DEFAULT_CHUNK_TOKENS = 256;
-
-export interface OnnxModelRunnerOptions extends OrtSessionOptions {
-  /** Memory for KV, in bytes. Decides how many slots there are. */
-  readonly kvBytes: number;
-  /** Positions of a slot. Default: as many as the model can compute. */
-  readonly contextTokens?: number;
-  readonly decodeRows?: number;
-  readonly chunkTokens?: number;
-}
-
-/** The memory given for KV does not hold one sequence. */
-export class KvMemoryTooSmallError extends Error {
-  override readonly name = 'KvMemoryTooSmallError';
+/** The machine, or its GPU, does not have the memory that KV was given. */
+export class KvMemoryUnavailableError extends Error {
+  override readonly name = 'KvMemoryUnavailableError';
 
   constructor(
-    readonly kvBytes: number,
-    readonly slotBytes: number,
-    readonly contextTokens: number,
+    readonly bytes: number,
+    cause: unknown,
   ) {
-    super(
-      `${kvBytes} bytes of KV memory do not hold one sequence of ${contextTokens} tokens, which takes ${slotBytes} bytes; ` +
-        'raise kvBytes or lower contextTokens.',
-    );
+    super(`There are not ${bytes} bytes of memory for KV; lower kvBytes.`, { cause });
   }
 }
 
@@ -69,7 +52,7 @@ export class OnnxModelRunner extends ModelRunner {
   }
 
   /**
-   * @throws KvMemoryTooSmallError when not one sequence fits
+   * @throws KvMemoryTooSmallError when not one sequence fits; KvMemoryUnavailableError when there is not that much memory
    * @throws DecoderGraphError, OrtError or OrtLibraryError when the model or the library cannot be used
    */
   static async load(graph: DecoderGraph, options: OnnxModelRunnerOptions): Promise<OnnxModelRunner> {
@@ -80,9 +63,8 @@ export class OnnxModelRunner extends ModelRunner {
       session = await OrtSession.load(runtime, graph.path, options);
       checkDecoderGraph(graph, session);
       const shape = { ...graph, slots: limits.slots, contextTokens: limits.contextTokens };
-      const provider = options.executionProvider ?? { kind: 'cpu' };
-      const memory = OrtMemory.allocate(runtime, session, provider, KvMemory.byteLength(shape));
-      return new OnnxModelRunner(runtime, session, new KvMemory(memory, shape), graph, limits);
+      const kv = allocateKv(runtime, session, shape, options.executionProvider);
+      return new OnnxModelRunner(runtime, session, kv, graph, limits);
     } catch (error) {
       await session?.close();
       runtime.close();
@@ -219,26 +201,18 @@ export class OnnxModelRunner extends ModelRunner {
   }
 }
 
-function planLimits(graph: DecoderGraph, options: OnnxModelRunnerOptions): ModelRunnerLimits {
-  const contextTokens = options.contextTokens ?? graph.contextTokens;
-  if (contextTokens < 1 || contextTokens > graph.contextTokens) {
-    throw new RangeError(
-      `contextTokens is ${contextTokens}; the model computes 1 to ${graph.contextTokens} positions.`,
-    );
+function allocateKv(
+  runtime: OrtRuntime,
+  session: OrtSession,
+  shape: KvShape,
+  provider: ExecutionProvider = { kind: 'cpu' },
+): KvMemory {
+  const bytes = KvMemory.byteLength(shape);
+  try {
+    return new KvMemory(OrtMemory.allocate(runtime, session, provider, bytes), shape);
+  } catch (cause) {
+    throw new KvMemoryUnavailableError(bytes, cause);
   }
-  const bytesPerToken = kvBytesPerToken(graph);
-  const slotBytes = contextTokens * bytesPerToken;
-  const slots = Math.floor(options.kvBytes / slotBytes);
-  if (slots < 1) throw new KvMemoryTooSmallError(options.kvBytes, slotBytes, contextTokens);
-  return {
-    contextTokens,
-    vocabularySize: graph.vocabularySize,
-    slots,
-    decodeRows: Math.min(slots, options.decodeRows ?? DEFAULT_DECODE_ROWS),
-    chunkTokens: Math.min(contextTokens, options.chunkTokens ?? DEFAULT_CHUNK_TOKENS),
-    kvBytesPerToken: bytesPerToken,
-    kvTotalBytes: slots * slotBytes,
-  };
 }
 
 /** Ranges [start, end) of rows, sorted by slot, whose slots follow one another. */

@@ -41,15 +41,25 @@ export class OrtMemory {
   ): OrtMemory {
     const { functions } = runtime;
     const place = runtime.memoryPlace('Cuda', deviceId);
-    const allocator = runtime.created('CreateAllocator', (out) =>
-      functions.createAllocator(session.handle, place.memoryInfo, out),
-    );
-    const address = runtime.created('AllocatorAlloc', (out) => functions.allocate(allocator, byteLength, out));
-    return new OrtMemory(address, byteLength, place, () => {
-      runtime.check('AllocatorFree', functions.free(allocator, address));
-      functions.releaseAllocator(allocator);
+    let allocator: Pointer | undefined;
+    const releasePlace = () => {
+      if (allocator !== undefined) functions.releaseAllocator(allocator);
       runtime.releaseMemoryPlace(place);
-    });
+    };
+    try {
+      const onDevice = runtime.created('CreateAllocator', (out) =>
+        functions.createAllocator(session.handle, place.memoryInfo, out),
+      );
+      allocator = onDevice;
+      const address = runtime.created('AllocatorAlloc', (out) => functions.allocate(onDevice, byteLength, out));
+      return new OrtMemory(address, byteLength, place, () => {
+        runtime.check('AllocatorFree', functions.free(onDevice, address));
+        releasePlace();
+      });
+    } catch (error) {
+      releasePlace();
+      throw error;
+    }
   }
 
   /** Idempotent. */
