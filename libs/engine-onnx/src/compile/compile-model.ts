@@ -60,7 +60,11 @@ export async function compileModel(options: CompileOptions): Promise<CompiledMod
   const { source, weights, storeFolder } = options;
   const store = new CompiledModelStore(storeFolder);
   const requests = new CompiledRequests(storeFolder);
-  const request = { contentKey: source.contentKey, weights, contextTokens: options.contextTokens };
+  const request = {
+    contentKey: source.contentKey,
+    weights,
+    contextTokens: options.contextTokens ?? { atMost: DEFAULT_CONTEXT_TOKENS },
+  };
 
   const knownKey = await requests.find(request);
   const known = knownKey === undefined ? undefined : await openSound(store, knownKey);

@@ -8,7 +8,8 @@ export interface CompileRequest {
   /** `ResolvedModel.contentKey`. */
   readonly contentKey: string;
   readonly weights: string;
-  readonly contextTokens: number | undefined;
+  /** `atMost` is the default, which then limits what the model was made for. */
+  readonly contextTokens: number | { readonly atMost: number };
 }
 
 /**
@@ -41,7 +42,7 @@ export class CompiledRequests {
   }
 
   private pathOf({ contentKey, weights, contextTokens }: CompileRequest): string {
-    const asked = JSON.stringify([COMPILER_REVISION, contentKey, weights, contextTokens ?? null]);
+    const asked = JSON.stringify([COMPILER_REVISION, contentKey, weights, contextTokens]);
     return join(this.storeFolder, `.request-${createHash('sha256').update(asked).digest('hex').slice(0, 32)}`);
   }
 }

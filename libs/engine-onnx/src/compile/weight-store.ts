@@ -34,10 +34,7 @@ export class WeightStore {
     const whole = new Float32Array(rows * columns);
     for await (const slab of this.tensors.slabs(tensors)) {
       const values = slabFloats(slab);
-      for (let row = 0; row < slab.rows; row++) {
-        for (let column = 0; column < columns; column++)
-          whole[column * rows + slab.firstRow + row] = values[row * columns + column] as number;
-      }
+      transposeInto(whole, rows, slab.firstRow, values, columns);
     }
     const region = this.file.allocate(whole.byteLength);
     await region.write(0, whole);
@@ -125,5 +122,30 @@ export class WeightStore {
     const region = this.file.allocate(values.byteLength);
     await region.write(0, values);
     return this.graph.external(name, 'float32', shape, region);
+  }
+}
+
+/** Side of the squares that are transposed at once, so that what is read and what is written both stay in the cache. */
+const TILE = 32;
+
+/** Writes values [n, columns] as the columns from `firstColumn` of a matrix [columns, width]. */
+function transposeInto(
+  matrix: Float32Array,
+  width: number,
+  firstColumn: number,
+  values: Float32Array,
+  columns: number,
+): void {
+  const count = values.length / columns;
+  for (let rowTile = 0; rowTile < count; rowTile += TILE) {
+    const endRow = Math.min(count, rowTile + TILE);
+    for (let columnTile = 0; columnTile < columns; columnTile += TILE) {
+      const endColumn = Math.min(columns, columnTile + TILE);
+      for (let column = columnTile; column < endColumn; column++) {
+        for (let row = rowTile; row < endRow; row++) {
+          matrix[column * width + firstColumn + row] = values[row * columns + column] as number;
+        }
+      }
+    }
   }
 }

@@ -15,7 +15,13 @@ export interface StoredTensor extends TensorInfo {
 export function checkStoredTensors(path: string, tensors: ReadonlyMap<string, StoredTensor>, fileBytes: number): void {
   for (const [name, tensor] of tensors) {
     const { rows, columns } = rowsOf(tensor);
-    if (rows * rowBytes(tensor.dtype, columns) !== tensor.byteLength) {
+    const stride = rowBytes(tensor.dtype, columns);
+    if (!Number.isInteger(stride)) {
+      throw new CheckpointError(
+        `${path}: the rows of ${name}, ${columns} elements, are no whole ${tensor.dtype} blocks.`,
+      );
+    }
+    if (rows * stride !== tensor.byteLength) {
       throw new CheckpointError(
         `${path}: the tensor ${name} has ${tensor.byteLength} bytes, which is not what ${tensor.dtype} [${tensor.shape.join(', ')}] takes.`,
       );
