@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sendFile, someBytes } from '../../testing/file-server.js';
 import {
@@ -199,6 +199,21 @@ describe('a model of a hub', () => {
     const model = await store.pullModel('org/small:a-F16.gguf');
     expect(model).toMatchObject({ kind: 'gguf', bytes: 2_000, id: 'org/small:a-F16.gguf' });
   });
+
+  // /dev/full takes no byte: a real full disk. Only Linux has it.
+  it.runIf(existsSync('/dev/full'))(
+    'given a disk that fills up, when pulled, then the error says so and it works later',
+    async () => {
+      const { store, downloads } = await setUp();
+      const part = join(downloads, 'hub--org--small--main', 'model.safetensors.part');
+      await mkdir(dirname(part), { recursive: true });
+      await symlink('/dev/full', part);
+      await expect(store.pullModel('org/small')).rejects.toThrow(/^The disk of .* is full\. Free some space/);
+      expect(await store.locateModel('org/small')).toBeUndefined();
+      await rm(part);
+      expect((await store.pullModel('org/small')).kind).toBe('hf-folder');
+    },
+  );
 
   it('given a process that is killed in the middle, when another pulls, then it takes over and goes on', async () => {
     const { store, options, contents, files } = await setUp();
