@@ -1,12 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { ResolvedModel } from '#lib/models';
 import type { WeightsForm } from '../compiled-model.js';
 import { OnnxModelRunner } from '../onnx-model-runner.js';
-import { compileModel } from './compile-model.js';
+import { readCompiledModel } from '../read-compiled-model.js';
+import { type CompileOptions, compileModel } from './compile-model.js';
 
 interface GoldenCase {
   readonly prompt: number[];
@@ -21,7 +22,15 @@ function sourceOf(name: string): ResolvedModel & { kind: 'hf-folder' } {
 
 const goldenOf = (folder: string) =>
   (JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as { cases: GoldenCase[] }).cases;
-const newStore = () => mkdtempSync(join(tmpdir(), 'hydra-compiled-'));
+const folders: string[] = [];
+function newStore(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'hydra-compiled-'));
+  folders.push(folder);
+  return folder;
+}
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 async function runnerOf(name: string, weights: WeightsForm | 'auto' = 'fp32') {
   const compiled = await compileModel({ source: sourceOf(name), weights, storeFolder: newStore() });
@@ -76,39 +85,122 @@ describe.each(['llama', 'llama-rope3'])('compileModel on the tiny model %s', (na
   });
 });
 
+/** A copy of the tiny llama whose configuration is changed. */
+function variantOf(change: Record<string, unknown>, files: readonly string[] = ['model.safetensors']): ResolvedModel {
+  const original = sourceOf('llama').folder;
+  const folder = newStore();
+  for (const file of files) copyFileSync(join(original, file), join(folder, file));
+  const config = JSON.parse(readFileSync(join(original, 'config.json'), 'utf8'));
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, ...change }));
+  return { kind: 'hf-folder', folder, id: folder, origin: 'folder', bytes: 0, contentKey: JSON.stringify(change) };
+}
+
+const compiledEntries = (storeFolder: string) =>
+  readdirSync(storeFolder).filter((entry) => !/^\.(lock|request)-/.test(entry));
+
 describe('compileModel', () => {
-  it('given a model compiled before, when asked again, then the same folder is found and nothing is read', async () => {
+  it('given a model compiled before, when asked again, then it is found though its source cannot be read', async () => {
     const storeFolder = newStore();
-    const first = await compileModel({ source: sourceOf('llama'), weights: 'auto', storeFolder });
-    const progress: number[] = [];
-    const again = await compileModel({
-      source: sourceOf('llama'),
-      weights: 'auto',
-      storeFolder,
-      onProgress: ({ bytesDone }) => progress.push(bytesDone),
-    });
-    expect(again).toEqual(first);
-    expect(first.manifest.weights).toBe('fp32');
-    expect(progress).toEqual([]);
+    const source = variantOf({});
+    const first = await compileModel({ source, weights: 'auto', storeFolder });
+    rmSync((source as { folder: string }).folder, { recursive: true });
+    expect(await compileModel({ source, weights: 'auto', storeFolder })).toEqual(first);
+    expect(first.manifest).toMatchObject({ weights: 'fp32', numerics: 'exact', contextTokens: 512, eosTokenIds: [1] });
   });
 
-  it('given an abort while compiling, when it ends, then the store is empty', async () => {
+  it('given `auto` and the form that it chooses, when both are asked for, then one compiled model serves them', async () => {
+    const storeFolder = newStore();
+    const automatic = await compileModel({ source: sourceOf('llama'), weights: 'auto', storeFolder });
+    expect(await compileModel({ source: sourceOf('llama'), weights: 'fp32', storeFolder })).toEqual(automatic);
+    expect(compiledEntries(storeFolder)).toHaveLength(1);
+  });
+
+  it('given the same content at two places, when compiled, then the fingerprints are equal, and differ between forms', async () => {
+    const fingerprintOf = async (source: ResolvedModel, weights: WeightsForm) =>
+      (await compileModel({ source, weights, storeFolder: newStore() })).manifest.fingerprint;
+    const fingerprint = await fingerprintOf(sourceOf('llama'), 'int8');
+    expect(await fingerprintOf(variantOf({}), 'int8')).toBe(fingerprint);
+    expect(await fingerprintOf(sourceOf('llama'), 'int4')).not.toBe(fingerprint);
+    expect(await fingerprintOf(variantOf({ rms_norm_eps: 1e-4 }), 'int8')).not.toBe(fingerprint);
+  });
+
+  it.each([
+    ['weights.bin', (path: string) => truncateSync(path, 1000)],
+    ['model.onnx', (path: string) => rmSync(path)],
+    ['manifest.json', (path: string) => writeFileSync(path, '{"compilerRevision": 0}')],
+  ])('given a damaged %s in the store, when asked again, then it is compiled again', async (file, damage) => {
+    const storeFolder = newStore();
+    const first = await compileModel({ source: sourceOf('llama'), weights: 'int8', storeFolder });
+    damage(join(first.folder, file));
+    await expect(readCompiledModel(first.folder)).rejects.toThrow(`holds no usable compiled model: its ${file}`);
+    expect(await compileModel({ source: sourceOf('llama'), weights: 'int8', storeFolder })).toEqual(first);
+  });
+
+  it('given progress is followed, when a model is compiled, then it rises to all bytes of the checkpoint', async () => {
+    const seen: { bytesDone: number; bytesTotal: number }[] = [];
+    const onProgress = (progress: (typeof seen)[number]) => seen.push(progress);
+    await compileModel({ source: sourceOf('llama'), weights: 'int4', storeFolder: newStore(), onProgress });
+    expect(seen.map(({ bytesDone }) => bytesDone)).toEqual(
+      seen.map(({ bytesDone }) => bytesDone).toSorted((a, b) => a - b),
+    );
+    expect(seen.at(-1)?.bytesDone).toBe(seen.at(-1)?.bytesTotal);
+  });
+
+  it('given an abort while compiling, when it ends, then the store is empty and the next attempt works', async () => {
     const storeFolder = newStore();
     const aborted = new AbortController();
-    const compiling = compileModel({
-      source: sourceOf('llama'),
-      weights: 'fp32',
-      storeFolder,
-      signal: aborted.signal,
-      onProgress: () => aborted.abort(),
-    });
-    await expect(compiling).rejects.toThrow();
-    expect(readdirSync(storeFolder).filter((entry) => !entry.startsWith('.lock'))).toEqual([]);
+    const options = { source: sourceOf('llama'), weights: 'fp32', storeFolder } as const;
+    const onProgress = () => aborted.abort();
+    await expect(compileModel({ ...options, signal: aborted.signal, onProgress })).rejects.toThrow('aborted');
+    expect(readdirSync(storeFolder)).toEqual([]);
+    expect((await compileModel(options)).manifest.layers).toBe(3);
   });
 
-  it('given a context beyond the model, when compiled, then it is refused with both figures', async () => {
-    await expect(
-      compileModel({ source: sourceOf('llama'), weights: 'fp32', contextTokens: 1024, storeFolder: newStore() }),
-    ).rejects.toThrow('contextTokens is 1024, but the model was made for 512');
-  });
+  it.each<[string, ResolvedModel, Partial<CompileOptions>, string]>([
+    [
+      'a context beyond the model',
+      sourceOf('llama'),
+      { contextTokens: 1024 },
+      'contextTokens is 1024, but the model was made for 512',
+    ],
+    [
+      'no context',
+      sourceOf('llama'),
+      { contextTokens: 0 },
+      'contextTokens is 0, but the model was made for 512: take 1 to 512.',
+    ],
+    [
+      'an unknown architecture',
+      variantOf({ model_type: 'mamba' }),
+      {},
+      'The architecture "mamba" is not known; known are llama.',
+    ],
+    [
+      'an activation that is not SiLU',
+      variantOf({ hidden_act: 'gelu' }),
+      {},
+      'its activation is gelu, and only silu is known',
+    ],
+    ['a sliding window', variantOf({ sliding_window: 16 }), {}, 'its attention looks back over a sliding window'],
+    [
+      'more layers than the checkpoint has',
+      variantOf({ num_hidden_layers: 4 }),
+      {},
+      'The checkpoint has no tensor model.layers.3.input_layernorm.weight.',
+    ],
+    [
+      'a hidden size that is not that of the checkpoint',
+      variantOf({ hidden_size: 32 }),
+      {},
+      "The tensor model.embed_tokens.weight is [512, 64], where the model's configuration asks for [512, 32].",
+    ],
+    ['no weights', variantOf({}, []), {}, 'model.safetensors cannot be opened (ENOENT).'],
+  ])(
+    'given %s, when compiled, then it is refused with a sentence and nothing stays',
+    async (_, source, asked, message) => {
+      const storeFolder = newStore();
+      await expect(compileModel({ source, weights: 'fp32', storeFolder, ...asked })).rejects.toThrow(message);
+      expect(readdirSync(storeFolder)).toEqual([]);
+    },
+  );
 });
