@@ -12,6 +12,7 @@ export class WorkerProcess {
   /** What is not a log line: a wrong configuration is reported before there is a logger. */
   readonly otherLines: string[] = [];
   readonly exited: Promise<number | null>;
+  private waiters: (() => void)[] = [];
   private readonly listening = Promise.withResolvers<ListeningMessage>();
   private readonly child: ChildProcess;
 
@@ -49,6 +50,11 @@ export class WorkerProcess {
     return this.listening.promise;
   }
 
+  /** Resolves when a log line has come that fits. */
+  async line(fits: (line: Record<string, unknown>) => boolean): Promise<void> {
+    while (!this.lines.some(fits)) await new Promise<void>((resolve) => this.waiters.push(resolve));
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }
@@ -62,5 +68,6 @@ export class WorkerProcess {
   private read(line: string): void {
     if (line.startsWith('{')) this.lines.push(JSON.parse(line));
     else this.otherLines.push(line);
+    for (const waiter of this.waiters.splice(0)) waiter();
   }
 }

@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FinishReason, type FrameEntry, type SessionResponse } from '#lib/contracts';
+import { SessionOutbox } from './session-outbox.js';
+
+/** A socket that takes `room` messages and then says it is full. */
+class Socket {
+  readonly written: NonNullable<SessionResponse['message']>[] = [];
+  room = Infinity;
+  private listener: (() => void) | undefined;
+
+  write({ message }: SessionResponse): boolean {
+    this.written.push(message!);
+    this.room--;
+    return this.room > 0;
+  }
+
+  once(_event: 'drain', listener: () => void): void {
+    this.listener = listener;
+  }
+
+  drain(room = Infinity): void {
+    this.room = room;
+    const { listener } = this;
+    this.listener = undefined;
+    listener?.();
+  }
+
+  tokensOf(generationId: string): number[] {
+    return this.written.flatMap((message) =>
+      message.$case === 'frame'
+        ? message.value.entries
+            .filter((entry) => entry.generationId === generationId)
+            .flatMap((entry) => entry.tokenIds)
+        : [],
+    );
+  }
+}
+
+const entryOf = (generationId: string, tokenId: number): FrameEntry => ({
+  generationId,
+  sequenceIndex: 0,
+  tokenIds: [tokenId],
+  text: `<${tokenId}>`,
+  logprobs: [],
+  finishReason: FinishReason.UNSPECIFIED,
+  stopMatch: '',
+  promptLogprobs: [],
+});
+const endOf = (generationId: string) => ({ $case: 'finished', value: { generationId, usage: undefined } }) as const;
+const fail = () => {
+  throw new Error('overflow');
+};
+
+describe('SessionOutbox', () => {
+  it('given a socket that takes all, when steps come, then each is one frame at once', () => {
+    const socket = new Socket();
+    const outbox = new SessionOutbox(socket, fail);
+    outbox.frame(1, [entryOf('a', 1), entryOf('b', 1)]);
+    outbox.frame(2, [entryOf('a', 2)]);
+    outbox.end(endOf('a'));
+    expect(socket.written.map(({ $case }) => $case)).toEqual(['frame', 'frame', 'finished']);
+  });
+
+  it('given a full socket, when a thousand steps come, then one frame with one entry per sequence waits, and the ends after it', () => {
+    const socket = new Socket();
+    const outbox = new SessionOutbox(socket, fail);
+    socket.room = 1;
+    for (let step = 0; step < 1_000; step++) outbox.frame(step, [entryOf('a', step), entryOf('b', step)]);
+    outbox.end(endOf('a'));
+    expect(socket.written).toHaveLength(1);
+    expect(outbox.holds('a')).toBe(true);
+    socket.drain();
+    expect(socket.written.map(({ $case }) => $case)).toEqual(['frame', 'frame', 'finished']);
+    const merged = socket.written[1]!;
+    expect(merged.$case === 'frame' && merged.value.entries).toHaveLength(2);
+    expect(socket.tokensOf('a')).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
+    expect(outbox.holds('a')).toBe(false);
+  });
+
+  it('given a socket that fills and drains at any time, then nothing is lost, doubled or out of order, and ends come last', () =>
+    fc.assert(
+      fc.property(fc.array(fc.nat(3), { maxLength: 60 }), (script) => {
+        const socket = new Socket();
+        const outbox = new SessionOutbox(socket, fail);
+        socket.room = 2;
+        script.forEach((action, step) => {
+          if (action === 3) socket.drain(1 + (step % 3));
+          else outbox.frame(step, [entryOf('a', step)]);
+        });
+        outbox.end(endOf('a'));
+        while (socket.written.at(-1)?.$case !== 'finished') socket.drain(1);
+        const sent = script.flatMap((action, step) => (action === 3 ? [] : [step]));
+        expect(socket.tokensOf('a')).toEqual(sent);
+      }),
+    ));
+
+  it('given a gateway that never reads and keeps submitting, when too many ends wait, then the session is given up', () => {
+    const socket = new Socket();
+    let overflows = 0;
+    const outbox = new SessionOutbox(socket, () => overflows++);
+    socket.room = 1;
+    for (let i = 0; i < 4_097 && overflows === 0; i++) outbox.end(endOf(`generation-${i}`));
+    expect(overflows).toBe(0);
+    outbox.end(endOf('one-more'));
+    expect(overflows).toBe(1);
+  });
+});

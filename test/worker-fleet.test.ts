@@ -1,0 +1,95 @@
+import { afterEach, expect, it } from 'vitest';
+import { WorkerRole } from '#lib/contracts';
+import { requestOf } from '../libs/engine/testing/requests.js';
+import { TestFleet } from './support/test-fleet.js';
+import { TestSession } from './support/test-session.js';
+import { startedWorker } from './support/worker.js';
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function joined() {
+  const fleet = await new TestFleet().listen();
+  closers.push(() => fleet.kill());
+  const { worker } = await startedWorker({
+    HYDRA_ENGINE: 'mock',
+    HYDRA_MOCK_TTFT_MS: '0',
+    HYDRA_MOCK_ITL_MS: '1',
+    HYDRA_WORKER_ID: 'worker-7',
+    HYDRA_SCHEDULER_TARGET: fleet.target,
+  });
+  closers.push(() => worker.stop(10));
+  await fleet.until(() => fleet.of('report').length > 0);
+  return { fleet, worker };
+}
+
+it('given a scheduler, when the worker is ready, then it registers with all that placing needs, and reports', async () => {
+  const { fleet, worker } = await joined();
+  const [registration] = fleet.of('registration');
+  expect(registration).toMatchObject({
+    workerId: 'worker-7',
+    workerEpoch: worker.epoch,
+    target: `127.0.0.1:${worker.grpcPort}`,
+    role: WorkerRole.UNIFIED,
+    engine: 'mock',
+    tensorParallelSize: 1,
+    pipelineParallelSize: 1,
+  });
+  expect(registration?.devices[0]?.memoryBytes).toBeGreaterThan(0);
+  expect(registration?.models[0]).toMatchObject({ blockTokens: 16, contextTokens: 8_192, maxRunningSequences: 64 });
+  await fleet.until(() => fleet.of('report').some(({ devices }) => devices.length > 0));
+  const report = fleet.of('report').find(({ devices }) => devices.length > 0);
+  expect(report?.devices[0]?.utilization).toBeGreaterThanOrEqual(0);
+  expect(report?.devices[0]?.utilization).toBeLessThanOrEqual(1);
+});
+
+it('given a generation, when it runs and ends, then reports say so, and held ids come with every tenth', async () => {
+  const { fleet, worker } = await joined();
+  const session = await TestSession.open(worker.grpcPort);
+  closers.push(() => session.close());
+  const { modelId } = worker.model();
+  const id = session.submit(
+    requestOf({ modelId, workerEpoch: worker.epoch, initialCredit: 5, stop: { maxTokens: 10 } }),
+  );
+  await fleet.until(() =>
+    fleet.of('report').some((report) => report.runningGenerations === 1 && report.kvUsedBytes > 0),
+  );
+  await fleet.until(() => fleet.of('report').some(({ heldGenerationIds }) => heldGenerationIds.includes(id)));
+  await fleet.until(() => fleet.of('report').some(({ tokensPerSecond }) => tokensPerSecond > 0));
+  session.credit(id, 100);
+  await session.end(id);
+  const from = fleet.of('report').length;
+  await fleet.until(() =>
+    fleet
+      .of('report')
+      .slice(from)
+      .some((report) => report.runningGenerations === 0),
+  );
+  const sequences = fleet.of('report').map(({ sequence }) => sequence);
+  expect(sequences).toEqual(sequences.map((_, i) => i + 1));
+});
+
+it('given a scheduler that dies and comes back, when it is there again, then the worker registers again in the same epoch', async () => {
+  const { fleet } = await joined();
+  const { port } = fleet;
+  fleet.kill();
+  await fleet.listen(port);
+  await fleet.until(() => fleet.of('registration').length === 2);
+  const [first, second] = fleet.of('registration');
+  expect(second).toEqual(first);
+});
+
+it('given a drain from the scheduler, when it comes, then the worker says that it drains', async () => {
+  const { fleet } = await joined();
+  fleet.tell({ $case: 'drain', value: { graceMs: 1_000 } });
+  await fleet.until(() => fleet.of('drainStarted').length > 0);
+  await fleet.until(() => fleet.of('report').at(-1)?.draining === true);
+});
+
+it('given a later life of the same worker, when the scheduler tells, then this one learns of it', async () => {
+  const { fleet, worker } = await joined();
+  fleet.tell({ $case: 'superseded', value: { byEpoch: worker.epoch + 1 } });
+  await worker.superseded;
+});
