@@ -19,10 +19,5 @@ if [ ! -x "$cache/bin/grpcurl" ]; then
   echo 'Building grpcurl ...'
   GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 fi
-if [ -f bench/node-llama-cpp/package-lock.json ] && [ ! -f bench/node-llama-cpp/node_modules/.stamp ]; then
-  echo 'Installing node-llama-cpp (the peer) ...'
-  NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm ci --loglevel=error --prefix bench/node-llama-cpp
-  touch bench/node-llama-cpp/node_modules/.stamp
-fi
 export HYDRA_TEST_PYTHON=$cache/venv/bin/python HYDRA_TEST_GRPCURL=$cache/bin/grpcurl
 npx vitest run --config vitest.integration.config.ts
