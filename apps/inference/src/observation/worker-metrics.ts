@@ -8,7 +8,7 @@ import { aliasMetric } from './metric-alias.js';
 
 const MODEL_LABEL = { model: 'model_name' };
 
-/** The worker's metrics under our names, and under vLLM's where it has the same. Names are an interface: docs/metrics.md. */
+/** The worker's metrics under our names, and under vLLM's where it has the same. Names are an interface: docs/worker.md. */
 @Injectable()
 export class WorkerMetrics {
   private readonly firstToken: Histogram<'model'>;

@@ -10,6 +10,7 @@ import {
   type SessionResponse,
 } from '#lib/contracts';
 import type { WorkerIdentity } from '../worker-identity.js';
+import type { GenerationReader } from './generation-run.js';
 import type { Generations } from './generations.js';
 import { SessionOutbox } from './session-outbox.js';
 
@@ -18,7 +19,7 @@ export type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
 const PROTOCOL_REVISION = 1;
 
 /** One gateway's stream: hello, welcome, then its generations until the stream ends; with it they end too. */
-export class GatewaySession {
+export class GatewaySession implements GenerationReader {
   gatewayId: string | undefined;
   private readonly outbox: SessionOutbox;
   private isOver = false;
@@ -118,7 +119,7 @@ export class GatewaySession {
     if (this.isOver) return;
     this.isOver = true;
     this.outbox.close();
-    this.generations.endSession(this);
+    this.generations.endAllOf(this);
     this.onOver();
   }
 }

@@ -1,13 +1,16 @@
-import type { FrameEntry, GenerationRequest } from '#lib/contracts';
+import type { Failed, Finished, FrameEntry, GenerationRequest } from '#lib/contracts';
 import { generationFields } from '#lib/observability';
 
-/** Where a generation's frames go. */
+/** Who a generation belongs to, and where what comes of it goes. */
 export interface GenerationReader {
   readonly gatewayId: string | undefined;
+  frame(step: number, entries: FrameEntry[]): void;
+  finished(finished: Finished): void;
+  failed(failed: Failed): void;
 }
 
 /** One generation in this worker: whose it is, and when its tokens came. All times are monotonic, in milliseconds. */
-export class GenerationRun<Reader extends GenerationReader> {
+export class GenerationRun {
   /** Fields of every log line about it. */
   readonly logFields: Record<string, string>;
   readonly arrivedMs = performance.now();
@@ -16,7 +19,7 @@ export class GenerationRun<Reader extends GenerationReader> {
 
   constructor(
     readonly request: GenerationRequest,
-    readonly reader: Reader,
+    readonly reader: GenerationReader,
   ) {
     this.generationId = request.generationId;
     this.logFields = generationFields(request);

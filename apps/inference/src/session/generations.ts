@@ -5,17 +5,14 @@ import { APP_LOGGER, type Logger } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
 import { WorkerMetrics } from '../observation/worker-metrics.js';
 import { WorkerIdentity } from '../worker-identity.js';
-import type { GatewaySession } from './gateway-session.js';
-import { GenerationRun } from './generation-run.js';
-
-type Run = GenerationRun<GatewaySession>;
+import { type GenerationReader, GenerationRun } from './generation-run.js';
 
 /** The generations between gateways and engine: admits them, gives each step's entries to their gateways, ends them. */
 @Injectable()
 export class Generations {
   /** Takes nothing new from now on. */
   isDraining = false;
-  private readonly runs = new Map<string, Run>();
+  private readonly runs = new Map<string, GenerationRun>();
   private readonly changeListeners: (() => void)[] = [];
   private idleWaiters: (() => void)[] = [];
 
@@ -41,8 +38,8 @@ export class Generations {
     this.changeListeners.push(listener);
   }
 
-  submit(session: GatewaySession, request: GenerationRequest): void {
-    const run: Run = new GenerationRun(request, session);
+  submit(reader: GenerationReader, request: GenerationRequest): void {
+    const run = new GenerationRun(request, reader);
     const refusal = this.refusalOf(request);
     if (refusal !== undefined) {
       this.refuse(run, refusal);
@@ -55,26 +52,26 @@ export class Generations {
       this.refuse(run, outcome);
       return;
     }
-    const fields = { ...run.logFields, gateway_id: session.gatewayId, prompt_tokens: request.promptTokenIds.length };
+    const fields = { ...run.logFields, gateway_id: reader.gatewayId, prompt_tokens: request.promptTokenIds.length };
     this.logger.debug(fields, 'generation accepted');
     this.changed();
   }
 
-  cancel(session: GatewaySession, generationId: string, reason: string): void {
+  cancel(reader: GenerationReader, generationId: string, reason: string): void {
     const run = this.runs.get(generationId);
-    if (run?.reader !== session) return;
+    if (run?.reader !== reader) return;
     this.logger.debug({ ...run.logFields, reason }, 'generation cancelled');
     this.host.engine.cancel(generationId, reason);
   }
 
-  credit(session: GatewaySession, generationId: string, tokens: number): void {
-    if (this.runs.get(generationId)?.reader === session) this.host.engine.credit(generationId, tokens);
+  credit(reader: GenerationReader, generationId: string, tokens: number): void {
+    if (this.runs.get(generationId)?.reader === reader) this.host.engine.credit(generationId, tokens);
   }
 
   /** The gateway is gone: nobody waits for its generations any more. */
-  endSession(session: GatewaySession): void {
+  endAllOf(reader: GenerationReader): void {
     for (const run of this.runs.values()) {
-      if (run.reader === session) this.cancel(session, run.generationId, 'gateway-gone');
+      if (run.reader === reader) this.cancel(reader, run.generationId, 'gateway-gone');
     }
   }
 
@@ -101,7 +98,9 @@ export class Generations {
       );
     }
     if (this.runs.has(generationId)) {
-      return { ...refused(FailureCode.INVALID_REQUEST, `The generation ${generationId} is running already.`) };
+      // Its gateway has been away and comes back with it before the engine has let go of it.
+      const message = `The generation ${generationId} has not left the engine yet.`;
+      return { ...refused(FailureCode.SATURATED, message), retryAfterMs: 50 };
     }
     if (this.host.phase !== 'running') {
       return { ...refused(FailureCode.ENGINE_ERROR, 'The engine is not ready.'), retryAfterMs: 1_000 };
@@ -134,20 +133,20 @@ export class Generations {
   /** One frame for each gateway that has sequences in the step. */
   private step(step: number, entries: readonly FrameEntry[]): void {
     const nowMs = performance.now();
-    const bySession = new Map<GatewaySession, FrameEntry[]>();
+    const byReader = new Map<GenerationReader, FrameEntry[]>();
     for (const entry of entries) {
       const run = this.runs.get(entry.generationId);
       if (run === undefined) continue; // given up here, not yet in the engine
       this.metrics.noteTokens(run.tokensCame(entry, nowMs));
-      const own = bySession.get(run.reader);
-      if (own === undefined) bySession.set(run.reader, [entry]);
+      const own = byReader.get(run.reader);
+      if (own === undefined) byReader.set(run.reader, [entry]);
       else own.push(entry);
       if (entry.finishReason > 0) this.metrics.noteSequenceEnd(entry.finishReason);
     }
-    for (const [session, own] of bySession) session.frame(step, own);
+    for (const [reader, own] of byReader) reader.frame(step, own);
   }
 
-  private finished(run: Run, usage: GenerationUsage): void {
+  private finished(run: GenerationRun, usage: GenerationUsage): void {
     this.forget(run);
     run.reader.finished({ generationId: run.generationId, usage });
     this.metrics.noteFinished(usage, run.elapsedSeconds());
@@ -157,12 +156,15 @@ export class Generations {
     );
   }
 
-  private failed(run: Run, failure: Omit<EngineRefusal, 'kind'>): void {
+  private failed(run: GenerationRun, failure: Omit<EngineRefusal, 'kind'>): void {
     this.forget(run);
     this.refuse(run, failure);
   }
 
-  private refuse(run: Run, { code, message, parameter = '', retryAfterMs = 0 }: Omit<EngineRefusal, 'kind'>): void {
+  private refuse(
+    run: GenerationRun,
+    { code, message, parameter = '', retryAfterMs = 0 }: Omit<EngineRefusal, 'kind'>,
+  ): void {
     const { generationId } = run;
     run.reader.failed({ generationId, code, retryable: isRetryable(code), message, parameter, retryAfterMs });
     this.metrics.noteFailure(code);
@@ -170,7 +172,7 @@ export class Generations {
     this.logger[level]({ ...run.logFields, failure: FailureCode[code], parameter }, `generation failed: ${message}`);
   }
 
-  private forget(run: Run): void {
+  private forget(run: GenerationRun): void {
     this.runs.delete(run.generationId);
     if (this.runs.size === 0) for (const waiter of this.idleWaiters.splice(0)) waiter();
     this.changed();

@@ -82,8 +82,13 @@ export class Sampler {
   /** Candidates whose weight is at least `least`; the best always is. */
   private countNotBelow(least: number): number {
     let count = 0;
+    const border = binOf(-Math.log(least));
     for (let bin = 0; bin < BINS; bin++) {
       if (this.counts[bin] === 0) continue;
+      if (bin < border) {
+        count += this.counts[bin]!;
+        continue;
+      }
       const ids = this.sorted(bin);
       const kept = ids.findIndex((id) => this.weightOfCandidate(id) < least);
       if (kept >= 0) return Math.max(1, count + kept);

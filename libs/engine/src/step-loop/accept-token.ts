@@ -1,5 +1,5 @@
 import { FinishReason, type FrameEntry } from '#lib/contracts';
-import type { Sequence } from './sequence.js';
+import type { Sequence } from './generation.js';
 
 /**
  * Adds a token to a sequence and decides whether it ends with it.

@@ -1,5 +1,5 @@
 import type { EngineState } from '../engine.js';
-import type { Sequence } from './sequence.js';
+import type { Sequence } from './generation.js';
 
 type Totals = Pick<
   EngineState,

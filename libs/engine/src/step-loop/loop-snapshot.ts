@@ -1,5 +1,5 @@
 import type { ModelRunnerLimits } from '../model-runner.js';
-import type { SequencePhase } from './sequence.js';
+import type { SequencePhase } from './generation.js';
 
 /** The step loop between two steps, by value. */
 export interface LoopSnapshot {

@@ -1,5 +1,5 @@
 import type { ModelRunner } from '../model-runner.js';
-import type { Sequence } from './sequence.js';
+import type { Sequence } from './generation.js';
 
 /**
  * Who has which slot, and how many tokens of KV are promised to whom. A slot whose prefix is being brought when its

@@ -1,5 +1,5 @@
 import type { ModelRunnerLimits } from '../model-runner.js';
-import type { Sequence } from './sequence.js';
+import type { Sequence } from './generation.js';
 
 /** What planning looks at: a view of the loop's state. Planning changes nothing. */
 export interface PlanningView {

@@ -1,7 +1,7 @@
 import type { Logits } from '../model-runner.js';
 import { uniformAt } from '../sampling/philox.js';
 import { InvalidLogitsError, Sampler } from '../sampling/sampler.js';
-import type { Sequence } from './sequence.js';
+import type { Sequence } from './generation.js';
 
 export type Choice =
   | { readonly kind: 'token'; readonly tokenId: number }

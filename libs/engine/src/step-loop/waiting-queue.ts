@@ -1,5 +1,4 @@
-import type { Generation } from './generation.js';
-import type { Sequence } from './sequence.js';
+import { type Generation, type Sequence } from './generation.js';
 
 /** Generations that still have sequences without a slot: by priority, then by arrival. Bounded by the step loop. */
 export class WaitingQueue {
