@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { FailureCode } from '#lib/contracts';
 import { EventLog } from '../../testing/event-log.js';
 import { requestOf } from '../../testing/requests.js';
-import type { Fault } from '../../testing/thread-entry.js';
+import type { Fault } from '../../testing/synthetic-thread-entry.js';
 import { describeEngine } from '../engine.conformance.js';
 import { EngineThread } from './engine-thread.js';
 
@@ -15,7 +15,7 @@ const NEVER = new AbortController().signal;
 /** A thread runs JavaScript: the entry and all of ours that it imports become one file. */
 beforeAll(async () => {
   const bundle = await rolldown({
-    input: fileURLToPath(new URL('../../testing/thread-entry.ts', import.meta.url)),
+    input: fileURLToPath(new URL('../../testing/synthetic-thread-entry.ts', import.meta.url)),
     platform: 'node',
     external: (id) => /^(node:|@?\w)/.test(id),
     resolve: { conditionNames: ['hydra-source', 'node', 'import', 'default'] },
