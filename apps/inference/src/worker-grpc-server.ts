@@ -1,11 +1,8 @@
-import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { ServerGrpc } from '@nestjs/microservices';
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
-import { serverChannelOptions } from '#lib/channels';
-import { INTERNAL_PACKAGE, internalPackage, protoFolder } from '#lib/contracts';
+import { HealthImplementation } from 'grpc-health-check';
+import { addReflection, serverChannelOptions } from '#lib/channels';
+import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICE = `${INTERNAL_PACKAGE}.Worker`;
 
@@ -31,14 +28,7 @@ export class WorkerGrpcServer extends ServerGrpc {
       ),
     );
     this.health.addToServer(server);
-    const services = [SERVICE, 'grpc.health.v1.Health'];
-    new ReflectionService(reflectedPackage(), { services }).addToServer(server);
+    addReflection(server, ['hydra/internal/v1/worker.proto'], [SERVICE]);
     return server;
   }
-}
-
-/** Reflection needs file descriptors, which the generated code does not carry: they come from the `.proto` files. */
-function reflectedPackage(): PackageDefinition {
-  const file = join('hydra', 'internal', 'v1', 'worker.proto');
-  return { ...loadSync(file, { includeDirs: [protoFolder()] }), ...loadSync(healthProtoPath) };
 }

@@ -1,11 +1,9 @@
-import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
+import type { PackageDefinition } from '@grpc/proto-loader';
 import { ServerGrpc } from '@nestjs/microservices';
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
-import { serverChannelOptions } from '#lib/channels';
-import { INTERNAL_PACKAGE, internalPackage, protoFolder } from '#lib/contracts';
+import { HealthImplementation } from 'grpc-health-check';
+import { addReflection, serverChannelOptions } from '#lib/channels';
+import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICES = [`${INTERNAL_PACKAGE}.Fleet`, `${INTERNAL_PACKAGE}.Placement`];
 
@@ -31,9 +29,7 @@ export class SchedulerGrpcServer extends ServerGrpc {
       ),
     );
     this.health.addToServer(server);
-    new ReflectionService(reflectedPackage(), {
-      services: [...SERVICES, 'grpc.health.v1.Health'],
-    }).addToServer(server);
+    addReflection(server, ['hydra/internal/v1/fleet.proto', 'hydra/internal/v1/placement.proto'], SERVICES);
     return server;
   }
 
@@ -50,10 +46,4 @@ export class SchedulerGrpcServer extends ServerGrpc {
 
 function servedPackage(): PackageDefinition {
   return Object.fromEntries(SERVICES.map((name) => [name, internalPackage[name]!])); // both are ours
-}
-
-/** Reflection needs file descriptors, which the generated code does not carry: they come from the `.proto` files. */
-function reflectedPackage(): PackageDefinition {
-  const files = ['fleet', 'placement'].map((name) => join('hydra', 'internal', 'v1', `${name}.proto`));
-  return { ...loadSync(files, { includeDirs: [protoFolder()] }), ...loadSync(healthProtoPath) };
 }

@@ -9,5 +9,6 @@ export {
 export { fetchModelFiles } from './fetch-model-files.js';
 export { type GenerationEvent, type GenerationFailure, GenerationStream, workerLost } from './generation-stream.js';
 export { GrpcStatusError } from './grpc-status-error.js';
+export { addReflection } from './reflection.js';
 export { type WatchHandlers, WatchStream } from './watch-stream.js';
 export { type SessionState, WorkerSession, type WorkerSessionOptions } from './worker-session.js';

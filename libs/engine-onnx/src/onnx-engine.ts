@@ -14,7 +14,7 @@ import { readCompiledModel } from './read-compiled-model.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
 
-/** Tokens per KV block that this engine announces, DESIGN.md's unit of prefix reuse. */
+/** Tokens per KV block that this engine announces, the unit of prefix reuse. */
 const BLOCK_TOKENS = 16;
 
 /** All an engine needs; plain data, so that it crosses into the engine's thread. */

@@ -1,12 +1,9 @@
-import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
-import { serverChannelOptions } from '#lib/channels';
+import { HealthImplementation } from 'grpc-health-check';
+import { addReflection, serverChannelOptions } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
-import { PUBLIC_PACKAGE, protoFolder, publicApi } from '#lib/contracts';
+import { PUBLIC_PACKAGE, publicApi } from '#lib/contracts';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { InferenceCalls } from './inference-calls.js';
@@ -15,7 +12,7 @@ const SERVICE = `${PUBLIC_PACKAGE}.Inference`;
 
 /**
  * The public gRPC server: inference, health, reflection. A raw server of grpc-js rather than Nest's transport, which puts
- * what a slow client does not read into memory without bound (FACTS: RSS 94 → 376 MB).
+ * what a slow client does not read into memory without bound (measured: 94 to 376 MB).
  */
 @Injectable()
 export class GrpcServer implements OnModuleInit {
@@ -30,11 +27,7 @@ export class GrpcServer implements OnModuleInit {
     this.server = new Server(serverChannelOptions({ maxMessageBytes: config.gateway.bodyBytes }));
     this.server.addService(publicApi.InferenceService, calls.handlers);
     this.health.addToServer(this.server);
-    const folder = protoFolder();
-    const described = loadSync([join(folder, 'hydra', 'v1', 'inference.proto'), healthProtoPath], {
-      includeDirs: [folder],
-    });
-    new ReflectionService(described).addToServer(this.server);
+    addReflection(this.server, ['hydra/v1/inference.proto'], [SERVICE]);
   }
 
   onModuleInit(): void {
