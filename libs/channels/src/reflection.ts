@@ -17,14 +17,14 @@ export function addReflection(server: Server, protoFiles: readonly string[], ser
     ...loadSync(healthProtoPath, { keepCase: true }),
   };
   const listed = [...services, 'grpc.health.v1.Health'];
-  new ReflectionService(withMapEntryNames(loaded), { services: listed }).addToServer(server);
+  new ReflectionService(asProtocDescribes(loaded), { services: listed }).addToServer(server);
 }
 
 /**
- * protobufjs names the hidden message of a map field after the field alone (`Logit_bias`); the language asks for
- * `LogitBiasEntry`, and clients in Go refuse anything else.
+ * What protobufjs leaves out of descriptors: it names the hidden message of a map field after the field alone (`Logit_bias`),
+ * where the language asks for `LogitBiasEntry` and clients in Go refuse anything else; and fields have no JSON names.
  */
-function withMapEntryNames(loaded: PackageDefinition): PackageDefinition {
+function asProtocDescribes(loaded: PackageDefinition): PackageDefinition {
   const corrected = new Map<Buffer, Buffer>();
   return Object.fromEntries(
     Object.entries(loaded).map(([name, definition]) => {
@@ -46,13 +46,18 @@ function correct(bytes: Buffer): Buffer {
 }
 
 function correctMessage(message: DescriptorProto): void {
+  for (const field of message.field) field.jsonName = field.name.replace(/_([a-z0-9])/g, upperCase);
   for (const nested of message.nestedType) {
     correctMessage(nested);
     if (!nested.options?.mapEntry) continue;
     const field = message.field.find((candidate) => candidate.typeName.split('.').at(-1) === nested.name);
     if (field === undefined) continue;
     const parent = field.typeName.slice(0, -nested.name.length);
-    nested.name = `${field.name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())}Entry`;
+    nested.name = `${field.name.replace(/(?:^|_)([a-z0-9])/g, upperCase)}Entry`;
     field.typeName = `${parent}${nested.name}`;
   }
+}
+
+function upperCase(_match: string, letter: string): string {
+  return letter.toUpperCase();
 }
