@@ -28,7 +28,9 @@ const modelSchema = z.strictObject({
     .default('auto')
     .describe('Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form.'),
   contextTokens: count
-    .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 2048: each running sequence holds KV for a whole context.')
+    .describe(
+      'Most tokens of prompt and output together. Default: what the model was made for, at most 2048: each running sequence holds KV for a whole context.',
+    )
     .optional(),
   strategy: z.enum(STRATEGIES).default('least-loaded').describe('How requests for this model are placed on workers.'),
   workers: count

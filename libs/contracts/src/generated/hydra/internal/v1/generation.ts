@@ -118,7 +118,7 @@ export interface KvSource {
 
 /** One request for a worker. `n` sequences share the prompt, which is computed once. */
 export interface GenerationRequest {
-  /** Server-made identity, unique per attempt-independent generation; 26 characters (ULID). */
+  /** Server-made identity, unique per attempt-independent generation; 32 hexadecimal digits. */
   generationId: string;
   /** The client's `x-request-id` or one made by the gateway; correlates logs, is no identity. */
   requestId: string;
