@@ -62,7 +62,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     superseded: new Promise((resolve) => membership.onSuperseded(resolve)),
     prepare: async () => {
       await Promise.all([engineHost.prepare(), meter.start()]);
-      membership.start(host, grpcServer.boundPort, version());
+      membership.start(config.workers.advertisedHost ?? host, grpcServer.boundPort, version());
     },
     stop: async (drainTimeoutMs) => {
       drain.begin(drainTimeoutMs, 'stopping');

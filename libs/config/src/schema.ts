@@ -173,7 +173,11 @@ export const hydraSchema = z.strictObject({
       host: z
         .string()
         .default('127.0.0.1')
-        .meta({ description: 'Address that the worker listens on and registers.', env: 'HYDRA_WORKER_HOST' }),
+        .meta({ description: 'Address that the worker listens on.', env: 'HYDRA_WORKER_HOST' }),
+      advertisedHost: z.string().optional().meta({
+        description: 'Host under which gateways reach the worker. Default: `workers.host`.',
+        env: 'HYDRA_WORKER_ADVERTISED_HOST',
+      }),
       grpcPort: port.default(9092).meta({
         description: "Port of the worker's gRPC services; 0 takes a free one.",
         env: 'HYDRA_WORKER_GRPC_PORT',
@@ -188,7 +192,10 @@ export const hydraSchema = z.strictObject({
       kvBytes: bytes
         .default(1024 * 1024 * 1024)
         .meta({ description: 'Memory for attention state, in bytes.', env: 'HYDRA_KV_BYTES' }),
-      waitingGenerations: count.default(256).describe('Generations that may wait inside a worker.'),
+      waitingGenerations: count.default(256).meta({
+        description: 'Generations that may wait inside a worker.',
+        env: 'HYDRA_WORKER_WAITING_GENERATIONS',
+      }),
       drainTimeoutMs: milliseconds.default(30_000).meta({
         description: 'Time that running generations have after SIGTERM, in milliseconds.',
         env: 'HYDRA_DRAIN_TIMEOUT_MS',
