@@ -1,7 +1,7 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { APP_LOGGER, type Logger, newId } from '#lib/observability';
-import { ApiError, internalError, toErrorBody } from '#lib/openai';
+import { ApiError, toErrorBody } from '#lib/openai';
+import { FailureTranslator } from '../completion/failure-translator.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { allowedMethods } from './public-routes.js';
 
@@ -9,7 +9,7 @@ import { allowedMethods } from './public-routes.js';
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   constructor(
-    @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly failures: FailureTranslator,
     private readonly metrics: GatewayMetrics,
   ) {}
 
@@ -20,8 +20,10 @@ export class ErrorFilter implements ExceptionFilter {
       void reply.status(exception.getStatus()).send(exception.getResponse()); // terminus' report, for probes
       return;
     }
-    const error = this.toApiError(exception, request, reply);
-    this.metrics.answered(request.routeOptions.url ?? 'unmatched', error.httpStatus, error.condition);
+    const route = request.routeOptions.url ?? 'unmatched';
+    const refusal = exception instanceof HttpException ? fromHttpStatus(exception, request, reply) : exception;
+    const error = this.failures.translate(refusal, { requestId: request.id, route });
+    this.metrics.answered(route, error.httpStatus, error.condition);
     if (error.condition === 'client_closed' || reply.raw.destroyed) {
       reply.hijack();
       reply.raw.destroy();
@@ -32,14 +34,6 @@ export class ErrorFilter implements ExceptionFilter {
       .status(error.httpStatus)
       .header('content-type', JSON_TYPE)
       .send(JSON.stringify(toErrorBody(error)));
-  }
-
-  private toApiError(exception: unknown, request: FastifyRequest, reply: FastifyReply): ApiError {
-    if (exception instanceof ApiError) return exception;
-    if (exception instanceof HttpException) return fromHttpStatus(exception, request, reply);
-    const errorId = newId();
-    this.logger.error({ request_id: request.id, error_id: errorId, error: exception }, 'unexpected error');
-    return internalError(errorId, exception);
   }
 }
 
