@@ -6,10 +6,12 @@ export interface RequestOrigin {
   readonly trace: TraceContext;
   /** Where it came in, for metrics: `/v1/completions`, `/hydra.v1.Inference/Chat`. */
   readonly route: string;
-  /** `x-session-id`; wins over the body's own session fields. */
-  readonly sessionHeader?: string | undefined;
+  /** `x-session-id` as it came; wins over the body's own session fields. */
+  readonly sessionHeader: string | undefined;
 }
 
+/** Of `x-session-id`; the rest is not looked at. */
+const MAX_SESSION_ID_CHARACTERS = 256;
 /** Longest delay a timer of Node takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -33,7 +35,7 @@ export class RequestLife {
     this.requestId = origin.requestId;
     this.trace = origin.trace;
     this.route = origin.route;
-    this.sessionHeader = origin.sessionHeader;
+    this.sessionHeader = origin.sessionHeader?.slice(0, MAX_SESSION_ID_CHARACTERS) || undefined;
   }
 
   get signal(): AbortSignal {

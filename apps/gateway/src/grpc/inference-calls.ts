@@ -133,7 +133,7 @@ function lifeOf(call: AnyCall): RequestLife {
     requestId: requestIdFrom(header('x-request-id')),
     trace: childOf(traceContextFrom(header('traceparent'), header('tracestate'))),
     route: call.getPath(),
-    sessionHeader: header('x-session-id')?.slice(0, 256) || undefined,
+    sessionHeader: header('x-session-id'),
   });
   const metadata = new Metadata();
   metadata.set('x-request-id', life.requestId);

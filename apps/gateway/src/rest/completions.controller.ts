@@ -20,8 +20,6 @@ import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { JSON_TYPE } from './error.filter.js';
 import { SseReply } from './sse-reply.js';
 
-const MAX_SESSION_ID_CHARACTERS = 256;
-
 type ParseCall = (body: unknown, limits: RequestLimits) => CompletionCall;
 
 /** `POST /v1/completions` and `POST /v1/chat/completions`. */
@@ -94,7 +92,7 @@ function lifeOf(request: FastifyRequest): RequestLife {
     requestId: request.id,
     trace: childOf(traceContextFrom(first(traceparent), first(tracestate))),
     route: request.routeOptions.url ?? request.url,
-    sessionHeader: first(session)?.slice(0, MAX_SESSION_ID_CHARACTERS) || undefined,
+    sessionHeader: first(session),
   });
 }
 
