@@ -22,7 +22,7 @@ import type { AnswerSink } from './answer-sink.js';
 import { PromptEncoder } from './prompt-encoder.js';
 import type { RequestLife } from './request-life.js';
 
-const SEED_BITS = 2 ** 48 - 1; // the most that randomInt draws at once
+const SEED_BOUND = 2 ** 48 - 1; // the most that randomInt draws at once
 
 /**
  * The road of every request, REST or gRPC, streamed or whole:
@@ -79,7 +79,7 @@ export class CompletionService {
       requestId: life.requestId,
       tenantId: life.tenantId,
       newGenerationId: newId,
-      drawSeed: () => randomInt(SEED_BITS),
+      drawSeed: () => randomInt(SEED_BOUND),
       deadlineUnixMs: life.deadlineUnixMs,
       initialCredit: this.config.gateway.streamBufferTokens,
       cacheSalt: Buffer.from(life.tenantId),
@@ -101,8 +101,9 @@ export class CompletionService {
     const sessionKey = life.sessionHeader ?? call.sessionId ?? call.user ?? '';
     const runOne = async (request: GenerationRequest, promptIndex: number): Promise<GenerationUsage> => {
       const deliver = (entries: readonly FrameEntry[]) => {
-        for (const entry of entries) timer.tokens(promptIndex, entry);
-        return sink.deltas(entries.map((entry) => toAnswerDelta(entry, promptIndex, call.choicesPerPrompt, call.stop)));
+        const deltas = entries.map((entry) => toAnswerDelta(entry, promptIndex, call.choicesPerPrompt, call.stop));
+        for (const delta of deltas) timer.observe(delta);
+        return sink.deltas(deltas);
       };
       try {
         return await this.generations.run({ request, served: model.served, sessionKey, signal }, deliver);

@@ -1,8 +1,9 @@
-import type { FrameEntry } from '#lib/contracts';
+import type { AnswerDelta } from '#lib/openai';
 import type { GatewayMetrics } from './gateway-metrics.js';
 
-/** Measures what the client waits for: arrival to first token, and the gaps between the tokens of each sequence. */
+/** Measures what the client waits for: arrival to first token, and the gaps between the tokens of each choice. */
 export class LatencyTimer {
+  /** By choice. */
   private readonly lastAtMs = new Map<number, number>();
 
   constructor(
@@ -15,13 +16,12 @@ export class LatencyTimer {
     return this.lastAtMs.size > 0;
   }
 
-  tokens(promptIndex: number, entry: FrameEntry): void {
-    if (entry.tokenIds.length === 0) return;
+  observe({ choiceIndex, tokenIds }: AnswerDelta): void {
+    if (tokenIds.length === 0) return;
     const nowMs = performance.now();
     if (!this.hasStarted) this.metrics.firstToken(this.modelId, nowMs - this.arrivedAtMs);
-    const sequence = promptIndex * 4_096 + entry.sequenceIndex;
-    const lastMs = this.lastAtMs.get(sequence);
-    this.lastAtMs.set(sequence, nowMs);
+    const lastMs = this.lastAtMs.get(choiceIndex);
+    this.lastAtMs.set(choiceIndex, nowMs);
     if (lastMs !== undefined) this.metrics.tokenGap(this.modelId, nowMs - lastMs);
   }
 }
