@@ -116,4 +116,41 @@ describe('PrefixAnchors', () => {
         expect([anchors.anchorOf(blocks(...chain)), anchors.anchorOf(blocks(...chain, 9))]).toEqual([first, first]);
       }),
     ));
+
+  it('given prompts behind a long template, then each conversation keeps its anchor while it grows turn by turn', () =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 40, max: 600 }),
+        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 }),
+        (templateBlocks, turns) => {
+          const anchors = new PrefixAnchors(100_000);
+          const template = range(0, templateBlocks);
+          for (let one = 0; one < 10; one++) anchors.anchorOf(blocks(...template, 50_000 + one));
+          const found = [1, 2].map((conversation) => {
+            let length = 0;
+            const ofTurns = turns.map((added) => {
+              length += added;
+              return anchors.anchorOf(blocks(...template, ...range(100_000 * conversation, length)));
+            });
+            expect(new Set(ofTurns).size).toBe(1);
+            return ofTurns[0];
+          });
+          expect(found[0]).not.toBe(found[1]);
+        },
+      ),
+      { numRuns: 40 },
+    ));
+
+  it('given the longest prompt, then it looks at a bounded number of blocks', () => {
+    const read = new Set<PropertyKey>();
+    const counted = new Proxy(blocks(...range(0, 4_096)), {
+      get: (hashes, key, receiver) => {
+        if (typeof key === 'string' && /^\d+$/.test(key)) read.add(key);
+        return Reflect.get(hashes, key, receiver);
+      },
+    });
+    new PrefixAnchors(100_000).anchorOf(counted);
+    expect(read.size).toBe(208);
+    expect(read.has('4095')).toBe(true);
+  });
 });

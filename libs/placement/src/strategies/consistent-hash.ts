@@ -14,7 +14,7 @@ export interface ConsistentHashOptions {
   readonly loadFactor: number;
 }
 
-/** Blocks whose conversation is remembered: about 15 MB. Chosen: 4 million tokens at 16 tokens per block. */
+/** Blocks whose conversation is remembered: about 15 MB. Chosen: 1,500 prompts of 16,000 tokens. */
 const ANCHOR_BLOCKS = 262_144;
 
 /**

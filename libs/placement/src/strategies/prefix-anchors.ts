@@ -1,21 +1,28 @@
-/** Children from which on a block counts as a template that many conversations begin with. Chosen: a document with a few questions stays together, a system prompt does not. */
+/**
+ * Children from which on a block counts as a template that many conversations begin with. Chosen: a document with a few
+ * questions stays together, a system prompt does not.
+ */
 const TEMPLATE_CHILDREN = 8;
+
+/** Blocks at a prompt's end that are all looked at. Chosen: a turn is seldom longer than 1,024 tokens, at 16 per block. */
+const TAIL_BLOCKS = 64;
 
 interface Block {
   /** Names the conversation the block belongs to. */
   readonly anchor: number;
-  /** Different blocks seen after this one. */
+  /** Different marks seen after this one. */
   childCount: number;
 }
 
 /**
  * Finds, for a chain of block hashes, the name of the conversation it continues: a *deep* prefix, not the first block, which
- * whole fleets share. The deepest block seen before decides:
- * | deepest known block | anchor |
+ * whole fleets share. Only some blocks are looked at and remembered, the *marks* (see `marksOf`). The deepest mark seen
+ * before decides:
+ * | deepest known mark | anchor |
  * |---|---|
  * | none | the hash of the request's last full block: a new conversation |
- * | fewer than 8 different blocks followed it | its own: a further turn, or a further question on the same text |
- * | more | the hash of the block after it: a new conversation behind a common template |
+ * | fewer than 8 different marks followed it | its own: a further turn, or a further question on the same text |
+ * | more | the hash of the mark after it: a new conversation behind a common template |
  * Later turns hold the earlier ones as a prefix, so they come back to the same anchor however long they grow.
  *
  * Memory is bounded: two generations of `capacityBlocks / 2` blocks; when the young one is full, it becomes the old one, and
@@ -34,14 +41,15 @@ export class PrefixAnchors {
 
   /** @param hashes  of the prompt's full blocks, at least one */
   anchorOf(hashes: readonly Uint8Array[]): number {
-    let depth = hashes.length;
+    const marks = marksOf(hashes.length).map((position) => shortHash(hashes[position]!));
+    let depth = marks.length;
     let known: Block | undefined;
-    while (depth > 0 && known === undefined) known = this.find(shortHash(hashes[--depth]!));
-    const firstNew = known === undefined ? 0 : depth + 1;
-    const anchor = anchorFor(hashes, known, firstNew);
-    if (firstNew < hashes.length && known !== undefined) known.childCount++;
-    for (let index = firstNew; index < hashes.length; index++) {
-      this.remember(shortHash(hashes[index]!), { anchor, childCount: index + 1 < hashes.length ? 1 : 0 });
+    while (depth > 0 && known === undefined) known = this.find(marks[--depth]!);
+    const newMarks = known === undefined ? marks : marks.slice(depth + 1);
+    const anchor = anchorFor(known, newMarks);
+    if (known !== undefined && newMarks.length > 0) known.childCount++;
+    for (const [index, mark] of newMarks.entries()) {
+      this.remember(mark, { anchor, childCount: index + 1 < newMarks.length ? 1 : 0 });
     }
     return anchor;
   }
@@ -63,10 +71,31 @@ export class PrefixAnchors {
   }
 }
 
-function anchorFor(hashes: readonly Uint8Array[], known: Block | undefined, firstNew: number): number {
-  if (known === undefined) return shortHash(hashes[hashes.length - 1]!);
-  if (firstNew === hashes.length || known.childCount < TEMPLATE_CHILDREN) return known.anchor;
-  return shortHash(hashes[firstNew]!);
+/** @param newMarks  those after the deepest known one; at least one when none is known */
+function anchorFor(known: Block | undefined, newMarks: readonly number[]): number {
+  if (known === undefined) return newMarks.at(-1)!;
+  const beginsAnew = newMarks.length > 0 && known.childCount >= TEMPLATE_CHILDREN;
+  return beginsAnew ? newMarks[0]! : known.anchor;
+}
+
+/**
+ * Positions looked at in a chain, ascending: 16 in each doubling of the depth, the same ones whatever the chain's length,
+ * and its last 64. So 1,000 blocks cost 174 look-ups, 4,096 cost 208, and prompts that part ways are told apart to within a
+ * sixteenth of their length.
+ */
+function marksOf(blockCount: number): number[] {
+  const tailStart = blockCount - TAIL_BLOCKS;
+  const marks: number[] = [];
+  for (let position = 0; position < blockCount; ) {
+    marks.push(position);
+    position = position < tailStart ? Math.min(position + strideAt(position), tailStart) : position + 1;
+  }
+  return marks;
+}
+
+/** A sixteenth of the largest power of two up to the position, at least 1. */
+function strideAt(position: number): number {
+  return position < 32 ? 1 : 2 ** (27 - Math.clz32(position));
 }
 
 /** The first 53 bits as a number. */
