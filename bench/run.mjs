@@ -8,6 +8,7 @@ import { loadConfig } from '#lib/config';
 import { mockEngine } from '#lib/engine';
 import { TextModel } from '#lib/tokens';
 import { promptOf } from '../dist/apps/cli/src/load/prompt-of.js';
+import { startBareServer } from './bare-server.mjs';
 import { loadEngine } from './engine-load.mjs';
 import { onnxEngineFor } from './onnx-engine.mjs';
 import { loadServer, startPlatform } from './platform.mjs';
@@ -32,7 +33,10 @@ const report = {
 if (process.argv.includes('--json')) console.log(JSON.stringify(report, null, 2));
 else print(report);
 
-/** Added TTFT: through the platform less of the same engine alone, both with the same settings, one stream. */
+/**
+ * Added TTFT, one stream: through the platform, less what the same engine takes alone with the same settings, less what the
+ * client takes with a server that does nothing.
+ */
 async function benchMock() {
   const platform = await startPlatform({
     HYDRA_ENGINE: 'mock',
@@ -42,6 +46,9 @@ async function benchMock() {
   });
   const through = await loadServer(platform.url, ['--concurrency', '1,16', '--requests', '100', '--max-tokens', '8']);
   await platform.stop();
+  const bare = await startBareServer();
+  const client = await loadServer(bare.url, ['--concurrency', '1', '--requests', '100', '--max-tokens', '8']);
+  bare.stop();
 
   const engine = mockEngine({ ...config.mock, ...MOCK, prefixCache: false, modelId: 'mock', waitingGenerations: 64 });
   await engine.start(new AbortController().signal);
@@ -55,7 +62,9 @@ async function benchMock() {
   });
   await engine.stop();
   const ttftAloneMs = quantile(alone.ttftMs, 0.5);
-  return { readyMs: platform.readyMs, through, ttftAloneMs, addedTtftP50Ms: through[0].ttftMs.p50 - ttftAloneMs };
+  const clientMs = client[0].ttftMs.p50;
+  const addedTtftP50Ms = through[0].ttftMs.p50 - ttftAloneMs - clientMs;
+  return { readyMs: platform.readyMs, through, ttftAloneMs, clientMs, addedTtftP50Ms };
 }
 
 async function benchReal() {
@@ -108,7 +117,7 @@ function print({ mock, real, ...machine }) {
     `mock: ready in ${(mock.readyMs / 1000).toFixed(1)} s; TTFT p50 ${mock.through[0].ttftMs.p50.toFixed(1)} ms through the platform,`,
   );
   console.log(
-    `      ${mock.ttftAloneMs.toFixed(1)} ms of the engine alone: ${mock.addedTtftP50Ms.toFixed(1)} ms added\n`,
+    `      ${mock.ttftAloneMs.toFixed(1)} ms of the engine alone, ${mock.clientMs.toFixed(1)} ms of the client: ${mock.addedTtftP50Ms.toFixed(1)} ms added\n`,
   );
   if (!real) return;
   console.log(`${real.model}, ${real.weights}: ready in ${(real.readyMs / 1000).toFixed(1)} s`);
