@@ -109,7 +109,7 @@ export class ModelStore {
         options.signal?.throwIfAborted();
         if (!(error instanceof SourceError)) throw toStorageError(error, this.folder);
         failures.push({ source: source.label, error });
-        options.onSourceFailed?.(source.label, error);
+        if (source !== sources.at(-1)) options.onSourceFailed?.(source.label, error);
       }
     }
     throw new PullFailedError(name, failures);
