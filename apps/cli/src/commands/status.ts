@@ -1,5 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
 import type { Command } from 'commander';
+import { clientChannelOptions } from '#lib/channels';
 import { loadConfig } from '#lib/config';
 import { FleetClient, type FleetMember, type FleetSnapshot } from '#lib/contracts';
 import { readRunState } from '../platform/run-state.js';
@@ -12,6 +14,7 @@ interface StatusOptions {
   readonly once: boolean;
 }
 
+const RETRY_MS = 500;
 const CLEAR = '\x1b[2J\x1b[H';
 
 export function addStatus(program: Command): void {
@@ -20,26 +23,56 @@ export function addStatus(program: Command): void {
     .description('a live table of the workers: models, load, KV memory, tokens per second')
     .option('--scheduler <target>', 'gRPC target of a scheduler; default: the platform that runs on this machine')
     .option('--once', 'print one table and end', false)
+    .addHelpText(
+      'after',
+      `
+Columns: running and waiting are generations in the worker, leases what the scheduler has placed there; busy is the first
+device's utilization (the CPU where there is no GPU). Ctrl-C ends the table.`,
+    )
     .action(status);
 }
 
 async function status({ scheduler, once }: StatusOptions): Promise<void> {
   const config = loadConfig();
   const target = scheduler ?? readRunState(config.storage.folder)?.schedulerTarget ?? config.scheduler.target;
-  const client = new FleetClient(target, credentials.createInsecure());
-  const stream = client.watch({ watcherId: `status-${process.pid}` });
-  untilInterrupted().addEventListener('abort', () => stream.cancel());
-  try {
-    for await (const snapshot of stream as AsyncIterable<FleetSnapshot>) {
-      process.stdout.write(`${once || !process.stdout.isTTY ? '' : CLEAR}${render(snapshot)}\n`);
-      if (once) stream.cancel();
+  const interrupted = untilInterrupted();
+  let hasShown = false;
+  while (!interrupted.aborted) {
+    try {
+      for await (const snapshot of snapshots(target, interrupted)) {
+        hasShown = true;
+        show(render(snapshot), once);
+        if (once) return;
+      }
+    } catch (error) {
+      if (interrupted.aborted) return;
+      if (!hasShown)
+        throw new Error(`no scheduler answers at ${target}; start a platform with: hydra up`, { cause: error });
     }
-  } catch (error) {
-    const { code, details } = error as { code?: number; details?: string };
-    if (code !== 1) throw new Error(`no scheduler answers at ${target}: ${details ?? (error as Error).message}`);
+    // A scheduler that was there comes back: `hydra up` restarts it.
+    show(`no scheduler answers at ${target}; trying again`, once);
+    await setTimeout(RETRY_MS, undefined, { signal: interrupted }).catch(() => {});
+  }
+}
+
+/** The fleet after each change, until the stream breaks or `signal` aborts. */
+async function* snapshots(target: string, signal: AbortSignal): AsyncGenerator<FleetSnapshot> {
+  const client = new FleetClient(target, credentials.createInsecure(), clientChannelOptions());
+  const stream = client.watch({ watcherId: `status-${process.pid}` });
+  stream.on('error', () => {}); // after a cancel nobody iterates any more
+  const cancel = () => stream.cancel();
+  signal.addEventListener('abort', cancel);
+  try {
+    yield* stream as AsyncIterable<FleetSnapshot>;
   } finally {
+    signal.removeEventListener('abort', cancel);
+    stream.cancel();
     client.close();
   }
+}
+
+function show(text: string, once: boolean): void {
+  process.stdout.write(`${once || !process.stdout.isTTY ? '' : CLEAR}${text}\n`);
 }
 
 function render({ members, schedulerId, waitingGenerations }: FleetSnapshot): string {
