@@ -22,7 +22,7 @@ export async function pullWithProgress(name: string, config: HydraConfig, signal
     },
     onSourceFailed: (source, error) => {
       bar.end();
-      process.stderr.write(`pull ${name}: ${source}: ${error.message}; trying the next source\n`);
+      process.stderr.write(`pull ${name}: ${source}: ${error.message} Trying the next source.\n`);
     },
   });
   bar.end(bytesTotal === undefined ? undefined : { bytesDone: bytesTotal, bytesTotal });
@@ -36,15 +36,21 @@ export async function prepareModel(
   signal: AbortSignal,
 ): Promise<CompiledModel> {
   const source = await pullWithProgress(model.source ?? model.id, config, signal);
-  const bar = new ProgressBar(`compile ${model.id} (${model.weights})`);
+  const label = `compile ${model.id} (${model.weights})`;
+  const bar = new ProgressBar(label);
+  let bytesTotal: number | undefined;
   const compiled = await compileModel({
     source,
     weights: model.weights,
     contextTokens: model.contextTokens,
     storeFolder: openStore(config).compiled.folder,
-    onProgress: (progress) => bar.update(progress),
+    onProgress: (progress) => {
+      bytesTotal = progress.bytesTotal;
+      bar.update(progress);
+    },
+    onWait: () => process.stderr.write(`${label}: another process compiles it; waiting\n`),
     signal,
   });
-  bar.end();
+  bar.end(bytesTotal === undefined ? undefined : { bytesDone: bytesTotal, bytesTotal });
   return compiled;
 }

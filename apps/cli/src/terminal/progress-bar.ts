@@ -16,6 +16,7 @@ const LINE_MS = 5_000;
 export class ProgressBar {
   private lastMs = 0;
   private hasDrawn = false;
+  private drawnBytes: number | undefined;
 
   constructor(
     private readonly label: string,
@@ -27,13 +28,15 @@ export class ProgressBar {
     if (this.hasDrawn && nowMs - this.lastMs < (this.output.isTTY ? REDRAW_MS : LINE_MS)) return;
     this.lastMs = nowMs;
     this.hasDrawn = true;
+    this.drawnBytes = progress.bytesDone;
     this.output.write(this.output.isTTY ? `\r\x1b[K${this.line(progress)}` : `${this.line(progress)}\n`);
   }
 
-  /** Ends the bar with a last state, if it was ever drawn. */
+  /** Ends the bar, if it was ever drawn, with a last state unless that stands there already. */
   end(progress?: Progress): void {
     if (!this.hasDrawn) return;
-    if (progress) this.output.write(this.output.isTTY ? `\r\x1b[K${this.line(progress)}` : `${this.line(progress)}\n`);
+    if (progress && progress.bytesDone !== this.drawnBytes)
+      this.output.write(this.output.isTTY ? `\r\x1b[K${this.line(progress)}` : `${this.line(progress)}\n`);
     if (this.output.isTTY) this.output.write('\n');
   }
 
