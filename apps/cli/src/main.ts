@@ -8,6 +8,7 @@ import { addCompile, addPull } from './commands/compile.js';
 import { addModels } from './commands/models.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
+import { INTERRUPTED_EXIT_CODE, InterruptedError } from './terminal/shutdown.js';
 
 /** Exit code of a wrong configuration (EX_CONFIG of sysexits.h). */
 const CONFIG_EXIT_CODE = 78;
@@ -24,7 +25,11 @@ First steps:
   hydra chat "Hello"              talk to it
   hydra status                    watch its workers
   hydra bench --concurrency 1,8   measure it
-  HYDRA_MODEL=org/name hydra up   another model from the hub`,
+  HYDRA_MODEL=org/name hydra up   another model from the hub
+  HYDRA_MODEL=./folder hydra up   … or from a folder
+  HYDRA_ENGINE=mock hydra up      no model at all: ready in seconds
+
+In the repository: npm run --silent hydra -- COMMAND. Every command explains itself: hydra COMMAND --help.`,
   );
 
 for (const add of [addUp, addModels, addPull, addCompile, addChat, addStatus, addBench]) add(program);
@@ -37,7 +42,7 @@ try {
     ? error.problems
     : [process.env['HYDRA_DEBUG'] ? (error as Error).stack : (error as Error).message];
   for (const line of lines) process.stderr.write(`hydra: ${line}\n`);
-  process.exit(isConfig ? CONFIG_EXIT_CODE : 1);
+  process.exit(isConfig ? CONFIG_EXIT_CODE : error instanceof InterruptedError ? INTERRUPTED_EXIT_CODE : 1);
 }
 
 function version(): string {

@@ -1,9 +1,12 @@
 import { loadConfig } from '#lib/config';
 import { readRunState } from '../platform/run-state.js';
 
-/** The gateway to talk to: the one given, else the platform that runs here, else the configured address. */
+/** The gateway to talk to, without `/v1`: the one given, else the platform that runs here, else the configured address. */
 export function gatewayUrl(given: string | undefined): string {
-  if (given !== undefined) return given.replace(/\/+$/, '').replace(/\/v1$/, '');
+  if (given !== undefined) {
+    const url = /^https?:\/\//.test(given) ? given : `http://${given}`;
+    return url.replace(/\/+$/, '').replace(/\/v1$/, '');
+  }
   const config = loadConfig();
   return readRunState(config.storage.folder)?.gatewayUrl ?? `http://${config.gateway.host}:${config.gateway.httpPort}`;
 }

@@ -26,13 +26,16 @@ export interface StreamChunk {
  * @throws ServerError for an error status, an error event, or a stream that ends before `[DONE]`
  */
 export async function* streamCompletion(url: string, body: object, signal?: AbortSignal): AsyncGenerator<StreamChunk> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...authorization() },
-    body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
-    signal: signal ?? null,
-  });
-  if (!response.ok || response.body === null) throw new ServerError(await errorMessage(response), response.status);
+  const response = await ask(
+    url,
+    {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
+    },
+    signal,
+  );
+  if (response.body === null) throw new ServerError('the answer has no body', response.status);
 
   const events: string[] = [];
   const parser = createParser({ onEvent: (event) => events.push(event.data) });
@@ -47,6 +50,21 @@ export async function* streamCompletion(url: string, body: object, signal?: Abor
     }
   }
   throw new ServerError('the stream ended before [DONE]', response.status);
+}
+
+/**
+ * Sends a request with the key of `HYDRA_API_KEY`, if there is one.
+ * @throws ServerError for an error status; Error when nobody answers at that address
+ */
+export async function ask(url: string, request: RequestInit, signal?: AbortSignal): Promise<Response> {
+  const headers = { ...(request.headers as Record<string, string> | undefined), ...authorization() };
+  const response = await fetch(url, { ...request, headers, signal: signal ?? null }).catch((cause: Error) => {
+    signal?.throwIfAborted();
+    const reason = (cause.cause as NodeJS.ErrnoException | undefined)?.code ?? cause.message;
+    throw new Error(`nobody answers at ${new URL(url).origin} (${reason}); start a platform with: hydra up`, { cause });
+  });
+  if (!response.ok) throw new ServerError(await errorMessage(response), response.status);
+  return response;
 }
 
 function authorization(): Record<string, string> {

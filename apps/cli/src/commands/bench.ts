@@ -1,11 +1,13 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { gatewayUrl } from '../client/gateway-url.js';
+import { servedModel } from '../client/served-model.js';
 import { type LoadResult, runLoad } from '../load/run-load.js';
+import { wholeNumber, wholeNumbers } from '../terminal/number-options.js';
 import { untilInterrupted } from '../terminal/shutdown.js';
 import { formatTable } from '../terminal/table.js';
 
 interface BenchOptions {
-  readonly model: string;
+  readonly model?: string;
   readonly concurrency: readonly number[];
   readonly requests: number;
   readonly promptWords: number;
@@ -18,7 +20,7 @@ export function addBench(program: Command): void {
     .command('bench')
     .description('load a server of the OpenAI API and report TTFT, ITL and tokens per second')
     .argument('[url]', 'base URL; default: the platform that runs on this machine')
-    .option('--model <model>', 'model or alias', 'default')
+    .option('--model <model>', 'model or alias; default: the first that is served')
     .option('--concurrency <list>', 'streams at once; several values run one after another', wholeNumbers, [1, 4, 16])
     .option('--requests <n>', 'requests for each concurrency, beside one warm-up per stream', wholeNumber, 32)
     .option('--prompt-words <n>', 'words of each prompt; every prompt is different', wholeNumber, 30)
@@ -26,22 +28,29 @@ export function addBench(program: Command): void {
     .option('--json', 'print JSON', false)
     .addHelpText(
       'after',
-      '\nTimes are in milliseconds. TTFT: request sent to first token; ITL: between two events of a stream.',
+      `
+Times are in milliseconds. TTFT: request sent to first token; ITL: between two events of a stream.
+
+Examples:
+  hydra bench                                              the platform of this machine, at 1, 4 and 16 streams
+  hydra bench http://host:8000 --concurrency 32 --json     any server of the OpenAI API`,
     )
     .action((url: string | undefined, options: BenchOptions) => bench(gatewayUrl(url), options));
 }
 
 async function bench(url: string, options: BenchOptions): Promise<void> {
   const signal = untilInterrupted();
+  const model = await servedModel(url, options.model, signal);
   const results: LoadResult[] = [];
   for (const concurrency of options.concurrency) {
     results.push(
-      await runLoad({ url, ...options, concurrency, requests: Math.max(options.requests, concurrency), signal }),
+      await runLoad({ ...options, url, model, concurrency, requests: Math.max(options.requests, concurrency), signal }),
     );
   }
   if (options.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   else process.stdout.write(`${report(results)}\n`);
-  if (results.some((result) => result.failedRequests > 0)) process.exitCode = 1;
+  const failed = results.find((result) => result.failedRequests > 0);
+  if (failed !== undefined) throw new Error(`some requests failed, the first with: ${failed.firstError}`);
 }
 
 function report(results: readonly LoadResult[]): string {
@@ -62,24 +71,18 @@ function report(results: readonly LoadResult[]): string {
       result.concurrency,
       result.requests,
       result.failedRequests,
-      result.ttftMs.p50.toFixed(1),
-      result.ttftMs.p99.toFixed(1),
-      result.itlMs.p50.toFixed(1),
-      result.itlMs.p99.toFixed(1),
-      result.e2eMs.p50.toFixed(1),
+      milliseconds(result.ttftMs.p50),
+      milliseconds(result.ttftMs.p99),
+      milliseconds(result.itlMs.p50),
+      milliseconds(result.itlMs.p99),
+      milliseconds(result.e2eMs.p50),
       result.tokensPerSecond.toFixed(1),
       result.requestsPerSecond.toFixed(1),
     ]),
   );
 }
 
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new InvalidArgumentError('expected a whole number, at least 1');
-  return number;
-}
-
-function wholeNumbers(text: string): number[] {
-  return text.split(',').map(wholeNumber);
+/** Without a sample there is no time. */
+function milliseconds(value: number): string {
+  return value > 0 ? value.toFixed(1) : '–';
 }

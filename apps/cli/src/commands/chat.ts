@@ -1,14 +1,17 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
 import { gatewayUrl } from '../client/gateway-url.js';
 import { streamCompletion, textOf } from '../client/openai-stream.js';
+import { servedModel } from '../client/served-model.js';
+import { temperature, wholeNumber } from '../terminal/number-options.js';
+import { untilInterrupted } from '../terminal/shutdown.js';
 
 interface ChatOptions {
   readonly url?: string;
-  readonly model: string;
+  readonly model?: string;
   readonly system?: string;
   readonly maxTokens?: number;
-  readonly temperature?: number;
+  readonly temperature: number;
 }
 
 interface Message {
@@ -16,57 +19,98 @@ interface Message {
   readonly content: string;
 }
 
+/** Small models lose the thread at 1, and say the same for ever at 0. */
+const TEMPERATURE = 0.2;
+
 export function addChat(program: Command): void {
   program
     .command('chat')
     .description('talk to a model of the running platform; the answer streams into the terminal')
     .argument('[question...]', 'one question; without it a conversation begins (end it with Ctrl-D)')
     .option('--url <url>', 'gateway; default: the platform that runs on this machine')
-    .option('--model <model>', 'model or alias', 'default')
+    .option('--model <model>', 'model or alias; default: the first that is served')
     .option('--system <text>', 'system message')
-    .option('--max-tokens <n>', 'most tokens of an answer', Number)
-    .option('--temperature <t>', '0 is greedy', Number)
+    .option('--max-tokens <n>', 'most tokens of an answer', wholeNumber)
+    .option('--temperature <t>', '0 is greedy', temperature, TEMPERATURE)
     .addHelpText(
       'after',
-      '\nExamples:\n  hydra chat "What is the capital of France?"\n  hydra chat --system "Answer in one sentence."',
+      `
+Examples:
+  hydra chat "What is the capital of France?"
+  hydra chat --system "Answer in one sentence."       a conversation; Ctrl-C ends an answer, Ctrl-D the conversation
+  hydra chat < questions.txt                          one question per line, answered in turn`,
     )
     .action((question: string[], options: ChatOptions) => chat(question.join(' '), options));
 }
 
 async function chat(question: string, options: ChatOptions): Promise<void> {
-  const url = `${gatewayUrl(options.url)}/v1/chat/completions`;
-  const messages: Message[] = options.system ? [{ role: 'system', content: options.system }] : [];
-  const ask = async (content: string, signal?: AbortSignal): Promise<void> => {
-    messages.push({ role: 'user', content });
-    messages.push({ role: 'assistant', content: await streamAnswer(url, messages, options, signal) });
-  };
-  if (question !== '') return ask(question);
+  if (question === '') return converse(options);
+  const signal = untilInterrupted();
+  const conversation = await Conversation.begin(options, signal);
+  await conversation.ask(question, signal);
+}
 
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    for (;;) {
-      const line = await terminal.question('> ').catch(() => undefined); // Ctrl-C or Ctrl-D
-      if (line === undefined) return;
-      if (line.trim() !== '') await ask(line);
+/** Line by line from the terminal, or from a file or pipe. */
+async function converse(options: ChatOptions): Promise<void> {
+  const isTerminal = process.stdin.isTTY === true;
+  const conversation = await Conversation.begin(options);
+  const lines = createInterface({ input: process.stdin, ...(isTerminal ? { output: process.stdout } : {}) });
+  let answering: AbortController | undefined;
+  lines.on('SIGINT', () => {
+    if (answering === undefined) lines.close();
+    else answering.abort();
+  });
+  prompt(lines, isTerminal);
+  for await (const line of lines) {
+    if (line.trim() !== '') {
+      answering = new AbortController();
+      await conversation.ask(line, answering.signal).catch((error: Error) => {
+        // A person asks again; in a script the failure counts.
+        if (answering?.signal.aborted) process.stdout.write('\n');
+        else if (isTerminal) process.stderr.write(`hydra: ${error.message}\n`);
+        else throw error;
+      });
+      answering = undefined;
     }
-  } finally {
-    terminal.close();
+    prompt(lines, isTerminal);
   }
 }
 
-async function streamAnswer(
-  url: string,
-  messages: readonly Message[],
-  options: ChatOptions,
-  signal?: AbortSignal,
-): Promise<string> {
-  const { model, maxTokens, temperature } = options;
-  let answer = '';
-  for await (const chunk of streamCompletion(url, { model, messages, max_tokens: maxTokens, temperature }, signal)) {
-    const text = textOf(chunk);
-    answer += text;
-    process.stdout.write(text);
+function prompt(lines: Interface, isTerminal: boolean): void {
+  if (!isTerminal) return;
+  lines.setPrompt('> ');
+  lines.prompt();
+}
+
+/** What was said so far, and to whom. */
+class Conversation {
+  private readonly messages: Message[];
+
+  private constructor(
+    private readonly url: string,
+    private readonly model: string,
+    private readonly options: ChatOptions,
+  ) {
+    this.messages = options.system === undefined ? [] : [{ role: 'system', content: options.system }];
   }
-  process.stdout.write('\n');
-  return answer;
+
+  static async begin(options: ChatOptions, signal?: AbortSignal): Promise<Conversation> {
+    const url = gatewayUrl(options.url);
+    return new Conversation(url, await servedModel(url, options.model, signal), options);
+  }
+
+  /** Writes the answer as it comes. A question without a whole answer is forgotten. */
+  async ask(content: string, signal: AbortSignal): Promise<void> {
+    const question: Message = { role: 'user', content };
+    const { maxTokens, temperature } = this.options;
+    const body = { model: this.model, messages: [...this.messages, question], max_tokens: maxTokens, temperature };
+    let answer = '';
+    for await (const chunk of streamCompletion(`${this.url}/v1/chat/completions`, body, signal)) {
+      const text = textOf(chunk);
+      answer += text;
+      process.stdout.write(text);
+    }
+    process.stdout.write('\n');
+    this.messages.push(question, { role: 'assistant', content: answer });
+  }
 }

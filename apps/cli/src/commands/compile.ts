@@ -1,18 +1,38 @@
 import type { Command } from 'commander';
 import { loadConfig } from '#lib/config';
 import { prepareModel, pullWithProgress } from '../models/prepare-model.js';
+import { wholeNumber } from '../terminal/number-options.js';
 import { formatBytes } from '../terminal/progress-bar.js';
 import { untilInterrupted } from '../terminal/shutdown.js';
 
-const NAMES =
-  '\nA model is a catalogue name (hydra models list), a hub id (org/name, org/name@revision), a folder or a .gguf file.';
+/** How a model is named, for the help of every command that takes one. */
+export const MODEL_NAMES = `
+A model is a catalogue name (see: hydra models list), a hub id (org/name, org/name@revision), a folder (/folder, ./folder)
+or a .gguf file.
+`;
+
+/** What a pull does with networks and interruptions. */
+export const PULL_HELP = `
+An interrupted download goes on where it stopped. HF_TOKEN opens gated models, HF_ENDPOINT names another hub.
+
+Examples:
+  hydra pull smollm2-135m-instruct
+  hydra pull HuggingFaceTB/SmolLM2-360M-Instruct`;
+
+const COMPILE_HELP = `
+Weights: auto keeps the precision of the source in its smallest exact form, fp32 is the reference, int8 and int4 are smaller
+and faster. What is compiled once is found again: hydra up does this by itself.
+
+Examples:
+  hydra compile ./my-model --weights int8
+  hydra compile smollm2-135m-instruct --context-tokens 4096`;
 
 export function addPull(program: Command): void {
   program
     .command('pull')
     .description('download a model')
     .argument('[model]', 'default: the first model of hydra.yaml')
-    .addHelpText('after', NAMES)
+    .addHelpText('after', `${MODEL_NAMES}${PULL_HELP}`)
     .action(pull);
 }
 
@@ -22,8 +42,8 @@ export function addCompile(program: Command): void {
     .description('download a model and compile its weights for the embedded engine')
     .argument('[model]', 'default: the first model of hydra.yaml')
     .option('--weights <form>', 'auto, fp32, int8 or int4')
-    .option('--context-tokens <n>', 'most tokens of prompt and output together', Number)
-    .addHelpText('after', NAMES)
+    .option('--context-tokens <n>', 'most tokens of prompt and output together', wholeNumber)
+    .addHelpText('after', `${MODEL_NAMES}${COMPILE_HELP}`)
     .action(compile);
 }
 

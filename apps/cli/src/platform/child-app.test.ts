@@ -57,6 +57,14 @@ describe('ChildApp', () => {
     expect(() => process.kill(pid, 0)).toThrow();
   });
 
+  it('given an app that does not listen yet and would take its time, when stopped, then it is killed at once', async () => {
+    const { app } = childOf(`process.on('SIGTERM', () => {}); console.log('begins'); setInterval(() => {}, 1000);`);
+    app.start().catch(() => {});
+    const pid = app.pid as number;
+    await app.stop(600_000);
+    expect(() => process.kill(pid, 0)).toThrow();
+  });
+
   it('given a wrong configuration (exit 78), when started, then it is given up at once', async () => {
     const { app, givenUp } = childOf('console.error("models: wrong"); process.exit(78);');
     await expect(app.start()).rejects.toThrow('ended with code 78');

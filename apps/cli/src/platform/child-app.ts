@@ -33,6 +33,8 @@ export class ChildApp {
   private startedAtMs = 0;
   private failedStarts = 0;
   private hasListened = false;
+  /** The child of now listens. */
+  private isListening = false;
   private isStopping = false;
   private readonly listening = Promise.withResolvers<ListeningMessage>();
 
@@ -55,7 +57,7 @@ export class ChildApp {
   }
 
   /**
-   * Asks it to end (SIGTERM) and waits.
+   * Asks it to end (SIGTERM) and waits. One that does not listen yet has nothing to finish, and is killed.
    * @param killAfterMs  time after which it is killed
    */
   async stop(killAfterMs: number): Promise<void> {
@@ -64,7 +66,7 @@ export class ChildApp {
     const child = this.child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill('SIGTERM');
+    child.kill(this.isListening ? 'SIGTERM' : 'SIGKILL');
     const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
     await exited;
     clearTimeout(timer);
@@ -80,6 +82,7 @@ export class ChildApp {
   private spawn(): void {
     const { name, entry, env, onLine, onListening } = this.options;
     this.startedAtMs = performance.now();
+    this.isListening = false;
     // A process group of its own: Ctrl-C in the terminal reaches the parent alone, which stops the children in order.
     const child = fork(entry, [], {
       env: { ...process.env, ...env },
@@ -93,6 +96,7 @@ export class ChildApp {
     child.on('message', (message) => {
       if (!isListeningMessage(message)) return;
       this.hasListened = true;
+      this.isListening = true;
       this.failedStarts = 0;
       this.listening.resolve(message);
       onListening?.(message);
