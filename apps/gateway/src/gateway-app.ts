@@ -55,12 +55,10 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
     grpcPort: boundGrpcPort,
     stop: async (graceMs) => {
       grpc.announceShutdown();
-      const drained = gate.drain(graceMs);
-      const closedGrpc = grpc.close(graceMs + LAST_BYTES_MS);
-      app.getHttpServer().close(); // no new connections from now on
-      await drained;
+      app.getHttpServer().close(); // no new connections from now on; those of gRPC are answered `draining`
+      await gate.drain(graceMs);
       const cut = setTimeout(() => app.getHttpServer().closeAllConnections(), LAST_BYTES_MS);
-      await Promise.all([app.close(), closedGrpc]);
+      await Promise.all([app.close(), grpc.close(LAST_BYTES_MS)]);
       clearTimeout(cut);
     },
   };

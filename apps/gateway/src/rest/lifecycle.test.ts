@@ -2,19 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailureCode, FinishReason, RefusalReason } from '#lib/contracts';
 import type { FakeGeneration } from '../test-support/fake-worker.js';
-import { dataOf, openStream, post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
+import {
+  dataOf,
+  openStream,
+  post,
+  startTestPlatform,
+  type TestPlatform,
+  textOf,
+} from '../test-support/test-platform.js';
 
 let platform: TestPlatform;
 afterEach(() => platform.stop());
 
 const streamed = { model: 'default', prompt: 'hello', max_tokens: 4, stream: true };
 const completions = () => `${platform.url}/v1/completions`;
-
-async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
-  let text = '';
-  for await (const chunk of body ?? []) text += Buffer.from(chunk);
-  return text;
-}
 
 describe('a client that leaves', () => {
   it('while its request waits for a place, then it leaves the queue', async () => {
@@ -272,21 +273,5 @@ describe('without a scheduler', () => {
     while ((await count()) > 0) await sleep(10);
     expect((await fetch(`${platform.url}/health/ready`)).status).toBe(503);
     expect((await fetch(`${platform.url}/health/startup`)).status).toBe(200);
-  });
-});
-
-describe('shutdown', () => {
-  it('given running streams, then they finish, new requests are refused, and what is left ends with an error', async () => {
-    platform = await startTestPlatform();
-    platform.worker.onSubmit = (generation) => generation.token();
-    const finishing = await openStream(completions(), streamed).response;
-    const hanging = await openStream(completions(), streamed).response;
-    const stopped = platform.gateway.stop(400);
-    void (await platform.worker.generation(0)).runToEnd();
-    expect(dataOf(await textOf(finishing)).at(-1)).toBe('[DONE]');
-    await expect(fetch(`${platform.url}/v1/models`)).rejects.toThrow();
-    expect(dataOf(await textOf(hanging)).at(-1)).toContain('"code":"draining"');
-    expect(await platform.worker.cancelled(await platform.worker.generation(1))).toBe('shutdown');
-    await stopped;
   });
 });

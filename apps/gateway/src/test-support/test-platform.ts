@@ -86,6 +86,12 @@ export function openStream(url: string, body: unknown): { response: Promise<Inco
   return { response, abort: () => request.destroy() };
 }
 
+export async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+  let text = '';
+  for await (const chunk of body ?? []) text += Buffer.from(chunk);
+  return text;
+}
+
 /** Payloads of the `data:` lines. */
 export function dataOf(sse: string): string[] {
   return sse
