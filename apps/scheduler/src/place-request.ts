@@ -1,5 +1,7 @@
 import type { PlaceRequest } from '#lib/contracts';
+import { BLOCK_HASH_BYTES } from '#lib/kv';
 import type { PlacementRequest } from '#lib/placement';
+import { fromUnixMs } from './scheduler-clock.js';
 
 /** A `PlaceRequest` that makes no sense; `field` names the culprit. */
 export class InvalidPlaceRequestError extends Error {
@@ -13,7 +15,6 @@ export class InvalidPlaceRequestError extends Error {
 }
 
 const MOST_PREFIX_HASHES = 4_096;
-const PREFIX_HASH_BYTES = 16;
 const HIGHEST_PRIORITY = 10;
 
 /** @throws InvalidPlaceRequestError */
@@ -23,11 +24,12 @@ export function fromPlaceRequest(wire: PlaceRequest): PlacementRequest {
   if (wire.prefixHashes.length > MOST_PREFIX_HASHES) {
     throw new InvalidPlaceRequestError('prefix_hashes', `at most ${MOST_PREFIX_HASHES}`);
   }
-  if (wire.prefixHashes.some((hash) => hash.length !== PREFIX_HASH_BYTES)) {
-    throw new InvalidPlaceRequestError('prefix_hashes', `${PREFIX_HASH_BYTES} bytes each`);
+  if (wire.prefixHashes.some((hash) => hash.length !== BLOCK_HASH_BYTES)) {
+    throw new InvalidPlaceRequestError('prefix_hashes', `${BLOCK_HASH_BYTES} bytes each`);
   }
   if (Math.abs(wire.priority) > HIGHEST_PRIORITY) {
     throw new InvalidPlaceRequestError('priority', `-${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}`);
   }
-  return { ...wire, sequenceCount: Math.max(1, wire.sequenceCount) };
+  const ttftDeadlineUnixMs = wire.ttftDeadlineUnixMs === 0 ? 0 : fromUnixMs(wire.ttftDeadlineUnixMs);
+  return { ...wire, sequenceCount: Math.max(1, wire.sequenceCount), ttftDeadlineUnixMs };
 }

@@ -1,5 +1,6 @@
 import { type PlaceResponse, type Lease as WireLease, RefusalReason as WireReason } from '#lib/contracts';
 import type { PlacementAnswer, PlacementExplanation, RefusalReason } from '#lib/placement';
+import { toUnixMs } from './scheduler-clock.js';
 
 /** `superseded` is missing: it is answered by the status ABORTED, since its caller is gone. */
 const WIRE_REASONS: Readonly<Record<Exclude<RefusalReason, 'superseded'>, WireReason>> = {
@@ -27,7 +28,7 @@ export function toPlaceResponse(answer: PlacementAnswer, leaseTtlMs: number): Pl
 
 function toWireLease({ lease, target }: PlacementAnswer & { kind: 'placed' }, leaseTtlMs: number): WireLease {
   const { leaseId, workerId, workerEpoch, attempt } = lease;
-  const expiresAtUnixMs = Math.floor(lease.expiresAtMs);
+  const expiresAtUnixMs = toUnixMs(lease.expiresAtMs);
   return {
     leaseId,
     workerId,

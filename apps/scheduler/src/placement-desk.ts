@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import type { Registration, StateReport } from '#lib/contracts';
@@ -18,6 +17,7 @@ import {
 } from '#lib/placement';
 import { ModelStrategies } from './model-strategies.js';
 import { PlacementMetrics } from './placement-metrics.js';
+import { nowMs } from './scheduler-clock.js';
 import { HYDRA_CONFIG } from './scheduler-config.js';
 
 /** A call of `Place` that has its answer or waits for it. */
@@ -193,9 +193,4 @@ export class PlacementDesk implements BeforeApplicationShutdown {
       Math.max(1, Math.ceil(dueMs - nowMs())),
     );
   }
-}
-
-/** Milliseconds since the Unix epoch that never go back. */
-function nowMs(): number {
-  return performance.timeOrigin + performance.now();
 }
