@@ -19,7 +19,7 @@ export class GrpcStatusError extends Error {
   static from(error: unknown): GrpcStatusError {
     if (error instanceof GrpcStatusError) return error;
     const { code, details, metadata } = error as Partial<ServiceError>;
-    if (typeof code === 'number') return new GrpcStatusError(code, details ?? '', metadata, { cause: error });
+    if (typeof code === 'number') return new GrpcStatusError(code, plain(details ?? ''), metadata, { cause: error });
     return new GrpcStatusError(status.UNKNOWN, error instanceof Error ? error.message : String(error), undefined, {
       cause: error,
     });
@@ -29,4 +29,12 @@ export class GrpcStatusError extends Error {
   get isUnavailable(): boolean {
     return this.code === status.UNAVAILABLE;
   }
+}
+
+/** grpc-js says around a failed connection what is of no use to people: the reason alone stays. */
+function plain(details: string): string {
+  const [, reason] =
+    /^No connection established\. Last error: (?:Error: )?(.*?)\.? ?Resolution note: ?$/s.exec(details) ?? [];
+  if (reason === undefined) return details;
+  return reason === 'null' ? 'no connection yet' : reason;
 }
