@@ -6,6 +6,9 @@ import { FleetClient, type FleetMember, type FleetSnapshot } from '#lib/contract
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { GATEWAY_CONFIG, GATEWAY_ID } from '../gateway-config.js';
 
+/** Longest wait for a scheduler at the start, in milliseconds; chosen to cover the restart of both on one machine. */
+const FIRST_SNAPSHOT_MS = 2_000;
+
 /** A worker of the fleet with the session to it. */
 export interface WorkerView {
   readonly workerId: string;
@@ -28,6 +31,9 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
   private schedulerEpoch = 0;
   private forgetTimer: NodeJS.Timeout | undefined;
   private latest: FleetSnapshot | undefined;
+  /** Of one outage, one line is enough. */
+  private isLost = false;
+  private readonly firstSnapshot = Promise.withResolvers<void>();
 
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
@@ -37,12 +43,26 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     this.client = new FleetClient(config.scheduler.target, credentials.createInsecure(), clientChannelOptions());
   }
 
-  onModuleInit(): void {
+  /** Nothing is answered before the fleet is known, so that the first requests after a restart find its workers. */
+  async onModuleInit(): Promise<void> {
     this.watch = new WatchStream<FleetSnapshot>(() => this.client.watch({ watcherId: this.gatewayId }), {
       onMessage: (snapshot) => this.apply(snapshot),
-      onLost: (error, retryInMs) =>
-        this.logger.warn({ reason: error?.message, retry_in_ms: Math.round(retryInMs) }, 'lost sight of the scheduler'),
+      onLost: (error, retryInMs) => {
+        const level = this.isLost || this.latest === undefined ? 'debug' : 'warn';
+        this.isLost = true;
+        this.logger[level](
+          { reason: error?.message, retry_in_ms: Math.round(retryInMs) },
+          'lost sight of the scheduler',
+        );
+      },
     });
+    const { target } = this.config.scheduler;
+    const timer = setTimeout(() => {
+      this.logger.warn({ scheduler: target }, 'no scheduler answers yet: starting without');
+      this.firstSnapshot.resolve();
+    }, FIRST_SNAPSHOT_MS);
+    await this.firstSnapshot.promise;
+    clearTimeout(timer);
   }
 
   onApplicationShutdown(): void {
@@ -83,7 +103,15 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
   }
 
   private apply(snapshot: FleetSnapshot): void {
+    if (this.isLost && this.latest !== undefined) {
+      this.logger.info(
+        { scheduler_id: snapshot.schedulerId, workers: snapshot.members.length },
+        'the scheduler is back',
+      );
+    }
+    this.isLost = false;
     this.latest = snapshot;
+    this.firstSnapshot.resolve();
     const isOtherScheduler = this.schedulerEpoch !== 0 && snapshot.schedulerEpoch !== this.schedulerEpoch;
     this.schedulerEpoch = snapshot.schedulerEpoch;
     for (const member of snapshot.members) this.learn(member);
