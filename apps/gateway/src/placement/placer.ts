@@ -87,12 +87,13 @@ export class Placer {
     const fresh = candidates.filter(({ workerId }) => !avoidWorkerIds.includes(workerId));
     const pool = fresh.length > 0 ? fresh : candidates;
     const worker = pool[this.turn++ % Math.max(1, pool.length)];
-    this.logger.warn({ reason: cause.message, worker_id: worker?.workerId }, 'placed without the scheduler');
     if (worker === undefined) {
       throw new ApiError('no_worker', 'No worker can be reached at present. Please try again later.', { cause });
     }
     this.metrics.placedWithoutScheduler();
     const { workerId, workerEpoch, target } = worker;
+    const about = { request_id: request.requestId, generation_id: request.generationId, worker_id: workerId };
+    this.logger.info({ ...about, reason: cause.message }, 'placed without the scheduler');
     return { leaseId: '', workerId, workerEpoch, target, kvSources: [] };
   }
 
