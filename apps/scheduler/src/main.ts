@@ -1,9 +1,12 @@
 import 'reflect-metadata';
-import { loadConfig } from '#lib/config';
+import { ConfigError, loadConfig } from '#lib/config';
 import { createLogger, reportListening } from '#lib/observability';
 import { startScheduler } from './start-scheduler.js';
 
-const config = loadConfig();
+/** EX_CONFIG of sysexits.h: starting again cannot help. */
+const CONFIG_EXIT_CODE = 78;
+
+const config = readConfig();
 const logger = createLogger('scheduler', config.log);
 try {
   const { httpPort, grpcPort } = await startScheduler(config, logger);
@@ -12,4 +15,13 @@ try {
 } catch (error) {
   logger.fatal({ error }, 'the scheduler could not start');
   process.exit(1); // one server may listen already, and would keep the process alive
+}
+
+function readConfig() {
+  try {
+    return loadConfig();
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : error);
+    process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);
+  }
 }
