@@ -60,7 +60,8 @@ export async function ask(url: string, request: RequestInit, signal?: AbortSigna
   const headers = { ...(request.headers as Record<string, string> | undefined), ...authorization() };
   const response = await fetch(url, { ...request, headers, signal: signal ?? null }).catch((cause: Error) => {
     signal?.throwIfAborted();
-    const reason = (cause.cause as NodeJS.ErrnoException | undefined)?.code ?? cause.message;
+    const { code, message } = (cause.cause ?? cause) as NodeJS.ErrnoException;
+    const reason = code ?? message;
     throw new Error(`nobody answers at ${new URL(url).origin} (${reason}); start a platform with: hydra up`, { cause });
   });
   if (!response.ok) throw new ServerError(await errorMessage(response), response.status);
