@@ -104,3 +104,8 @@ export function expectation(field: ConfigField): string {
       return field.kind satisfies never;
   }
 }
+
+/** A value for an error message, cut; never a secret. */
+export function shown(value: unknown, field: ConfigField | undefined): string {
+  return field?.isSecret ? 'a secret' : JSON.stringify(value).slice(0, 100);
+}

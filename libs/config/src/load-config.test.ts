@@ -60,6 +60,41 @@ describe('loadConfig', () => {
     expect(problems('', { HYDRA_CONFIG: 'nowhere.yaml' })).toEqual([
       'HYDRA_CONFIG: expected the path of a file, got "nowhere.yaml"',
     ]);
+    expect(problems('', { HYDRA_CONFIG: '.' })[0]).toMatch(/: cannot be read: EISDIR/);
+  });
+
+  it('given empty variables, when loaded, then they count as absent', () => {
+    expect(load('gateway: { httpPort: 1000 }', { HYDRA_CONFIG: '', HYDRA_HTTP_PORT: '' }).gateway.httpPort).toBe(1000);
+  });
+
+  it('given a section that is no map, when loaded, then it is named, also when variables set values in it', () => {
+    expect(problems('gateway: 5\nmodels: [x]', { HYDRA_HTTP_PORT: '2000' })).toEqual([
+      'models[0]: expected a map, got "x"',
+      'gateway: expected a map, got 5',
+    ]);
+    expect(problems('gateway:\nscheduler: []', { HYDRA_HTTP_PORT: '2000' })).toEqual([
+      'gateway: expected a map, got nothing',
+      'scheduler: expected a map, got []',
+    ]);
+    expect(problems('models: []')).toEqual([expect.stringMatching(/^models: Too small/)]);
+  });
+
+  it('given times that cannot work, when loaded, then the start is stopped', () => {
+    expect(problems('scheduler: { reportIntervalMs: 5000 }')).toEqual([
+      'scheduler.reportIntervalMs: expected less than scheduler.workerTimeoutMs (5000), got 5000',
+    ]);
+    expect(problems('scheduler: { leaseTtlMs: 2147483648 }')).toEqual([
+      'scheduler.leaseTtlMs: expected a whole number from 1 to 2147483647, got 2147483648',
+    ]);
+  });
+
+  it('given a model for the worker that nobody serves, when loaded, then it is named where it stands', () => {
+    expect(problems('models: [{ id: a }]\nworkers: { model: b }')).toEqual([
+      'workers.model: expected one of a, got "b"',
+    ]);
+    expect(problems('models: [{ id: a }]', { HYDRA_WORKER_MODEL: 'b' })).toEqual([
+      'HYDRA_WORKER_MODEL: expected one of a, got "b"',
+    ]);
   });
 
   it('given HYDRA_MODEL, when loaded, then that model alone is served', () => {

@@ -7,8 +7,12 @@ import { z } from 'zod';
 
 const port = z.number().int().min(0).max(65_535);
 const count = z.number().int().min(1);
-const milliseconds = z.number().int().min(1);
+/** As long as Node's timers can be, 24 days: a longer one would be over at once. */
+const milliseconds = z.number().int().min(1).max(2_147_483_647);
 const bytes = z.number().int().min(1);
+
+/** Served when the file lists no model. */
+export const DEFAULT_MODEL_ID = 'smollm2-135m-instruct';
 
 export const STRATEGIES = ['round-robin', 'least-loaded', 'consistent-hash', 'gpu-utilization'] as const;
 export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
@@ -71,7 +75,7 @@ export const hydraSchema = z.strictObject({
   models: z
     .array(modelSchema)
     .min(1)
-    .default([modelSchema.parse({ id: 'smollm2-135m-instruct' })])
+    .default([modelSchema.parse({ id: DEFAULT_MODEL_ID })])
     .describe('The models served; the first is the default.'),
   aliases: z
     .record(z.string(), z.string())
