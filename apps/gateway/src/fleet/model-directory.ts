@@ -112,7 +112,7 @@ export class ModelDirectory implements OnModuleInit {
 
   private async textOf(served: ServedModel, signal: AbortSignal): Promise<TextModel> {
     try {
-      return await this.texts.get(served.textFingerprint);
+      return await this.texts.get(served.textFingerprint, signal);
     } catch (cause) {
       signal.throwIfAborted();
       throw new ApiError('no_worker', 'The tokenizer of the model cannot be loaded at present.', { cause });
@@ -133,8 +133,9 @@ export class ModelDirectory implements OnModuleInit {
     this.live = live;
     for (const { served, workers } of live.values()) {
       this.remember(served);
-      // Ahead of the first request; a failure shows with the request that needs it, and is tried again then.
       if (!workers.some(this.isConnected) || this.texts.isLoaded(served.textFingerprint)) continue;
+      if (!this.texts.hasRoom) continue; // or more models than are kept would push each other out at every snapshot
+      // Ahead of the first request; a failure shows with the request that needs it, and is tried again then.
       this.texts.get(served.textFingerprint).then(this.changed, () => {});
     }
     this.changed();

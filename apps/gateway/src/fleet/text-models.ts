@@ -37,8 +37,21 @@ export class TextModels {
     return this.entries.get(textFingerprint)?.model !== undefined;
   }
 
-  /** Loads it, or joins the loading. */
-  get(textFingerprint: string): Promise<TextModel> {
+  /** Whether one more can be loaded without giving up another. */
+  get hasRoom(): boolean {
+    return this.entries.size < MAX_TEXT_MODELS;
+  }
+
+  /**
+   * Loads it, or joins the loading. An aborted signal ends the wait only: others may be waiting for the same.
+   * @throws the signal's reason; what the last worker failed with
+   */
+  get(textFingerprint: string, signal?: AbortSignal): Promise<TextModel> {
+    const loading = this.loadOnce(textFingerprint);
+    return signal === undefined ? loading : untilAborted(loading, signal);
+  }
+
+  private loadOnce(textFingerprint: string): Promise<TextModel> {
     const known = this.entries.get(textFingerprint);
     if (known !== undefined) {
       this.entries.delete(textFingerprint);
@@ -82,4 +95,13 @@ export class TextModels {
     }
     throw failure;
   }
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }

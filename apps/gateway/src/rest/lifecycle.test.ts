@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailureCode, FinishReason, RefusalReason } from '#lib/contracts';
-import type { FakeGeneration } from '../test-support/fake-worker.js';
+import { type FakeGeneration, FakeWorker } from '../test-support/fake-worker.js';
 import {
   dataOf,
   openStream,
@@ -204,6 +204,19 @@ describe('waiting', () => {
     expect(response.status).toBe(504);
     expect(await response.text()).toContain('"code":"deadline_exceeded"');
     expect(await platform.worker.cancelled(await platform.worker.generation())).toBe('deadline');
+  });
+
+  it('given a tokenizer that does not come, when the deadline passes, then the answer is 504', async () => {
+    platform = await startTestPlatform();
+    const worker = await new FakeWorker('worker-1', 'slow-model').listen();
+    worker.textFingerprint = 'b'.repeat(64);
+    worker.fileGate = new Promise(() => {});
+    platform.scheduler.workers.push(worker);
+    platform.scheduler.publish();
+    await worker.changed.until(() => worker.fileReads > 0);
+    const response = await post(completions(), { ...streamed, model: 'slow-model', timeout_ms: 60 });
+    expect(response.status).toBe(504);
+    worker.kill();
   });
 
   it('given more requests than may be in flight, then the next is 503 and others go on', async () => {

@@ -80,7 +80,10 @@ export class FakeWorker {
   /** What happens with a new generation; by default it runs to its end. */
   onSubmit: (generation: FakeGeneration) => void = (generation) => void generation.runToEnd();
   epoch = Date.now();
+  textFingerprint = 'a'.repeat(64);
   fileReads = 0;
+  /** Set to keep readers of the model's files waiting: they are served when it resolves. */
+  fileGate: Promise<void> | undefined;
   private server: Server | undefined;
   private port = 0;
 
@@ -94,8 +97,10 @@ export class FakeWorker {
     this.server = new Server(serverChannelOptions());
     this.server.addService(WorkerService, {
       session: (call: SessionCall) => this.accept(call),
-      getModelFiles: (call: ServerWritableStream<GetModelFilesRequest, ModelFileChunk>) => {
+      getModelFiles: async (call: ServerWritableStream<GetModelFilesRequest, ModelFileChunk>) => {
         this.fileReads++;
+        this.changed.fire();
+        await this.fileGate;
         for (const [name, data] of syntheticTextFiles()) call.write({ name, data: Buffer.from(data), last: true });
         call.end();
       },
@@ -106,7 +111,7 @@ export class FakeWorker {
 
   get registration(): Registration {
     const model = {
-      ...{ modelId: this.modelId, modelFingerprint: 'f'.repeat(64), textFingerprint: 'a'.repeat(64) },
+      ...{ modelId: this.modelId, modelFingerprint: 'f'.repeat(64), textFingerprint: this.textFingerprint },
       ...{
         contextTokens: this.contextTokens,
         blockTokens: 16,
