@@ -35,6 +35,7 @@ export async function fetchModelFiles(
     throw GrpcStatusError.from(error);
   } finally {
     signal.removeEventListener('abort', cancel);
+    call.cancel(); // one that was given up half read; one that has ended does not mind
   }
   const cut = [...pieces.keys()].find((name) => !complete.has(name));
   if (cut !== undefined) throw new Error(`The worker sent only a part of ${cut}.`);
