@@ -79,11 +79,6 @@ export interface RequestLimits {
   readonly maxChoices: number;
 }
 
-/** Choices of the whole answer. */
-export function choiceCount(call: CompletionCall): number {
-  return (call.input.kind === 'prompts' ? call.input.prompts.length : 1) * call.choicesPerPrompt;
-}
-
 /** A message in the spelling of chat templates. */
 export type TemplateMessage = {
   readonly role: ChatRole;
@@ -92,14 +87,11 @@ export type TemplateMessage = {
   readonly tool_call_id?: string;
 };
 
-/** Messages for the chat template; `developer` becomes `system` where the template does not know it. */
-export function templateMessages(messages: readonly ChatMessage[], knowsDeveloper: boolean): TemplateMessage[] {
-  return messages.map(({ role, content, name, toolCallId }) => ({
-    role: role === 'developer' && !knowsDeveloper ? 'system' : role,
-    content,
-    ...(name === undefined ? {} : { name }),
-    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
-  }));
+/** Messages for the chat template. */
+export function templateMessages(messages: readonly ChatMessage[]): TemplateMessage[] {
+  return messages.map(({ toolCallId, ...message }) =>
+    toolCallId === undefined ? message : { ...message, tool_call_id: toolCallId },
+  );
 }
 
 /** The place of a prompt in the request, for errors: `prompt`, `prompt[3]`, `messages`. */

@@ -3,7 +3,7 @@ import { GenerationRequest } from '#lib/contracts';
 import { parseChatRequest } from './chat-request.js';
 import { parseCompletionRequest } from './completion-request.js';
 import { ApiError } from './errors.js';
-import { type GenerationContext, type ModelFacts, promptTooLong, toGenerationRequests } from './to-generation.js';
+import { type GenerationContext, type ModelFacts, toGenerationRequests } from './to-generation.js';
 
 const LIMITS = { maxChoices: 128 };
 const MODEL: ModelFacts = {
@@ -197,13 +197,6 @@ describe('toGenerationRequests', () => {
     expect(errorOf(() => toGenerationRequests(chat(), MODEL, [[]], context()))).toMatchObject({
       condition: 'invalid_value',
       param: 'messages',
-    });
-  });
-
-  it('given a text not worth tokenizing, then the context is what it exceeds', () => {
-    expect(promptTooLong(completion({ prompt: ['a', 'b'] }), 1, 100, undefined)).toMatchObject({
-      condition: 'context_length_exceeded',
-      param: 'prompt[1]',
     });
   });
 });

@@ -121,18 +121,6 @@ function fittingMaxTokens(call: CompletionCall, contextTokens: number, promptTok
   return call.kind === 'chat' ? room : Math.min(room, Math.max(COMPLETION_MAX_TOKENS, call.stop.minTokens));
 }
 
-/** A text so long that it is not worth tokenizing: beyond what any context holds. */
-export function promptTooLong(
-  call: CompletionCall,
-  promptIndex: number,
-  contextTokens: number,
-  cause: unknown,
-): ApiError {
-  const param = promptParam(call, promptIndex);
-  const message = `This model's maximum context length is ${contextTokens} tokens. However, your ${param} is far longer. Please reduce its length.`;
-  return new ApiError('context_length_exceeded', message, { param, cause });
-}
-
 function contextExceeded(
   call: CompletionCall,
   contextTokens: number,

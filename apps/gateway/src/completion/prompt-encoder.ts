@@ -1,30 +1,33 @@
 import { Injectable } from '@nestjs/common';
-import { ApiError, type CompletionCall, type PromptInput } from '#lib/openai';
+import { ApiError, type CompletionCall, type PromptInput, templateMessages } from '#lib/openai';
 import { ChatTemplateError, NoChatTemplateError, type TextModel, TextTooLongError } from '#lib/tokens';
 
 /** Turns what the client wrote into token ids: chat template and tokenizer of the model. */
 @Injectable()
 export class PromptEncoder {
-  /** @returns token ids of each prompt; chat has one */
+  /**
+   * @returns token ids of each prompt; chat has one
+   * @throws ApiError that names the prompt or `messages`
+   */
   async encode(call: CompletionCall, text: TextModel): Promise<number[][]> {
     const { input } = call;
-    try {
-      if (input.kind === 'messages') {
-        const messages = input.messages.map(({ toolCallId, ...message }) => ({
-          ...message,
-          ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
-        }));
-        return [Array.from(await text.promptFromChat(messages))];
-      }
-      return await Promise.all(input.prompts.map((prompt) => encodePrompt(prompt, text)));
-    } catch (error) {
-      throw toApiError(error, input.kind === 'messages' ? 'messages' : 'prompt');
+    if (input.kind === 'messages') {
+      return [await idsOf(text.promptFromChat(templateMessages(input.messages)), 'messages')];
     }
+    return Promise.all(input.prompts.map((prompt) => encodePrompt(prompt, text)));
   }
 }
 
 async function encodePrompt(prompt: PromptInput, text: TextModel): Promise<number[]> {
-  return prompt.kind === 'token-ids' ? [...prompt.tokenIds] : Array.from(await text.promptFromText(prompt.text));
+  return prompt.kind === 'token-ids' ? [...prompt.tokenIds] : idsOf(text.promptFromText(prompt.text), prompt.param);
+}
+
+async function idsOf(encoding: Promise<Uint32Array>, param: string): Promise<number[]> {
+  try {
+    return Array.from(await encoding);
+  } catch (error) {
+    throw toApiError(error, param);
+  }
 }
 
 function toApiError(error: unknown, param: string): unknown {
