@@ -35,7 +35,7 @@ export class Platform {
 
   private constructor(
     private readonly config: HydraConfig,
-    ports: { schedulerGrpc: number; schedulerHttp: number },
+    ports: { schedulerGrpc: number; schedulerHttp: number; gatewayGrpc: number; gatewayHttp: number },
     events: PlatformEvents,
   ) {
     this.schedulerTarget = `${config.scheduler.host}:${ports.schedulerGrpc}`;
@@ -63,10 +63,13 @@ export class Platform {
         HYDRA_THREADS: String(threads),
       }),
     );
-    this.gateway = child('gateway', 'gateway', {});
+    this.gateway = child('gateway', 'gateway', {
+      HYDRA_HTTP_PORT: String(ports.gatewayHttp),
+      HYDRA_GRPC_PORT: String(ports.gatewayGrpc),
+    });
   }
 
-  /** Chooses ports. @throws PortTakenError when one of the gateway's is in use */
+  /** Chooses ports, so that an app has the same after a restart. @throws PortTakenError when one of the gateway's is in use */
   static async prepare(config: HydraConfig, events: PlatformEvents): Promise<Platform> {
     const { host, httpPort, grpcPort } = config.gateway;
     for (const [port, variable] of [
@@ -80,7 +83,12 @@ export class Platform {
       }
     }
     const schedulerHost = config.scheduler.host;
-    const ports = { schedulerGrpc: await freePort(schedulerHost), schedulerHttp: await freePort(schedulerHost) };
+    const ports = {
+      schedulerGrpc: await freePort(schedulerHost),
+      schedulerHttp: await freePort(schedulerHost),
+      gatewayHttp: httpPort === 0 ? await freePort(host) : httpPort,
+      gatewayGrpc: grpcPort === 0 ? await freePort(host) : grpcPort,
+    };
     return new Platform(config, ports, events);
   }
 
