@@ -102,11 +102,13 @@ export interface GenerationOptions_LogitBiasEntry {
   value: number;
 }
 
+/** Text to go on from. */
 export interface CompletionRequest {
   /** Model id or alias. */
   model: string;
   /** One to 128 prompts; each gives `n` choices. */
   prompts: Prompt[];
+  /** Absent: all defaults. */
   options:
     | GenerationOptions
     | undefined;
@@ -116,21 +118,33 @@ export interface CompletionRequest {
 
 /** A prompt as text or as token ids. */
 export interface Prompt {
-  value: { $case: "text"; value: string } | { $case: "tokenIds"; value: TokenIds } | undefined;
+  value:
+    | //
+    /** Tokenized by the model's tokenizer. */
+    { $case: "text"; value: string }
+    | //
+    /** Taken as they are. */
+    { $case: "tokenIds"; value: TokenIds }
+    | undefined;
 }
 
+/** Ids in the vocabulary of the model asked. */
 export interface TokenIds {
+  /** At least one. */
   ids: number[];
 }
 
+/** A conversation to go on with. */
 export interface ChatRequest {
   /** Model id or alias. */
   model: string;
   /** At least one. */
   messages: ChatMessage[];
+  /** Absent: all defaults. */
   options: GenerationOptions | undefined;
 }
 
+/** One turn of a conversation. */
 export interface ChatMessage {
   /** `system`, `developer`, `user`, `assistant`, `tool`. */
   role: string;
@@ -142,7 +156,9 @@ export interface ChatMessage {
 
 /** Tokens used. */
 export interface Usage {
+  /** Tokens of all prompts. */
   promptTokens: number;
+  /** Tokens generated, over all choices. */
   completionTokens: number;
   /** Sum of the two. */
   totalTokens: number;
@@ -150,6 +166,7 @@ export interface Usage {
   cachedTokens: number;
 }
 
+/** A token and how likely it was. */
 export interface TokenLogprob {
   /** The token's text. */
   token: string;
@@ -161,19 +178,25 @@ export interface TokenLogprob {
   top: TokenLogprob[];
 }
 
+/** All choices, complete. */
 export interface CompletionResponse {
   /** `cmpl-…`, the generation's id. */
   id: string;
   /** Seconds since the Unix epoch. */
   created: number;
+  /** As asked for. */
   model: string;
+  /** In order of their index. */
   choices: CompletionChoice[];
+  /** Of the whole request. */
   usage: Usage | undefined;
 }
 
+/** One continuation of one prompt, or in a chunk what is new of it. */
 export interface CompletionChoice {
   /** prompt index × n + choice index. */
   index: number;
+  /** Generated text; in a chunk the new part. */
   text: string;
   /** `stop` or `length`; empty in chunks before the last. */
   finishReason: string;
@@ -181,6 +204,7 @@ export interface CompletionChoice {
   tokenIds: number[];
   /** Prompt ids, with `return_token_ids`; in streams with the first chunk of a choice. */
   promptTokenIds: number[];
+  /** One per generated token, with `logprobs`. */
   logprobs: TokenLogprob[];
   /** The stop string or stop token id that ended it; empty otherwise. */
   stopReason: string;
@@ -188,20 +212,29 @@ export interface CompletionChoice {
 
 /** One message of a completion stream. `choices` carry what is new. The last message has `usage` and no choices. */
 export interface CompletionChunk {
+  /** `cmpl-…`, the same in every message. */
   id: string;
+  /** Seconds since the Unix epoch, the same in every message. */
   created: number;
+  /** As asked for. */
   model: string;
+  /** What is new; `index` says of which choice. */
   choices: CompletionChoice[];
+  /** Of the whole request, in the last message only. */
   usage: Usage | undefined;
 }
 
+/** All answers, complete. */
 export interface ChatResponse {
   /** `chatcmpl-…`, the generation's id. */
   id: string;
   /** Seconds since the Unix epoch. */
   created: number;
+  /** As asked for. */
   model: string;
+  /** In order of their index. */
   choices: ChatChoice[];
+  /** Of the whole request. */
   usage:
     | Usage
     | undefined;
@@ -209,24 +242,35 @@ export interface ChatResponse {
   promptTokenIds: number[];
 }
 
+/** One answer. */
 export interface ChatChoice {
+  /** From 0. */
   index: number;
+  /** The assistant's. */
   message:
     | ChatMessage
     | undefined;
   /** `stop` or `length`. */
   finishReason: string;
+  /** Generated ids, with `return_token_ids`. */
   tokenIds: number[];
+  /** One per generated token, with `logprobs`. */
   logprobs: TokenLogprob[];
+  /** The stop string or stop token id that ended it; empty otherwise. */
   stopReason: string;
 }
 
 /** One message of a chat stream. The last message has `usage` and no choices. */
 export interface ChatChunk {
+  /** `chatcmpl-…`, the same in every message. */
   id: string;
+  /** Seconds since the Unix epoch, the same in every message. */
   created: number;
+  /** As asked for. */
   model: string;
+  /** What is new; `index` says of which choice. */
   choices: ChatChunkChoice[];
+  /** Of the whole request, in the last message only. */
   usage:
     | Usage
     | undefined;
@@ -234,7 +278,9 @@ export interface ChatChunk {
   promptTokenIds: number[];
 }
 
+/** What is new of one answer. */
 export interface ChatChunkChoice {
+  /** From 0. */
   index: number;
   /** `assistant` in a choice's first message, empty afterwards. */
   role: string;
@@ -242,27 +288,37 @@ export interface ChatChunkChoice {
   content: string;
   /** `stop` or `length` in the choice's last message. */
   finishReason: string;
+  /** New ids, with `return_token_ids`. */
   tokenIds: number[];
+  /** One per new token, with `logprobs`. */
   logprobs: TokenLogprob[];
+  /** The stop string or stop token id that ended it, in its last message; empty otherwise. */
   stopReason: string;
 }
 
+/** Takes no parameters. */
 export interface ListModelsRequest {
 }
 
+/** What can be asked for. */
 export interface ListModelsResponse {
+  /** Models and aliases. */
   models: Model[];
 }
 
+/** Asks for one of them. */
 export interface GetModelRequest {
   /** Model id or alias. */
   id: string;
 }
 
+/** A model or an alias of one. */
 export interface Model {
+  /** Name to ask for it by. */
   id: string;
   /** Seconds since the Unix epoch. */
   created: number;
+  /** `hydraserve`, whoever made the model. */
   ownedBy: string;
   /** Model behind an alias or adapter; empty for a model itself. */
   parent: string;

@@ -38,8 +38,12 @@ export interface WorkerEvent {
     | //
     /** Must be the first message; again after a change of models or adapters. */
     { $case: "registration"; value: Registration }
-    | { $case: "report"; value: StateReport }
-    | { $case: "kvEvents"; value: KvEvents }
+    | //
+    /** Its state; also the sign of life. */
+    { $case: "report"; value: StateReport }
+    | //
+    /** Schedulers of this version take them as a sign of life only: no prefix index is kept yet. */
+    { $case: "kvEvents"; value: KvEvents }
     | //
     /** The worker takes nothing new from now on. */
     { $case: "drainStarted"; value: DrainStarted }
@@ -54,21 +58,25 @@ export interface Registration {
   workerEpoch: number;
   /** gRPC target under which gateways reach the `Worker` service. */
   target: string;
+  /** Unspecified counts as unified. Schedulers place nothing on `prefill` workers; prefill and decode are not split yet. */
   role: WorkerRole;
   /** Engine behind it: `onnx`, `mock`, `vllm`, `tensorrt-llm`, `tgi`. */
   engine: string;
   /** HydraServe's version. */
   version: string;
+  /** What the engine computes on. */
   devices: Device[];
   /** Tensor-parallel size of the engine; 1 when not split. */
   tensorParallelSize: number;
   /** Pipeline-parallel size of the engine; 1 when not split. */
   pipelineParallelSize: number;
+  /** Models it serves, each by its id. */
   models: ServedModel[];
+  /** LoRA adapters that are loaded now; workers of this version load none. */
   adapters: Adapter[];
-  /** Where the worker's `KvBlocks` service is; empty when it has none. */
+  /** Where the worker's `KvBlocks` service is; empty when it has none, as all workers of this version. */
   kvTarget: string;
-  /** Free labels for placement (zone, node pool), at most 16. */
+  /** Free labels for placement (zone, node pool), at most 16. No strategy reads them yet. */
   labels: { [key: string]: string };
 }
 
@@ -131,8 +139,9 @@ export interface StateReport {
   waitingGenerations: number;
   /** Prompt tokens accepted and not yet computed. */
   pendingPrefillTokens: number;
-  /** KV in use and in all, in bytes. */
+  /** KV in use, in bytes. */
   kvUsedBytes: number;
+  /** KV in all, in bytes; 0 when unknown. */
   kvTotalBytes: number;
   /** Tokens generated per second over the last report interval. */
   tokensPerSecond: number;
@@ -140,10 +149,13 @@ export interface StateReport {
   prefillTokensPerSecond: number;
   /** Mean duration of a step over the last report interval, in microseconds; 0 when there was none. */
   stepUs: number;
+  /** One for each device whose state is known. */
   devices: DeviceState[];
-  /** Prefix tokens asked for and found, totals within the epoch. */
+  /** Prompt tokens looked up in the prefix store, total within the epoch. */
   prefixQueryTokens: number;
+  /** Those of them found in the prefix store, total within the epoch. */
   prefixHitTokens: number;
+  /** The worker takes nothing new; it stays so within the epoch. */
   draining: boolean;
   /** The generations the worker holds, for reconciliation with leases; at most 4,096, and only in every tenth report. */
   heldGenerationIds: string[];
@@ -155,8 +167,9 @@ export interface DeviceState {
   index: number;
   /** Share of time busy over the last report interval, 0 to 1. */
   utilization: number;
-  /** Memory in use and in all, in bytes. */
+  /** Memory in use, in bytes. */
   memoryUsedBytes: number;
+  /** Memory in all, in bytes. */
   memoryTotalBytes: number;
   /** Power draw in watts; 0 when unknown. */
   powerWatts: number;
@@ -166,6 +179,7 @@ export interface DeviceState {
 export interface KvEvents {
   /** Counts events within an epoch, from 1; a gap asks for a snapshot. */
   firstSequence: number;
+  /** In order; each counts one. */
   events: KvEvent[];
   /** Whether this replaces all that was known (answer to `request_kv_snapshot`). */
   snapshot: boolean;
@@ -173,12 +187,22 @@ export interface KvEvents {
   checksum: Buffer;
 }
 
+/** One change of a prefix store. */
 export interface KvEvent {
-  change: { $case: "stored"; value: KvBlocksStored } | { $case: "removed"; value: KvBlocksRemoved } | //
-  /** Everything was dropped. */
-  { $case: "cleared"; value: KvCleared } | undefined;
+  change:
+    | //
+    /** Blocks that are held from now on. */
+    { $case: "stored"; value: KvBlocksStored }
+    | //
+    /** Blocks that are held no longer. */
+    { $case: "removed"; value: KvBlocksRemoved }
+    | //
+    /** Everything was dropped. */
+    { $case: "cleared"; value: KvCleared }
+    | undefined;
 }
 
+/** Blocks of one chain that were stored, each the child of the one before. */
 export interface KvBlocksStored {
   /** The block before the first; empty for the start of a sequence. */
   parentHash: Buffer;
@@ -186,20 +210,25 @@ export interface KvBlocksStored {
   blockHashes: Buffer[];
   /** Model and adapter the blocks belong to. */
   modelId: string;
+  /** LoRA adapter; empty for the base model. */
   adapterId: string;
   /** `device`, `host`, `disk`. */
   medium: string;
 }
 
+/** Blocks that were dropped from one medium. */
 export interface KvBlocksRemoved {
   /** 16 bytes each. */
   blockHashes: Buffer[];
+  /** As in `KvBlocksStored.medium`. */
   medium: string;
 }
 
+/** The whole store was dropped. */
 export interface KvCleared {
 }
 
+/** The worker drains, by whatever cause; it does not go back within the epoch. */
 export interface DrainStarted {
   /** How long running generations have, in milliseconds; 0 for no limit. */
   graceMs: number;
@@ -207,46 +236,68 @@ export interface DrainStarted {
 
 /** Scheduler to worker. */
 export interface FleetDirective {
-  directive: { $case: "accepted"; value: Accepted } | //
-  /** Asks for a `KvEvents` snapshot. */
-  { $case: "requestKvSnapshot"; value: RequestKvSnapshot } | //
-  /** The worker is to drain (scale-down, update). */
-  { $case: "drain"; value: DrainRequest } | //
-  /** A larger epoch of the same worker id exists; this one should end. */
-  { $case: "superseded"; value: Superseded } | undefined;
+  directive:
+    | //
+    /** Answers a registration. */
+    { $case: "accepted"; value: Accepted }
+    | //
+    /** Asks for a `KvEvents` snapshot. Not sent by schedulers of this version. */
+    { $case: "requestKvSnapshot"; value: RequestKvSnapshot }
+    | //
+    /** The worker is to drain (scale-down, update). Not sent by schedulers of this version. */
+    { $case: "drain"; value: DrainRequest }
+    | //
+    /**
+     * A larger epoch of the same worker id exists and this one should end; or the same epoch has come on another
+     * stream.
+     */
+    { $case: "superseded"; value: Superseded }
+    | undefined;
 }
 
+/** The worker is in the fleet. */
 export interface Accepted {
-  /** The scheduler's id and epoch (milliseconds since the Unix epoch at its start). */
+  /** The scheduler's id. */
   schedulerId: string;
+  /** This life of the scheduler: milliseconds since the Unix epoch at its start. */
   schedulerEpoch: number;
   /** Expected time between reports, in milliseconds. */
   reportIntervalMs: number;
 }
 
+/** Asks for the whole prefix store. Schedulers of this version do not send it. */
 export interface RequestKvSnapshot {
 }
 
+/** Last message to a worker whose place another life of it, or another stream of the same one, has taken. */
 export interface Superseded {
+  /** The `worker_epoch` that has taken over. */
   byEpoch: number;
 }
 
+/** Who wants to follow the fleet. */
 export interface WatchRequest {
   /** Who watches, for logs. */
   watcherId: string;
 }
 
+/** The whole fleet at one moment. */
 export interface FleetSnapshot {
   /** Counts snapshots of this scheduler, from 1. */
   sequence: number;
+  /** As in `Accepted`. */
   schedulerId: string;
+  /** As in `Accepted`; another one begins a new count of `sequence`. */
   schedulerEpoch: number;
+  /** Workers that are registered now, in no promised order. */
   members: FleetMember[];
   /** Generations waiting in the scheduler for a place. */
   waitingGenerations: number;
 }
 
+/** One worker, as the scheduler knows it. */
 export interface FleetMember {
+  /** Its last registration. */
   registration:
     | Registration
     | undefined;

@@ -135,7 +135,11 @@ export interface GenerationRequest {
    * generated (penalties, max_tokens, position of the random generator). They are not reported again.
    */
   acceptedTokenIds: number[];
-  sampling: SamplingParams | undefined;
+  /** How tokens are chosen. */
+  sampling:
+    | SamplingParams
+    | undefined;
+  /** When each sequence ends. */
   stop:
     | StopConditions
     | undefined;
@@ -154,6 +158,7 @@ export interface GenerationRequest {
   cacheSalt: Buffer;
   /** Where prefix blocks may be fetched from, best first; may be empty. */
   kvSources: KvSource[];
+  /** The span under which the gateway submits it. */
   trace:
     | TraceContext
     | undefined;

@@ -33,20 +33,25 @@ export interface KvLayout {
   dtype: string;
   /** Order of the axes, for example `layer,kv,head,token,dim`. */
   axes: string;
-  /** Rank of the tensor- and pipeline-parallel part this block belongs to, and how many there are. */
+  /** Tensor-parallel part this block belongs to, from 0. */
   tensorParallelRank: number;
+  /** Number of tensor-parallel parts; 1 when not split. */
   tensorParallelSize: number;
+  /** Pipeline-parallel part this block belongs to, from 0. */
   pipelineParallelRank: number;
+  /** Number of pipeline-parallel parts; 1 when not split. */
   pipelineParallelSize: number;
   /** Tokens per block. */
   blockTokens: number;
 }
 
+/** The attention state of one full block of tokens, for one rank. */
 export interface KvBlock {
   /** 16 bytes: 128 bits of SHA-256 over (parent hash, token ids), seeded with model fingerprint, adapter version, salt. */
   blockHash: Buffer;
   /** Hash of the block before; empty for the first. */
   parentHash: Buffer;
+  /** What its bytes mean. */
   layout:
     | KvLayout
     | undefined;
@@ -58,7 +63,9 @@ export interface KvBlock {
   crc32c: number;
 }
 
+/** Blocks of one chain that are looked for. */
 export interface HasKvBlocksRequest {
+  /** Only blocks of this very layout count. */
   layout:
     | KvLayout
     | undefined;
@@ -66,12 +73,15 @@ export interface HasKvBlocksRequest {
   blockHashes: Buffer[];
 }
 
+/** How far the chain is held. */
 export interface HasKvBlocksResponse {
   /** Length of the leading run that is held. */
   leadingBlocks: number;
 }
 
+/** Blocks of one chain that are asked for. */
 export interface GetKvBlocksRequest {
+  /** Only blocks of this very layout count. */
   layout:
     | KvLayout
     | undefined;
@@ -79,6 +89,7 @@ export interface GetKvBlocksRequest {
   blockHashes: Buffer[];
 }
 
+/** What became of the blocks sent. */
 export interface PutKvBlocksResponse {
   /** Blocks that were stored. */
   storedBlocks: number;
@@ -648,6 +659,7 @@ export const PutKvBlocksResponse: MessageFns<PutKvBlocksResponse> = {
 /**
  * Attention state shared between workers, block by block. Served by kvcache and by workers that share their own store.
  * A lost, late or damaged block costs time, never correctness: the reader checks key and checksum and recomputes.
+ * Planned: nothing serves or asks it in this version.
  */
 export type KvBlocksService = typeof KvBlocksService;
 export const KvBlocksService = {

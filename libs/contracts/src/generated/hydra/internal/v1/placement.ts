@@ -23,7 +23,7 @@ import { GenerationUsage, KvSource, TraceContext } from "./generation.js";
 /** Why no lease was given. */
 export enum RefusalReason {
   UNSPECIFIED = 0,
-  /** NO_WORKER - No live worker serves the model or adapter. */
+  /** NO_WORKER - No live worker serves the model or adapter, and none is expected or came in time. */
   NO_WORKER = 1,
   /** QUEUE_FULL - The waiting queue is full. */
   QUEUE_FULL = 2,
@@ -31,7 +31,7 @@ export enum RefusalReason {
   WAIT_EXPIRED = 3,
   /** UNSERVICEABLE - No worker could ever hold this request. */
   UNSERVICEABLE = 4,
-  /** DEADLINE_UNREACHABLE - The first-token deadline cannot be made. */
+  /** DEADLINE_UNREACHABLE - The first-token deadline has passed. */
   DEADLINE_UNREACHABLE = 5,
   /** ATTEMPTS_EXHAUSTED - Too many attempts. */
   ATTEMPTS_EXHAUSTED = 6,
@@ -39,14 +39,22 @@ export enum RefusalReason {
   SHUTTING_DOWN = 7,
 }
 
+/** A generation that looks for a worker. */
 export interface PlaceRequest {
+  /**
+   * Server-made identity, the same at every attempt; not empty. A second call of it takes the place of the first, which
+   * ends with ABORTED.
+   */
   generationId: string;
+  /** The client's `x-request-id` or one made by the gateway; for logs. */
   requestId: string;
+  /** Waiting tenants take turns; `anonymous` without authentication. */
   tenantId: string;
   /** Model id as registered by workers (after aliases). */
   modelId: string;
   /** LoRA adapter; empty for the base model. */
   adapterId: string;
+  /** Length of the prompt, in tokens. */
   promptTokens: number;
   /** Most tokens the request may generate, over all sequences. */
   maxOutputTokens: number;
@@ -62,6 +70,7 @@ export interface PlaceRequest {
   avoidWorkerIds: string[];
   /** When the client stops caring for a first token, in milliseconds since the Unix epoch; 0 for none. */
   ttftDeadlineUnixMs: number;
+  /** Correlates logs. */
   trace:
     | TraceContext
     | undefined;
@@ -71,10 +80,15 @@ export interface PlaceRequest {
   sequenceCount: number;
 }
 
+/** A place, or why there is none. */
 export interface PlaceResponse {
   outcome:
-    | { $case: "lease"; value: Lease }
-    | { $case: "refused"; value: Refused }
+    | //
+    /** The request has a place; the scheduler counts it from now on. */
+    { $case: "lease"; value: Lease }
+    | //
+    /** It has none and waits no longer. */
+    { $case: "refused"; value: Refused }
     | undefined;
   /** How long the request waited for its place, in microseconds. */
   waitedUs: number;
@@ -84,7 +98,9 @@ export interface PlaceResponse {
 
 /** Permission to run one generation on one worker. */
 export interface Lease {
+  /** Opaque; differs between lives of a scheduler. */
   leaseId: string;
+  /** The worker that is to run it. */
   workerId: string;
   /** The worker's epoch; the worker refuses leases for another. */
   workerEpoch: number;
@@ -96,13 +112,15 @@ export interface Lease {
   leaseTtlMs: number;
   /** As in the request. */
   attempt: number;
-  /** Where prefix blocks may be fetched from, best first. */
+  /** Where prefix blocks may be fetched from, best first; always empty in this version. */
   kvSources: KvSource[];
-  /** Prompt tokens the scheduler believes to be cached on the worker. */
+  /** Prompt tokens the scheduler believes to be cached on the worker; always 0 in this version, which keeps no index. */
   expectedCachedTokens: number;
 }
 
+/** Why a request has no place. */
 export interface Refused {
+  /** What callers act on. */
   reason: RefusalReason;
   /** For people. */
   message: string;
@@ -114,12 +132,15 @@ export interface Refused {
 export interface PlacementExplanation {
   /** Name of the strategy. */
   strategy: string;
+  /** Every worker of the model, those left out too. */
   candidates: CandidateExplanation[];
   /** The worker chosen. */
   chosenWorkerId: string;
 }
 
+/** One worker in a decision. */
 export interface CandidateExplanation {
+  /** As registered. */
   workerId: string;
   /** Terms by name, in the strategy's units (documented per strategy). */
   terms: { [key: string]: number };
@@ -132,31 +153,42 @@ export interface CandidateExplanation_TermsEntry {
   value: number;
 }
 
+/** Leases of generations that still run. */
 export interface RenewLeasesRequest {
+  /** Of any number of workers and models. */
   leaseIds: string[];
 }
 
+/** Which leases are live no more. */
 export interface RenewLeasesResponse {
   /** Those that had expired or were never given; their generations go on, but are no longer counted. */
   unknownLeaseIds: string[];
 }
 
+/** Leases that are needed no more. */
 export interface ReleaseLeasesRequest {
+  /** Each lease once. */
   releases: LeaseRelease[];
 }
 
+/** The end of one lease. */
 export interface LeaseRelease {
+  /** As in `Lease`; an unknown one is ignored. */
   leaseId: string;
   /** How it ended: `finished`, `cancelled`, `failed`, `refused`, `worker-lost`. */
   outcome: string;
-  /** Absent when nothing ran. */
+  /** What it consumed; absent when nothing ran. Schedulers of this version do not use it yet. */
   usage:
     | GenerationUsage
     | undefined;
-  /** From submission to first token at the gateway, in microseconds; 0 when there was none. */
+  /**
+   * From submission to first token at the gateway, in microseconds; 0 when there was none.
+   * Schedulers of this version do not use it yet.
+   */
   ttftUs: number;
 }
 
+/** Nothing: the leases have ended. */
 export interface ReleaseLeasesResponse {
 }
 
@@ -1314,7 +1346,7 @@ export const PlacementService = {
     responseSerialize: (value: PlaceResponse): Buffer => Buffer.from(PlaceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PlaceResponse => PlaceResponse.decode(value),
   },
-  /** Extends leases of generations that still run. Send at least every third of `PlaceResponse.lease_ttl_ms`. */
+  /** Extends leases of generations that still run. Send at least every third of `Lease.lease_ttl_ms`. */
   renewLeases: {
     path: "/hydra.internal.v1.Placement/RenewLeases" as const,
     requestStream: false as const,
@@ -1343,7 +1375,7 @@ export interface PlacementServer extends UntypedServiceImplementation {
    * cancelling the call leaves the queue. Refusals are `PlaceResponse.refused`, not status codes.
    */
   place: handleUnaryCall<PlaceRequest, PlaceResponse>;
-  /** Extends leases of generations that still run. Send at least every third of `PlaceResponse.lease_ttl_ms`. */
+  /** Extends leases of generations that still run. Send at least every third of `Lease.lease_ttl_ms`. */
   renewLeases: handleUnaryCall<RenewLeasesRequest, RenewLeasesResponse>;
   /** Ends leases. Unknown ids are ignored. */
   releaseLeases: handleUnaryCall<ReleaseLeasesRequest, ReleaseLeasesResponse>;
@@ -1369,7 +1401,7 @@ export interface PlacementClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PlaceResponse) => void,
   ): ClientUnaryCall;
-  /** Extends leases of generations that still run. Send at least every third of `PlaceResponse.lease_ttl_ms`. */
+  /** Extends leases of generations that still run. Send at least every third of `Lease.lease_ttl_ms`. */
   renewLeases(
     request: RenewLeasesRequest,
     callback: (error: ServiceError | null, response: RenewLeasesResponse) => void,

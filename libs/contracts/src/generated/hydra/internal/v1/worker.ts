@@ -33,8 +33,12 @@ export interface SessionRequest {
     | //
     /** A new generation. Answered by frames and one `finished`, or by `failed`. */
     { $case: "submit"; value: GenerationRequest }
-    | { $case: "cancel"; value: Cancel }
-    | { $case: "credit"; value: Credit }
+    | //
+    /** Ends a generation early. */
+    { $case: "cancel"; value: Cancel }
+    | //
+    /** Lets a generation deliver more. */
+    { $case: "credit"; value: Credit }
     | undefined;
 }
 
@@ -48,6 +52,7 @@ export interface Hello {
 
 /** Ends a generation; it leaves the batch before the next step. Unknown ids are ignored (it may just have ended). */
 export interface Cancel {
+  /** A generation submitted on this stream. */
   generationId: string;
   /** Why, for logs and metrics: `client-gone`, `deadline`, `shutdown`, `superseded`. */
   reason: string;
@@ -55,6 +60,7 @@ export interface Cancel {
 
 /** Allows further delivery. Without credit a sequence keeps its place and KV but pauses. */
 export interface Credit {
+  /** A generation submitted on this stream. */
   generationId: string;
   /** Tokens per sequence that may be delivered beyond what was allowed before. */
   tokens: number;
@@ -66,9 +72,15 @@ export interface SessionResponse {
     | //
     /** First message of the worker, in answer to `hello`. */
     { $case: "welcome"; value: Welcome }
-    | { $case: "frame"; value: Frame }
-    | { $case: "finished"; value: Finished }
-    | { $case: "failed"; value: Failed }
+    | //
+    /** What one step gave. */
+    { $case: "frame"; value: Frame }
+    | //
+    /** A generation has ended well. */
+    { $case: "finished"; value: Finished }
+    | //
+    /** A generation was refused or broke off. */
+    { $case: "failed"; value: Failed }
     | undefined;
 }
 
@@ -84,11 +96,13 @@ export interface Welcome {
 export interface Frame {
   /** Number of the step, from 1, per engine life. */
   step: number;
+  /** One for each sequence that moved on; several of one sequence never. */
   entries: FrameEntry[];
 }
 
 /** What one step gave to one sequence. */
 export interface FrameEntry {
+  /** As submitted. */
   generationId: string;
   /** 0 to `sequence_count` - 1. */
   sequenceIndex: number;
@@ -111,13 +125,17 @@ export interface FrameEntry {
 
 /** The generation ended: every sequence has its finish reason. Sent after the last frame. */
 export interface Finished {
+  /** As submitted. */
   generationId: string;
+  /** What it consumed. */
   usage: GenerationUsage | undefined;
 }
 
 /** The generation was refused or broke off. Nothing follows. */
 export interface Failed {
+  /** As submitted. */
   generationId: string;
+  /** What callers act on. */
   code: FailureCode;
   /** Whether another worker (or this one later) may be asked, provided nothing was delivered. */
   retryable: boolean;
@@ -129,6 +147,7 @@ export interface Failed {
   retryAfterMs: number;
 }
 
+/** Asks for the text files of one model. */
 export interface GetModelFilesRequest {
   /** A model's `text_fingerprint`, as registered. */
   textFingerprint: string;
@@ -158,33 +177,45 @@ export interface Adapter {
   source: string;
 }
 
+/** Asks for an adapter. Workers of this version answer UNIMPLEMENTED. */
 export interface LoadAdapterRequest {
+  /** `adapter_id`, `model_id` and `source` are read; the rest is found out. */
   adapter: Adapter | undefined;
 }
 
+/** The adapter is loaded. */
 export interface LoadAdapterResponse {
+  /** With all fields set. */
   adapter: Adapter | undefined;
 }
 
+/** Asks to drop an adapter. Workers of this version answer UNIMPLEMENTED. */
 export interface UnloadAdapterRequest {
+  /** As it was loaded. */
   adapterId: string;
 }
 
+/** Nothing: the adapter is gone. */
 export interface UnloadAdapterResponse {
 }
 
+/** Takes no parameters. */
 export interface ListAdaptersRequest {
 }
 
+/** The adapters of this worker. */
 export interface ListAdaptersResponse {
+  /** Those that are loaded; none in this version. */
   adapters: Adapter[];
 }
 
+/** Asks a worker to finish what it has and take nothing new. */
 export interface DrainRequest {
   /** Time after which what still runs is ended with a retryable failure, in milliseconds; 0 for no limit. */
   graceMs: number;
 }
 
+/** The drain has begun. */
 export interface DrainResponse {
   /** Generations that were running or waiting when the drain began. */
   remainingGenerations: number;
@@ -1784,7 +1815,7 @@ export const WorkerService = {
     responseSerialize: (value: ModelFileChunk): Buffer => Buffer.from(ModelFileChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): ModelFileChunk => ModelFileChunk.decode(value),
   },
-  /** Loads a LoRA adapter; idempotent. */
+  /** Loads a LoRA adapter; idempotent. Planned: UNIMPLEMENTED in this version. */
   loadAdapter: {
     path: "/hydra.internal.v1.Worker/LoadAdapter" as const,
     requestStream: false as const,
@@ -1794,7 +1825,10 @@ export const WorkerService = {
     responseSerialize: (value: LoadAdapterResponse): Buffer => Buffer.from(LoadAdapterResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LoadAdapterResponse => LoadAdapterResponse.decode(value),
   },
-  /** Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. */
+  /**
+   * Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. Planned: UNIMPLEMENTED in
+   * this version.
+   */
   unloadAdapter: {
     path: "/hydra.internal.v1.Worker/UnloadAdapter" as const,
     requestStream: false as const,
@@ -1836,9 +1870,12 @@ export interface WorkerServer extends UntypedServiceImplementation {
   session: handleBidiStreamingCall<SessionRequest, SessionResponse>;
   /** The text files a gateway needs (tokenizer, chat template, generation defaults), in chunks. Cached by fingerprint. */
   getModelFiles: handleServerStreamingCall<GetModelFilesRequest, ModelFileChunk>;
-  /** Loads a LoRA adapter; idempotent. */
+  /** Loads a LoRA adapter; idempotent. Planned: UNIMPLEMENTED in this version. */
   loadAdapter: handleUnaryCall<LoadAdapterRequest, LoadAdapterResponse>;
-  /** Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. */
+  /**
+   * Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. Planned: UNIMPLEMENTED in
+   * this version.
+   */
   unloadAdapter: handleUnaryCall<UnloadAdapterRequest, UnloadAdapterResponse>;
   /** The adapters that are loaded. */
   listAdapters: handleUnaryCall<ListAdaptersRequest, ListAdaptersResponse>;
@@ -1861,7 +1898,7 @@ export interface WorkerClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ModelFileChunk>;
-  /** Loads a LoRA adapter; idempotent. */
+  /** Loads a LoRA adapter; idempotent. Planned: UNIMPLEMENTED in this version. */
   loadAdapter(
     request: LoadAdapterRequest,
     callback: (error: ServiceError | null, response: LoadAdapterResponse) => void,
@@ -1877,7 +1914,10 @@ export interface WorkerClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LoadAdapterResponse) => void,
   ): ClientUnaryCall;
-  /** Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. */
+  /**
+   * Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. Planned: UNIMPLEMENTED in
+   * this version.
+   */
   unloadAdapter(
     request: UnloadAdapterRequest,
     callback: (error: ServiceError | null, response: UnloadAdapterResponse) => void,
