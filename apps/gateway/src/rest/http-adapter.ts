@@ -8,15 +8,18 @@ import { ApiError, toErrorBody } from '#lib/openai';
 
 /** Most bytes of a request's head. Node's own default, said aloud because it is a limit of ours. */
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Answers of a closing server, and idle connections. */
+/** Time an idle connection is kept for its next request: Fastify's default, longer than the 60 s of common load balancers. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** Time for the last event of a request that ran into its deadline. */
+const LAST_EVENT_MS = 1_000;
 
 /**
  * The HTTP server with its limits: a request's head and body must arrive within `receiveTimeoutMs`, bodies are raw bytes of
- * at most `bodyBytes`, and what is not HTTP gets an OpenAI-shaped answer, too.
+ * at most `bodyBytes`, a client that takes nothing for longer than a request may last is cut off, and what is not HTTP gets
+ * an OpenAI-shaped answer, too.
  */
 export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
-  const { receiveTimeoutMs, bodyBytes } = gateway;
+  const { receiveTimeoutMs, requestTimeoutMs, bodyBytes } = gateway;
   const adapter = new FastifyAdapter({
     http: {
       headersTimeout: receiveTimeoutMs,
@@ -26,6 +29,7 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
       noDelay: true,
     },
     requestTimeout: receiveTimeoutMs,
+    connectionTimeout: requestTimeoutMs + LAST_EVENT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: bodyBytes,
     genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
