@@ -44,6 +44,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   readonly leases: LeaseTable;
   readonly fleet: FleetState;
   readonly queue: PlacementQueue;
+  private readonly configuredModelIds: ReadonlySet<string>;
   isClosed = false;
 
   private readonly answers = new Map<number, (answer: PlacementAnswer) => void>();
@@ -60,8 +61,9 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     const { leaseTtlMs, workerTimeoutMs, waitingPerWorker, queueLength, queueTimeoutMs } = config.scheduler;
     this.leases = new LeaseTable({ leaseTtlMs, idPrefix: this.schedulerEpoch.toString(36) });
     this.fleet = new FleetState({ workerTimeoutMs, waitingPerWorker }, this.leases);
+    this.configuredModelIds = new Set(config.models.map((model) => model.id));
     this.queue = new PlacementQueue(
-      { queueLength, expectedModelIds: new Set(config.models.map((model) => model.id)), lossGraceMs: queueTimeoutMs },
+      { queueLength, expectedModelIds: this.configuredModelIds, lossGraceMs: queueTimeoutMs },
       {
         fleet: this.fleet,
         leases: this.leases,
@@ -74,6 +76,10 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   listen(listener: DeskListener): void {
     this.listeners.add(listener);
+  }
+
+  knows(modelId: string): boolean {
+    return this.configuredModelIds.has(modelId) || this.fleet.serves(modelId);
   }
 
   /** @param longestWaitMs  the caller's own limit; the configured one applies beside it */

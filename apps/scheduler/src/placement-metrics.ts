@@ -7,6 +7,8 @@ import type { FleetState, PlacementAnswer, PlacementQueue } from '#lib/placement
 export interface MeasuredDesk {
   readonly fleet: FleetState;
   readonly queue: PlacementQueue;
+  /** Whether the model is configured, or served now. */
+  knows(modelId: string): boolean;
 }
 
 /** The scheduler's own metrics; names are an interface, documented in docs/scheduling.md. */
@@ -88,9 +90,9 @@ export class PlacementMetrics {
     if (count > 0) this.leasesEnded.inc({ cause }, count);
   }
 
-  /** Clients choose model names: only those that some worker serves become labels. */
+  /** Clients choose model names: only those that are known become labels. */
   private labelOf(modelId: string): string {
-    return this.desk?.fleet.serves(modelId) ? modelId : 'unserved';
+    return this.desk?.knows(modelId) ? modelId : 'unserved';
   }
 }
 

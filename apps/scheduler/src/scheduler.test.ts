@@ -248,6 +248,7 @@ describe('the scheduler', () => {
     expect((await fixture.get('/health/live')).status).toBe(200);
     expect((await fixture.get('/health/startup')).status).toBe(200);
     expect((await fixture.get('/health/ready')).status).toBe(503);
+    await fixture.place({ ttftDeadlineUnixMs: 1 }).refusal; // its worker is not there yet
     await fixture.join('w0');
     expect((await fixture.get('/health/ready')).status).toBe(200);
     await fixture.placed({});
@@ -255,6 +256,7 @@ describe('the scheduler', () => {
     const metrics = await (await fixture.get('/metrics')).text();
     expect(metrics).toContain('hydra_scheduler_placements_total{model="m",strategy="least-loaded"} 1');
     expect(metrics).toContain('hydra_scheduler_refusals_total{model="unserved",reason="no-worker"} 1');
+    expect(metrics).toContain('hydra_scheduler_refusals_total{model="m",reason="deadline-unreachable"} 1');
     expect(metrics).toContain('hydra_scheduler_leases{worker="w0"} 1');
     expect(metrics).toContain('hydra_scheduler_workers{state="taking"} 1');
     expect(metrics).toContain('hydra_scheduler_waiting_requests 0');
