@@ -47,7 +47,16 @@ async function benchMock() {
   const through = await loadServer(platform.url, ['--concurrency', '1,16', '--requests', '100', '--max-tokens', '8']);
   await platform.stop();
   const bare = await startBareServer();
-  const client = await loadServer(bare.url, ['--concurrency', '1', '--requests', '100', '--max-tokens', '8']);
+  const client = await loadServer(bare.url, [
+    '--model',
+    'none',
+    '--concurrency',
+    '1',
+    '--requests',
+    '100',
+    '--max-tokens',
+    '8',
+  ]);
   bare.stop();
 
   const engine = mockEngine({ ...config.mock, ...MOCK, prefixCache: false, modelId: 'mock', waitingGenerations: 64 });
