@@ -35,7 +35,6 @@ export function createLogger(app: string, log: LogOptions): Logger {
     formatters: { level: (level) => ({ level }) },
     messageKey: 'message',
     errorKey: 'error',
-
     redact: REDACTED,
     hooks: {
       logMethod(args, method, level) {
@@ -52,7 +51,6 @@ export function createLogger(app: string, log: LogOptions): Logger {
       colorize: process.stdout.isTTY,
       ignore: 'app,pid',
       messageKey: 'message',
-
       singleLine: true,
       sync: true,
     }),
