@@ -92,11 +92,11 @@ describe('the ONNX model runner', () => {
               slot: 2,
               position,
               tokenIds: ids.slice(position, position + size),
-              logitsFor: 'none' as const,
+              logitsFor: 'none',
             });
             position += size;
           }
-          const rest = { slot: 2, position, tokenIds: ids.slice(position), logitsFor: 'last' };
+          const rest = { slot: 2, position, tokenIds: ids.slice(position), logitsFor: 'last' } as const;
           expectClose([...(await runner.prefill(rest))!.data], whole);
         },
       ),
@@ -198,7 +198,7 @@ describe('the ONNX model runner', () => {
 
   it('given a pass that runs, when another is asked, then that is refused', async () => {
     await load();
-    const chunk = { slot: 0, position: 0, tokenIds: [1, 2, 3], logitsFor: 'last' };
+    const chunk = { slot: 0, position: 0, tokenIds: [1, 2, 3], logitsFor: 'last' } as const;
     const first = runner.prefill(chunk);
     await expect(runner.prefill(chunk)).rejects.toThrow('takes one pass at a time');
     expect((await first)!.rows).toBe(1);

@@ -8,8 +8,8 @@ import {
   ApiError,
   answerHead,
   type CompletionCall,
+  PromptAnswer,
   sumUsage,
-  toAnswerDelta,
   toGenerationRequests,
 } from '#lib/openai';
 import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
@@ -100,9 +100,15 @@ export class CompletionService {
     const signal = requests.length === 1 ? life.signal : AbortSignal.any([life.signal, siblings.signal]);
     const sessionKey = life.sessionHeader ?? call.sessionId ?? call.user ?? '';
     const runOne = async (request: GenerationRequest, promptIndex: number): Promise<GenerationUsage> => {
+      const answer = new PromptAnswer(call, {
+        index: promptIndex,
+        tokenIds: request.promptTokenIds,
+        text: call.echo ? this.prompts.echo(call, promptIndex, model.text) : '',
+        table: () => model.text.table,
+      });
       const deliver = (entries: readonly FrameEntry[]) => {
         for (const entry of entries) timer.tokens(promptIndex, entry);
-        return sink.deltas(entries.map((entry) => toAnswerDelta(entry, promptIndex, call.choicesPerPrompt, call.stop)));
+        return sink.deltas(entries.map((entry) => answer.delta(entry)));
       };
       try {
         return await this.generations.run({ request, served: model.served, sessionKey, signal }, deliver);

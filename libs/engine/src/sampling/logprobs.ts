@@ -32,7 +32,7 @@ export function logSumExp(logits: Float32Array): number {
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id]!;
     if (logit > largest) largest = logit;
-    else if (Number.isNaN(logit)) throw new InvalidLogitsError('the model gave a logit that is not a number');
+    else if (Number.isNaN(logit)) throw new InvalidLogitsError(`the logit of token ${id} is not a number`);
   }
   if (!Number.isFinite(largest)) throw new InvalidLogitsError('the model gave no finite largest logit');
   let sum = 0;

@@ -95,7 +95,8 @@ export function planStep({ limits, live, canCopySlots }: PlanningView): StepPlan
 function nextChunk(sequence: Sequence, limits: ModelRunnerLimits): PlannedChunk | undefined {
   const from = sequence.computedTokens;
   const { lacksPromptLogprobs } = sequence.generation;
-  const chunkTokens = (lacksPromptLogprobs ? limits.allLogitsTokens : undefined) ?? limits.chunkTokens;
+  const mostTokens = (lacksPromptLogprobs ? limits.allLogitsTokens : undefined) ?? limits.chunkTokens;
+  const chunkTokens = Math.min(mostTokens, limits.chunkTokens);
   const to = Math.min(from + chunkTokens, sequence.knownTokens);
   const isLast = to === sequence.knownTokens;
   if (isLast && sequence.creditTokens <= 0) return undefined;
