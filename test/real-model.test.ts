@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
 
 interface Golden {
-  readonly cases: readonly { readonly prompt: readonly number[]; readonly greedy: readonly number[] }[];
+  readonly cases: readonly {
+    readonly prompt: readonly number[];
+    readonly greedy: readonly number[];
+    readonly top: readonly (readonly [number, number])[];
+    readonly logsumexp: number;
+  }[];
 }
 
 describe.each(['llama', 'llama-rope3'])('the platform with the tiny model %s in real processes', (name) => {
@@ -58,6 +63,33 @@ describe.each(['llama', 'llama-rope3'])('the platform with the tiny model %s in 
       text += chunk.choices[0]?.delta.content ?? '';
     }
     expect(text).toBe(whole.choices[0]?.message.content);
+  });
+
+  it('given the golden prompts, when the openai client asks for log-probabilities, then they are the reference within 1e-3', async () => {
+    const client = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: 'none', maxRetries: 0 });
+    for (const { prompt, top, logsumexp } of golden.cases) {
+      const body = { model: name, prompt: [...prompt], max_tokens: 2, n: 2, temperature: 0, logprobs: 5, echo: true };
+      const { choices } = await client.completions.create({ ...body, stream: false });
+      expect(choices).toHaveLength(2);
+      for (const { logprobs } of choices) {
+        expect(logprobs?.tokens).toHaveLength(prompt.length + 2);
+        expect(logprobs?.token_logprobs?.[0]).toBeNull();
+        const [, logit] = top[0]!;
+        expect(Math.abs((logprobs?.token_logprobs?.[prompt.length] ?? Number.NaN) - (logit - logsumexp))).toBeLessThan(
+          1e-3,
+        );
+      }
+      const tokens: string[] = [];
+      const texts = ['', ''];
+      for await (const chunk of await client.completions.create({ ...body, stream: true })) {
+        for (const { index, text, logprobs } of chunk.choices) {
+          texts[index] += text;
+          if (index === 0) tokens.push(...(logprobs?.tokens ?? []));
+        }
+      }
+      expect(texts).toEqual(choices.map(({ text }) => text));
+      expect(tokens).toEqual(choices[0]?.logprobs?.tokens);
+    }
   });
 
   it('given a prompt over the context, when sent, then it is refused by name', async () => {

@@ -102,8 +102,8 @@ async function greedy(
   let logits: Float32Array | undefined;
   for (let position = 0; position < promptTokens.length; position += chunkTokens) {
     const tokenIds = promptTokens.slice(position, position + chunkTokens);
-    const wantsLogits = position + chunkTokens >= promptTokens.length;
-    logits = (await runner.prefill({ slot: 0, position, tokenIds, wantsLogits }))?.data;
+    const logitsFor = position + chunkTokens >= promptTokens.length ? 'last' : 'none';
+    logits = (await runner.prefill({ slot: 0, position, tokenIds, logitsFor }))?.data;
   }
   const tokens = [likeliest(logits!)];
   while (tokens.length < count) {

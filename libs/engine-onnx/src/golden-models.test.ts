@@ -44,8 +44,8 @@ describe.each(['llama', 'llama-rope3'])('the model runner on the tiny model %s',
   async function prefill(progress: Progress, length: number): Promise<void> {
     const { golden, slot, computed } = progress;
     const tokenIds = golden.prompt.slice(computed, computed + length);
-    const wantsLogits = computed + length >= golden.prompt.length;
-    const logits = await runner.prefill({ slot, position: computed, tokenIds, wantsLogits });
+    const logitsFor = computed + length >= golden.prompt.length ? 'last' : 'none';
+    const logits = await runner.prefill({ slot, position: computed, tokenIds, logitsFor });
     progress.computed += tokenIds.length;
     if (logits !== undefined) progress.tokens.push(likeliest(logits.data));
   }
@@ -69,7 +69,7 @@ describe.each(['llama', 'llama-rope3'])('the model runner on the tiny model %s',
         let data: Float32Array | undefined;
         for (let position = 0; position < prompt.length; ) {
           const tokenIds = prompt.slice(position, position + chunkTokens);
-          data = (await runner.prefill({ slot: 1, position, tokenIds, wantsLogits: true }))!.data;
+          data = (await runner.prefill({ slot: 1, position, tokenIds, logitsFor: 'last' }))!.data;
           position += tokenIds.length;
         }
         for (const [id, logit] of top) expect(Math.abs(data![id]! - logit)).toBeLessThan(1e-3);

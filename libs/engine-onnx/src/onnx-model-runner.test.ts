@@ -27,7 +27,7 @@ describe('the ONNX model runner', () => {
 
   /** Logits after `tokenIds`, computed in one chunk into a slot of their own. */
   async function alone(tokenIds: readonly number[], slot = 0): Promise<number[]> {
-    const logits = await runner.prefill({ slot, position: 0, tokenIds, wantsLogits: true });
+    const logits = await runner.prefill({ slot, position: 0, tokenIds, logitsFor: 'last' });
     return [...logits!.data];
   }
 
@@ -39,6 +39,7 @@ describe('the ONNX model runner', () => {
       slots: SLOTS,
       decodeRows: 3,
       chunkTokens: 16,
+      allLogitsTokens: 16,
       kvBytesPerToken: SLOT_BYTES / 64,
       kvTotalBytes: SLOTS * SLOT_BYTES,
     });
@@ -73,7 +74,7 @@ describe('the ONNX model runner', () => {
 
   it('gives no logits for a chunk that does not want them', async () => {
     await load();
-    expect(await runner.prefill({ slot: 0, position: 0, tokenIds: [1, 2], wantsLogits: false })).toBeUndefined();
+    expect(await runner.prefill({ slot: 0, position: 0, tokenIds: [1, 2], logitsFor: 'none' })).toBeUndefined();
   });
 
   it('given any cuts, when a prompt is computed in chunks, then its logits are those of the whole', async () => {
@@ -91,11 +92,11 @@ describe('the ONNX model runner', () => {
               slot: 2,
               position,
               tokenIds: ids.slice(position, position + size),
-              wantsLogits: false,
+              logitsFor: 'none',
             });
             position += size;
           }
-          const rest = { slot: 2, position, tokenIds: ids.slice(position), wantsLogits: true };
+          const rest = { slot: 2, position, tokenIds: ids.slice(position), logitsFor: 'last' } as const;
           expectClose([...(await runner.prefill(rest))!.data], whole);
         },
       ),
@@ -123,7 +124,7 @@ describe('the ONNX model runner', () => {
               const tokenIds = prompts[slot]!.slice(0, 64 - position);
               if (tokenIds.length === 0) continue;
               histories[slot]!.push(...tokenIds);
-              const logits = await runner.prefill({ slot, position, tokenIds, wantsLogits: true });
+              const logits = await runner.prefill({ slot, position, tokenIds, logitsFor: 'last' });
               seen.push({ history: [...histories[slot]!], logits: [...logits!.data] });
               continue;
             }
@@ -149,7 +150,7 @@ describe('the ONNX model runner', () => {
     await load();
     const histories = [[3], [7, 8], [9, 1, 2]];
     for (const [slot, tokenIds] of histories.entries()) {
-      await runner.prefill({ slot, position: 0, tokenIds, wantsLogits: false });
+      await runner.prefill({ slot, position: 0, tokenIds, logitsFor: 'none' });
     }
     const rows = [2, 0, 1].map((slot) => ({ slot, position: histories[slot]!.length, tokenId: 5 }));
     const { rows: count, data } = await runner.decode(rows);
@@ -183,7 +184,7 @@ describe('the ONNX model runner', () => {
     ['no token', { slot: 0, position: 0, tokenIds: [] }, 'A chunk has 1 to 64 tokens, not 0'],
   ])('given %s, when prefilled, then it is refused and the runner goes on', async (_, chunk, message) => {
     await load();
-    await expect(runner.prefill({ ...chunk, wantsLogits: true })).rejects.toThrow(message);
+    await expect(runner.prefill({ ...chunk, logitsFor: 'last' })).rejects.toThrow(message);
     expect(await alone([1])).toHaveLength(40);
   });
 
@@ -197,7 +198,7 @@ describe('the ONNX model runner', () => {
 
   it('given a pass that runs, when another is asked, then that is refused', async () => {
     await load();
-    const chunk = { slot: 0, position: 0, tokenIds: [1, 2, 3], wantsLogits: true };
+    const chunk = { slot: 0, position: 0, tokenIds: [1, 2, 3], logitsFor: 'last' } as const;
     const first = runner.prefill(chunk);
     await expect(runner.prefill(chunk)).rejects.toThrow('takes one pass at a time');
     expect((await first)!.rows).toBe(1);
@@ -205,17 +206,17 @@ describe('the ONNX model runner', () => {
 
   it('given a pass that runs, when closed, then it ends first and later passes are refused', async () => {
     await load();
-    const pass = runner.prefill({ slot: 0, position: 0, tokenIds: [1], wantsLogits: true }).catch(() => undefined);
+    const pass = runner.prefill({ slot: 0, position: 0, tokenIds: [1], logitsFor: 'last' }).catch(() => undefined);
     await Promise.all([runner.close(), runner.close()]);
     await pass;
-    await expect(runner.prefill({ slot: 0, position: 0, tokenIds: [1], wantsLogits: true })).rejects.toThrow('closed');
+    await expect(runner.prefill({ slot: 0, position: 0, tokenIds: [1], logitsFor: 'last' })).rejects.toThrow('closed');
   });
 
   it('given 50 runners loaded, used and closed, then memory does not grow with them', async () => {
     const once = async () => {
       await load({ kvBytes: 512 * SLOT_BYTES, decodeRows: 32 });
       for (let slot = 0; slot < 512; slot++) {
-        await runner.prefill({ slot, position: 0, tokenIds: [slot % 40], wantsLogits: false });
+        await runner.prefill({ slot, position: 0, tokenIds: [slot % 40], logitsFor: 'none' });
       }
       await runner.close();
     };

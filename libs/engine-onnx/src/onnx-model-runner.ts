@@ -1,4 +1,11 @@
-import { type DecodeRow, type Logits, ModelRunner, type ModelRunnerLimits, type PrefillChunk } from '#lib/engine';
+import {
+  type DecodeRow,
+  type Logits,
+  ModelRunner,
+  type ModelRunnerLimits,
+  type PrefillChunk,
+  type SlotCopy,
+} from '#lib/engine';
 import { type OnnxModelRunnerOptions, planLimits } from './runner-limits.js';
 import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
 import { KvMemory, type KvShape } from './runtime/kv-memory.js';
@@ -32,6 +39,10 @@ export class OnnxModelRunner extends ModelRunner {
   private readonly lastPositions: Int32Array;
   private readonly totalLength = new Int32Array(1);
   private readonly logits: Float32Array;
+  /** Shape [allLogitsTokens, vocabularySize]; made when first asked for. */
+  private chunkLogits: Float32Array | undefined;
+  /** KV in a GPU's memory cannot be copied from here. */
+  override readonly copySlot?: (copy: SlotCopy) => void;
   private isRunning = false;
   private closing: Promise<void> | undefined;
 
@@ -46,9 +57,10 @@ export class OnnxModelRunner extends ModelRunner {
     this.limits = limits;
     this.bindings = new SlotBindings(session, graph, kv);
     this.tokenIds = new BigInt64Array(Math.max(limits.chunkTokens, limits.decodeRows));
-    this.logitRows = new BigInt64Array(limits.decodeRows);
+    this.logitRows = new BigInt64Array(Math.max(limits.chunkTokens, limits.decodeRows));
     this.lastPositions = new Int32Array(limits.decodeRows);
     this.logits = new Float32Array(limits.decodeRows * limits.vocabularySize);
+    if (kv.isCopyable) this.copySlot = (copy) => this.copy(copy);
   }
 
   /**
@@ -78,10 +90,12 @@ export class OnnxModelRunner extends ModelRunner {
       const { slot, position, tokenIds } = chunk;
       const length = tokenIds.length;
       for (let index = 0; index < length; index++) this.tokenIds[index] = BigInt(tokenIds[index]!);
-      this.logitRows[0] = BigInt(length - 1);
+      const logitRows = chunk.logitsFor === 'all' ? length : 1;
+      for (let row = 0; row < logitRows; row++) this.logitRows[row] = BigInt(length - logitRows + row);
       this.lastPositions[0] = position + length - 1;
-      await this.run({ firstSlot: slot, rows: 1, tokensPerRow: length, firstLogits: 0 });
-      return chunk.wantsLogits ? this.rowsOf(this.logits, 1) : undefined;
+      const logits = this.rowsOf(chunk.logitsFor === 'all' ? this.logitsOfChunk() : this.logits, logitRows);
+      await this.run({ firstSlot: slot, rows: 1, tokensPerRow: length, logits });
+      return chunk.logitsFor === 'none' ? undefined : logits;
     });
   }
 
@@ -107,28 +121,43 @@ export class OnnxModelRunner extends ModelRunner {
       this.logitRows[index] = BigInt(index);
       this.lastPositions[index] = row.position;
     });
-    await this.run({ firstSlot: rows[0]!.slot, rows: rows.length, tokensPerRow: 1, firstLogits });
+    const { vocabularySize } = this.limits;
+    const data = this.logits.subarray(firstLogits * vocabularySize, (firstLogits + rows.length) * vocabularySize);
+    await this.run({
+      firstSlot: rows[0]!.slot,
+      rows: rows.length,
+      tokensPerRow: 1,
+      logits: { rows: rows.length, data },
+    });
   }
 
-  /** One run of the model over neighbouring slots; one row of logits for each goes to `firstLogits` and after. */
-  private async run(pass: {
-    firstSlot: number;
-    rows: number;
-    tokensPerRow: number;
-    firstLogits: number;
-  }): Promise<void> {
-    const { firstSlot, rows, tokensPerRow, firstLogits } = pass;
-    const { vocabularySize } = this.limits;
+  /** One run of the model over neighbouring slots; the rows in `logitRows` come to `logits`. */
+  private async run(pass: { firstSlot: number; rows: number; tokensPerRow: number; logits: Logits }): Promise<void> {
+    const { firstSlot, rows, tokensPerRow, logits } = pass;
     const lastPositions = this.lastPositions.subarray(0, rows);
     this.totalLength[0] = Math.max(...lastPositions) + 1;
-    const logits = this.logits.subarray(firstLogits * vocabularySize, (firstLogits + rows) * vocabularySize);
     const binding = this.bindings.forSlots(firstSlot, rows);
     binding.bindInput('input_ids', this.tokenIds.subarray(0, rows * tokensPerRow), 'int64', [rows, tokensPerRow]);
-    binding.bindInput('last_index', this.logitRows.subarray(0, rows), 'int64', [rows]);
+    binding.bindInput('last_index', this.logitRows.subarray(0, logits.rows), 'int64', [logits.rows]);
     binding.bindInput('seqlens_k', lastPositions, 'int32', [rows]);
     binding.bindInput('total_len', this.totalLength, 'int32', []);
-    binding.bindOutput('logits', logits, 'float32', [rows, vocabularySize]);
+    binding.bindOutput('logits', logits.data, 'float32', [logits.rows, this.limits.vocabularySize]);
     await this.session.run(binding);
+  }
+
+  private logitsOfChunk(): Float32Array {
+    const { allLogitsTokens = 1, vocabularySize } = this.limits;
+    this.chunkLogits ??= new Float32Array(allLogitsTokens * vocabularySize);
+    return this.chunkLogits;
+  }
+
+  private copy({ from, to, tokens }: SlotCopy): void {
+    if (this.closing !== undefined) throw new Error('The model runner is closed.');
+    if (this.isRunning) throw new Error('A slot is copied between two passes only.');
+    if (from === to) throw new RangeError(`Slot ${from} is not copied to itself.`);
+    this.checkPlace(from, 0, tokens);
+    this.checkPlace(to, 0, tokens);
+    this.kv.copy(from, to, tokens);
   }
 
   /** @param order  index of the caller's row for each row of logits */
@@ -157,8 +186,9 @@ export class OnnxModelRunner extends ModelRunner {
     }
   }
 
-  private checkChunk({ slot, position, tokenIds }: PrefillChunk): void {
-    const { chunkTokens } = this.limits;
+  private checkChunk({ slot, position, tokenIds, logitsFor }: PrefillChunk): void {
+    const { allLogitsTokens } = this.limits;
+    const chunkTokens = (logitsFor === 'all' ? allLogitsTokens : undefined) ?? this.limits.chunkTokens;
     if (tokenIds.length < 1 || tokenIds.length > chunkTokens) {
       throw new RangeError(`A chunk has 1 to ${chunkTokens} tokens, not ${tokenIds.length}.`);
     }

@@ -1,4 +1,4 @@
-import type { ModelRunnerLimits } from '#lib/engine';
+import { allLogitsTokens, type ModelRunnerLimits } from '#lib/engine';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { kvBytesPerToken } from './runtime/kv-memory.js';
 import type { OrtSessionOptions } from './runtime/ort-session-options.js';
@@ -48,12 +48,14 @@ export function planLimits(graph: DecoderGraph, options: OnnxModelRunnerOptions)
   const slotBytes = contextTokens * bytesPerToken;
   const slots = Math.floor(options.kvBytes / slotBytes);
   if (slots < 1) throw new KvMemoryTooSmallError(options.kvBytes, slotBytes, contextTokens);
+  const chunkTokens = Math.min(contextTokens, options.chunkTokens ?? DEFAULT_CHUNK_TOKENS);
   return {
     contextTokens,
     vocabularySize: graph.vocabularySize,
     slots,
     decodeRows: Math.min(slots, options.decodeRows ?? DEFAULT_DECODE_ROWS),
-    chunkTokens: Math.min(contextTokens, options.chunkTokens ?? DEFAULT_CHUNK_TOKENS),
+    chunkTokens,
+    allLogitsTokens: allLogitsTokens(chunkTokens, graph.vocabularySize),
     kvBytesPerToken: bytesPerToken,
     kvTotalBytes: slots * slotBytes,
   };

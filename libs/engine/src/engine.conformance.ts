@@ -211,12 +211,11 @@ export function describeEngine(name: string, create: () => Promise<EngineUnderTe
         [{ stop: { maxTokens: 0 } }, FailureCode.INVALID_REQUEST, 'max_tokens'],
         [{ stop: { stopStrings: [''] } }, FailureCode.INVALID_REQUEST, 'stop'],
       ];
-      const { unsupportedParameters } = engine.describe().model;
-      if (unsupportedParameters.includes('logprobs')) {
+      cases.push([{ echoPrompt: true }, FailureCode.INVALID_REQUEST, 'echo']);
+      if (engine.describe().model.unsupportedParameters.includes('logprobs')) {
         cases.push([{ sampling: { reportLogprobs: true } }, FailureCode.INVALID_REQUEST, 'logprobs']);
-      }
-      if (unsupportedParameters.includes('echo')) {
-        cases.push([{ echoPrompt: true }, FailureCode.INVALID_REQUEST, 'echo']);
+      } else {
+        cases.push([{ sampling: { topLogprobs: 21 } }, FailureCode.INVALID_REQUEST, 'top_logprobs']);
       }
       for (const [parts, code, parameter] of cases) expect(await refusal(parts)).toMatchObject({ code, parameter });
       await run({});

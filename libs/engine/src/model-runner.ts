@@ -14,7 +14,15 @@ export abstract class ModelRunner {
   openSlot?(opening: SlotOpening, signal: AbortSignal): number | Promise<number>;
   /** The sequence has left the slot, whose contents may be kept until it is opened again. */
   closeSlot?(slot: number): void;
-  /** Computes one chunk of a prompt, positions [position, position + tokenIds.length), into a slot. */
+  /**
+   * Copies the first `tokens` positions of a slot to another, whose contents are gone then. Between two passes only.
+   * Runners without it compute the prompt of each of `n` sequences anew.
+   */
+  readonly copySlot?: (copy: SlotCopy) => void;
+  /**
+   * Computes one chunk of a prompt, positions [position, position + tokenIds.length), into a slot.
+   * @returns logits, shape [1, vocabularySize] of the last token or [tokenIds.length, vocabularySize] of all, as asked for
+   */
   abstract prefill(chunk: PrefillChunk): Promise<Logits | undefined>;
   /**
    * Computes one token for each row. Rows have distinct slots.
@@ -34,6 +42,8 @@ export interface ModelRunnerLimits {
   readonly decodeRows: number;
   /** Most tokens of one `prefill`. */
   readonly chunkTokens: number;
+  /** Most tokens of one `prefill` that gives all their logits; bounds their memory. Default: `chunkTokens`. */
+  readonly allLogitsTokens?: number;
   /** Most calls of `prefill` in one step, of different slots. Default 1: a long prompt must not stall running streams. */
   readonly chunksPerStep?: number;
   readonly kvBytesPerToken: number;
@@ -56,8 +66,23 @@ export interface PrefillChunk {
   /** Position of the first token; the slot holds [0, position). */
   readonly position: number;
   readonly tokenIds: ArrayLike<number>;
-  /** Whether the last token's logits are wanted (the prompt's last chunk). */
-  readonly wantsLogits: boolean;
+  /** Whose logits are wanted: the last token's at a prompt's end, all for log-probabilities of the prompt. */
+  readonly logitsFor: 'none' | 'last' | 'all';
+}
+
+export interface SlotCopy {
+  readonly from: number;
+  readonly to: number;
+  /** Positions that are copied; `from` holds at least as many. */
+  readonly tokens: number;
+}
+
+/** Chosen: a few dozen rows of a large vocabulary; more rows per pass are hardly faster. */
+const ALL_LOGITS_BYTES = 16 * 1024 * 1024;
+
+/** Most tokens of a chunk that gives the logits of all, so that they take at most 16 MiB. */
+export function allLogitsTokens(chunkTokens: number, vocabularySize: number): number {
+  return Math.max(1, Math.min(chunkTokens, Math.floor(ALL_LOGITS_BYTES / (vocabularySize * 4))));
 }
 
 export interface DecodeRow {

@@ -1,4 +1,4 @@
-import type { FinishReason, GenerationUsage } from '#lib/contracts';
+import type { FinishReason, GenerationUsage, PositionLogprobs } from '#lib/contracts';
 import type { Engine, EngineEvent } from '../src/engine.js';
 
 /** What came of one sequence. */
@@ -7,6 +7,8 @@ export interface SequenceOutcome {
   text: string;
   finishReason: FinishReason | undefined;
   stopMatch: string;
+  readonly logprobs: PositionLogprobs[];
+  readonly promptLogprobs: PositionLogprobs[];
 }
 
 /** What came of one generation. */
@@ -73,6 +75,8 @@ export class EventLog {
         outcome.sequences.set(entry.sequenceIndex, sequence);
         sequence.tokenIds.push(...entry.tokenIds);
         sequence.text += entry.text;
+        sequence.logprobs.push(...entry.logprobs);
+        sequence.promptLogprobs.push(...entry.promptLogprobs);
         sequence.finishReason = entry.finishReason || undefined;
         sequence.stopMatch = entry.stopMatch;
       }
@@ -86,5 +90,5 @@ export class EventLog {
 }
 
 function emptySequence(): SequenceOutcome {
-  return { tokenIds: [], text: '', finishReason: undefined, stopMatch: '' };
+  return { tokenIds: [], text: '', finishReason: undefined, stopMatch: '', logprobs: [], promptLogprobs: [] };
 }

@@ -4,6 +4,7 @@ import {
   ModelRunner,
   type ModelRunnerLimits,
   type PrefillChunk,
+  type SlotCopy,
   type SlotOpening,
 } from '../src/model-runner.js';
 
@@ -13,6 +14,8 @@ export interface SyntheticModelRunnerOptions extends Partial<ModelRunnerLimits> 
   /** Called in each run: tests hold it up or break it here. */
   readonly onRun?: () => Promise<void> | void;
   /** Leading tokens that a slot holds when it is opened. */
+  /** Whether it copies slots. Default true. */
+  readonly copiesSlots?: boolean;
   readonly heldTokens?: (opening: SlotOpening) => number | Promise<number>;
 }
 
@@ -24,10 +27,13 @@ export class SyntheticModelRunner extends ModelRunner {
   override readonly limits: ModelRunnerLimits;
   private readonly slots: number[][];
   isClosed = false;
+  /** Tokens of all chunks. */
+  prefilledTokens = 0;
+  override readonly copySlot?: (copy: SlotCopy) => void;
 
   constructor(private readonly options: SyntheticModelRunnerOptions = {}) {
     super();
-    const { onRun: _, heldTokens: __, ...limits } = options;
+    const { onRun: _, heldTokens: __, copiesSlots = true, ...limits } = options;
     this.limits = {
       contextTokens: 128,
       vocabularySize: SYNTHETIC_VOCABULARY,
@@ -39,6 +45,7 @@ export class SyntheticModelRunner extends ModelRunner {
       ...limits,
     };
     this.slots = Array.from({ length: this.limits.slots }, () => []);
+    if (copiesSlots) this.copySlot = (copy) => this.copy(copy);
   }
 
   override async openSlot(opening: SlotOpening): Promise<number> {
@@ -47,11 +54,15 @@ export class SyntheticModelRunner extends ModelRunner {
     return held;
   }
 
-  override async prefill({ slot, position, tokenIds, wantsLogits }: PrefillChunk): Promise<Logits | undefined> {
+  override async prefill({ slot, position, tokenIds, logitsFor }: PrefillChunk): Promise<Logits | undefined> {
     await this.options.onRun?.();
     if (tokenIds.length > this.limits.chunkTokens) throw new Error(`a chunk of ${tokenIds.length} tokens`);
+    this.prefilledTokens += tokenIds.length;
     this.write(slot, position, Array.from(tokenIds));
-    return wantsLogits ? this.logitsOf([slot]) : undefined;
+    if (logitsFor === 'none') return undefined;
+    const held = this.slots[slot]!;
+    const rows = logitsFor === 'all' ? tokenIds.length : 1;
+    return logitsAfter(Array.from({ length: rows }, (_, row) => held.slice(0, held.length - rows + row + 1)));
   }
 
   override async decode(rows: readonly DecodeRow[]): Promise<Logits> {
@@ -59,7 +70,7 @@ export class SyntheticModelRunner extends ModelRunner {
     if (rows.length === 0 || rows.length > this.limits.decodeRows) throw new Error(`${rows.length} decode rows`);
     if (new Set(rows.map(({ slot }) => slot)).size < rows.length) throw new Error('two rows of one slot');
     for (const { slot, position, tokenId } of rows) this.write(slot, position, [tokenId]);
-    return this.logitsOf(rows.map(({ slot }) => slot));
+    return logitsAfter(rows.map(({ slot }) => this.slots[slot]!));
   }
 
   override async close(): Promise<void> {
@@ -74,16 +85,23 @@ export class SyntheticModelRunner extends ModelRunner {
     this.slots[slot] = [...held.slice(0, position), ...tokenIds];
   }
 
-  private logitsOf(slots: readonly number[]): Logits {
-    const data = new Float32Array(slots.length * SYNTHETIC_VOCABULARY);
-    for (const [row, slot] of slots.entries()) {
-      let state = 17;
-      for (const tokenId of this.slots[slot]!) state = Math.imul(state ^ tokenId, 0x9e3779b1) ^ (state >>> 15);
-      for (let id = 0; id < SYNTHETIC_VOCABULARY; id++) {
-        state = (Math.imul(state, 0x41c64e6d) + 0x3039) | 0;
-        data[row * SYNTHETIC_VOCABULARY + id] = ((state >>> 8) % 1_000) / 125;
-      }
-    }
-    return { rows: slots.length, data };
+  private copy({ from, to, tokens }: SlotCopy): void {
+    const held = this.slots[from]!;
+    if (from === to || tokens < 1 || tokens > held.length) throw new Error(`${tokens} tokens of ${held.length} copied`);
+    this.slots[to] = held.slice(0, tokens);
   }
+}
+
+/** One row of logits for each sequence of tokens, a function of all of them. */
+export function logitsAfter(sequences: readonly (readonly number[])[]): Logits {
+  const data = new Float32Array(sequences.length * SYNTHETIC_VOCABULARY);
+  for (const [row, tokenIds] of sequences.entries()) {
+    let state = 17;
+    for (const tokenId of tokenIds) state = Math.imul(state ^ tokenId, 0x9e3779b1) ^ (state >>> 15);
+    for (let id = 0; id < SYNTHETIC_VOCABULARY; id++) {
+      state = (Math.imul(state, 0x41c64e6d) + 0x3039) | 0;
+      data[row * SYNTHETIC_VOCABULARY + id] = ((state >>> 8) % 1_000) / 125;
+    }
+  }
+  return { rows: sequences.length, data };
 }

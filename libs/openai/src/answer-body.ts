@@ -1,4 +1,5 @@
 import { type AnswerDelta, type AnswerHead, type AnswerUsage, type FinishWord, usageBody } from './answer.js';
+import { chatLogprobs, completionLogprobs, type PositionCandidates, promptLogprobs } from './logprobs.js';
 
 /** One choice of a whole answer. */
 export interface WholeChoice {
@@ -6,11 +7,24 @@ export interface WholeChoice {
   readonly tokenIds: readonly number[];
   readonly finish: FinishWord | undefined;
   readonly stopReason: string | number | undefined;
+  /** Set when asked for. */
+  readonly logprobs?: readonly PositionCandidates[];
+  /** Of the prompt, when asked for. */
+  readonly promptLogprobs?: readonly PositionCandidates[];
+}
+
+interface GrowingChoice {
+  text: string;
+  tokenIds: number[];
+  logprobs?: PositionCandidates[];
+  promptLogprobs?: readonly PositionCandidates[];
+  finish?: FinishWord;
+  stopReason?: string | number;
 }
 
 /** Collects the deltas of an answer that is sent whole. Bounded by max_tokens of its choices. */
 export class AnswerCollector {
-  readonly #choices: { text: string; tokenIds: number[]; finish?: FinishWord; stopReason?: string | number }[];
+  readonly #choices: GrowingChoice[];
 
   /** @param choiceCount  prompts × n */
   constructor(
@@ -25,13 +39,18 @@ export class AnswerCollector {
     if (choice === undefined) throw new RangeError(`choice ${delta.choiceIndex} of ${this.#choices.length}`);
     choice.text += delta.text;
     if (this.keepsTokenIds) for (const id of delta.tokenIds) choice.tokenIds.push(id);
+    if (delta.logprobs !== undefined) {
+      choice.logprobs ??= [];
+      for (const position of delta.logprobs) choice.logprobs.push(position);
+    }
+    choice.promptLogprobs ??= delta.promptLogprobs;
     if (delta.finish === undefined) return;
     choice.finish = delta.finish;
     choice.stopReason = delta.stopReason;
   }
 
   get choices(): readonly WholeChoice[] {
-    return this.#choices.map(({ text, tokenIds, finish, stopReason }) => ({ text, tokenIds, finish, stopReason }));
+    return this.#choices.map((choice) => ({ finish: undefined, stopReason: undefined, ...choice }));
   }
 }
 
@@ -62,9 +81,10 @@ function completionBody(head: AnswerHead, answer: WholeAnswer) {
     choices: answer.choices.map((choice, index) => ({
       index,
       text: choice.text,
-      logprobs: null,
+      logprobs: choice.logprobs ? completionLogprobs(choice.logprobs) : null,
       finish_reason: finishReason(choice),
       stop_reason: choice.stopReason ?? null,
+      ...(choice.promptLogprobs && { prompt_logprobs: promptLogprobs(choice.promptLogprobs) }),
       ...(answer.returnTokenIds && {
         token_ids: choice.tokenIds,
         prompt_token_ids: answer.promptTokenIds[Math.floor(index / answer.choicesPerPrompt)] ?? [],
@@ -75,6 +95,7 @@ function completionBody(head: AnswerHead, answer: WholeAnswer) {
 }
 
 function chatBody(head: AnswerHead, answer: WholeAnswer) {
+  const promptPositions = answer.choices[0]?.promptLogprobs;
   return {
     id: head.id,
     object: 'chat.completion' as const,
@@ -84,13 +105,14 @@ function chatBody(head: AnswerHead, answer: WholeAnswer) {
     choices: answer.choices.map((choice, index) => ({
       index,
       message: { role: 'assistant' as const, content: choice.text, refusal: null },
-      logprobs: null,
+      logprobs: choice.logprobs ? chatLogprobs(choice.logprobs) : null,
       finish_reason: finishReason(choice),
       stop_reason: choice.stopReason ?? null,
       ...(answer.returnTokenIds && { token_ids: choice.tokenIds }),
     })),
     usage: usageBody(answer.usage),
     ...(answer.returnTokenIds && { prompt_token_ids: answer.promptTokenIds[0] ?? [] }),
+    ...(promptPositions && { prompt_logprobs: promptLogprobs(promptPositions) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { FinishReason, type FrameEntry, type GenerationUsage } from '#lib/contracts';
 import type { CallKind, RequestedStop } from './call.js';
+import type { PositionCandidates } from './logprobs.js';
 
 /** What every part of one answer says of itself. */
 export interface AnswerHead {
@@ -21,6 +22,10 @@ export interface AnswerDelta {
   readonly choiceIndex: number;
   readonly text: string;
   readonly tokenIds: readonly number[];
+  /** Set when asked for: one for each token, those of an echoed prompt before them. */
+  readonly logprobs?: readonly PositionCandidates[];
+  /** Of the prompt, with a choice's first delta, when asked for. */
+  readonly promptLogprobs?: readonly PositionCandidates[];
   /** Set with the choice's last delta. */
   readonly finish?: FinishWord;
   /** The stop string or stop token id that ended it. */

@@ -24,6 +24,8 @@ export function toCallParameters(request: SharedRequest, maxTokens: number | und
     stream,
     includeUsage: request.stream_options?.include_usage ?? false,
     returnTokenIds: request.return_token_ids ?? false,
+    logprobs: { top: undefined, promptTop: toPromptLogprobs(request, stream) },
+    echo: false,
     sessionId: (request.session_id ?? request.prompt_cache_key ?? '').toWellFormed() || undefined,
     user: (request.user ?? request.safety_identifier ?? '').toWellFormed() || undefined,
     priority: request.priority ?? 0,
@@ -93,6 +95,12 @@ function toStop(request: SharedRequest, maxTokens: number | undefined): Requeste
     stopTokenIds: request.stop_token_ids ?? [],
     ignoreEos: request.ignore_eos ?? false,
   };
+}
+
+function toPromptLogprobs(request: SharedRequest, stream: boolean): number | undefined {
+  const count = request.prompt_logprobs ?? undefined;
+  if (count !== undefined && stream) throw invalidValue('prompt_logprobs', "it is only allowed without 'stream'");
+  return count;
 }
 
 function assertStreamOptions(request: SharedRequest, stream: boolean): void {

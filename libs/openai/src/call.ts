@@ -15,6 +15,9 @@ export interface CompletionCall {
   /** Whether a stream ends with a usage chunk. */
   readonly includeUsage: boolean;
   readonly returnTokenIds: boolean;
+  readonly logprobs: RequestedLogprobs;
+  /** Whether the text of a choice begins with the prompt. */
+  readonly echo: boolean;
   /** Keeps requests of one session on one worker. */
   readonly sessionId: string | undefined;
   /** End-user identity, for affinity and abuse tracking. */
@@ -63,6 +66,14 @@ export interface RequestedSampling {
   readonly logitBias: Readonly<Record<number, number>>;
   /** 0 to 2^53 - 1. */
   readonly seed: number | undefined;
+}
+
+/** How many of the best candidates are told per token. Absent: no log-probabilities at all. */
+export interface RequestedLogprobs {
+  /** Of the text that is delivered. */
+  readonly top: number | undefined;
+  /** Of the prompt, beside the text (vLLM's `prompt_logprobs`). */
+  readonly promptTop: number | undefined;
 }
 
 export interface RequestedStop {

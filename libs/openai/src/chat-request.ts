@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ChatMessage, CompletionCall, RequestLimits } from './call.js';
 import { assertChoices, toCallParameters, unknownFields } from './call-parameters.js';
 import { activeParameters, unservedFeatures } from './features.js';
-import { sharedFields, unsupported } from './request-fields.js';
+import { flag, integer, MAX_TOP_LOGPROBS, sharedFields, unsupported } from './request-fields.js';
 import { invalidValue, missingParameter, unsupportedParameter } from './validation-error.js';
 import { compileValidator } from './validator.js';
 
@@ -46,6 +46,13 @@ export const chatRequestSchema = z
     max_completion_tokens: sharedFields.max_tokens.meta({
       description: 'Most tokens to generate per choice. Default: what the context leaves.',
     }),
+    logprobs: flag('Tell the log-probabilities of the tokens.'),
+    top_logprobs: integer(
+      0,
+      MAX_TOP_LOGPROBS,
+      'And of this many of the best at each position. Only with `logprobs`.',
+      0,
+    ),
   })
   .meta({ description: 'A chat request. Unknown fields are accepted and ignored.' });
 
@@ -65,9 +72,17 @@ export function parseChatRequest(body: unknown, limits: RequestLimits): Completi
     kind: 'chat',
     input: { kind: 'messages', messages },
     ...parameters,
+    logprobs: { ...parameters.logprobs, top: toTopLogprobs(request) },
     activeParameters: active,
     unknownFields: unknownFields(request, chatValidator.fields),
   };
+}
+
+function toTopLogprobs(request: z.infer<typeof chatRequestSchema>): number | undefined {
+  const top = request.top_logprobs ?? 0;
+  if (request.logprobs) return top;
+  if (top > 0) throw invalidValue('top_logprobs', "it is only allowed when 'logprobs' is true");
+  return undefined;
 }
 
 type MessageField = z.infer<typeof message>;

@@ -1,7 +1,8 @@
 import { type AnswerDelta, type AnswerHead, type AnswerUsage, usageBody } from './answer.js';
 import type { AnswerStream, AnswerStreamOptions } from './answer-stream.js';
 import { chunkOpening, idList, stopReason } from './completion-stream.js';
-import { jsonString, SSE_DONE } from './sse.js';
+import { chatLogprobs } from './logprobs.js';
+import { jsonString, jsonText, SSE_DONE } from './sse.js';
 
 /**
  * Events of `POST /v1/chat/completions`: per choice one with the role, those with text, one with the finish reason. From a
@@ -25,13 +26,16 @@ export class ChatStream implements AnswerStream {
     const { choiceIndex, text, finish } = delta;
     let events = this.#begun.has(choiceIndex) ? '' : this.#role(choiceIndex);
     let tokenIds = delta.tokenIds;
-    if (text !== '' || (finish === undefined && this.options.returnTokenIds)) {
-      events += this.#event(choiceIndex, `{"content":${jsonString(text)}}`, 'null', this.#tokenIds(tokenIds));
+    let logprobs = delta.logprobs === undefined ? 'null' : jsonText(chatLogprobs(delta.logprobs));
+    const tellsTokens = this.options.returnTokenIds || delta.logprobs !== undefined;
+    if (text !== '' || (finish === undefined && tellsTokens)) {
+      events += this.#event(choiceIndex, `{"content":${jsonString(text)}}`, logprobs, 'null', this.#tokenIds(tokenIds));
       tokenIds = [];
+      logprobs = 'null';
     }
     if (finish !== undefined) {
       const ending = `,"stop_reason":${stopReason(delta)}${this.#tokenIds(tokenIds)}`;
-      events += this.#event(choiceIndex, '{}', `"${finish}"`, ending);
+      events += this.#event(choiceIndex, '{}', logprobs, `"${finish}"`, ending);
     }
     return events;
   }
@@ -46,11 +50,18 @@ export class ChatStream implements AnswerStream {
     const tellsPrompt = this.options.returnTokenIds && this.#begun.size === 0;
     this.#begun.add(choiceIndex);
     const prompt = tellsPrompt ? `,"prompt_token_ids":${idList(this.options.promptTokenIds[0] ?? [])}` : '';
-    return this.#event(choiceIndex, '{"role":"assistant","content":""}', 'null', '', prompt);
+    return this.#event(choiceIndex, '{"role":"assistant","content":""}', 'null', 'null', '', prompt);
   }
 
-  #event(choiceIndex: number, delta: string, finish: string, choiceEnd: string, chunkEnd = ''): string {
-    return `${this.#opening}{"index":${choiceIndex},"delta":${delta},"logprobs":null,"finish_reason":${finish}${choiceEnd}}${this.#closing}${chunkEnd}}\n\n`;
+  #event(
+    choiceIndex: number,
+    delta: string,
+    logprobs: string,
+    finish: string,
+    choiceEnd: string,
+    chunkEnd = '',
+  ): string {
+    return `${this.#opening}{"index":${choiceIndex},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}${choiceEnd}}${this.#closing}${chunkEnd}}\n\n`;
   }
 
   #tokenIds(tokenIds: readonly number[]): string {

@@ -3,12 +3,15 @@ import type { CompletionCall, PromptInput, RequestLimits } from './call.js';
 import { assertChoices, toCallParameters, unknownFields } from './call-parameters.js';
 import { ApiError } from './errors.js';
 import { activeParameters, unservedFeatures } from './features.js';
-import { MAX_CHOICES, sharedFields, tokenId, unsupported } from './request-fields.js';
+import { flag, integer, MAX_CHOICES, sharedFields, tokenId, unsupported } from './request-fields.js';
 import { invalidValue } from './validation-error.js';
 import { compileValidator } from './validator.js';
 
 /** Longest list of token ids taken for a prompt; far above any context, so that the context's own error is the one seen. */
 const MAX_PROMPT_ITEMS = 4_194_304;
+
+/** OpenAI's limit. */
+const MAX_COMPLETION_LOGPROBS = 5;
 
 /** Body of `POST /v1/completions`. */
 export const completionRequestSchema = z
@@ -22,6 +25,12 @@ export const completionRequestSchema = z
         examples: ['Explain photosynthesis in simple terms:'],
       }),
     max_tokens: sharedFields.max_tokens.meta({ description: 'Most tokens to generate per choice.', default: 16 }),
+    echo: flag('The text of each choice begins with the prompt.'),
+    logprobs: integer(
+      0,
+      MAX_COMPLETION_LOGPROBS,
+      'Tell the log-probabilities of the tokens and of this many of the best at each position; with `echo` of the prompt too.',
+    ),
   })
   .meta({ description: 'A completion request. Unknown fields are accepted and ignored.' });
 
@@ -41,6 +50,8 @@ export function parseCompletionRequest(body: unknown, limits: RequestLimits): Co
     kind: 'completion',
     input: { kind: 'prompts', prompts },
     ...parameters,
+    logprobs: { ...parameters.logprobs, top: request.logprobs ?? undefined },
+    echo: request.echo ?? false,
     activeParameters: active,
     unknownFields: unknownFields(request, completionValidator.fields),
   };

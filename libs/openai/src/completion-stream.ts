@@ -1,6 +1,7 @@
 import { type AnswerDelta, type AnswerHead, type AnswerUsage, usageBody } from './answer.js';
 import type { AnswerStream, AnswerStreamOptions } from './answer-stream.js';
-import { jsonString, SSE_DONE } from './sse.js';
+import { completionLogprobs } from './logprobs.js';
+import { jsonString, jsonText, SSE_DONE } from './sse.js';
 
 /**
  * Events of `POST /v1/completions`. What is the same in every event of the request is rendered once; an event is then a
@@ -22,10 +23,12 @@ export class CompletionStream implements AnswerStream {
 
   delta(delta: AnswerDelta): string {
     const { choiceIndex, text, finish } = delta;
-    if (text === '' && finish === undefined && !this.options.returnTokenIds) return '';
+    const isSilent = text === '' && finish === undefined && delta.logprobs === undefined;
+    if (isSilent && !this.options.returnTokenIds) return '';
     const ids = this.options.returnTokenIds ? this.#tokenIds(delta) : '';
+    const logprobs = delta.logprobs === undefined ? 'null' : jsonText(completionLogprobs(delta.logprobs));
     const ending = finish === undefined ? RUNNING : `"finish_reason":"${finish}","stop_reason":${stopReason(delta)}`;
-    return `${this.#opening}{"index":${choiceIndex},"text":${jsonString(text)},"logprobs":null,${ending}${ids}}${this.#closing}`;
+    return `${this.#opening}{"index":${choiceIndex},"text":${jsonString(text)},"logprobs":${logprobs},${ending}${ids}}${this.#closing}`;
   }
 
   end(usage: AnswerUsage): string {

@@ -2,6 +2,7 @@ import type { publicApi } from '#lib/contracts';
 import type { AnswerDelta, AnswerHead, AnswerUsage } from './answer.js';
 import type { WholeAnswer, WholeChoice } from './answer-body.js';
 import type { AnswerStreamOptions } from './answer-stream.js';
+import { grpcLogprobs } from './logprobs.js';
 
 /** Messages of `StreamComplete`: what several choices got in one step can travel in one message. */
 export class GrpcCompletionStream {
@@ -22,7 +23,7 @@ export class GrpcCompletionStream {
         finishReason: delta.finish ?? '',
         tokenIds: idsOf(delta, this.options),
         promptTokenIds: this.#promptIds(delta.choiceIndex),
-        logprobs: [],
+        logprobs: grpcLogprobs(delta.logprobs ?? []),
         stopReason: String(delta.stopReason ?? ''),
       }));
     return choices.length === 0 ? undefined : { ...messageHead(this.head), choices, usage: undefined };
@@ -59,7 +60,7 @@ export class GrpcChatStream {
       content: delta.text,
       finishReason: delta.finish ?? '',
       tokenIds: idsOf(delta, this.options),
-      logprobs: [],
+      logprobs: grpcLogprobs(delta.logprobs ?? []),
       stopReason: String(delta.stopReason ?? ''),
     }));
     const promptTokenIds = tellsPrompt ? [...(this.options.promptTokenIds[0] ?? [])] : [];
@@ -103,13 +104,13 @@ function wholeChoice(choice: WholeChoice) {
   return {
     finishReason: choice.finish ?? '',
     tokenIds: [...choice.tokenIds],
-    logprobs: [],
+    logprobs: grpcLogprobs(choice.logprobs ?? []),
     stopReason: String(choice.stopReason ?? ''),
   };
 }
 
 function hasNews(delta: AnswerDelta, options: AnswerStreamOptions): boolean {
-  return delta.text !== '' || delta.finish !== undefined || options.returnTokenIds;
+  return delta.text !== '' || delta.finish !== undefined || delta.logprobs !== undefined || options.returnTokenIds;
 }
 
 function idsOf(delta: AnswerDelta, options: AnswerStreamOptions): number[] {

@@ -35,7 +35,7 @@ export function fromGrpcChat(request: publicApi.ChatRequest, stream: boolean, li
       content,
       name: name || undefined,
     })),
-    logprobs: request.options?.logprobs,
+    ...(request.options?.logprobs !== undefined && { logprobs: true, top_logprobs: request.options.logprobs }),
   };
   return parseChatRequest(body, limits);
 }

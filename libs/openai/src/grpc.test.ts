@@ -71,6 +71,12 @@ describe('gRPC requests', () => {
       ...overRest,
       activeParameters: overRest.activeParameters.toSorted(),
     });
+    const echoed = completion({ model: 'm', prompts: [text('a')], echo: true, options: { logprobs: 3 } });
+    expect(fromGrpcCompletion(echoed, false, LIMITS)).toMatchObject({ echo: true, logprobs: { top: 3 } });
+    const options2 = { logprobs: 20 };
+    expect(
+      fromGrpcChat(chat({ model: 'm', messages: [{ role: 'user', content: 'a' }], options: options2 }), true, LIMITS),
+    ).toMatchObject({ echo: false, logprobs: { top: 20 } });
     const messages = [{ role: 'user', content: 'Hi', name: 'Ada' }];
     expect(fromGrpcChat(chat({ model: 'm', messages }), false, LIMITS)).toEqual(
       parseChatRequest({ model: 'm', messages }, LIMITS),
@@ -98,11 +104,10 @@ describe('gRPC requests', () => {
       'invalid_value',
       'max_tokens',
     ],
-    ['echo', completion({ model: 'm', prompts: [text('a')], echo: true }), 'unsupported_parameter', 'echo'],
     [
       'logprobs',
-      completion({ model: 'm', prompts: [text('a')], options: { logprobs: 0 } }),
-      'unsupported_parameter',
+      completion({ model: 'm', prompts: [text('a')], options: { logprobs: 6 } }),
+      'invalid_value',
       'logprobs',
     ],
     [

@@ -3,7 +3,7 @@
  * streams, its errors. REST and gRPC meet in `CompletionCall`.
  *
  * The road of a request: `parseJsonBody` → `parseCompletionRequest` | `parseChatRequest` (gRPC: `fromGrpc…`) → tokenize →
- * `toGenerationRequests` → frames → `toAnswerDelta` → `createAnswerStream` | `AnswerCollector` + `toAnswerBody`.
+ * `toGenerationRequests` → frames → `PromptAnswer` → `createAnswerStream` | `AnswerCollector` + `toAnswerBody`.
  */
 export {
   type AnswerDelta,
@@ -12,7 +12,6 @@ export {
   answerHead,
   type FinishWord,
   sumUsage,
-  toAnswerDelta,
 } from './answer.js';
 export {
   AnswerCollector,
@@ -30,6 +29,7 @@ export {
   type ChatRole,
   type CompletionCall,
   type PromptInput,
+  type RequestedLogprobs,
   type RequestedSampling,
   type RequestedStop,
   type RequestLimits,
@@ -64,8 +64,10 @@ export {
 } from './grpc-answer.js';
 export { fromGrpcChat, fromGrpcCompletion } from './grpc-request.js';
 export { parseJsonBody } from './json-guard.js';
+export type { Candidate, PositionCandidates } from './logprobs.js';
 export { type ListedModel, modelBody, modelListBody, toGrpcModel } from './models-list.js';
 export { openApiSchemas } from './openapi.js';
+export { type AnsweredPrompt, PromptAnswer } from './prompt-answer.js';
 export { SSE_DONE, SSE_KEEP_ALIVE, sseError } from './sse.js';
 export {
   type GenerationContext,

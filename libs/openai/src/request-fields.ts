@@ -18,17 +18,20 @@ const MAX_TOKENS = 2_147_483_647;
 /** Upper bound of the schema; the operator's `gateway.maxChoices` comes on top. */
 export const MAX_CHOICES = 1_024;
 
+/** OpenAI's limit. */
+export const MAX_TOP_LOGPROBS = 20;
+
 export const tokenId = z.int().min(0).max(UINT32_MAX);
 
 function number(minimum: number, maximum: number, description: string, initial?: number) {
   return z.number().min(minimum).max(maximum).nullish().meta({ description, default: initial });
 }
 
-function integer(minimum: number, maximum: number, description: string, initial?: number) {
+export function integer(minimum: number, maximum: number, description: string, initial?: number) {
   return z.int().min(minimum).max(maximum).nullish().meta({ description, default: initial });
 }
 
-function flag(description: string) {
+export function flag(description: string) {
   return z.boolean().nullish().meta({ description, default: false });
 }
 
@@ -98,6 +101,11 @@ export const sharedFields = {
     })
     .nullish()
     .meta({ description: 'Only with `stream`.' }),
+  prompt_logprobs: integer(
+    0,
+    MAX_TOP_LOGPROBS,
+    'Tell the log-probabilities of the prompt: of its tokens and of this many of the best at each position. Not with `stream`.',
+  ),
   return_token_ids: flag('Tell the token ids of prompt and output.'),
   user: label('End-user identity, for affinity and abuse tracking.'),
   safety_identifier: label('Taken as `user` when that is absent.'),

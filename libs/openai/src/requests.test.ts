@@ -30,6 +30,8 @@ describe('completion requests', () => {
       stream: true,
       includeUsage: false,
       returnTokenIds: false,
+      logprobs: {},
+      echo: false,
       priority: 0,
       activeParameters: ['max_tokens', 'temperature'],
       unknownFields: [],

@@ -16,7 +16,37 @@ const stopReason = z
   .union([z.string(), z.int()])
   .nullable()
   .meta({ description: 'The stop string or stop token id of the request that ended the choice.' });
-const logprobs = z.null().meta({ description: 'Not supported yet.' });
+const completionLogprobs = z
+  .object({
+    tokens: z.array(z.string()),
+    token_logprobs: z.array(z.number().nullable()),
+    top_logprobs: z.array(z.record(z.string(), z.number()).nullable()).meta({
+      description: 'The best candidates and the chosen one, by text.',
+    }),
+    text_offset: z.array(z.int()).meta({ description: 'Where each token begins in the text, in Unicode characters.' }),
+  })
+  .nullable()
+  .meta({ description: 'With `logprobs`: of each token, with `echo` those of the prompt first (its first one null).' });
+const candidate = {
+  token: z.string(),
+  logprob: z.number().meta({ description: 'Natural logarithm of the probability, before temperature and penalties.' }),
+  bytes: z.array(z.int()).meta({ description: 'The token’s bytes; it may be a part of a character.' }),
+};
+const chatLogprobs = z
+  .object({
+    content: z.array(z.object({ ...candidate, top_logprobs: z.array(z.object(candidate)) })),
+    refusal: z.null(),
+  })
+  .nullable()
+  .meta({ description: 'With `logprobs`: of each token.' });
+const promptLogprobs = z
+  .array(
+    z
+      .record(z.string(), z.object({ logprob: z.number(), rank: z.int().nullable(), decoded_token: z.string() }))
+      .nullable(),
+  )
+  .optional()
+  .meta({ description: 'With `prompt_logprobs`: for each token of the prompt the candidates by id, the first null.' });
 const tokenIds = z.array(z.int()).meta({ description: 'Generated ids, with `return_token_ids`.' });
 const promptTokenIds = z.array(z.int()).meta({ description: 'Ids of the prompt, with `return_token_ids`.' });
 
@@ -43,11 +73,12 @@ export const completionSchema = z
       z.object({
         index,
         text: z.string(),
-        logprobs,
+        logprobs: completionLogprobs,
         finish_reason: finishReason,
         stop_reason: stopReason,
         token_ids: tokenIds.optional(),
         prompt_token_ids: promptTokenIds.optional(),
+        prompt_logprobs: promptLogprobs,
       }),
     ),
     usage,
@@ -62,7 +93,7 @@ export const completionChunkSchema = z
       z.object({
         index,
         text: z.string().meta({ description: 'What is new.' }),
-        logprobs,
+        logprobs: completionLogprobs,
         finish_reason: finishOrNull,
         stop_reason: stopReason,
         token_ids: tokenIds.optional(),
@@ -81,7 +112,7 @@ export const chatCompletionSchema = z
       z.object({
         index,
         message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
-        logprobs,
+        logprobs: chatLogprobs,
         finish_reason: finishReason,
         stop_reason: stopReason,
         token_ids: tokenIds.optional(),
@@ -89,6 +120,7 @@ export const chatCompletionSchema = z
     ),
     usage,
     prompt_token_ids: promptTokenIds.optional(),
+    prompt_logprobs: promptLogprobs,
   })
   .meta({ description: 'A whole answer.' });
 
@@ -100,7 +132,7 @@ export const chatCompletionChunkSchema = z
       z.object({
         index,
         delta: z.object({ role: z.literal('assistant').optional(), content: z.string().optional() }),
-        logprobs,
+        logprobs: chatLogprobs,
         finish_reason: finishOrNull,
         stop_reason: stopReason.optional(),
         token_ids: tokenIds.optional(),

@@ -7,7 +7,7 @@ export const SSE_DONE = 'data: [DONE]\n\n';
 export const SSE_KEEP_ALIVE = ': keep-alive\n\n';
 
 export function sseEvent(body: object): string {
-  return `data: ${escapeLineEnds(JSON.stringify(body))}\n\n`;
+  return `data: ${jsonText(body)}\n\n`;
 }
 
 /** The last event of a stream that broke off; no `[DONE]` follows. */
@@ -18,6 +18,11 @@ export function sseError(error: ApiError): string {
 /** A JSON string literal that no client takes for several lines. */
 export function jsonString(text: string): string {
   return escapeLineEnds(JSON.stringify(text));
+}
+
+/** JSON of a whole object, on one line for every client. */
+export function jsonText(body: object): string {
+  return escapeLineEnds(JSON.stringify(body));
 }
 
 const UNICODE_LINE_ENDS = /[\u0085\u2028\u2029]/g;

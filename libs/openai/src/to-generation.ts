@@ -70,9 +70,7 @@ export function toGenerationRequests(
     sampling: {
       ...samplingOf(call.sampling, model.samplingDefaults),
       seed: call.sampling.seed ?? context.drawSeed(),
-      topLogprobs: 0,
-      reportLogprobs: false,
-      reportPromptLogprobs: false,
+      ...reportsOf(call),
     },
     stop: {
       maxTokens: maxTokens[index]!, // one per prompt
@@ -91,8 +89,16 @@ export function toGenerationRequests(
     trace: context.trace,
     leaseId: '',
     workerEpoch: 0,
-    echoPrompt: false,
+    echoPrompt: false, // PromptAnswer does it: it has the text as the client wrote it
   }));
+}
+
+function reportsOf({ logprobs: { top, promptTop }, echo }: CompletionCall) {
+  return {
+    topLogprobs: Math.max(top ?? 0, promptTop ?? 0),
+    reportLogprobs: top !== undefined,
+    reportPromptLogprobs: promptTop !== undefined || (echo && top !== undefined),
+  };
 }
 
 function samplingOf(asked: RequestedSampling, model: SamplingDefaults) {

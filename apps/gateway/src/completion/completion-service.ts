@@ -8,8 +8,8 @@ import {
   ApiError,
   answerHead,
   type CompletionCall,
+  PromptAnswer,
   sumUsage,
-  toAnswerDelta,
   toGenerationRequests,
 } from '#lib/openai';
 import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
@@ -100,8 +100,14 @@ export class CompletionService {
     const signal = requests.length === 1 ? life.signal : AbortSignal.any([life.signal, siblings.signal]);
     const sessionKey = life.sessionHeader ?? call.sessionId ?? call.user ?? '';
     const runOne = async (request: GenerationRequest, promptIndex: number): Promise<GenerationUsage> => {
+      const answer = new PromptAnswer(call, {
+        index: promptIndex,
+        tokenIds: request.promptTokenIds,
+        text: call.echo ? this.prompts.echo(call, promptIndex, model.text) : '',
+        table: () => model.text.table,
+      });
       const deliver = (entries: readonly FrameEntry[]) => {
-        const deltas = entries.map((entry) => toAnswerDelta(entry, promptIndex, call.choicesPerPrompt, call.stop));
+        const deltas = entries.map((entry) => answer.delta(entry));
         for (const delta of deltas) timer.observe(delta);
         return sink.deltas(deltas);
       };

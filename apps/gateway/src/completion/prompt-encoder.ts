@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ApiError, type CompletionCall, type PromptInput, templateMessages } from '#lib/openai';
-import { ChatTemplateError, NoChatTemplateError, type TextModel, TextTooLongError } from '#lib/tokens';
+import { ChatTemplateError, NoChatTemplateError, SequenceText, type TextModel, TextTooLongError } from '#lib/tokens';
 
 /** Turns what the client wrote into token ids: chat template and tokenizer of the model. */
 @Injectable()
@@ -15,6 +15,15 @@ export class PromptEncoder {
       return [await idsOf(text.promptFromChat(templateMessages(input.messages)), 'messages')];
     }
     return Promise.all(input.prompts.map((prompt) => encodePrompt(prompt, text)));
+  }
+
+  /** A prompt as `echo` delivers it: as the client wrote it; token ids as the model would write them. */
+  echo({ input }: CompletionCall, promptIndex: number, { table }: TextModel): string {
+    const prompt = input.kind === 'prompts' ? input.prompts[promptIndex] : undefined;
+    if (prompt === undefined) return '';
+    if (prompt.kind === 'text') return prompt.text;
+    const text = new SequenceText(table);
+    return text.push(prompt.tokenIds).text + text.finish().text;
   }
 }
 

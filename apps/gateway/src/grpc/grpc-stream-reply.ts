@@ -49,7 +49,9 @@ function mergedByChoice(deltas: readonly AnswerDelta[]): readonly AnswerDelta[] 
       byChoice.set(delta.choiceIndex, delta);
     } else {
       const text = earlier.text + delta.text;
-      byChoice.set(delta.choiceIndex, { ...delta, text, tokenIds: [...earlier.tokenIds, ...delta.tokenIds] });
+      const tokenIds = [...earlier.tokenIds, ...delta.tokenIds];
+      const logprobs = delta.logprobs && [...(earlier.logprobs ?? []), ...delta.logprobs];
+      byChoice.set(delta.choiceIndex, { ...delta, text, tokenIds, ...(logprobs && { logprobs }) });
     }
   }
   return [...byChoice.values()];

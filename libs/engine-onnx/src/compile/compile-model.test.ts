@@ -48,7 +48,7 @@ async function greedy(
   prompt: readonly number[],
   count: number,
 ): Promise<{ first: Float32Array; ids: number[] }> {
-  const prefilled = await runner.prefill({ slot: 0, position: 0, tokenIds: prompt, wantsLogits: true });
+  const prefilled = await runner.prefill({ slot: 0, position: 0, tokenIds: prompt, logitsFor: 'last' });
   const first = Float32Array.from(prefilled?.data ?? []);
   const ids = [argmax(first)];
   while (ids.length < count) {

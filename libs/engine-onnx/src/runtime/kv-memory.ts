@@ -24,10 +24,33 @@ export function kvBytesPerToken(shape: Pick<KvShape, 'layers' | 'kvHeads' | 'hea
  * [slots, kvHeads, contextTokens, headDim]. A contiguous range of slots is therefore a tensor too, without a copy.
  */
 export class KvMemory {
+  private bytes: Uint8Array | undefined;
+
   constructor(
     private readonly memory: OrtMemory,
     private readonly shape: KvShape,
   ) {}
+
+  /** Whether the memory is the CPU's. */
+  get isCopyable(): boolean {
+    return this.memory.isOnCpu;
+  }
+
+  /** Copies positions [0, tokens) of one slot to another: for each head of each layer one move of memory. */
+  copy(fromSlot: number, toSlot: number, tokens: number): void {
+    this.bytes ??= this.memory.view();
+    const { layers, slots, kvHeads, contextTokens, headDim } = this.shape;
+    const headBytes = contextTokens * headDim * FLOAT_BYTES;
+    const slotBytes = kvHeads * headBytes;
+    const copiedBytes = tokens * headDim * FLOAT_BYTES;
+    for (let side = 0; side < 2 * layers; side++) {
+      const from = (side * slots + fromSlot) * slotBytes;
+      const to = (side * slots + toSlot) * slotBytes;
+      for (let offset = 0; offset < slotBytes; offset += headBytes) {
+        this.bytes.copyWithin(to + offset, from + offset, from + offset + copiedBytes);
+      }
+    }
+  }
 
   static byteLength(shape: KvShape): number {
     return shape.slots * shape.contextTokens * kvBytesPerToken(shape);
@@ -50,6 +73,7 @@ export class KvMemory {
   }
 
   close(): void {
+    this.bytes = undefined;
     this.memory.close();
   }
 }

@@ -1,3 +1,4 @@
+import koffi from 'koffi';
 import type { Pointer } from './ort-functions.js';
 import type { MemoryPlace, OrtRuntime } from './ort-runtime.js';
 import type { OrtSession } from './ort-session.js';
@@ -14,6 +15,8 @@ export class OrtMemory {
     readonly address: Pointer,
     readonly byteLength: number,
     readonly place: MemoryPlace,
+    /** Whether this process can read and write it by address. */
+    readonly isOnCpu: boolean,
     private readonly release: () => void,
   ) {}
 
@@ -27,7 +30,7 @@ export class OrtMemory {
     if (provider.kind === 'cuda') return OrtMemory.allocateOnCuda(runtime, session, provider.deviceId, byteLength);
     const { cpuAllocator, cpuMemory, functions } = runtime;
     const address = runtime.created('AllocatorAlloc', (out) => functions.allocate(cpuAllocator, byteLength, out));
-    return new OrtMemory(address, byteLength, cpuMemory, () =>
+    return new OrtMemory(address, byteLength, cpuMemory, true, () =>
       runtime.check('AllocatorFree', functions.free(cpuAllocator, address)),
     );
   }
@@ -52,7 +55,7 @@ export class OrtMemory {
       );
       allocator = onDevice;
       const address = runtime.created('AllocatorAlloc', (out) => functions.allocate(onDevice, byteLength, out));
-      return new OrtMemory(address, byteLength, place, () => {
+      return new OrtMemory(address, byteLength, place, false, () => {
         runtime.check('AllocatorFree', functions.free(onDevice, address));
         releasePlace();
       });
@@ -60,6 +63,12 @@ export class OrtMemory {
       releasePlace();
       throw error;
     }
+  }
+
+  /** The memory itself, of the CPU only. Not to be used after `close`. */
+  view(): Uint8Array {
+    if (!this.isOnCpu || !this.isOpen) throw new Error('There is no memory of the CPU to be seen.');
+    return new Uint8Array(koffi.view(this.address, this.byteLength));
   }
 
   /** Idempotent. */

@@ -1,4 +1,5 @@
 import {
+  allLogitsTokens,
   type DecodeRow,
   type Logits,
   ModelRunner,
@@ -44,7 +45,7 @@ export class MockModelRunner extends ModelRunner {
   private readonly pace: StepPace;
   private readonly prefixes: MockPrefixCache | undefined;
   private readonly slots = new Map<number, MockSlot>();
-  private readonly logits: Float32Array;
+  private logits: Float32Array;
   private generations = 0;
 
   constructor(
@@ -60,6 +61,7 @@ export class MockModelRunner extends ModelRunner {
       slots,
       decodeRows: slots,
       chunkTokens: contextTokens,
+      allLogitsTokens: allLogitsTokens(contextTokens, vocabularySize),
       chunksPerStep: slots,
       kvBytesPerToken: MOCK_KV_BYTES_PER_TOKEN,
       kvTotalBytes: kvTokens * MOCK_KV_BYTES_PER_TOKEN,
@@ -91,10 +93,14 @@ export class MockModelRunner extends ModelRunner {
     this.slots.delete(slot);
   }
 
-  override async prefill({ slot, position, tokenIds, wantsLogits }: PrefillChunk): Promise<Logits | undefined> {
-    if (!wantsLogits) return undefined;
-    this.write(0, slot, position + tokenIds.length);
-    return { rows: 1, data: this.logits };
+  override async prefill({ slot, position, tokenIds, logitsFor }: PrefillChunk): Promise<Logits | undefined> {
+    if (logitsFor === 'none') return undefined;
+    const rows = logitsFor === 'all' ? tokenIds.length : 1;
+    const length = rows * this.limits.vocabularySize;
+    if (this.logits.length < length) this.logits = new Float32Array(length);
+    const end = position + tokenIds.length;
+    for (let row = 0; row < rows; row++) this.write(row, slot, end - rows + row + 1);
+    return { rows, data: this.logits };
   }
 
   override async decode(rows: readonly DecodeRow[]): Promise<Logits> {
@@ -112,7 +118,7 @@ export class MockModelRunner extends ModelRunner {
     const { vocabularySize } = this.limits;
     const own = this.logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
     const { text, promptTokens, isFailing } = this.slots.get(slot)!;
-    const index = position - promptTokens;
+    const index = Math.max(0, position - promptTokens);
     own.fill(isFailing && index >= TOKENS_BEFORE_FAILURE ? Number.NaN : 0);
     if (Number.isNaN(own[0])) return;
     own[text.byteAt(index)] = NEXT_LOGIT;

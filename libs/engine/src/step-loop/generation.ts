@@ -1,4 +1,11 @@
-import type { FinishReason, GenerationRequest, GenerationUsage, SamplingParams, StopConditions } from '#lib/contracts';
+import type {
+  FinishReason,
+  GenerationRequest,
+  GenerationUsage,
+  PositionLogprobs,
+  SamplingParams,
+  StopConditions,
+} from '#lib/contracts';
 import { SequenceText, StopStrings, type TokenTable } from '#lib/tokens';
 import { LogitAdjustments } from '../sampling/logit-adjustments.js';
 
@@ -22,6 +29,8 @@ export class Generation {
   /** Most tokens a slot of it will ever hold. */
   readonly reservedTokens: number;
   cachedPromptTokens = 0;
+  /** Of the prompt's tokens from the second on, as far as computed. Told with each sequence's first token. */
+  readonly promptLogprobs: PositionLogprobs[] = [];
   private firstStepUs: number | undefined;
   private firstTokenUs: number | undefined;
   private lastTokenUs: number | undefined;
@@ -61,6 +70,13 @@ export class Generation {
 
   get promptTokens(): number {
     return this.request.promptTokenIds.length;
+  }
+
+  /** Whether log-probabilities of the prompt are to be computed still. An earlier attempt told them with its first token. */
+  get lacksPromptLogprobs(): boolean {
+    const { sampling, acceptedTokenIds } = this.request;
+    const isAsked = sampling.reportPromptLogprobs && acceptedTokenIds.length === 0;
+    return isAsked && this.promptLogprobs.length < this.promptTokens - 1;
   }
 
   get isEnded(): boolean {
@@ -116,7 +132,6 @@ export class Sequence {
   /** Tokens that may still be delivered. */
   creditTokens: number;
   finishReason: FinishReason | undefined;
-
   constructor(
     readonly generation: Generation,
     readonly index: number,

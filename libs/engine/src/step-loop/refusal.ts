@@ -8,8 +8,13 @@ export const MAX_SEQUENCES = 128;
 /** Most tokens a request may be ahead of its reader; bounds what a slow reader costs. */
 const MAX_CREDIT = 1_000_000;
 
+/** Most candidates listed per token. */
+const MAX_TOP_LOGPROBS = 20;
+/** Most log-probabilities of prompts that one request is told: they stay in memory, and travel, as one. */
+const MAX_PROMPT_LOGPROBS = 131_072;
+
 /** Public names of what this engine does not do yet. */
-export const UNSUPPORTED_PARAMETERS = ['logprobs', 'top_logprobs', 'prompt_logprobs', 'echo'] as const;
+export const UNSUPPORTED_PARAMETERS: readonly string[] = [];
 
 export interface RequestLimits {
   readonly model: Pick<ServedModel, 'modelId' | 'vocabularySize'>;
@@ -30,14 +35,18 @@ export function checkRequest(request: GenerationRequest, limits: RequestLimits):
   if (sampling === undefined) return invalid('sampling', 'The sampling parameters are missing.');
   if (stop === undefined) return invalid('stop', 'The stop conditions are missing.');
   const checked: CheckedRequest = { ...request, sampling, stop };
-  return checkUnsupported(checked) ?? checkRanges(checked) ?? checkTokens(checked, limits, vocabularySize) ?? checked;
+  return checkReports(checked) ?? checkRanges(checked) ?? checkTokens(checked, limits, vocabularySize) ?? checked;
 }
 
-function checkUnsupported({ sampling, echoPrompt }: CheckedRequest): EngineRefusal | undefined {
-  if (sampling.reportLogprobs || sampling.topLogprobs > 0) return unsupported('logprobs');
-  if (sampling.reportPromptLogprobs) return unsupported('prompt_logprobs');
-  if (echoPrompt) return unsupported('echo');
-  return undefined;
+function checkReports({ sampling, echoPrompt, ...request }: CheckedRequest): EngineRefusal | undefined {
+  if (echoPrompt) return invalid('echo', 'The prompt is echoed by the gateway, which has its text.');
+  const { topLogprobs, reportPromptLogprobs } = sampling;
+  if (topLogprobs > MAX_TOP_LOGPROBS) return invalid('top_logprobs', `It must be at most ${MAX_TOP_LOGPROBS}.`);
+  if (!reportPromptLogprobs) return undefined;
+  const told = request.promptTokenIds.length * request.sequenceCount * (1 + topLogprobs);
+  if (told <= MAX_PROMPT_LOGPROBS) return undefined;
+  const message = `It asks for ${told} log-probabilities of the prompt; at most ${MAX_PROMPT_LOGPROBS} are told.`;
+  return invalid('prompt_logprobs', message);
 }
 
 function checkRanges({ sampling, stop, sequenceCount, initialCredit }: CheckedRequest): EngineRefusal | undefined {
@@ -92,10 +101,6 @@ function checkTokens(
   const biased = Object.keys(sampling.logitBias).map(Number).find(isUnknown);
   if (biased !== undefined) return invalid('logit_bias', `The vocabulary has no token ${biased}.`);
   return undefined;
-}
-
-function unsupported(parameter: (typeof UNSUPPORTED_PARAMETERS)[number]): EngineRefusal {
-  return invalid(parameter, `The parameter ${parameter} is not supported by this engine yet.`);
 }
 
 function invalid(parameter: string, message: string): EngineRefusal {

@@ -34,7 +34,9 @@ export class Slots {
     this.reservedTokens += sequence.generation.reservedTokens;
     sequence.slot = slot;
     sequence.phase = 'opening';
-    const opened = (heldTokens: number) => {
+    const opened = (foundTokens: number) => {
+      // their logits are wanted: what is held does not have them
+      const heldTokens = sequence.generation.lacksPromptLogprobs ? 0 : foundTokens;
       sequence.computedTokens = heldTokens;
       sequence.phase = 'prefill';
       onOpened(heldTokens);

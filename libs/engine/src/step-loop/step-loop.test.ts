@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FailureCode, FinishReason, type GenerationRequest } from '#lib/contracts';
+import { FailureCode, FinishReason, type GenerationRequest, type SamplingParams } from '#lib/contracts';
 import { syntheticTextFiles, TextModel } from '#lib/tokens';
 import { EventLog } from '../../testing/event-log.js';
+import { bestOf, naiveLogprobs } from '../../testing/naive-logprobs.js';
 import { requestOf } from '../../testing/requests.js';
-import { SyntheticModelRunner, type SyntheticModelRunnerOptions } from '../../testing/synthetic-model-runner.js';
+import {
+  logitsAfter,
+  SyntheticModelRunner,
+  type SyntheticModelRunnerOptions,
+} from '../../testing/synthetic-model-runner.js';
 import type { CheckedRequest } from './generation.js';
 import { violations } from './invariants.js';
 import { StepLoop } from './step-loop.js';
@@ -37,8 +42,9 @@ function startLoop(options: SyntheticModelRunnerOptions = {}, waitingGenerations
 
 const submit = (loop: StepLoop, request: GenerationRequest) => loop.submit(request as CheckedRequest);
 
+/** Every sequence computes its own prompt: what comes is what `n` separate requests would give. */
 async function alone(request: GenerationRequest, options: SyntheticModelRunnerOptions = {}) {
-  const { loop, log, stop } = startLoop(options);
+  const { loop, log, stop } = startLoop({ copiesSlots: false, ...options });
   submit(loop, { ...request, initialCredit: 1_000, deadlineUnixMs: 0 });
   await log.end(request.generationId);
   await stop();
@@ -59,9 +65,20 @@ const requests = (): fc.Arbitrary<GenerationRequest> =>
       seed: fc.nat(),
       maxTokens: fc.integer({ min: 1, max: 16 }),
       ignoreEos: fc.boolean(),
+      reports: fc.constantFrom<Partial<SamplingParams>>(
+        {},
+        {},
+        { reportLogprobs: true, topLogprobs: 2 },
+        { reportPromptLogprobs: true },
+        { reportLogprobs: true, reportPromptLogprobs: true, topLogprobs: 1 },
+      ),
     })
-    .map(({ temperature, presencePenalty, topK, seed, maxTokens, ignoreEos, ...rest }) =>
-      requestOf({ ...rest, sampling: { temperature, presencePenalty, topK, seed }, stop: { maxTokens, ignoreEos } }),
+    .map(({ temperature, presencePenalty, topK, seed, maxTokens, ignoreEos, reports, ...rest }) =>
+      requestOf({
+        ...rest,
+        sampling: { temperature, presencePenalty, topK, seed, ...reports },
+        stop: { maxTokens, ignoreEos },
+      }),
     );
 
 type Command =
@@ -95,6 +112,8 @@ describe('StepLoop', () => {
           decodeRows: fc.integer({ min: 1, max: 3 }),
           chunkTokens: fc.integer({ min: 1, max: 11 }),
           chunksPerStep: fc.constantFrom(1, 3),
+          allLogitsTokens: fc.constantFrom(1, 3, 20),
+          copiesSlots: fc.boolean(),
           kvTotalBytes: fc.constantFrom(60, 128, 1_000),
         }),
         fc.array(fc.nat(6), { minLength: 1, maxLength: 7 }),
@@ -148,6 +167,7 @@ describe('StepLoop', () => {
               if (cancelled.has(request.generationId) && came.finishReason === FinishReason.CANCELLED) {
                 expect(sequence.tokenIds.slice(0, came.tokenIds.length)).toEqual(came.tokenIds);
                 expect(sequence.text.startsWith(came.text)).toBe(true);
+                expect(sequence.logprobs.slice(0, came.logprobs.length)).toEqual(came.logprobs);
               } else expect(came).toEqual(sequence);
             }
           }
@@ -171,6 +191,95 @@ describe('StepLoop', () => {
     );
     expect(arrival).toBeGreaterThanOrEqual(25);
     for (const { entries } of log.steps.slice(0, 60)) expect(entries[0]?.generationId).toBe(stream.generationId);
+  });
+
+  it('given n sequences, when run, then the prompt is computed once and each has what it has without copies', async () => {
+    for (const slots of [2, 4, 8]) {
+      const { loop, log, stop, runner, broken } = startLoop({ slots, decodeRows: 8, kvTotalBytes: 10_000 });
+      const promptTokenIds = Array.from({ length: 30 }, (_, i) => (i * 7) % 60);
+      const sampling = { temperature: 1, seed: 5, reportPromptLogprobs: true, reportLogprobs: true };
+      const request = requestOf({ promptTokenIds, sequenceCount: 6, sampling, stop: { maxTokens: 10 } });
+      submit(loop, request);
+      await log.end(request.generationId);
+      await stop();
+      expect(broken).toEqual([]);
+      expect(log.of(request.generationId).sequences).toEqual((await alone(request)).sequences);
+      expect(
+        new Set(Array.from({ length: 6 }, (_, i) => `${log.sequence(request.generationId, i).tokenIds}`)).size,
+      ).toBe(6);
+      // with fewer slots than sequences, one that comes when the others are gone computes the prompt again
+      if (slots === 8) expect(runner.prefilledTokens).toBe(promptTokenIds.length);
+      else expect(runner.prefilledTokens).toBeLessThan(6 * promptTokenIds.length);
+    }
+  });
+
+  it('given sequences that end with their first token, when n run, then the prompt is still computed once', async () => {
+    const { loop, log, stop, runner } = startLoop({ slots: 4, kvTotalBytes: 10_000 });
+    const request = requestOf({ promptTokenIds: [1, 2, 3, 4, 5], sequenceCount: 4, stop: { maxTokens: 1 } });
+    submit(loop, request);
+    await log.end(request.generationId);
+    await stop();
+    expect(runner.prefilledTokens).toBe(5);
+    expect(log.of(request.generationId).sequences).toEqual((await alone(request)).sequences);
+  });
+
+  it('given log-probabilities, when a prompt is chunked or its prefix held, then those of prompt and output are the naive ones', async () => {
+    const promptTokenIds = Array.from({ length: 21 }, (_, i) => (i * 11) % 60);
+    const sampling = {
+      reportLogprobs: true,
+      reportPromptLogprobs: true,
+      topLogprobs: 3,
+      temperature: 1,
+      presencePenalty: 1,
+    };
+    for (const allLogitsTokens of [1, 4, 8]) {
+      const { loop, log, stop } = startLoop({ allLogitsTokens, heldTokens: () => 9 });
+      const request = requestOf({ promptTokenIds, sampling, stop: { maxTokens: 6 } });
+      submit(loop, request);
+      const { usage } = await log.end(request.generationId);
+      await stop();
+      expect(usage?.cachedPromptTokens).toBe(0);
+      const { tokenIds, logprobs, promptLogprobs } = log.sequence(request.generationId);
+      const all = [...promptTokenIds, ...tokenIds];
+      const told = [...promptLogprobs, ...logprobs];
+      expect(told).toHaveLength(all.length - 1);
+      for (const [index, { chosen, top }] of told.entries()) {
+        const naive = naiveLogprobs(logitsAfter([all.slice(0, index + 1)]).data);
+        expect(chosen?.tokenId).toBe(all[index + 1]);
+        expect(chosen?.tokenBytes).toEqual(Buffer.from(table.bytes(all[index + 1]!)));
+        expect(chosen?.logprob).toBeCloseTo(naive[all[index + 1]!]!, 6);
+        expect(top.map(({ tokenId }) => tokenId)).toEqual(bestOf(naive, 3));
+      }
+    }
+  });
+
+  it('given accepted tokens, when resumed, then the prompt is not told again', async () => {
+    const sampling = { reportLogprobs: true, reportPromptLogprobs: true };
+    const request = requestOf({
+      promptTokenIds: [1, 2, 3],
+      acceptedTokenIds: [4, 5],
+      sampling,
+      stop: { maxTokens: 4 },
+    });
+    const { promptLogprobs, logprobs } = (await alone(request)).sequences.get(0)!;
+    expect([promptLogprobs.length, logprobs.length]).toEqual([0, 2]);
+  });
+
+  it('given NaN in a prompt whose log-probabilities are told, when it is committed, then that generation fails', async () => {
+    const { loop, log, stop, runner } = startLoop();
+    const prefill = runner.prefill.bind(runner);
+    runner.prefill = async (chunk) => {
+      const logits = await prefill(chunk);
+      if (logits && logits.rows > 1) logits.data[64 + 3] = Number.NaN;
+      return logits;
+    };
+    const request = requestOf({ promptTokenIds: [1, 2, 3, 4], sampling: { reportPromptLogprobs: true } });
+    submit(loop, request);
+    expect((await log.end(request.generationId)).failure).toMatchObject({
+      code: FailureCode.ENGINE_ERROR,
+      message: 'the logit of token 3 is not a number',
+    });
+    await stop();
   });
 
   it('given NaN in one row, when the step is committed, then that generation fails and the others go on', async () => {

@@ -1,4 +1,4 @@
-import { FailureCode, FinishReason, type FrameEntry } from '#lib/contracts';
+import { FailureCode, FinishReason, type FrameEntry, type PositionLogprobs } from '#lib/contracts';
 import type { EngineEvent, EngineState, SubmitOutcome } from '../engine.js';
 import type { ModelRunner } from '../model-runner.js';
 import { acceptToken, entryOf } from './accept-token.js';
@@ -7,7 +7,7 @@ import { LoopCounters } from './loop-counters.js';
 import type { LoopSnapshot } from './loop-snapshot.js';
 import { refused } from './refusal.js';
 import { Slots } from './slots.js';
-import { type PlanningView, planAdmissions, planStep, type StepPlan } from './step-plan.js';
+import { type PlannedChunk, type PlanningView, planAdmissions, planStep, type StepPlan } from './step-plan.js';
 import { type Choice, TokenChooser } from './token-chooser.js';
 import { WaitingQueue } from './waiting-queue.js';
 import { Wakeable } from './wakeable.js';
@@ -25,6 +25,10 @@ interface StepResult {
   readonly computedTokens: number;
   /** Absent for a prompt's chunk that is not its last. */
   readonly choice?: Choice;
+  /** Of the tokens after those of a prompt's chunk. */
+  readonly promptLogprobs?: readonly PositionLogprobs[];
+  /** Whether its slot got the prompt from another one. */
+  readonly isForked?: boolean;
 }
 
 /**
@@ -50,7 +54,7 @@ export class StepLoop {
     private readonly options: StepLoopOptions,
   ) {
     this.slots = new Slots(runner, () => this.wakeable.wake());
-    this.chooser = new TokenChooser(runner.limits.vocabularySize);
+    this.chooser = new TokenChooser(runner.limits.vocabularySize, text.table);
   }
 
   /** Most tokens of one sequence. */
@@ -144,15 +148,31 @@ export class StepLoop {
         results.push({ sequence, computedTokens: sequence.computedTokens + 1, choice });
       }
     }
-    for (const { sequence, from, to, isLast } of plan.chunks) {
-      const tokenIds = sequence.tokenIds.slice(from, to);
-      const logits = await this.runner.prefill({ slot: sequence.slot!, position: from, tokenIds, wantsLogits: isLast });
-      if (isLast && logits === undefined) throw new Error('the model runner gave no logits for the end of a prompt');
-      const choice = logits && isLast ? this.chooser.choose(sequence, logits, 0) : undefined;
-      results.push({ sequence, computedTokens: to, choice });
-      this.counters.computedPromptTokens += to - from;
+    for (const chunk of plan.chunks) results.push(await this.runChunk(chunk));
+    for (const { from, to, tokens } of plan.forks) {
+      this.runner.copySlot?.({ from: from.slot!, to: to.slot!, tokens });
+      results.push({ sequence: to, computedTokens: tokens, isForked: true });
     }
     return results;
+  }
+
+  private async runChunk({ sequence, from, to, isLast }: PlannedChunk): Promise<StepResult> {
+    const wantsAll = sequence.generation.lacksPromptLogprobs;
+    const logits = await this.runner.prefill({
+      slot: sequence.slot!,
+      position: from,
+      tokenIds: sequence.tokenIds.slice(from, to),
+      logitsFor: wantsAll ? 'all' : isLast ? 'last' : 'none',
+    });
+    this.counters.computedPromptTokens += to - from;
+    if (logits === undefined) {
+      if (isLast || wantsAll) throw new Error('the model runner gave no logits for a chunk of a prompt');
+      return { sequence, computedTokens: to };
+    }
+    const told = wantsAll ? this.chooser.promptLogprobs(sequence, logits, from) : { promptLogprobs: undefined };
+    if ('kind' in told) return { sequence, computedTokens: to, choice: told };
+    const choice = isLast ? this.chooser.choose(sequence, logits, logits.rows - 1) : undefined;
+    return { sequence, computedTokens: to, choice, promptLogprobs: told.promptLogprobs };
   }
 
   /** One event for the step, then the ends of the generations it ended. */
@@ -163,11 +183,15 @@ export class StepLoop {
     for (const { sequence, choice } of results) {
       if (choice?.kind === 'fault') this.fail(sequence.generation, FailureCode.ENGINE_ERROR, true, choice.message);
     }
-    for (const { sequence, computedTokens, choice } of results) {
+    for (const { sequence, computedTokens, choice, promptLogprobs, isForked } of results) {
       if (sequence.phase === 'ended') continue; // its generation has failed in this step
+      promptLogprobs?.forEach((logprobs, index) => {
+        sequence.generation.promptLogprobs[sequence.computedTokens + index] = logprobs;
+      });
       sequence.computedTokens = computedTokens;
+      if (isForked) sequence.phase = 'decode';
       if (choice?.kind !== 'token') continue;
-      const entry = acceptToken(sequence, choice.tokenId, this.slots.contextTokens);
+      const entry = acceptToken(sequence, choice, this.slots.contextTokens);
       sequence.phase = 'decode';
       sequence.generation.tokenCame(nowUs());
       this.counters.generatedTokens++;
@@ -230,7 +254,14 @@ export class StepLoop {
 
   private view(): PlanningView {
     const { freeSlots, freeKvTokens } = this.slots;
-    return { limits: this.runner.limits, freeSlots, freeKvTokens, waiting: this.waiting.sequences(), live: this.live };
+    return {
+      limits: this.runner.limits,
+      freeSlots,
+      freeKvTokens,
+      waiting: this.waiting.sequences(),
+      live: this.live,
+      canCopySlots: this.runner.copySlot !== undefined,
+    };
   }
 
   state(): EngineState {

@@ -1,0 +1,56 @@
+import type { PositionLogprobs, TokenLogprob } from '#lib/contracts';
+import { decay } from './decay.js';
+import { InvalidLogitsError } from './sampler.js';
+
+/** Bytes that a token adds to a text. */
+export type TokenBytes = (tokenId: number) => Uint8Array;
+
+/**
+ * Log-probability of one position: the model's own, before temperature, penalties and biases.
+ * @param logits    shape [vocabularySize]; unchanged
+ * @param topCount  how many of the best candidates are listed, ordered by (logit descending, id ascending)
+ * @throws InvalidLogitsError when the logits are no distribution
+ */
+export function positionLogprobs(
+  logits: Float32Array,
+  chosenId: number,
+  topCount: number,
+  bytesOf: TokenBytes,
+): PositionLogprobs {
+  const total = logSumExp(logits);
+  const toLogprob = (tokenId: number): TokenLogprob => ({
+    tokenId,
+    logprob: logits[tokenId]! - total,
+    tokenBytes: Buffer.from(bytesOf(tokenId)),
+  });
+  return { chosen: toLogprob(chosenId), top: bestIds(logits, topCount).map(toLogprob) };
+}
+
+/** Natural logarithm of the sum of e^logit over the whole vocabulary. */
+export function logSumExp(logits: Float32Array): number {
+  let largest = -Infinity;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id]!;
+    if (logit > largest) largest = logit;
+    else if (Number.isNaN(logit)) throw new InvalidLogitsError(`the logit of token ${id} is not a number`);
+  }
+  if (!Number.isFinite(largest)) throw new InvalidLogitsError('the model gave no finite largest logit');
+  let sum = 0;
+  for (let id = 0; id < logits.length; id++) sum += decay(largest - logits[id]!);
+  return largest + Math.log(sum);
+}
+
+/** Ids of the best candidates, by insertion: at most a few dozen are asked for, and most of the row is below the last. */
+function bestIds(logits: Float32Array, count: number): number[] {
+  const best: number[] = [];
+  if (count === 0) return best;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id]!;
+    if (best.length === count && logit <= logits[best[count - 1]!]!) continue;
+    let at = best.length;
+    while (at > 0 && logits[best[at - 1]!]! < logit) at--;
+    best.splice(at, 0, id);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}
