@@ -65,6 +65,10 @@ const mockSchema = z.strictObject({
     .min(0)
     .default(0)
     .meta({ description: 'Fails every n-th generation after its third token; 0 never.', env: 'HYDRA_MOCK_FAIL_EVERY' }),
+  crashEveryRequests: z.number().int().min(0).default(0).meta({
+    description: 'The engine itself breaks after the third token of every n-th generation; 0 never.',
+    env: 'HYDRA_MOCK_CRASH_EVERY',
+  }),
 });
 
 export const hydraSchema = z.strictObject({
@@ -189,6 +193,11 @@ export const hydraSchema = z.strictObject({
         .default(1024 * 1024 * 1024)
         .meta({ description: 'Memory for attention state, in bytes.', env: 'HYDRA_KV_BYTES' }),
       waitingGenerations: count.default(256).describe('Generations that may wait inside a worker.'),
+      stepTimeoutMs: milliseconds.default(30_000).meta({
+        description:
+          'A step of the embedded engine that takes longer is taken for hung: the engine is started again, in milliseconds.',
+        env: 'HYDRA_STEP_TIMEOUT_MS',
+      }),
       drainTimeoutMs: milliseconds.default(30_000).meta({
         description: 'Time that running generations have after SIGTERM, in milliseconds.',
         env: 'HYDRA_DRAIN_TIMEOUT_MS',
