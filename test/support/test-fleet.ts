@@ -9,6 +9,8 @@ type Event = NonNullable<WorkerEvent['event']>;
 export class TestFleet {
   readonly events: Event[] = [];
   joins = 0;
+  /** Streams that a worker ended by itself. */
+  leaves = 0;
   port = 0;
   private call: JoinCall | undefined;
   private server = new Server(serverChannelOptions());
@@ -60,7 +62,11 @@ export class TestFleet {
       }
       this.wake();
     });
-    call.on('end', () => call.end());
+    call.on('end', () => {
+      this.leaves++;
+      call.end();
+      this.wake();
+    });
   }
 
   private wake(): void {

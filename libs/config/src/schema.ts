@@ -69,6 +69,10 @@ const mockSchema = z.strictObject({
     .min(0)
     .default(0)
     .meta({ description: 'Fails every n-th generation after its third token; 0 never.', env: 'HYDRA_MOCK_FAIL_EVERY' }),
+  crashEveryRequests: z.number().int().min(0).default(0).meta({
+    description: 'The engine itself breaks after the third token of every n-th generation; 0 never.',
+    env: 'HYDRA_MOCK_CRASH_EVERY',
+  }),
 });
 
 export const hydraSchema = z.strictObject({
@@ -199,6 +203,11 @@ export const hydraSchema = z.strictObject({
       waitingGenerations: count.default(256).meta({
         description: 'Generations that may wait inside a worker.',
         env: 'HYDRA_WORKER_WAITING_GENERATIONS',
+      }),
+      stepTimeoutMs: milliseconds.default(30_000).meta({
+        description:
+          'A step of the embedded engine that takes longer is taken for hung: the engine is started again, in milliseconds.',
+        env: 'HYDRA_STEP_TIMEOUT_MS',
       }),
       drainTimeoutMs: milliseconds.default(30_000).meta({
         description: 'Time that running generations have after SIGTERM, in milliseconds.',

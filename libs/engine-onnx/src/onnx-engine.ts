@@ -32,6 +32,8 @@ export interface OnnxEngineOptions {
   readonly contextTokens?: number;
   /** Generations that may wait for a slot. */
   readonly waitingGenerations: number;
+  /** A step that takes longer is taken for hung; only of an engine in its thread. Default 30,000. */
+  readonly stepTimeoutMs?: number;
   /** Whether idle compute threads spin: faster on a machine that does nothing else. Default false. */
   readonly isSpinning?: boolean;
   /** Default CPU. */
@@ -46,7 +48,9 @@ export function onnxEngine(options: OnnxEngineOptions): StepLoopEngine {
 
 /** The embedded engine in a thread of its own: the process that holds it stays responsive. */
 export function onnxEngineThread(options: OnnxEngineOptions): EngineThread {
-  return new EngineThread({ entry: new URL('./engine-thread-entry.js', import.meta.url), workerData: options });
+  const { stepTimeoutMs } = options;
+  const entry = new URL('./engine-thread-entry.js', import.meta.url);
+  return new EngineThread({ entry, workerData: options, stepTimeoutMs });
 }
 
 async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedModel> {

@@ -83,4 +83,6 @@ export interface EngineState {
   readonly queriedPromptTokens: number;
   /** Sum of step durations since start, in microseconds. */
   readonly stepUs: number;
+  /** Whether a step is being computed now. */
+  readonly isStepping: boolean;
 }

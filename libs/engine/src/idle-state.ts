@@ -13,4 +13,5 @@ export const IDLE_STATE: EngineState = {
   cachedPromptTokens: 0,
   queriedPromptTokens: 0,
   stepUs: 0,
+  isStepping: false,
 };

@@ -10,8 +10,10 @@ import { SyntheticModelRunner } from './synthetic-model-runner.js';
  * - `runner`: its runner breaks in the tenth run
  * - `thread`: something throws in the thread, in the tenth run
  * - `exit`: the thread ends, in the tenth run
+ * - `busy`: the tenth run never returns
+ * - `silent`: the tenth run returns and never ends
  */
-export type Fault = 'none' | 'load' | 'runner' | 'thread' | 'exit';
+export type Fault = 'none' | 'load' | 'runner' | 'thread' | 'exit' | 'busy' | 'silent';
 
 const { fault } = workerData as { fault: Fault };
 let runs = 0;
@@ -21,6 +23,8 @@ function onRun(): Promise<void> | void {
   if (runs !== 10) return;
   if (fault === 'runner') return Promise.reject(new Error('out of memory'));
   if (fault === 'exit') process.exit(3);
+  if (fault === 'silent') return new Promise(() => {}); // never
+  while (fault === 'busy');
   if (fault === 'thread') {
     setImmediate(() => {
       throw new Error('a callback failed');

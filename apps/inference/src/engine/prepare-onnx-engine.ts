@@ -45,6 +45,7 @@ export async function prepareOnnxEngine(
     kvBytes: model.kvBytes ?? workers.kvBytes,
     contextTokens: model.contextTokens,
     waitingGenerations: workers.waitingGenerations,
+    stepTimeoutMs: workers.stepTimeoutMs,
   });
 }
 

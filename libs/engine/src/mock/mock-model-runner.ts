@@ -22,6 +22,8 @@ export interface MockModelRunnerOptions {
   readonly prefixCache: boolean;
   /** The n-th, 2n-th, … generation fails after its third token; 0 never. */
   readonly failEveryRequests: number;
+  /** The engine itself breaks after the third token of the n-th, 2n-th, … generation since its start; 0 never. */
+  readonly crashEveryRequests?: number;
 }
 
 export const MOCK_BLOCK_TOKENS = 16;
@@ -37,6 +39,7 @@ interface MockSlot {
   readonly text: MockText;
   readonly promptTokens: number;
   readonly isFailing: boolean;
+  readonly isCrashing: boolean;
 }
 
 /** A model runner that computes nothing: deterministic text at a set pace, through the same step loop as a real one. */
@@ -77,11 +80,12 @@ export class MockModelRunner extends ModelRunner {
   override openSlot(opening: SlotOpening, signal: AbortSignal): number | Promise<number> {
     const { slot, tokenIds, promptTokens, sequenceIndex, cacheSalt } = opening;
     if (sequenceIndex === 0) this.generations++;
-    const { failEveryRequests, ttftMs } = this.options;
+    const { failEveryRequests, crashEveryRequests = 0, ttftMs } = this.options;
     this.slots.set(slot, {
       text: new MockText(Array.prototype.slice.call(tokenIds, 0, promptTokens)),
       promptTokens,
       isFailing: failEveryRequests > 0 && this.generations % failEveryRequests === 0,
+      isCrashing: crashEveryRequests > 0 && this.generations % crashEveryRequests === 0,
     });
     const cachedTokens = this.prefixes?.visit(tokenIds, cacheSalt) ?? 0;
     const heldTokens = Math.min(cachedTokens, tokenIds.length - 1);
@@ -117,8 +121,9 @@ export class MockModelRunner extends ModelRunner {
   private write(row: number, slot: number, position: number): void {
     const { vocabularySize } = this.limits;
     const own = this.logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
-    const { text, promptTokens, isFailing } = this.slots.get(slot)!;
+    const { text, promptTokens, isFailing, isCrashing } = this.slots.get(slot)!;
     const index = Math.max(0, position - promptTokens);
+    if (isCrashing && index >= TOKENS_BEFORE_FAILURE) throw new Error('the mock was told to break');
     own.fill(isFailing && index >= TOKENS_BEFORE_FAILURE ? Number.NaN : 0);
     if (Number.isNaN(own[0])) return;
     own[text.byteAt(index)] = NEXT_LOGIT;

@@ -46,6 +46,7 @@ export class StepLoop {
   private readonly counters = new LoopCounters();
   private readonly wakeable = new Wakeable();
   private nextDeadlineMs = Infinity;
+  private isStepping = false;
   private isClosed = false;
 
   constructor(
@@ -73,7 +74,9 @@ export class StepLoop {
         await this.wakeable.untilWoken(this.nextDeadlineMs);
       } else {
         const startedUs = nowUs();
+        this.isStepping = true;
         this.commit(await this.runStep(plan));
+        this.isStepping = false;
         this.counters.stepUs += nowUs() - startedUs;
         await nextTurn();
       }
@@ -116,6 +119,7 @@ export class StepLoop {
 
   /** Ends every generation. Only when `run` is over. */
   failAll(message: string): void {
+    this.isStepping = false;
     for (const generation of [...this.generations.values()]) {
       this.fail(generation, FailureCode.ENGINE_ERROR, true, message);
     }
@@ -277,6 +281,7 @@ export class StepLoop {
       pendingPrefillTokens,
       kvUsedBytes: heldTokens * kvBytesPerToken,
       kvTotalBytes,
+      isStepping: this.isStepping,
       ...this.counters.totals(),
     };
   }

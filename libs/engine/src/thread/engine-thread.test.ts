@@ -10,6 +10,8 @@ import { EngineThread } from './engine-thread.js';
 
 /** Below node_modules, so that the packages it imports are found. */
 const BUNDLE = fileURLToPath(new URL('../../../../node_modules/.cache/hydra/engine-thread-entry.mjs', import.meta.url));
+/** Longer than any step of the synthetic engine, also on a loaded machine. */
+const STEP_TIMEOUT_MS = 1_500;
 const NEVER = new AbortController().signal;
 
 /** A thread runs JavaScript: the entry and all of ours that it imports become one file. */
@@ -25,7 +27,12 @@ beforeAll(async () => {
 });
 
 const threadWith = (fault: Fault) =>
-  new EngineThread({ entry: pathToFileURL(BUNDLE), workerData: { fault }, execArgv: [] });
+  new EngineThread({
+    entry: pathToFileURL(BUNDLE),
+    workerData: { fault },
+    stepTimeoutMs: STEP_TIMEOUT_MS,
+    execArgv: [],
+  });
 
 describeEngine('an engine in a thread', async () => ({
   engine: threadWith('none'),
@@ -37,6 +44,8 @@ describe('EngineThread', () => {
     ['runner', 'The engine failed: out of memory'],
     ['thread', 'The engine failed: a callback failed'],
     ['exit', 'The engine failed: its thread ended with code 3'],
+    ['busy', 'The engine failed: a step did not end within 1.5 s'],
+    ['silent', 'The engine failed: a step did not end within 1.5 s'],
   ] as const)(
     'given a fault of kind %s, when it happens, then all generations fail once, retryable, and the engine is lost',
     async (fault, message) => {
@@ -69,6 +78,19 @@ describe('EngineThread', () => {
     const log = new EventLog(engine);
     await expect(engine.start(NEVER)).rejects.toThrow('The model is not there.');
     expect(log.isEngineLost).toBe(false);
+  });
+
+  it('given a generation that rests without credit, when it rests for longer than a step may take, then it goes on after', async () => {
+    const engine = threadWith('none');
+    const log = new EventLog(engine);
+    await engine.start(NEVER);
+    const { generationId, ...request } = requestOf({ initialCredit: 1, stop: { maxTokens: 5 } });
+    engine.submit({ generationId, ...request });
+    await log.until(() => log.sequence(generationId).tokenIds.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 2 * STEP_TIMEOUT_MS));
+    engine.credit(generationId, 10);
+    expect((await log.end(generationId)).failure).toBeUndefined();
+    await engine.stop();
   });
 
   it('given an abort while it starts, then it rejects with the reason', async () => {

@@ -7,5 +7,7 @@ export type EngineThreadInput =
   | { readonly kind: 'submit'; readonly request: GenerationRequest }
   | { readonly kind: 'cancel'; readonly generationId: string; readonly reason: string }
   | { readonly kind: 'credit'; readonly generationId: string; readonly tokens: number }
+  /** Answered by `events`, of which there may be none. */
+  | { readonly kind: 'ask' }
   /** Ends everything; answered by a last `events` and `stopped`. */
   | { readonly kind: 'stop' };

@@ -74,6 +74,9 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
       case 'credit':
         engine.credit(input.generationId, input.tokens);
         return;
+      case 'ask':
+        flushSoon();
+        return;
       case 'stop':
         abort.abort(new Error('the engine is being stopped'));
         void engine.stop().finally(() => {
