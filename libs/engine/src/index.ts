@@ -3,6 +3,14 @@ export { IDLE_STATE } from './idle-state.js';
 export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
 export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';
 export * from './model-runner.js';
+export type { EmbeddingOutcome, EmbeddingRequest } from './embedding/embedding.js';
+export {
+  EmbeddingEngine,
+  type EmbeddingEngineOptions,
+  type LoadedEncoder,
+  MAX_EMBEDDING_INPUTS,
+} from './embedding/embedding-engine.js';
+export { type EncoderLimits, EncoderRunner } from './embedding/encoder-runner.js';
 export { isRetryable } from './retryable.js';
 export { InvalidLogitsError, Sampler, type SamplerParams } from './sampling/sampler.js';
 export { violations } from './step-loop/invariants.js';
