@@ -1,4 +1,10 @@
-import { FailureCode, type FrameEntry, type GenerationRequest, type GenerationUsage, type ServedModel } from '#lib/contracts';
+import {
+  FailureCode,
+  type FrameEntry,
+  type GenerationRequest,
+  type GenerationUsage,
+  type ServedModel,
+} from '#lib/contracts';
 import type { EmbeddingOutcome, EmbeddingRequest } from './embedding/embedding.js';
 
 /**

@@ -1,8 +1,3 @@
-export * from './engine.js';
-export { IDLE_STATE } from './idle-state.js';
-export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
-export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';
-export * from './model-runner.js';
 export type { EmbeddingOutcome, EmbeddingRequest } from './embedding/embedding.js';
 export {
   EmbeddingEngine,
@@ -11,6 +6,11 @@ export {
   MAX_EMBEDDING_INPUTS,
 } from './embedding/embedding-engine.js';
 export { type EncoderLimits, EncoderRunner } from './embedding/encoder-runner.js';
+export * from './engine.js';
+export { IDLE_STATE } from './idle-state.js';
+export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
+export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';
+export * from './model-runner.js';
 export { isRetryable } from './retryable.js';
 export { InvalidLogitsError, Sampler, type SamplerParams } from './sampling/sampler.js';
 export { violations } from './step-loop/invariants.js';

@@ -200,7 +200,8 @@ function refusalOf(
     const message = `a token id is outside the model's vocabulary of ${vocabularySize} tokens`;
     return refused(FailureCode.INVALID_REQUEST, message, `input[${stranger}]`);
   }
-  if (isFull) return { ...refused(FailureCode.SATURATED, 'Too many requests wait for the encoder.'), retryAfterMs: 100 };
+  if (isFull)
+    return { ...refused(FailureCode.SATURATED, 'Too many requests wait for the encoder.'), retryAfterMs: 100 };
   return undefined;
 }
 
