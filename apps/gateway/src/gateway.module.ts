@@ -6,6 +6,7 @@ import { AdmissionGate } from './completion/admission-gate.js';
 import { CompletionService } from './completion/completion-service.js';
 import { FailureTranslator } from './completion/failure-translator.js';
 import { PromptEncoder } from './completion/prompt-encoder.js';
+import { EmbeddingService } from './embedding/embedding-service.js';
 import { FleetView } from './fleet/fleet-view.js';
 import { ModelDirectory } from './fleet/model-directory.js';
 import { TextModels } from './fleet/text-models.js';
@@ -19,6 +20,7 @@ import { LeaseBook } from './placement/lease-book.js';
 import { Placer } from './placement/placer.js';
 import { SchedulerClient } from './placement/scheduler-client.js';
 import { CompletionsController } from './rest/completions.controller.js';
+import { EmbeddingsController } from './rest/embeddings.controller.js';
 import { ErrorFilter } from './rest/error.filter.js';
 import { ModelsController } from './rest/models.controller.js';
 
@@ -31,7 +33,7 @@ class CoreModule {
       { provide: GATEWAY_ID, useFactory: () => `gateway-${newId().slice(0, 12)}` },
       ...[AdmissionGate, CompletionService, FailureTranslator, PromptEncoder],
       ...[FleetView, ModelDirectory, TextModels],
-      ...[SchedulerClient, LeaseBook, Placer, GenerationRunner],
+      ...[SchedulerClient, LeaseBook, Placer, GenerationRunner, EmbeddingService],
       GatewayMetrics,
     ];
     return { module: CoreModule, providers, exports: providers };
@@ -45,7 +47,7 @@ export class GatewayModule {
     return {
       module: GatewayModule,
       imports: [core, ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] })],
-      controllers: [CompletionsController, ModelsController],
+      controllers: [CompletionsController, EmbeddingsController, ModelsController],
       providers: [InferenceCalls, GrpcServer, { provide: APP_FILTER, useClass: ErrorFilter }],
     };
   }

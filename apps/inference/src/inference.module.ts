@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import { Engine } from '#lib/engine';
 import { type Logger, ObservabilityModule } from '#lib/observability';
+import { Embeddings } from './embedding/embeddings.js';
 import { createEngine } from './engine/create-engine.js';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
@@ -33,9 +34,10 @@ class EngineModule {
         EngineHost,
         WorkerMetrics,
         Generations,
+        Embeddings,
         Drain,
       ],
-      exports: [HYDRA_CONFIG, WorkerIdentity, Engine, EngineHost, Generations, Drain],
+      exports: [HYDRA_CONFIG, WorkerIdentity, Engine, EngineHost, Generations, Embeddings, Drain],
     };
   }
 }

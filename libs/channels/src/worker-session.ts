@@ -1,6 +1,15 @@
 import { type ChannelCredentials, credentials as grpcCredentials } from '@grpc/grpc-js';
-import { FailureCode, type Frame, type GenerationRequest, type SessionResponse, type Welcome } from '#lib/contracts';
+import {
+  type EmbedRequest,
+  type EmbedResponse,
+  FailureCode,
+  type Frame,
+  type GenerationRequest,
+  type SessionResponse,
+  type Welcome,
+} from '#lib/contracts';
 import { BackOff } from './back-off.js';
+import { callUnary } from './call-unary.js';
 import { fetchModelFiles } from './fetch-model-files.js';
 import { type GenerationFailure, GenerationStream, workerLost } from './generation-stream.js';
 import { SessionConnection } from './session-connection.js';
@@ -69,6 +78,22 @@ export class WorkerSession {
       this.generations.set(request.generationId, stream);
     }
     return stream;
+  }
+
+  /**
+   * Turns inputs into vectors, over the session's connection.
+   * @throws GrpcStatusError when the worker is lost; the signal's reason when it aborts
+   */
+  embed(
+    request: EmbedRequest,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<EmbedResponse> {
+    const client = this.connection?.client;
+    if (client === undefined) {
+      const failed = failedEmbedding(request.embeddingId, 'The session with the worker is closed.');
+      return Promise.resolve(failed);
+    }
+    return callUnary(client.embed.bind(client), request, options);
   }
 
   /** The text files of a model that the worker serves, by name. */
@@ -186,4 +211,16 @@ export class WorkerSession {
 
 function failure(code: FailureCode, isRetryable: boolean, message: string): GenerationFailure {
   return { code, isRetryable, message, parameter: '', retryAfterMs: 0 };
+}
+
+function failedEmbedding(generationId: string, message: string): EmbedResponse {
+  const value = {
+    generationId,
+    code: FailureCode.WORKER_LOST,
+    retryable: true,
+    message,
+    parameter: '',
+    retryAfterMs: 0,
+  };
+  return { outcome: { $case: 'failed', value } };
 }

@@ -5,7 +5,7 @@ export type WeightsForm = 'fp32' | 'int8' | 'int4';
 
 /** Raised whenever the same source would compile to something else; part of every key. */
 export const COMPILER_REVISION = 2;
-/** The graph; runtime/decoder-graph.ts has the tensors it takes and gives. */
+/** The graph; runtime/decoder-graph.ts and runtime/encoder-graph.ts have the tensors it takes and gives. */
 export const GRAPH_FILE = 'model.onnx';
 /** The large initializers of the graph. */
 export const WEIGHTS_FILE = 'weights.bin';
@@ -16,6 +16,8 @@ export interface CompiledModelManifest {
   readonly compilerRevision: number;
   /** The hub's `model_type`. */
   readonly architecture: string;
+  /** Elements of an encoder's vectors; absent for a decoder. */
+  readonly embeddingDimensions?: number;
   readonly weights: WeightsForm;
   /** `exact`: fp32 compute, equal tokens however a sequence is batched. `fast`: integer kernels. */
   readonly numerics: 'exact' | 'fast';
@@ -40,6 +42,7 @@ const count = z.number().int().nonnegative();
 export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
   compilerRevision: z.literal(COMPILER_REVISION),
   architecture: z.string(),
+  embeddingDimensions: count.positive().optional(),
   weights: z.enum(['fp32', 'int8', 'int4']),
   numerics: z.enum(['exact', 'fast']),
   layers: count,

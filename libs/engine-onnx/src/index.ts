@@ -1,5 +1,6 @@
 export { type CompileOptions, type CompileProgress, compileModel } from './compile/compile-model.js';
 export type { CompiledModel, CompiledModelManifest, WeightsForm } from './compiled-model.js';
+export { OnnxEncoderRunner, type OnnxEncoderRunnerOptions } from './onnx-encoder-runner.js';
 export { type OnnxEngineOptions, onnxEngine, onnxEngineThread } from './onnx-engine.js';
 export { KvMemoryUnavailableError, OnnxModelRunner } from './onnx-model-runner.js';
 export { readCompiledModel } from './read-compiled-model.js';

@@ -1,7 +1,10 @@
 import { stat } from 'node:fs/promises';
 import {
+  EmbeddingEngine,
+  type Engine,
   type EngineDescription,
   EngineThread,
+  type LoadedEncoder,
   type LoadedModel,
   StepLoopEngine,
   textFingerprint,
@@ -9,11 +12,17 @@ import {
 } from '#lib/engine';
 import type { TextFiles } from '#lib/tokens';
 import type { CompiledModel } from './compiled-model.js';
+import { OnnxEncoderRunner } from './onnx-encoder-runner.js';
 import { OnnxModelRunner } from './onnx-model-runner.js';
 import { readCompiledModel } from './read-compiled-model.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
 
+/**
+ * Requests for embeddings that schedulers place on a worker at once, beside those that may wait. Chosen: batches are full with
+ * far fewer, and a request has up to 2,048 inputs.
+ */
+const CONCURRENT_EMBEDDINGS = 32;
 /** Tokens per KV block that this engine announces, the unit of prefix reuse. */
 const BLOCK_TOKENS = 16;
 
@@ -23,6 +32,8 @@ export interface OnnxEngineOptions {
   readonly modelId: string;
   /** Folder that `compileModel` made. */
   readonly compiledFolder: string;
+  /** What the compiled model does. Default `generate`. */
+  readonly task?: 'generate' | 'embed';
   readonly textFiles: TextFiles;
   /** Compute threads of a step. */
   readonly threads: number;
@@ -41,8 +52,12 @@ export interface OnnxEngineOptions {
 }
 
 /** The embedded engine in the calling thread. */
-export function onnxEngine(options: OnnxEngineOptions): StepLoopEngine {
+export function onnxEngine(options: OnnxEngineOptions): Engine {
   const { waitingGenerations } = options;
+  if (options.task === 'embed') {
+    const waitingRequests = CONCURRENT_EMBEDDINGS + waitingGenerations;
+    return new EmbeddingEngine({ waitingRequests, load: (signal) => loadEncoder(options, signal) });
+  }
   return new StepLoopEngine({ waitingGenerations, load: (signal) => loadModel(options, signal) });
 }
 
@@ -66,34 +81,82 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
   }
 }
 
+async function loadEncoder(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedEncoder> {
+  const compiled = await readCompiledModel(options.compiledFolder);
+  signal.throwIfAborted();
+  const { vocabularySize, contextTokens, embeddingDimensions: dimensions } = compiled.manifest;
+  if (dimensions === undefined) throw new Error(`${compiled.folder} is compiled to generate, not to embed.`);
+  const graph = { path: compiled.graphPath, vocabularySize, contextTokens, dimensions };
+  const runner = await OnnxEncoderRunner.load(graph, options);
+  try {
+    signal.throwIfAborted();
+    return { runner, description: await describeEncoder(options, compiled, runner) };
+  } catch (error) {
+    await runner.close();
+    throw error;
+  }
+}
+
 function decoderGraph({ graphPath, manifest }: CompiledModel): DecoderGraph {
   const { layers, kvHeads, headDim, vocabularySize, contextTokens } = manifest;
   return { path: graphPath, layers, kvHeads, headDim, vocabularySize, contextTokens };
 }
 
 async function describeModel(
-  { modelId, textFiles }: OnnxEngineOptions,
-  { graphPath, manifest }: CompiledModel,
+  options: OnnxEngineOptions,
+  compiled: CompiledModel,
   { limits }: OnnxModelRunner,
 ): Promise<EngineDescription> {
   return {
     engine: 'onnx',
-    textFiles,
+    textFiles: options.textFiles,
     model: {
-      modelId,
-      modelFingerprint: manifest.fingerprint,
-      textFingerprint: textFingerprint(textFiles),
+      ...(await describeCompiled(options, compiled)),
       contextTokens: limits.contextTokens,
       blockTokens: BLOCK_TOKENS,
       vocabularySize: limits.vocabularySize,
-      numerics: manifest.numerics,
-      weights: manifest.weights,
       kvBytesPerToken: limits.kvBytesPerToken,
       maxRunningSequences: limits.slots,
       unsupportedParameters: [...UNSUPPORTED_PARAMETERS],
-      createdUnixS: Math.floor((await stat(graphPath)).mtimeMs / 1_000),
       tasks: ['generate'],
       stepTokenBudget: limits.chunkTokens,
     },
+  };
+}
+
+/** It has no KV, so nothing of it is to be found again by prefix. */
+async function describeEncoder(
+  options: OnnxEngineOptions,
+  compiled: CompiledModel,
+  { limits }: OnnxEncoderRunner,
+): Promise<EngineDescription> {
+  return {
+    engine: 'onnx',
+    textFiles: options.textFiles,
+    model: {
+      ...(await describeCompiled(options, compiled)),
+      contextTokens: limits.contextTokens,
+      blockTokens: 0,
+      vocabularySize: limits.vocabularySize,
+      kvBytesPerToken: 0,
+      maxRunningSequences: CONCURRENT_EMBEDDINGS,
+      unsupportedParameters: ['dimensions'],
+      tasks: ['embed'],
+      stepTokenBudget: limits.batchTokens,
+    },
+  };
+}
+
+async function describeCompiled(
+  { modelId, textFiles }: OnnxEngineOptions,
+  { graphPath, manifest: { fingerprint, numerics, weights } }: CompiledModel,
+) {
+  return {
+    modelId,
+    modelFingerprint: fingerprint,
+    textFingerprint: textFingerprint(textFiles),
+    numerics,
+    weights,
+    createdUnixS: Math.floor((await stat(graphPath)).mtimeMs / 1_000),
   };
 }

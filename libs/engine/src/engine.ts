@@ -1,4 +1,11 @@
-import type { FailureCode, FrameEntry, GenerationRequest, GenerationUsage, ServedModel } from '#lib/contracts';
+import {
+  FailureCode,
+  type FrameEntry,
+  type GenerationRequest,
+  type GenerationUsage,
+  type ServedModel,
+} from '#lib/contracts';
+import type { EmbeddingOutcome, EmbeddingRequest } from './embedding/embedding.js';
 
 /**
  * Generates tokens for many generations at once: the port between a worker process and whatever computes.
@@ -20,6 +27,14 @@ export abstract class Engine {
   abstract cancel(generationId: string, reason: string): void;
   /** Allows `tokens` more per sequence. Unknown ids are ignored. */
   abstract credit(generationId: string, tokens: number): void;
+  /**
+   * Turns inputs into vectors; calls that meet share batches. Engines of models whose tasks do not include `embed` refuse.
+   * Rejects with the signal's reason when it aborts: what is not computed yet is then left out.
+   */
+  embed(request: EmbeddingRequest, _signal: AbortSignal): Promise<EmbeddingOutcome> {
+    const message = `The model ${request.modelId} generates text and makes no embeddings.`;
+    return Promise.resolve({ kind: 'refused', code: FailureCode.INVALID_REQUEST, message, parameter: 'model' });
+  }
   /** The one listener; set before the first `submit`. It must not throw. */
   abstract onEvent(listener: (event: EngineEvent) => void): void;
   /** A snapshot that costs nothing to take. */

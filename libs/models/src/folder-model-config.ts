@@ -1,19 +1,29 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type EncoderFiles, encoderConfig } from './encoder-config.js';
 import { UnsupportedModelError } from './errors.js';
 import { isJsonObject, type JsonObject, parseJsonObject } from './json-object.js';
 import type { ModelConfig, RopeScaling } from './model-config.js';
 
-/** Reads the shape of a decoder from config.json, and what ends a generation from generation_config.json too. */
+/** Reads the shape from config.json, what ends a generation from generation_config.json, an encoder's use from sentence-transformers' files. */
 export async function modelConfigOfFolder(folder: string): Promise<ModelConfig> {
   const config = await readJson(join(folder, 'config.json'), folder);
   if (config === undefined) throw new UnsupportedModelError(folder, 'it has no config.json');
   const generation = (await readJson(join(folder, 'generation_config.json'), folder)) ?? {};
-  return toModelConfig(config, generation, folder);
+  const encoder = {
+    sentence: await readJson(join(folder, 'sentence_bert_config.json'), folder),
+    pooling: await readJson(join(folder, '1_Pooling', 'config.json'), folder),
+  };
+  return toModelConfig(config, generation, folder, encoder);
 }
 
 /** @param name  how errors call the model */
-export function toModelConfig(config: JsonObject, generation: JsonObject, name: string): ModelConfig {
+export function toModelConfig(
+  config: JsonObject,
+  generation: JsonObject,
+  name: string,
+  encoder: EncoderFiles = {},
+): ModelConfig {
   const optional = (key: string): number | undefined => {
     const value = config[key] ?? undefined;
     if (value === undefined || Number.isFinite(value)) return value as number | undefined;
@@ -50,6 +60,7 @@ export function toModelConfig(config: JsonObject, generation: JsonObject, name: 
       (a, b) => a - b,
     ),
     slidingWindow: config['use_sliding_window'] === false ? undefined : optional('sliding_window'),
+    ...encoderConfig(config, encoder),
   };
 }
 

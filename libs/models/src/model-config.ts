@@ -15,7 +15,10 @@ export type RopeScaling =
       readonly factors: readonly number[];
     };
 
-/** The shape of a decoder, the same whether it came from config.json or from GGUF metadata. */
+/** How an encoder's last hidden states become one vector. `unknown` is a way we do not compute. */
+export type Pooling = 'mean' | 'unknown';
+
+/** The shape of a decoder or an encoder, the same whether it came from config.json or from GGUF metadata. */
 export interface ModelConfig {
   /** The hub's `model_type`: `llama`, `mistral`, `qwen2`, ... */
   readonly architecture: string;
@@ -30,7 +33,9 @@ export interface ModelConfig {
   /** Most positions the model was made for. */
   readonly contextTokens: number;
   readonly rmsNormEps: number;
-  /** `silu` for the llama family. */
+  /** Of models with LayerNorm in place of RMSNorm, such as the BERT family. */
+  readonly layerNormEps?: number;
+  /** `silu` for the llama family, `gelu` for BERT's. */
   readonly hiddenActivation: string;
   readonly rope: { readonly theta: number; readonly scaling?: RopeScaling };
   /** Whether the output layer is the embedding. */
@@ -40,6 +45,10 @@ export interface ModelConfig {
   readonly bosTokenId?: number;
   /** Ids that end a generation, ascending. */
   readonly eosTokenIds: readonly number[];
+  /** Encoders: `absolute` when positions are embeddings that are added, otherwise the hub's word. */
+  readonly positionEmbedding?: string;
+  /** Encoders: as sentence-transformers' `1_Pooling` says, `mean` where there is none. */
+  readonly pooling?: Pooling;
   /** Positions a token may look back; `undefined` is all. */
   readonly slidingWindow?: number;
 }

@@ -39,6 +39,8 @@ export {
 export { parseChatRequest } from './chat-request.js';
 export { parseCompletionRequest } from './completion-request.js';
 export { createAnswerStream } from './create-answer-stream.js';
+export { embeddingListBody } from './embedding-answer.js';
+export { type EmbeddingCall, parseEmbeddingRequest } from './embedding-request.js';
 export { errorPage, renderErrorTable } from './error-page.js';
 export {
   API_ERRORS,

@@ -12,6 +12,7 @@ import {
   sumUsage,
   toGenerationRequests,
 } from '#lib/openai';
+import { assertTask } from '../fleet/assert-task.js';
 import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
@@ -53,6 +54,7 @@ export class CompletionService {
       this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
 
       const model = await this.models.resolve(call.model, life.signal);
+      assertTask(model.served, 'generate');
       const promptTokenIds = await this.prompts.encode(call, model.text);
       life.signal.throwIfAborted();
       const requests = this.toRequests(call, model, promptTokenIds, life);

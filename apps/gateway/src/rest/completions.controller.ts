@@ -86,7 +86,8 @@ export class CompletionsController {
   }
 }
 
-function lifeOf(request: FastifyRequest): RequestLife {
+/** Who asks, and in what trace. */
+export function lifeOf(request: FastifyRequest): RequestLife {
   const { traceparent, tracestate, 'x-session-id': session } = request.headers;
   return new RequestLife({
     requestId: request.id,

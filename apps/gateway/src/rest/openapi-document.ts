@@ -18,12 +18,22 @@ export function openApiDocument(version: string): OpenAPIObject {
     servers: [{ url: '/' }],
     tags: [
       { name: 'completions', description: 'Text from a model, whole or streamed.' },
+      { name: 'embeddings', description: 'Vectors of texts.' },
       { name: 'models', description: 'What can be asked for.' },
       { name: 'operation', description: 'Health and metrics.' },
     ],
     paths: {
       '/v1/completions': completionPath('CompletionRequest', 'Completion', 'Completes one or several prompts.'),
       '/v1/chat/completions': completionPath('ChatCompletionRequest', 'ChatCompletion', 'Answers a conversation.'),
+      '/v1/embeddings': {
+        post: {
+          tags: ['embeddings'],
+          operationId: 'createEmbeddings',
+          summary: 'Turns texts into vectors.',
+          requestBody: { required: true, content: { 'application/json': { schema: schemaRef('EmbeddingRequest') } } },
+          responses: { 200: json('The vectors.', 'EmbeddingList'), default: errorAnswer() },
+        },
+      },
       '/v1/models': {
         get: {
           tags: ['models'],

@@ -40,6 +40,7 @@ export async function prepareOnnxEngine(
   return onnxEngineThread({
     modelId: model.id,
     compiledFolder: compiled.folder,
+    task: compiled.manifest.embeddingDimensions === undefined ? 'generate' : 'embed',
     textFiles: await textFiles(source),
     threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,

@@ -1,12 +1,22 @@
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import {
+  type EmbeddingOutcome,
+  type EmbeddingRequest,
   Engine,
   type EngineDescription,
   type EngineEvent,
+  type EngineRefusal,
   type EngineState,
   IDLE_STATE,
   type SubmitOutcome,
 } from '#lib/engine';
+
+const NOT_PREPARED: EngineRefusal = {
+  kind: 'refused',
+  code: FailureCode.ENGINE_ERROR,
+  message: 'The model is still being prepared.',
+  retryAfterMs: 1_000,
+};
 
 /** An engine whose model is brought before its first start: pulled, compiled. Until then it refuses. */
 export class PreparedEngine extends Engine {
@@ -34,8 +44,7 @@ export class PreparedEngine extends Engine {
 
   override submit(request: GenerationRequest): SubmitOutcome {
     if (this.engine !== undefined) return this.engine.submit(request);
-    const message = 'The model is still being prepared.';
-    return { kind: 'refused', code: FailureCode.ENGINE_ERROR, message, retryAfterMs: 1_000 };
+    return NOT_PREPARED;
   }
 
   override cancel(generationId: string, reason: string): void {
@@ -44,6 +53,10 @@ export class PreparedEngine extends Engine {
 
   override credit(generationId: string, tokens: number): void {
     this.engine?.credit(generationId, tokens);
+  }
+
+  override embed(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
+    return this.engine?.embed(request, signal) ?? Promise.resolve(NOT_PREPARED);
   }
 
   override onEvent(listener: (event: EngineEvent) => void): void {

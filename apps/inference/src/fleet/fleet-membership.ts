@@ -4,6 +4,7 @@ import { BackOff, clientChannelOptions, GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { FleetClient, type FleetDirective, type WorkerEvent } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
+import { Embeddings } from '../embedding/embeddings.js';
 import { EngineHost } from '../engine/engine-host.js';
 import { Drain } from '../lifecycle/drain.js';
 import { Generations } from '../session/generations.js';
@@ -39,9 +40,11 @@ export class FleetMembership {
     private readonly reporter: StateReporter,
     private readonly drain: Drain,
     generations: Generations,
+    embeddings: Embeddings,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {
     generations.onChange(() => this.reportSoon());
+    embeddings.onChange(() => this.reportSoon());
     drain.onBegin((graceMs) => {
       this.send({ $case: 'drainStarted', value: { graceMs } });
       this.reportSoon();

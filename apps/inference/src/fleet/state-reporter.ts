@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { StateReport } from '#lib/contracts';
 import { Engine, type EngineState } from '#lib/engine';
+import { Embeddings } from '../embedding/embeddings.js';
 import { Drain } from '../lifecycle/drain.js';
 import { Generations } from '../session/generations.js';
 import { DeviceMeter } from './device-meter.js';
@@ -27,6 +28,7 @@ export class StateReporter {
   constructor(
     private readonly engine: Engine,
     private readonly generations: Generations,
+    private readonly embeddings: Embeddings,
     private readonly drain: Drain,
     private readonly meter: DeviceMeter,
   ) {
@@ -70,6 +72,7 @@ export class StateReporter {
 
   /** None when there are more than fit: a part of them would be taken for all. */
   private heldIds(): string[] {
-    return this.generations.size <= MAX_HELD_IDS ? [...this.generations.ids] : [];
+    const size = this.generations.size + this.embeddings.size;
+    return size <= MAX_HELD_IDS ? [...this.generations.ids, ...this.embeddings.ids] : [];
   }
 }

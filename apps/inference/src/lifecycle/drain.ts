@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { APP_LOGGER, type Logger } from '#lib/observability';
+import { Embeddings } from '../embedding/embeddings.js';
 import { Generations } from '../session/generations.js';
 
 /** Takes nothing new, lets what runs finish, and ends with a retryable failure what does not in time. For good. */
@@ -9,6 +10,7 @@ export class Drain {
 
   constructor(
     private readonly generations: Generations,
+    private readonly embeddings: Embeddings,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -27,24 +29,24 @@ export class Drain {
    * @returns generations that run or wait now
    */
   begin(graceMs: number, reason: string): number {
-    const remaining = this.generations.size;
+    const remaining = this.generations.size + this.embeddings.size;
     if (!this.hasBegun) {
       this.generations.isDraining = true;
       this.logger.info({ generations: remaining, grace_ms: graceMs }, `draining: ${reason}`);
       for (const listener of this.listeners) listener(graceMs);
     }
     if (graceMs > 0) {
-      const timer = setTimeout(
-        () => this.generations.failAll('The worker was drained before this could end.'),
-        graceMs,
-      );
-      void this.generations.untilIdle().then(() => clearTimeout(timer));
+      const timer = setTimeout(() => {
+        this.generations.failAll('The worker was drained before this could end.');
+        this.embeddings.failAll('The worker was drained before this could end.');
+      }, graceMs);
+      void this.untilDone().then(() => clearTimeout(timer));
     }
     return remaining;
   }
 
   /** Resolves when nothing runs any more. */
-  untilDone(): Promise<void> {
-    return this.generations.untilIdle();
+  async untilDone(): Promise<void> {
+    await Promise.all([this.generations.untilIdle(), this.embeddings.untilIdle()]);
   }
 }

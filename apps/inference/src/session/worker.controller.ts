@@ -1,14 +1,17 @@
-import { status } from '@grpc/grpc-js';
+import { type Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall, RpcException } from '@nestjs/microservices';
 import { from, type Observable } from 'rxjs';
 import type {
   DrainRequest,
   DrainResponse,
+  EmbedRequest,
+  EmbedResponse,
   GetModelFilesRequest,
   ListAdaptersResponse,
   ModelFileChunk,
 } from '#lib/contracts';
+import { Embeddings } from '../embedding/embeddings.js';
 import { EngineHost } from '../engine/engine-host.js';
 import { Drain } from '../lifecycle/drain.js';
 import type { SessionCall } from './gateway-session.js';
@@ -20,6 +23,7 @@ import { modelFileChunks } from './model-file-chunks.js';
 export class WorkerController {
   constructor(
     private readonly sessions: GatewaySessions,
+    private readonly embeddings: Embeddings,
     private readonly host: EngineHost,
     private readonly lifecycle: Drain,
   ) {}
@@ -37,6 +41,17 @@ export class WorkerController {
       throw refused(status.NOT_FOUND, `No model here has the text fingerprint "${textFingerprint}".`);
     }
     return from(modelFileChunks(textFiles));
+  }
+
+  @GrpcMethod('Worker', 'embed')
+  embed(
+    request: EmbedRequest,
+    _metadata: Metadata,
+    call: ServerUnaryCall<EmbedRequest, EmbedResponse>,
+  ): Promise<EmbedResponse> {
+    const abort = new AbortController();
+    call.once('cancelled', () => abort.abort());
+    return this.embeddings.embed(request, abort.signal);
   }
 
   @GrpcMethod('Worker', 'drain')

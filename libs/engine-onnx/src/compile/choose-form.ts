@@ -6,9 +6,10 @@ const SMALL_MODEL_BYTES = 64_000_000;
 
 /**
  * The form for `auto`: sources of 4 bit stay 4 bit and of 8 bit 8 bit, both exactly; floats become 8 bit, unless the model is
- * small or its rows do not divide into blocks.
+ * small or its rows do not divide into blocks. Encoders stay floats: a vector is compared, and rounding moves all of them.
  */
 export function chooseForm(checkpoint: Checkpoint, config: ModelConfig): WeightsForm {
+  if (config.pooling !== undefined) return 'fp32';
   const infos = [...checkpoint.tensors];
   const isStoredAs = (...dtypes: string[]) =>
     infos.some(([name, { dtype }]) => name.includes('_proj.weight') && dtypes.includes(dtype));

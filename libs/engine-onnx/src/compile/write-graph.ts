@@ -12,6 +12,7 @@ import {
 import type { BuildArchitecture } from './architectures/architecture.js';
 import { CheckpointTensors, type TensorDone } from './checkpoint-tensors.js';
 import { DecoderBlocks } from './decoder-blocks.js';
+import { EncoderBlocks } from './encoder-blocks.js';
 import { GraphBuilder } from './graph-builder.js';
 import { ropeTables } from './rope-tables.js';
 import { WeightStore } from './weight-store.js';
@@ -27,17 +28,23 @@ export interface GraphInput {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Writes graph, weights and manifest of a decoder into a folder. The manifest comes last, and each is on disk before the next. */
+/** Writes graph, weights and manifest of a model into a folder. The manifest comes last, and each is on disk before the next. */
 export async function writeGraph(folder: string, input: GraphInput): Promise<void> {
   const { config, contextTokens, form, checkpoint, build, onTensor, signal } = input;
   const graph = new GraphBuilder();
-  declareStep(graph, config);
-  const rope = addRopeTables(graph, config, contextTokens);
   const file = await WeightsFile.create(folder);
   try {
     const tensors = new CheckpointTensors(checkpoint, onTensor, signal);
-    const blocks = new DecoderBlocks(graph, new WeightStore(tensors, graph, file), form);
-    await build({ config, graph, tensors, blocks, rope });
+    const weights = new WeightStore(tensors, graph, file);
+    const blocks = new DecoderBlocks(graph, weights, form);
+    if (build.task === 'embed') {
+      declareEncoder(graph, config);
+      await build.build({ config, graph, tensors, blocks: new EncoderBlocks(graph, weights, blocks) });
+    } else {
+      declareStep(graph, config);
+      const rope = addRopeTables(graph, config, contextTokens);
+      await build.build({ config, graph, tensors, blocks, rope });
+    }
   } finally {
     await file.close();
   }
@@ -46,6 +53,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
   const manifest: CompiledModelManifest = {
     compilerRevision: COMPILER_REVISION,
     architecture: config.architecture,
+    ...(build.task === 'embed' ? { embeddingDimensions: config.hiddenSize } : {}),
     weights: form,
     numerics: form === 'fp32' ? 'exact' : 'fast',
     layers: config.layers,
@@ -69,6 +77,13 @@ function declareStep(graph: GraphBuilder, { vocabularySize }: ModelConfig): void
   graph.input('seqlens_k', 'int32', ['B']);
   graph.input('total_len', 'int32', []);
   graph.output('logits', 'float32', ['G', vocabularySize]);
+}
+
+/** The inputs and the output that every encoder has, as runtime/encoder-graph.ts describes them. */
+function declareEncoder(graph: GraphBuilder, { hiddenSize }: ModelConfig): void {
+  graph.input('input_ids', 'int64', ['B', 'S']);
+  graph.input('attention_mask', 'int32', ['B', 'S']);
+  graph.output('vectors', 'float32', ['B', hiddenSize]);
 }
 
 function addRopeTables(graph: GraphBuilder, config: ModelConfig, contextTokens: number) {

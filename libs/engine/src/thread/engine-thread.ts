@@ -1,10 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
+import type { EmbeddingOutcome, EmbeddingRequest } from '../embedding/embedding.js';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
 import { refused } from '../step-loop/refusal.js';
 import type { EngineThreadInput } from './input.js';
 import type { EngineThreadOutput } from './output.js';
+import { ThreadEmbeddings } from './thread-embeddings.js';
 import { fromThreadEvent } from './thread-event.js';
 import { Watchdog } from './watchdog.js';
 
@@ -34,6 +36,7 @@ export class EngineThread extends Engine {
   private description: EngineDescription | undefined;
   private lastState: EngineState = IDLE_STATE;
   private readonly openIds = new Set<string>();
+  private readonly embeddings = new ThreadEmbeddings((input) => this.send(input));
   private isStarted = false;
   private isStopping = false;
   private readonly watchdog: Watchdog;
@@ -114,6 +117,14 @@ export class EngineThread extends Engine {
     if (this.openIds.has(generationId)) this.send({ kind: 'credit', generationId, tokens });
   }
 
+  override embed(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
+    if (!this.isStarted || this.isStopping) {
+      const refusal = refused(FailureCode.ENGINE_ERROR, 'The engine does not run.');
+      return Promise.resolve({ ...refusal, retryAfterMs: 1_000 });
+    }
+    return this.embeddings.call(request, signal);
+  }
+
   override onEvent(listener: (event: EngineEvent) => void): void {
     this.listener = listener;
   }
@@ -151,6 +162,10 @@ export class EngineThread extends Engine {
           if (event.kind !== 'step') this.openIds.delete(event.generationId);
           this.listener(fromThreadEvent(event));
         }
+        return;
+      case 'embedded':
+        this.lastState = output.state;
+        this.embeddings.settle(output.callId, output.outcome);
         return;
       case 'start-failed':
       case 'stopped':
@@ -190,6 +205,7 @@ export class EngineThread extends Engine {
       this.openIds.delete(generationId);
       this.listener({ kind: 'failed', generationId, code: FailureCode.ENGINE_ERROR, retryable: true, message });
     }
+    this.embeddings.failAll(message);
     if (wasStarted && !this.isStopping) this.listener({ kind: 'engine-lost', message });
   }
 

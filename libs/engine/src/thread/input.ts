@@ -1,4 +1,5 @@
 import type { GenerationRequest } from '#lib/contracts';
+import type { EmbeddingRequest } from '../embedding/embedding.js';
 
 /** Host to engine thread. */
 export type EngineThreadInput =
@@ -9,5 +10,8 @@ export type EngineThreadInput =
   | { readonly kind: 'credit'; readonly generationId: string; readonly tokens: number }
   /** Answered by `events`, of which there may be none. */
   | { readonly kind: 'ask' }
+  /** Answered by `embedded` with the same number, also after a cancellation. */
+  | { readonly kind: 'embed'; readonly callId: number; readonly request: EmbeddingRequest }
+  | { readonly kind: 'cancel-embed'; readonly callId: number }
   /** Ends everything; answered by a last `events` and `stopped`. */
   | { readonly kind: 'stop' };

@@ -1,4 +1,5 @@
 import type { FrameEntry } from '#lib/contracts';
+import type { EmbeddingOutcome } from '../embedding/embedding.js';
 import type { EngineDescription, EngineEvent, EngineState } from '../engine.js';
 
 /** Engine thread to host. */
@@ -7,6 +8,13 @@ export type EngineThreadOutput =
   | { readonly kind: 'start-failed'; readonly message: string }
   /** All that happened in one turn of the thread (a step and the ends it brought, as a rule), and the state after it. */
   | { readonly kind: 'events'; readonly events: readonly ThreadEvent[]; readonly state: EngineState }
+  /** `outcome` is absent when it was cancelled. */
+  | {
+      readonly kind: 'embedded';
+      readonly callId: number;
+      readonly outcome: EmbeddingOutcome | undefined;
+      readonly state: EngineState;
+    }
   | { readonly kind: 'stopped' };
 
 /** An engine event in the form that crosses the thread: entries without the fields that are empty in almost all. */

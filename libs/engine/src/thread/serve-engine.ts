@@ -17,6 +17,7 @@ export interface EnginePort {
  */
 export function serveEngine(engine: Engine, port: EnginePort): void {
   const abort = new AbortController();
+  const embeddings = new Map<number, AbortController>();
   let pending: EngineEvent[] = [];
   let isFlushing = false;
 
@@ -76,6 +77,22 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
         return;
       case 'ask':
         flushSoon();
+        return;
+      case 'embed': {
+        const { callId, request } = input;
+        const call = new AbortController();
+        embeddings.set(callId, call);
+        void engine
+          .embed(request, call.signal)
+          .catch(() => undefined) // only a cancellation rejects, and its caller has gone
+          .then((outcome) => {
+            embeddings.delete(callId);
+            port.postMessage({ kind: 'embedded', callId, outcome, state: engine.state() });
+          });
+        return;
+      }
+      case 'cancel-embed':
+        embeddings.get(input.callId)?.abort(new Error('the embedding was cancelled'));
         return;
       case 'stop':
         abort.abort(new Error('the engine is being stopped'));

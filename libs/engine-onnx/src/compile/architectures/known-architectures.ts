@@ -1,9 +1,13 @@
 import type { ModelConfig } from '#lib/models';
 import type { BuildArchitecture } from './architecture.js';
+import { buildBert } from './bert.js';
 import { buildLlama } from './llama.js';
 
 /** By the hub's `model_type`. Another architecture is one file and one line here. */
-const ARCHITECTURES: ReadonlyMap<string, BuildArchitecture> = new Map([['llama', buildLlama]]);
+const ARCHITECTURES: ReadonlyMap<string, BuildArchitecture> = new Map<string, BuildArchitecture>([
+  ['llama', { task: 'generate', build: buildLlama }],
+  ['bert', { task: 'embed', build: buildBert }],
+]);
 
 /** The engine does not know the architecture. */
 export class UnknownArchitectureError extends Error {

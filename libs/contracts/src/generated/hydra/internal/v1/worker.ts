@@ -22,7 +22,14 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { FailureCode, FinishReason, GenerationRequest, GenerationUsage, PositionLogprobs } from "./generation.js";
+import {
+  FailureCode,
+  FinishReason,
+  GenerationRequest,
+  GenerationUsage,
+  PositionLogprobs,
+  TraceContext,
+} from "./generation.js";
 
 /** Gateway to worker. */
 export interface SessionRequest {
@@ -219,6 +226,53 @@ export interface DrainRequest {
 export interface DrainResponse {
   /** Generations that were running or waiting when the drain began. */
   remainingGenerations: number;
+}
+
+/** Inputs of one request for embeddings, after the gateway has tokenized them. */
+export interface EmbedRequest {
+  /** Server-made identity of the request, 32 hexadecimal digits; the same in every attempt. */
+  embeddingId: string;
+  /** The client's `x-request-id` or one made by the gateway; correlates logs, is no identity. */
+  requestId: string;
+  /** Tenant it is accounted to; `anonymous` without authentication. */
+  tenantId: string;
+  /** Served model's id, as registered by the worker (after aliases were resolved). */
+  modelId: string;
+  /** At least one, at most 2,048. */
+  inputs: EmbedInput[];
+  /**
+   * When the vectors are of no use any more, in milliseconds since the Unix epoch; 0 for none. Past it the answer is
+   * `FAILURE_CODE_DEADLINE_EXCEEDED`.
+   */
+  deadlineUnixMs: number;
+  trace:
+    | TraceContext
+    | undefined;
+  /** The lease under which it was placed; empty when it was placed without a scheduler. */
+  leaseId: string;
+  /** The worker's epoch that the lease is for; another epoch answers `FAILURE_CODE_STALE_EPOCH`. */
+  workerEpoch: number;
+}
+
+/** One text to be embedded. */
+export interface EmbedInput {
+  /** Token ids with the tokenizer's special tokens, at least one, at most the model's `context_tokens`. */
+  tokenIds: number[];
+}
+
+export interface EmbedResponse {
+  outcome: { $case: "embedded"; value: Embedded } | //
+  /** `generation_id` holds the `embedding_id`. */
+  { $case: "failed"; value: Failed } | undefined;
+}
+
+export interface Embedded {
+  /** One vector per input, in their order: float32, little-endian, row-major [inputs, dimensions], each of length 1. */
+  vectors: Buffer;
+  /** Elements of one vector. */
+  dimensions: number;
+  /** What it consumed: `prompt_tokens` over all inputs, `queue_us` to the first batch, `prefill_us` from there to the end. */
+  usage: GenerationUsage | undefined;
 }
 
 function createBaseSessionRequest(): SessionRequest {
@@ -1789,6 +1843,400 @@ export const DrainResponse: MessageFns<DrainResponse> = {
   },
 };
 
+function createBaseEmbedRequest(): EmbedRequest {
+  return {
+    embeddingId: "",
+    requestId: "",
+    tenantId: "",
+    modelId: "",
+    inputs: [],
+    deadlineUnixMs: 0,
+    trace: undefined,
+    leaseId: "",
+    workerEpoch: 0,
+  };
+}
+
+export const EmbedRequest: MessageFns<EmbedRequest> = {
+  encode(message: EmbedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.embeddingId !== "") {
+      writer.uint32(10).string(message.embeddingId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.tenantId !== "") {
+      writer.uint32(26).string(message.tenantId);
+    }
+    if (message.modelId !== "") {
+      writer.uint32(34).string(message.modelId);
+    }
+    for (const v of message.inputs) {
+      EmbedInput.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.deadlineUnixMs !== 0) {
+      writer.uint32(48).uint64(message.deadlineUnixMs);
+    }
+    if (message.trace !== undefined) {
+      TraceContext.encode(message.trace, writer.uint32(58).fork()).join();
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(66).string(message.leaseId);
+    }
+    if (message.workerEpoch !== 0) {
+      writer.uint32(72).uint64(message.workerEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmbedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmbedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.embeddingId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.modelId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.inputs.push(EmbedInput.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.deadlineUnixMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.trace = TraceContext.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.workerEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EmbedRequest>): EmbedRequest {
+    return EmbedRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmbedRequest>): EmbedRequest {
+    const message = createBaseEmbedRequest();
+    message.embeddingId = object.embeddingId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.tenantId = object.tenantId ?? "";
+    message.modelId = object.modelId ?? "";
+    message.inputs = object.inputs?.map((e) => EmbedInput.fromPartial(e)) || [];
+    message.deadlineUnixMs = object.deadlineUnixMs ?? 0;
+    message.trace = (object.trace !== undefined && object.trace !== null)
+      ? TraceContext.fromPartial(object.trace)
+      : undefined;
+    message.leaseId = object.leaseId ?? "";
+    message.workerEpoch = object.workerEpoch ?? 0;
+    return message;
+  },
+};
+
+function createBaseEmbedInput(): EmbedInput {
+  return { tokenIds: [] };
+}
+
+export const EmbedInput: MessageFns<EmbedInput> = {
+  encode(message: EmbedInput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokenIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.tokenIds) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmbedInput {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmbedInput();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.tokenIds.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.tokenIds.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EmbedInput>): EmbedInput {
+    return EmbedInput.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmbedInput>): EmbedInput {
+    const message = createBaseEmbedInput();
+    message.tokenIds = object.tokenIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseEmbedResponse(): EmbedResponse {
+  return { outcome: undefined };
+}
+
+export const EmbedResponse: MessageFns<EmbedResponse> = {
+  encode(message: EmbedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.outcome?.$case) {
+      case "embedded":
+        Embedded.encode(message.outcome.value, writer.uint32(10).fork()).join();
+        break;
+      case "failed":
+        Failed.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmbedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmbedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = { $case: "embedded", value: Embedded.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "failed", value: Failed.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EmbedResponse>): EmbedResponse {
+    return EmbedResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmbedResponse>): EmbedResponse {
+    const message = createBaseEmbedResponse();
+    switch (object.outcome?.$case) {
+      case "embedded": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "embedded", value: Embedded.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "failed": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "failed", value: Failed.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseEmbedded(): Embedded {
+  return { vectors: Buffer.alloc(0), dimensions: 0, usage: undefined };
+}
+
+export const Embedded: MessageFns<Embedded> = {
+  encode(message: Embedded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.vectors.length !== 0) {
+      writer.uint32(10).bytes(message.vectors);
+    }
+    if (message.dimensions !== 0) {
+      writer.uint32(16).uint32(message.dimensions);
+    }
+    if (message.usage !== undefined) {
+      GenerationUsage.encode(message.usage, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Embedded {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmbedded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.vectors = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dimensions = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.usage = GenerationUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Embedded>): Embedded {
+    return Embedded.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Embedded>): Embedded {
+    const message = createBaseEmbedded();
+    message.vectors = object.vectors ?? Buffer.alloc(0);
+    message.dimensions = object.dimensions ?? 0;
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? GenerationUsage.fromPartial(object.usage)
+      : undefined;
+    return message;
+  },
+};
+
 /** What a worker offers to gateways and operators. Served by every inference process, whatever engine it runs. */
 export type WorkerService = typeof WorkerService;
 export const WorkerService = {
@@ -1850,6 +2298,19 @@ export const WorkerService = {
       Buffer.from(ListAdaptersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAdaptersResponse => ListAdaptersResponse.decode(value),
   },
+  /**
+   * Turns inputs into vectors, for models whose tasks include `embed`; calls that meet in the worker share batches. A
+   * refusal is an answer, not a gRPC status. Cancelling the call takes what is not computed yet out of the queue.
+   */
+  embed: {
+    path: "/hydra.internal.v1.Worker/Embed" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EmbedRequest): Buffer => Buffer.from(EmbedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EmbedRequest => EmbedRequest.decode(value),
+    responseSerialize: (value: EmbedResponse): Buffer => Buffer.from(EmbedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EmbedResponse => EmbedResponse.decode(value),
+  },
   /** Takes nothing new from now on; what runs goes on. */
   drain: {
     path: "/hydra.internal.v1.Worker/Drain" as const,
@@ -1879,6 +2340,11 @@ export interface WorkerServer extends UntypedServiceImplementation {
   unloadAdapter: handleUnaryCall<UnloadAdapterRequest, UnloadAdapterResponse>;
   /** The adapters that are loaded. */
   listAdapters: handleUnaryCall<ListAdaptersRequest, ListAdaptersResponse>;
+  /**
+   * Turns inputs into vectors, for models whose tasks include `embed`; calls that meet in the worker share batches. A
+   * refusal is an answer, not a gRPC status. Cancelling the call takes what is not computed yet out of the queue.
+   */
+  embed: handleUnaryCall<EmbedRequest, EmbedResponse>;
   /** Takes nothing new from now on; what runs goes on. */
   drain: handleUnaryCall<DrainRequest, DrainResponse>;
 }
@@ -1948,6 +2414,25 @@ export interface WorkerClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListAdaptersResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Turns inputs into vectors, for models whose tasks include `embed`; calls that meet in the worker share batches. A
+   * refusal is an answer, not a gRPC status. Cancelling the call takes what is not computed yet out of the queue.
+   */
+  embed(
+    request: EmbedRequest,
+    callback: (error: ServiceError | null, response: EmbedResponse) => void,
+  ): ClientUnaryCall;
+  embed(
+    request: EmbedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EmbedResponse) => void,
+  ): ClientUnaryCall;
+  embed(
+    request: EmbedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EmbedResponse) => void,
   ): ClientUnaryCall;
   /** Takes nothing new from now on; what runs goes on. */
   drain(

@@ -1,0 +1,138 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { GrpcStatusError } from '#lib/channels';
+import type { HydraConfig } from '#lib/config';
+import { type Embedded, type EmbedRequest, FailureCode, GenerationRequest } from '#lib/contracts';
+import { newId } from '#lib/observability';
+import { ApiError, type EmbeddingCall, fromWorkerFailure, type PromptInput } from '#lib/openai';
+import { type TextModel, TextTooLongError } from '#lib/tokens';
+import { AdmissionGate } from '../completion/admission-gate.js';
+import type { RequestLife } from '../completion/request-life.js';
+import { assertTask } from '../fleet/assert-task.js';
+import { FleetView } from '../fleet/fleet-view.js';
+import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { LeaseBook } from '../placement/lease-book.js';
+import { type Place, Placer } from '../placement/placer.js';
+
+/** As for generations; an embedding may always be made again. */
+const MAX_ATTEMPTS = 3;
+
+/** The road of a request for embeddings: admit → resolve the model → tokenize → place → embed → settle. */
+@Injectable()
+export class EmbeddingService {
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    private readonly gate: AdmissionGate,
+    private readonly models: ModelDirectory,
+    private readonly placer: Placer,
+    private readonly leases: LeaseBook,
+    private readonly fleet: FleetView,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  /** @throws ApiError what the client is to be told */
+  async embed(call: EmbeddingCall, life: RequestLife): Promise<Embedded> {
+    this.gate.enter(life);
+    try {
+      const { requestTimeoutMs } = this.config.gateway;
+      life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
+      this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
+      const model = await this.models.resolve(call.model, life.signal);
+      assertTask(model.served, 'embed');
+      const inputs = await Promise.all(call.inputs.map((input) => encode(input, model)));
+      life.signal.throwIfAborted();
+      const embedded = await this.run(inputs, model, call, life);
+      const promptTokens = embedded.usage?.promptTokens ?? 0;
+      this.metrics.usedTokens(model.facts.modelId, { promptTokens, completionTokens: 0, cachedTokens: 0 });
+      return embedded;
+    } finally {
+      life.close();
+      this.gate.leave(life);
+    }
+  }
+
+  private async run(
+    inputs: number[][],
+    { served, facts }: ResolvedModel,
+    call: EmbeddingCall,
+    life: RequestLife,
+  ): Promise<Embedded> {
+    const { requestId, tenantId, deadlineUnixMs, trace, signal } = life;
+    const { modelId } = facts;
+    const embeddingId = newId();
+    // Schedulers place by the longest input: each one is a sequence of its own, and none has output.
+    const longest = inputs.reduce((best, input) => (input.length > best.length ? input : best));
+    const request = GenerationRequest.fromPartial({
+      ...{ generationId: embeddingId, requestId, tenantId, modelId, deadlineUnixMs, trace },
+      ...{ promptTokenIds: longest, sequenceCount: 1 },
+    });
+    const sessionKey = life.sessionHeader ?? call.user ?? '';
+    const avoidWorkerIds: string[] = [];
+    for (let attempt = 0; ; attempt++) {
+      const place = await this.placer.place({ request, served, sessionKey, attempt, avoidWorkerIds }, signal);
+      const { leaseId, workerEpoch } = place;
+      const { outcome } = await this.attempt(
+        place,
+        {
+          ...{ embeddingId, requestId, tenantId, modelId, deadlineUnixMs, trace, leaseId, workerEpoch },
+          inputs: inputs.map((tokenIds) => ({ tokenIds })),
+        },
+        signal,
+      );
+      if (outcome?.$case === 'embedded') return outcome.value;
+      const failure = outcome?.value ?? lost('The worker gave no answer that is understood here.');
+      if (!failure.retryable || attempt + 1 >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
+      this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
+      avoidWorkerIds.push(place.workerId);
+    }
+  }
+
+  private async attempt(place: Place, request: EmbedRequest, signal: AbortSignal) {
+    let outcome = 'cancelled';
+    try {
+      const timeoutMs = this.config.gateway.requestTimeoutMs;
+      const response = await this.fleet.session(place.target).embed(request, { timeoutMs, signal });
+      outcome = response.outcome?.$case === 'embedded' ? 'finished' : 'refused';
+      return response;
+    } catch (error) {
+      if (!(error instanceof GrpcStatusError)) throw error;
+      outcome = 'worker-lost';
+      return { outcome: { $case: 'failed' as const, value: lost('The connection to the worker was lost.') } };
+    } finally {
+      if (place.leaseId !== '') {
+        this.leases.release({ leaseId: place.leaseId, outcome, usage: undefined, ttftUs: 0 });
+      }
+    }
+  }
+}
+
+function lost(message: string) {
+  return { code: FailureCode.WORKER_LOST, retryable: true, message, parameter: '', retryAfterMs: 0, generationId: '' };
+}
+
+async function encode(input: PromptInput, { text, facts }: ResolvedModel): Promise<number[]> {
+  const tokenIds = input.kind === 'token-ids' ? [...input.tokenIds] : await encodeText(input, text);
+  const { param } = input;
+  const { contextTokens, vocabularySize } = facts;
+  if (tokenIds.length > contextTokens) {
+    const message = `This model takes at most ${contextTokens} tokens, but '${param}' has ${tokenIds.length}. Please shorten it.`;
+    throw new ApiError('context_length_exceeded', message, { param });
+  }
+  const stranger = input.kind === 'token-ids' ? tokenIds.findIndex((id) => id >= vocabularySize) : -1;
+  if (stranger === -1) return tokenIds;
+  const message = `Invalid '${param}[${stranger}]': token id ${tokenIds[stranger]} is outside the model's vocabulary of ${vocabularySize} tokens.`;
+  throw new ApiError('invalid_value', message, { param: `${param}[${stranger}]` });
+}
+
+async function encodeText(
+  { text, param }: Extract<PromptInput, { kind: 'text' }>,
+  model: TextModel,
+): Promise<number[]> {
+  try {
+    return Array.from(await model.promptFromText(text));
+  } catch (error) {
+    if (error instanceof TextTooLongError) throw new ApiError('context_length_exceeded', error.message, { param });
+    throw error;
+  }
+}

@@ -1,0 +1,35 @@
+import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { HydraConfig } from '#lib/config';
+import { embeddingListBody, parseEmbeddingRequest, parseJsonBody } from '#lib/openai';
+import { EmbeddingService } from '../embedding/embedding-service.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { lifeOf } from './completions.controller.js';
+import { JSON_TYPE } from './error.filter.js';
+
+/** `POST /v1/embeddings`. */
+@Controller('v1')
+export class EmbeddingsController {
+  constructor(
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
+    private readonly embeddings: EmbeddingService,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  @Post('embeddings')
+  async embed(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+    const call = parseEmbeddingRequest(parseJsonBody(body, this.config.gateway.bodyDepth));
+    const life = lifeOf(request);
+    const leave = () => {
+      if (!reply.raw.writableFinished) life.clientGone();
+    };
+    reply.raw.once('close', leave);
+    if (reply.raw.destroyed) leave();
+    const embedded = await this.embeddings.embed(call, life);
+    this.metrics.answered(life.route, 200, 'ok');
+    const answer = embeddingListBody(call.model, call.encoding, embedded, embedded.usage?.promptTokens ?? 0);
+    void reply.status(200).header('content-type', JSON_TYPE).send(JSON.stringify(answer));
+  }
+}
