@@ -9,6 +9,8 @@ const CLI = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta
 const LONGEST_START_MS = 600_000;
 
 export interface RunningPlatform {
+  /** Of `hydra up` itself. */
+  readonly pid: number;
   /** `http://127.0.0.1:…`, without `/v1`. */
   readonly url: string;
   readonly grpcTarget: string;
@@ -60,6 +62,7 @@ export async function startPlatform({ env = {}, yaml }: PlatformOptions = {}): P
   const [rest, grpc, scheduler] = await Promise.race([start, broken]).finally(() => clearTimeout(timeout));
 
   return {
+    pid: child.pid as number,
     url: wordOf(rest).replace(/\/v1$/, ''),
     grpcTarget: wordOf(grpc),
     schedulerTarget: wordOf(scheduler),

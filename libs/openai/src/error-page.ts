@@ -18,7 +18,8 @@ Every error has the same body, in OpenAI's shape:
 - In a stream that has begun, the status is spent: the error comes as one last event \`data: {"error": …}\`, without
   \`data: [DONE]\` after it.
 - gRPC: the status of the table with the message; trailing metadata \`hydra-error-code\`, \`hydra-error-type\`,
-  \`hydra-error-param\` and \`retry-after\`.
+  \`hydra-error-param\` and \`retry-after\`. What never reaches a method (a message larger than \`gateway.bodyBytes\`, a
+  method that does not exist) has status and message alone.
 
 ${renderErrorTable()}`;
 }

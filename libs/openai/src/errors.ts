@@ -45,7 +45,11 @@ export const API_ERRORS = {
     'A parameter is known, but not supported here or by this model.',
   ),
   context_length_exceeded: invalid(400, 'INVALID_ARGUMENT', "Prompt and output together exceed the model's context."),
-  bad_request: invalid(400, 'INVALID_ARGUMENT', 'The request is not valid HTTP.'),
+  bad_request: invalid(
+    400,
+    'INVALID_ARGUMENT',
+    'The request is not valid HTTP, or its gRPC message cannot be decoded.',
+  ),
   model_not_found: invalid(404, 'NOT_FOUND', 'The model or alias does not exist.'),
   route_not_found: invalid(404, 'UNIMPLEMENTED', 'The path does not exist.'),
   method_not_allowed: invalid(405, 'UNIMPLEMENTED', 'The path exists, but not with this method.'),

@@ -101,6 +101,7 @@ function described(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   if (typeof value !== 'number') return TYPE_WORDS[typeof value] ?? typeof value;
+  if (Number.isNaN(value)) return 'NaN'; // JSON has none; gRPC does
   if (!Number.isFinite(value)) return 'a number that is too large';
   return Number.isInteger(value) ? `the number ${value}` : `the decimal ${value}`;
 }

@@ -6,8 +6,8 @@ import { FleetClient, type FleetMember, type FleetSnapshot } from '#lib/contract
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { GATEWAY_CONFIG, GATEWAY_ID } from '../gateway-config.js';
 
-/** Longest wait for a scheduler at the start, in milliseconds; chosen to cover the restart of both on one machine. */
-const FIRST_SNAPSHOT_MS = 2_000;
+/** Longest wait for the fleet at the start, in milliseconds; chosen to cover the restart of both on one machine. */
+const KNOWN_WITHIN_MS = 2_000;
 
 /** A worker of the fleet with the session to it. */
 export interface WorkerView {
@@ -33,7 +33,7 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
   private latest: FleetSnapshot | undefined;
   /** Of one outage, one line is enough. */
   private isLost = false;
-  private readonly firstSnapshot = Promise.withResolvers<void>();
+  private readonly known = Promise.withResolvers<void>();
 
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
@@ -43,7 +43,10 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     this.client = new FleetClient(config.scheduler.target, credentials.createInsecure(), clientChannelOptions());
   }
 
-  /** Nothing is answered before the fleet is known, so that the first requests after a restart find its workers. */
+  /**
+   * Nothing is answered before the fleet is known and its workers are connected, so that the first requests after a
+   * restart are served.
+   */
   async onModuleInit(): Promise<void> {
     this.watch = new WatchStream<FleetSnapshot>(() => this.client.watch({ watcherId: this.gatewayId }), {
       onMessage: (snapshot) => this.apply(snapshot),
@@ -58,10 +61,10 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     });
     const { target } = this.config.scheduler;
     const timer = setTimeout(() => {
-      this.logger.warn({ scheduler: target }, 'no scheduler answers yet: starting without');
-      this.firstSnapshot.resolve();
-    }, FIRST_SNAPSHOT_MS);
-    await this.firstSnapshot.promise;
+      this.logger.warn({ scheduler: target }, 'the fleet is not known yet: starting without');
+      this.known.resolve();
+    }, KNOWN_WITHIN_MS);
+    await this.known.promise;
     clearTimeout(timer);
   }
 
@@ -111,7 +114,6 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     }
     this.isLost = false;
     this.latest = snapshot;
-    this.firstSnapshot.resolve();
     const isOtherScheduler = this.schedulerEpoch !== 0 && snapshot.schedulerEpoch !== this.schedulerEpoch;
     this.schedulerEpoch = snapshot.schedulerEpoch;
     for (const member of snapshot.members) this.learn(member);
@@ -149,6 +151,7 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
   }
 
   private changed(): void {
+    if (this.latest !== undefined && this.workers.every((worker) => this.isConnected(worker))) this.known.resolve();
     for (const listener of this.listeners) listener();
   }
 }

@@ -38,6 +38,7 @@ export class ModelDirectory implements OnModuleInit {
 
   onModuleInit(): void {
     this.fleet.onChange(() => this.refresh());
+    this.refresh(); // the fleet may be known already
   }
 
   /**

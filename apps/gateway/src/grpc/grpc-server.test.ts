@@ -169,3 +169,38 @@ async function flood(generation: FakeGeneration): Promise<void> {
   }
   generation.finish();
 }
+
+describe('messages that cannot be decoded', () => {
+  const send = (method: string, bytes: Buffer): Promise<Buffer> => {
+    const raw = new Client(platform.grpcTarget, credentials.createInsecure());
+    const same = (message: Buffer) => message;
+    return new Promise<Buffer>((resolve, reject) =>
+      raw.makeUnaryRequest(`/hydra.v1.Inference/${method}`, same, same, bytes, (error, answer) =>
+        error ? reject(error) : resolve(answer as Buffer),
+      ),
+    ).finally(() => raw.close());
+  };
+  const caught = (method: string, bytes: Buffer) =>
+    send(method, bytes).then(
+      () => undefined,
+      (error: ServiceError) => error,
+    );
+
+  it.each(['Complete', 'StreamComplete', 'Chat', 'GetModel'])(
+    'given %s with bytes that are no message, then INVALID_ARGUMENT',
+    async (method) => {
+      const error = await caught(method, Buffer.from('ffffffffffff', 'hex'));
+      expect(error).toMatchObject({ code: status.INVALID_ARGUMENT });
+      expect(error?.metadata.get('hydra-error-code')).toEqual(['bad_request']);
+    },
+  );
+
+  it('given a seed above 2^53 - 1, then the parameter is named', async () => {
+    const seed = Buffer.from('1a0b50ffffffffffffffffff01', 'hex'); // options { seed: 2^64 - 1 }
+    const error = await caught('StreamComplete', Buffer.concat([Buffer.from(completionBytes()), seed]));
+    expect(error).toMatchObject({ code: status.INVALID_ARGUMENT });
+    expect(error?.metadata.get('hydra-error-param')).toEqual(['seed']);
+  });
+
+  const completionBytes = () => publicApi.CompletionRequest.encode(completion(1)).finish();
+});

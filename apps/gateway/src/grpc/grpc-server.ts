@@ -6,6 +6,7 @@ import type { HydraConfig } from '#lib/config';
 import { PUBLIC_PACKAGE, publicApi } from '#lib/contracts';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { withLenientDecoding } from './decoded-requests.js';
 import { InferenceCalls } from './inference-calls.js';
 
 type ServingStatus = 'SERVING' | 'NOT_SERVING';
@@ -29,7 +30,7 @@ export class GrpcServer implements OnModuleInit {
     calls: InferenceCalls,
   ) {
     this.server = new Server(serverChannelOptions({ maxMessageBytes: config.gateway.bodyBytes }));
-    this.server.addService(publicApi.InferenceService, calls.handlers);
+    this.server.addService(withLenientDecoding(publicApi.InferenceService), calls.handlers);
     this.health.addToServer(this.server);
     addReflection(this.server, ['hydra/v1/inference.proto'], [SERVICE]);
   }

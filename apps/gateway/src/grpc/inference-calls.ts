@@ -31,6 +31,7 @@ import { WholeAnswerSink } from '../completion/whole-answer.js';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { assertDecoded } from './decoded-requests.js';
 import { type CreateGrpcStream, GrpcStreamReply } from './grpc-stream-reply.js';
 
 type Translate<Request> = (request: Request, stream: boolean, limits: RequestLimits) => CompletionCall;
@@ -96,6 +97,7 @@ export class InferenceCalls {
     make: () => Response,
   ): void {
     try {
+      assertDecoded(call.request);
       reply(null, make());
     } catch (cause) {
       reply(this.toStatus(cause, lifeOf(call)));
@@ -108,6 +110,7 @@ export class InferenceCalls {
     translate: Translate<Request>,
     stream: boolean,
   ): CompletionCall {
+    assertDecoded(call.request);
     const translated = translate(call.request, stream, { maxChoices: this.config.gateway.maxChoices });
     const remainingMs = Number(call.getDeadline()) - Date.now();
     if (!Number.isFinite(remainingMs)) return translated;

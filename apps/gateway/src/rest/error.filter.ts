@@ -1,4 +1,10 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  ServiceUnavailableException,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, toErrorBody } from '#lib/openai';
 import { FailureTranslator } from '../completion/failure-translator.js';
@@ -16,12 +22,13 @@ export class ErrorFilter implements ExceptionFilter {
   catch(exception: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    if (exception instanceof HttpException && request.url.startsWith('/health')) {
+    if (exception instanceof ServiceUnavailableException && request.url.startsWith('/health/')) {
       void reply.status(exception.getStatus()).send(exception.getResponse()); // terminus' report, for probes
       return;
     }
     const route = request.routeOptions.url ?? 'unmatched';
-    const refusal = exception instanceof HttpException ? fromHttpStatus(exception, request, reply) : exception;
+    const refusal =
+      exception instanceof HttpException ? fromHttpStatus(exception, request, reply) : orGone(exception, request);
     const error = this.failures.translate(refusal, { requestId: request.id, route });
     this.metrics.answered(route, error.httpStatus, error.condition);
     if (error.condition === 'client_closed' || reply.raw.destroyed) {
@@ -38,6 +45,15 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** A body that broke off because its client left is no fault of ours. */
+function orGone(exception: unknown, { raw }: FastifyRequest): unknown {
+  const isReset = exception instanceof Error && 'code' in exception && exception.code === 'ECONNRESET';
+  if (!isReset || raw.complete) return exception;
+  return new ApiError('client_closed', 'The client closed the connection before its request had arrived.', {
+    cause: exception,
+  });
+}
 
 /** What Fastify and Nest refuse before a handler of ours runs. */
 function fromHttpStatus(exception: HttpException, request: FastifyRequest, reply: FastifyReply): ApiError {

@@ -10,6 +10,8 @@ import { ApiError, toErrorBody } from '#lib/openai';
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Time an idle connection is kept for its next request: Fastify's default, longer than the 60 s of common load balancers. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** How often, at least, Node looks for connections whose time is over, in milliseconds. */
+const LONGEST_CHECK_INTERVAL_MS = 250;
 /** Time for the last event of a request that ran into its deadline. */
 const LAST_EVENT_MS = 1_000;
 
@@ -20,15 +22,19 @@ const LAST_EVENT_MS = 1_000;
  */
 export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
   const { receiveTimeoutMs, requestTimeoutMs, bodyBytes } = gateway;
+  const checkIntervalMs = Math.max(20, Math.min(LONGEST_CHECK_INTERVAL_MS, receiveTimeoutMs / 10));
+  // Node cuts a connection at the first look after its time, which may come late by an interval.
+  const timeoutMs = Math.max(1, Math.floor(receiveTimeoutMs - 2 * checkIntervalMs));
   const adapter = new FastifyAdapter({
     http: {
-      headersTimeout: receiveTimeoutMs,
-      requestTimeout: receiveTimeoutMs,
-      connectionsCheckingInterval: Math.max(20, Math.min(500, receiveTimeoutMs / 10)),
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      connectionsCheckingInterval: checkIntervalMs,
       maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false, // the hook below answers in the one shape
       noDelay: true,
     },
-    requestTimeout: receiveTimeoutMs,
+    requestTimeout: timeoutMs,
     connectionTimeout: requestTimeoutMs + LAST_EVENT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: bodyBytes,
@@ -36,9 +42,9 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
     requestIdHeader: false,
     routerOptions: { maxParamLength: 512 },
     clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       const answer = new ApiError('bad_request', `The request is not valid: ${error.message}.`);
-      void reply.status(answer.httpStatus).send(toErrorBody(answer));
+      void reply.status(answer.httpStatus).header('x-request-id', request.id).send(toErrorBody(answer));
     },
   });
   const instance = adapter.getInstance();
@@ -49,8 +55,11 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
   );
   instance.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      return done(new ApiError('bad_request', "The header 'Host' is missing."));
+    }
     const encoding = request.headers['content-encoding'];
-    if (encoding === undefined || encoding === 'identity') return done();
+    if (encoding === undefined || encoding.toLowerCase() === 'identity') return done();
     done(new ApiError('unsupported_media_type', `Content-Encoding '${encoding.slice(0, 32)}' is not supported.`));
   });
   return adapter;

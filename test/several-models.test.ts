@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './support/eventually.js';
+import { fleetMembers } from './support/fleet.js';
+import { type RunningPlatform, startPlatform } from './support/platform.js';
+
+interface Golden {
+  readonly cases: readonly { readonly prompt: readonly number[]; readonly greedy: readonly number[] }[];
+}
+
+const folderOf = (name: string) => fileURLToPath(new URL(`data/models/${name}`, import.meta.url));
+const goldenOf = (name: string) => JSON.parse(readFileSync(`${folderOf(name)}/golden.json`, 'utf8')) as Golden;
+
+/** Two workers that take turns for one model, one for the other: four aliases of three kinds. */
+const YAML = `
+models:
+  - id: tiny
+    source: ${folderOf('llama')}
+    strategy: round-robin
+    workers: 2
+  - id: org/rope
+    source: ${folderOf('llama-rope3')}
+    weights: fp32
+    contextTokens: 256
+    strategy: consistent-hash
+    workers: 1
+aliases:
+  default: default
+  mistralai/Mistral-7B-v0.1: org/rope
+  gpt-4o: tiny
+`;
+
+let platform: RunningPlatform;
+let client: OpenAI;
+beforeAll(async () => {
+  platform = await startPlatform({ yaml: YAML, env: { HYDRA_LOG_LEVEL: 'debug' } });
+  client = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  await eventually(async () => (await fleetMembers(platform.schedulerTarget)).length === 3 || undefined);
+});
+afterAll(() => platform?.stop());
+
+async function greedyIds(model: string, prompt: readonly number[]): Promise<number[]> {
+  const response = await fetch(`${platform.url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model, prompt, max_tokens: 24, temperature: 0, ignore_eos: true, return_token_ids: true }),
+  });
+  const answer = (await response.json()) as { choices: { token_ids: number[] }[] };
+  expect(response.status, JSON.stringify(answer)).toBe(200);
+  return answer.choices[0]?.token_ids ?? [];
+}
+
+describe('a platform with two models', () => {
+  it.each([
+    ['tiny', 'llama'],
+    ['default', 'llama'],
+    ['gpt-4o', 'llama'],
+    ['org/rope', 'llama-rope3'],
+    ['mistralai/Mistral-7B-v0.1', 'llama-rope3'],
+  ])('given the name %s, when completed, then %s answers', async (name, folder) => {
+    for (const { prompt, greedy } of goldenOf(folder).cases.slice(0, 2)) {
+      expect(await greedyIds(name, prompt)).toEqual(greedy);
+    }
+  });
+
+  it('given both at once, when completed, then each answers as alone', async () => {
+    const wishes = ['llama', 'llama-rope3'].flatMap((folder) =>
+      goldenOf(folder).cases.map(({ prompt, greedy }) => ({ folder, prompt, greedy })),
+    );
+    const answers = await Promise.all(
+      wishes.map(({ folder, prompt }) => greedyIds(folder === 'llama' ? 'tiny' : 'org/rope', prompt)),
+    );
+    expect(answers).toEqual(wishes.map(({ greedy }) => greedy));
+  });
+
+  it('given the list of models, when read, then models and aliases stand there with their own context', async () => {
+    const { data } = await client.models.list();
+    expect(data).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ id: 'tiny', max_model_len: 512 }),
+        expect.objectContaining({ id: 'org/rope', max_model_len: 256 }),
+        expect.objectContaining({ id: 'mistralai/Mistral-7B-v0.1', root: 'org/rope', max_model_len: 256 }),
+      ]),
+    );
+    expect((await client.models.retrieve('org/rope')).id).toBe('org/rope');
+  });
+
+  it('given a name that nobody has, when asked, then it is not found', async () => {
+    await expect(client.completions.create({ model: 'none', prompt: 'x' })).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('given a strategy for each model, when requests are placed, then its own decides, on its own workers', async () => {
+    const [first] = goldenOf('llama').cases;
+    for (let i = 0; i < 4; i++) await greedyIds('tiny', first?.prompt ?? []);
+    const placed = await eventually(() => {
+      const lines = platform.lines.filter((line) => line.includes('"message":"request placed"'));
+      return lines.length >= 4 ? lines.map((line) => JSON.parse(line.slice(line.indexOf('{')))) : undefined;
+    });
+    const of = (model: string) => placed.filter((line) => line.model === model);
+    expect(new Set(of('tiny').map((line) => line.strategy))).toEqual(new Set(['round-robin']));
+    expect(new Set(of('tiny').map((line) => line.worker))).toEqual(new Set(['worker-0', 'worker-1']));
+    expect(new Set(of('org/rope').map((line) => line.strategy))).toEqual(new Set(['consistent-hash']));
+    expect(new Set(of('org/rope').map((line) => line.worker))).toEqual(new Set(['worker-2']));
+  });
+});
