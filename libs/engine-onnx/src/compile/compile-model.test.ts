@@ -173,7 +173,7 @@ describe('compileModel', () => {
       'an unknown architecture',
       variantOf({ model_type: 'mamba' }),
       {},
-      'The architecture "mamba" is not known; known are llama.',
+      'The architecture "mamba" is not known; known are llama, bert.',
     ],
     [
       'an activation that is not SiLU',
