@@ -173,16 +173,19 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   }
 
   private noteDeparture(departure: WorkerDeparture, why: string): void {
-    const { workerId: worker, workerEpoch: worker_epoch, endedLeases } = departure;
-    this.logger.warn({ worker, worker_epoch, leases: endedLeases.length, why }, 'worker left');
+    const { workerId: worker, workerEpoch: worker_epoch, endedLeases, wasDraining } = departure;
+    const level = wasDraining && endedLeases.length === 0 ? 'info' : 'warn';
+    this.logger[level]({ worker, worker_epoch, leases: endedLeases.length, why }, 'worker left');
     this.noteEnded(endedLeases, 'worker-left');
     for (const listener of this.listeners) listener.workerLeft?.(departure);
   }
 
   private noteEnded(leases: readonly Lease[], cause: 'expired' | 'replaced' | 'worker-left' | 'not-held'): void {
     this.metrics.noteLeasesEnded(leases.length, cause);
+    // A worker that left is one event, with one line of its own.
+    const level = cause === 'worker-left' ? 'debug' : 'info';
     for (const { leaseId: lease, generationId: generation_id, workerId: worker } of leases) {
-      this.logger.info({ lease, generation_id, worker, cause }, 'lease ended by itself');
+      this.logger[level]({ lease, generation_id, worker, cause }, 'lease ended by itself');
     }
   }
 

@@ -23,7 +23,10 @@ export function fromWorkerFailure(failure: WorkerFailure): ApiError {
 /** Why the scheduler gave no lease. */
 export function fromRefusal(refusal: { reason: RefusalReason; message: string; retryAfterMs: number }): ApiError {
   const condition = conditionOfRefusal(refusal.reason);
-  return new ApiError(condition, refusal.message || defaultMessage(condition), { retryAfterMs: refusal.retryAfterMs });
+  return new ApiError(condition, refusal.message || defaultMessage(condition), {
+    param: condition === 'context_length_exceeded' ? 'max_tokens' : undefined,
+    retryAfterMs: refusal.retryAfterMs,
+  });
 }
 
 function conditionOfFailure(code: FailureCode): ErrorCondition {

@@ -65,15 +65,16 @@ export class Binder {
       return { kind: 'no-room', waitsFor: selection.waitsFor, takingCount };
     }
     if (reasons.has('too-small')) {
-      const tokens = `${request.promptTokens} prompt and up to ${request.maxOutputTokens} output tokens`;
+      const outputTokens = Math.ceil(request.maxOutputTokens / request.sequenceCount);
+      const tokens = `${request.promptTokens} tokens of prompt and up to ${outputTokens} of output`;
       return {
         kind: 'refused',
         reason: 'unserviceable',
-        message: `no worker of ${request.modelId} can hold ${tokens}`,
+        message: `No worker of ${request.modelId} can hold ${tokens}.`,
       };
     }
     const asked = request.adapterId === '' ? request.modelId : `adapter ${request.adapterId} of ${request.modelId}`;
-    return { kind: 'refused', reason: 'no-worker', message: `no worker serves ${asked}` };
+    return { kind: 'refused', reason: 'no-worker', message: `No worker serves ${asked}.` };
   }
 
   /** @throws when the strategy breaks its contract */

@@ -21,11 +21,14 @@ export function expectedKvTokens(request: PlacementRequest): number {
   return request.promptTokens + Math.min(request.maxOutputTokens, EXPECTED_OUTPUT_TOKENS * request.sequenceCount);
 }
 
-/** Whether the worker, empty, could hold the request to its longest end. What it does not say does not limit. */
+/**
+ * Whether the worker, empty, could bring each sequence of the request to its longest end; engines run the sequences of one
+ * request after one another when not all fit. What the worker does not say does not limit.
+ */
 export function couldHold(request: PlacementRequest, worker: WorkerView): boolean {
   const sequenceTokens = request.promptTokens + Math.ceil(request.maxOutputTokens / request.sequenceCount);
   if (worker.model.contextTokens > 0 && sequenceTokens > worker.model.contextTokens) return false;
-  return request.promptTokens + request.maxOutputTokens <= kvTokensOf(worker);
+  return sequenceTokens <= kvTokensOf(worker);
 }
 
 /**

@@ -83,7 +83,7 @@ describe('FleetState', () => {
     fleet.heard('w0', 5, 1_000);
     expect(fleet.nextDueMs()).toBe(6_000);
     expect(fleet.expire(5_999)).toEqual([]);
-    expect(fleet.expire(6_000)).toEqual([{ workerId: 'w0', workerEpoch: 5, endedLeases: [lease] }]);
+    expect(fleet.expire(6_000)).toEqual([{ workerId: 'w0', workerEpoch: 5, endedLeases: [lease], wasDraining: false }]);
     expect(fleet.nextDueMs()).toBeUndefined();
     expect([fleet.servedWithin('m', 500, 6_400), fleet.servedWithin('m', 500, 6_500)]).toEqual([true, false]);
   });

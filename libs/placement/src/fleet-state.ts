@@ -15,6 +15,8 @@ export interface WorkerDeparture {
   readonly workerId: string;
   readonly workerEpoch: number;
   readonly endedLeases: readonly Lease[];
+  /** It had said that it would leave. */
+  readonly wasDraining: boolean;
 }
 
 export interface FleetMemberState {
@@ -154,7 +156,7 @@ export class FleetState {
     if (member === undefined) return undefined;
     this.members.delete(workerId);
     this.rememberLost(member.models.keys(), nowMs);
-    return { workerId, workerEpoch, endedLeases: this.leases.endWorker(workerId) };
+    return { workerId, workerEpoch, endedLeases: this.leases.endWorker(workerId), wasDraining: member.isDraining };
   }
 
   /** Takes out the workers that have been silent for too long. */

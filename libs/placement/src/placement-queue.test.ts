@@ -52,6 +52,16 @@ describe('PlacementQueue', () => {
     expect(reasonsOf(ask({ adapterId: 'b' }))).toEqual(['no-worker']);
   });
 
+  it('given sequences that fit one after another but not at once, then an idle worker takes them', () => {
+    const { fleet, ask } = single(64);
+    fleet.register(registration('w0', { models: [servedModel({ maxRunningSequences: 64, kvBytesPerToken: 10 })] }), 0);
+    fleet.report('w0', 1, report({ sequence: 1, kvTotalBytes: 10_000 }), 0);
+    expect(reasonsOf(ask({ promptTokens: 500, maxOutputTokens: 4 * 501, sequenceCount: 4 }))).toEqual([
+      'unserviceable',
+    ]);
+    expect(reasonsOf(ask({ promptTokens: 500, maxOutputTokens: 4 * 500, sequenceCount: 4 }))).toEqual(['placed']);
+  });
+
   it('binds late by KV: what is leased and expected must fit, what can never fit is refused', () => {
     const { fleet, ask } = single(64);
     fleet.register(registration('w0', { models: [servedModel({ maxRunningSequences: 64, kvBytesPerToken: 10 })] }), 0);
