@@ -1,13 +1,16 @@
 import { metricSum } from './metrics.js';
 import type { RunningPlatform } from './platform.js';
 
-/** Reads one metric of an app of the platform, summed over its label sets. */
-export type ReadMetric = (name: string) => Promise<number>;
+/** Reads one metric of an app of the platform, summed over the label sets that contain `labels`. */
+export type ReadMetric = (name: string, labels?: Readonly<Record<string, string>>) => Promise<number>;
 
 /** The metrics of an app as it runs now: its port is in its log lines (which are JSON). */
 export function metricsOf(platform: RunningPlatform, app: string): ReadMetric {
   const line = platform.lines.findLast((text) => text.startsWith(`${app} `) && text.includes('"http_port":'));
   const port = line === undefined ? undefined : /"http_port":(\d+)/.exec(line)?.[1];
   if (port === undefined) throw new Error(`${app} has not said its port`);
-  return async (name) => metricSum(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(), name);
+  return async (name, labels) => {
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+    return metricSum(await response.text(), name, labels);
+  };
 }
