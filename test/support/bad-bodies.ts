@@ -125,7 +125,7 @@ export const COMPLETION_BODIES: readonly BadBody[] = [
   ],
   ['a bad value in a stream', completion({ stream: true, top_k: -2 }), 400, 'invalid_value', 'top_k'],
   ['min_tokens over max_tokens', completion({ min_tokens: 3 }), 400, 'invalid_value', 'min_tokens'],
-  ['what is not served', completion({ logprobs: 1 }), 400, 'unsupported_parameter', 'logprobs'],
+  ['what is not served', completion({ suffix: 'x' }), 400, 'unsupported_parameter', 'suffix'],
   ['a deadline that cannot be kept', completion({ timeout_ms: 1, max_tokens: 4_000 }), 504, 'deadline_exceeded', null],
 ];
 
