@@ -10,4 +10,10 @@ export { SYNTHETIC_SPECIAL_TOKENS, syntheticTextFiles } from './synthetic-tokeni
 export { type TextFiles, TextFilesError } from './text-files.js';
 export { type ChatPromptOptions, TextModel, type TextModelOptions } from './text-model.js';
 export { TokenTable } from './token-table.js';
-export { type EncodeOptions, TextTooLongError, Tokenizer, type TokenizerOptions } from './tokenizer.js';
+export {
+  type EncodeOptions,
+  TextTooLongError,
+  Tokenizer,
+  type TokenizerOptions,
+  TooManyTokensError,
+} from './tokenizer.js';

@@ -16,6 +16,8 @@ export interface TextModelOptions {
 export interface ChatPromptOptions extends ChatTemplateOptions {
   /** Whether the tokenizer adds its own special tokens. Default false: a chat template writes all that it wants. */
   readonly addSpecialTokens?: boolean;
+  /** As for `Tokenizer.encode`. */
+  readonly maxTokens?: number;
 }
 
 /** Everything about a model that is text: made from its text files alone, needs no weights. */
@@ -47,15 +49,16 @@ export class TextModel {
   /**
    * @throws NoChatTemplateError for a base model
    * @throws ChatTemplateError when the messages do not fit the template
-   * @throws TextTooLongError when the prompt is over its bound
+   * @throws TextTooLongError, TooManyTokensError when the prompt is over its bound
    */
   async promptFromChat(messages: readonly ChatMessage[], options: ChatPromptOptions = {}): Promise<Uint32Array> {
     if (this.chatTemplate === undefined) throw new NoChatTemplateError();
     const prompt = this.chatTemplate.render(messages, options);
-    return this.tokenizer.encode(prompt, { addSpecialTokens: options.addSpecialTokens ?? false });
+    const { addSpecialTokens = false, maxTokens } = options;
+    return this.tokenizer.encode(prompt, { addSpecialTokens, maxTokens });
   }
 
-  /** @throws TextTooLongError when the text is over its bound */
+  /** @throws TextTooLongError, TooManyTokensError when the text is over its bound */
   async promptFromText(text: string, options: EncodeOptions = {}): Promise<Uint32Array> {
     return this.tokenizer.encode(text, options);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { llamaTextFiles, readGolden, sentencePieceFiles, textFiles } from '../testing/text-fixtures.js';
 import { TextFilesError } from './text-files.js';
-import { TextTooLongError, Tokenizer } from './tokenizer.js';
+import { TextTooLongError, Tokenizer, TooManyTokensError } from './tokenizer.js';
 
 interface EncodeCase {
   readonly text: string;
@@ -43,6 +43,23 @@ describe('Tokenizer', () => {
     await expect(short.encode('123456')).rejects.toThrow(TextTooLongError);
     await expect(short.encode('123456')).rejects.toMatchObject({ characters: 6, maxCharacters: 5 });
   });
+
+  it.each([
+    ['prose', 'One thing after another, and no end. '],
+    ['digits', '7'],
+    ['spaces', ' '],
+    ['emoji', '😀'],
+  ])(
+    'given %s with far more tokens than are of use, then it is refused, and what fits is encoded',
+    async (_what, unit) => {
+      const limits = { maxTokens: 64 };
+      await expect(tokenizer.encode(unit.repeat(100_000 / unit.length), limits)).rejects.toThrow(TooManyTokensError);
+      for (const times of [1, 2, 3, 5, 8, 13, 21, 34, 55]) {
+        const ids = await tokenizer.encode(unit.repeat(times));
+        if (ids.length <= 64) expect(await tokenizer.encode(unit.repeat(times), limits)).toEqual(ids);
+      }
+    },
+  );
 
   it('given a file that asks for truncation and padding, when a text is encoded, then it stays whole', async () => {
     const file = JSON.parse(new TextDecoder().decode(llamaTextFiles().get('tokenizer.json')));

@@ -10,6 +10,8 @@ export interface TokenizerOptions {
 export interface EncodeOptions {
   /** Whether the tokenizer adds its own, such as a leading bos. Default true. Those in the text always count. */
   readonly addSpecialTokens?: boolean;
+  /** Most tokens that are of use. A text that has far more is refused after a look at its beginning. */
+  readonly maxTokens?: number;
 }
 
 /** The text is longer than the tokenizer's limit; nothing was encoded. */
@@ -23,6 +25,23 @@ export class TextTooLongError extends Error {
     super(`The text has ${characters} characters; at most ${maxCharacters} are accepted.`);
   }
 }
+
+/** The beginning of the text alone has far more tokens than are of use; the rest was not encoded. */
+export class TooManyTokensError extends Error {
+  override readonly name = 'TooManyTokensError';
+
+  constructor(readonly maxTokens: number) {
+    super(`The text has far more than ${maxTokens} tokens.`);
+  }
+}
+
+/** First look at a long text, in characters per token of use: prose has about 4. Each look is twice the one before. */
+const FIRST_LOOK_CHARACTERS = 4;
+/**
+ * "Far more": where a beginning is cut, its last tokens are others than in the whole text, so its count is no exact bound.
+ * What lies between is encoded as a whole and counted.
+ */
+const FAR_MORE = 2;
 
 /**
  * Chosen: about 220,000 tokens of prose. Encoding them took 0.6 s of a pool thread and about 100 MB for its time
@@ -67,12 +86,22 @@ export class Tokenizer {
   /**
    * Lone surrogates count as U+FFFD.
    * @throws TextTooLongError before any work
+   * @throws TooManyTokensError after work in proportion to `maxTokens`, not to the text
    */
   async encode(text: string, options: EncodeOptions = {}): Promise<Uint32Array> {
     if (text.length > this.maxCharacters) throw new TextTooLongError(text.length, this.maxCharacters);
-    const addSpecialTokens = options.addSpecialTokens ?? true;
+    const { addSpecialTokens = true, maxTokens } = options;
+    if (maxTokens !== undefined) await this.refuseFarMore(text, maxTokens);
     const encoding = await this.native.encode(text.toWellFormed(), null, { addSpecialTokens });
     return Uint32Array.from(encoding.getIds());
+  }
+
+  private async refuseFarMore(text: string, maxTokens: number): Promise<void> {
+    for (let characters = FIRST_LOOK_CHARACTERS * Math.max(1, maxTokens); characters < text.length; characters *= 2) {
+      const beginning = text.slice(0, characters).toWellFormed();
+      const encoding = await this.native.encode(beginning, null, { addSpecialTokens: false });
+      if (encoding.getLength() > FAR_MORE * maxTokens) throw new TooManyTokensError(maxTokens);
+    }
   }
 
   /** The whole text of the ids at once; streams use IncrementalDetokenizer. Unknown ids are left out. */

@@ -55,7 +55,7 @@ export class CompletionService {
 
       const model = await this.models.resolve(call.model, life.signal);
       assertTask(model.served, 'generate');
-      const promptTokenIds = await this.prompts.encode(call, model.text);
+      const promptTokenIds = await this.prompts.encode(call, model.text, model.facts.contextTokens, life.signal);
       life.signal.throwIfAborted();
       const requests = this.toRequests(call, model, promptTokenIds, life);
       sink.begin(toHead(call, model, requests), {
@@ -74,7 +74,7 @@ export class CompletionService {
   private toRequests(
     call: CompletionCall,
     model: ResolvedModel,
-    promptTokenIds: readonly number[][],
+    promptTokenIds: readonly (readonly number[])[],
     life: RequestLife,
   ): GenerationRequest[] {
     return toGenerationRequests(call, model.facts, promptTokenIds, {

@@ -1,20 +1,40 @@
 import { Injectable } from '@nestjs/common';
 import { ApiError, type CompletionCall, type PromptInput, templateMessages } from '#lib/openai';
-import { ChatTemplateError, NoChatTemplateError, SequenceText, type TextModel, TextTooLongError } from '#lib/tokens';
+import {
+  ChatTemplateError,
+  NoChatTemplateError,
+  SequenceText,
+  type TextModel,
+  TextTooLongError,
+  TooManyTokensError,
+} from '#lib/tokens';
 
 /** Turns what the client wrote into token ids: chat template and tokenizer of the model. */
 @Injectable()
 export class PromptEncoder {
   /**
+   * Prompts are encoded one after another: the first that fails ends the work, and a request has one thread at a time.
+   * @param contextTokens  of the model; what is far longer is refused before it is encoded as a whole
    * @returns token ids of each prompt; chat has one
-   * @throws ApiError that names the prompt or `messages`
+   * @throws ApiError that names the prompt or `messages`; the signal's reason
    */
-  async encode(call: CompletionCall, text: TextModel): Promise<number[][]> {
+  async encode(
+    call: CompletionCall,
+    text: TextModel,
+    contextTokens: number,
+    signal: AbortSignal,
+  ): Promise<(readonly number[])[]> {
     const { input } = call;
+    const options = { maxTokens: contextTokens };
     if (input.kind === 'messages') {
-      return [await idsOf(text.promptFromChat(templateMessages(input.messages)), 'messages')];
+      return [await idsOf(text.promptFromChat(templateMessages(input.messages), options), 'messages')];
     }
-    return Promise.all(input.prompts.map((prompt) => encodePrompt(prompt, text)));
+    const prompts: (readonly number[])[] = [];
+    for (const prompt of input.prompts) {
+      prompts.push(await encodePrompt(prompt, text, options));
+      signal.throwIfAborted();
+    }
+    return prompts;
   }
 
   /** A prompt as `echo` delivers it: as the client wrote it; token ids as the model would write them. */
@@ -27,11 +47,16 @@ export class PromptEncoder {
   }
 }
 
-async function encodePrompt(prompt: PromptInput, text: TextModel): Promise<number[]> {
-  return prompt.kind === 'token-ids' ? [...prompt.tokenIds] : idsOf(text.promptFromText(prompt.text), prompt.param);
+async function encodePrompt(
+  prompt: PromptInput,
+  text: TextModel,
+  options: { readonly maxTokens: number },
+): Promise<readonly number[]> {
+  if (prompt.kind === 'token-ids') return prompt.tokenIds;
+  return idsOf(text.promptFromText(prompt.text, options), prompt.param);
 }
 
-async function idsOf(encoding: Promise<Uint32Array>, param: string): Promise<number[]> {
+async function idsOf(encoding: Promise<Uint32Array>, param: string): Promise<readonly number[]> {
   try {
     return Array.from(await encoding);
   } catch (error) {
@@ -40,6 +65,10 @@ async function idsOf(encoding: Promise<Uint32Array>, param: string): Promise<num
 }
 
 function toApiError(error: unknown, param: string): unknown {
+  if (error instanceof TooManyTokensError) {
+    const message = `This model's maximum context length is ${error.maxTokens} tokens. However, your ${param} is far longer. Please reduce its length.`;
+    return new ApiError('context_length_exceeded', message, { param, cause: error });
+  }
   if (error instanceof TextTooLongError) return new ApiError('context_length_exceeded', error.message, { param });
   if (error instanceof NoChatTemplateError) return new ApiError('invalid_value', error.message, { param });
   if (error instanceof ChatTemplateError && error.fault !== 'template') {
