@@ -4,7 +4,7 @@ import type { HydraConfig } from '#lib/config';
 import { type Embedded, type EmbedRequest, FailureCode, GenerationRequest } from '#lib/contracts';
 import { newId } from '#lib/observability';
 import { ApiError, type EmbeddingCall, fromWorkerFailure, type PromptInput } from '#lib/openai';
-import { type TextModel, TextTooLongError } from '#lib/tokens';
+import { type TextModel, TextTooLongError, TooManyTokensError } from '#lib/tokens';
 import { AdmissionGate } from '../completion/admission-gate.js';
 import type { RequestLife } from '../completion/request-life.js';
 import { assertTask } from '../fleet/assert-task.js';
@@ -40,8 +40,11 @@ export class EmbeddingService {
       this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
       const model = await this.models.resolve(call.model, life.signal);
       assertTask(model.served, 'embed');
-      const inputs = await Promise.all(call.inputs.map((input) => encode(input, model)));
-      life.signal.throwIfAborted();
+      const inputs: number[][] = [];
+      for (const input of call.inputs) {
+        inputs.push(await encode(input, model)); // one after another: the first that fails ends the work
+        life.signal.throwIfAborted();
+      }
       const embedded = await this.run(inputs, model, call, life);
       const promptTokens = embedded.usage?.promptTokens ?? 0;
       this.metrics.usedTokens(model.facts.modelId, { promptTokens, completionTokens: 0, cachedTokens: 0 });
@@ -112,7 +115,8 @@ function lost(message: string) {
 }
 
 async function encode(input: PromptInput, { text, facts }: ResolvedModel): Promise<number[]> {
-  const tokenIds = input.kind === 'token-ids' ? [...input.tokenIds] : await encodeText(input, text);
+  const tokenIds =
+    input.kind === 'token-ids' ? [...input.tokenIds] : await encodeText(input, text, facts.contextTokens);
   const { param } = input;
   const { contextTokens, vocabularySize } = facts;
   if (tokenIds.length > contextTokens) {
@@ -128,10 +132,15 @@ async function encode(input: PromptInput, { text, facts }: ResolvedModel): Promi
 async function encodeText(
   { text, param }: Extract<PromptInput, { kind: 'text' }>,
   model: TextModel,
+  maxTokens: number,
 ): Promise<number[]> {
   try {
-    return Array.from(await model.promptFromText(text));
+    return Array.from(await model.promptFromText(text, { maxTokens }));
   } catch (error) {
+    if (error instanceof TooManyTokensError) {
+      const message = `This model takes at most ${maxTokens} tokens, but '${param}' has far more. Please shorten it.`;
+      throw new ApiError('context_length_exceeded', message, { param, cause: error });
+    }
     if (error instanceof TextTooLongError) throw new ApiError('context_length_exceeded', error.message, { param });
     throw error;
   }
