@@ -31,7 +31,11 @@ export interface ErrorDefinition {
  */
 export const API_ERRORS = {
   invalid_json: invalid(400, 'INVALID_ARGUMENT', 'The body is empty, not valid UTF-8, not JSON or not an object.'),
-  too_deep: invalid(400, 'INVALID_ARGUMENT', 'The body is nested deeper than `gateway.bodyDepth`.'),
+  too_deep: invalid(
+    400,
+    'INVALID_ARGUMENT',
+    'The body is nested deeper than `gateway.bodyDepth`, or has more than 262,144 arrays and objects.',
+  ),
   invalid_type: invalid(400, 'INVALID_ARGUMENT', 'A parameter has the wrong type.'),
   invalid_value: invalid(
     400,

@@ -29,6 +29,7 @@ describe('parseJsonBody', () => {
     ['a cut UTF-8 sequence', 'invalid_json', Uint8Array.from([...bytes('{"a":"'), 0xe2, 0x82, ...bytes('"}')])],
     ['an encoded surrogate', 'invalid_json', Uint8Array.from([...bytes('{"a":"'), 0xed, 0xa0, 0x80, ...bytes('"}')])],
     ['100,000 nested arrays', 'too_deep', bytes(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)],
+    ['300,000 small arrays', 'too_deep', bytes(`{"a":[${Array(300_000).fill('[]').join()}]}`)],
     ['100,000 open arrays', 'too_deep', bytes('['.repeat(100_000))],
     ['100,000 nested objects', 'too_deep', bytes('{"a":'.repeat(100_000))],
     ['4 MiB of brackets', 'too_deep', new Uint8Array(4 * 1024 * 1024).fill(0x5b)],

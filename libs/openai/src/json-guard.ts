@@ -8,6 +8,9 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
+/** Chosen: ten times what the longest sensible conversation has; an array costs 16 times its two bytes once it is parsed. */
+const MAX_CONTAINERS = 262_144;
+
 /**
  * Parses the body of a request, whatever was sent, in time and memory linear in its size (which the server caps).
  *
@@ -16,13 +19,13 @@ const CLOSE_BRACE = 0x7d;
  * nothing here or after it copies keys it does not know. Lone surrogates (`"\ud800"`) are kept by `JSON.parse`; every text
  * that goes on is made well formed (U+FFFD) where it is read.
  *
- * @param maxDepth  deepest nesting of arrays and objects
+ * @param maxDepth  deepest nesting of arrays and objects; their number is bounded, too
  * @throws ApiError invalid_json or too_deep
  */
 export function parseJsonBody(bytes: Uint8Array, maxDepth: number): Record<string, unknown> {
   if (bytes.length === 0) throw new ApiError('invalid_json', 'The request body is empty; a JSON object is expected.');
   if (!isUtf8(bytes)) throw new ApiError('invalid_json', 'The request body is not valid UTF-8.');
-  assertDepth(bytes, maxDepth);
+  assertShape(bytes, maxDepth);
   const value = parse(bytes);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ApiError('invalid_json', 'The request body must be a JSON object.');
@@ -40,9 +43,10 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** Reads brackets outside strings. Broken JSON may be miscounted, which `JSON.parse` then says better. */
-function assertDepth(bytes: Uint8Array, maxDepth: number): void {
+/** Depth and number of arrays and objects, by the brackets outside strings. Broken JSON may be miscounted, which `JSON.parse` then says better. */
+function assertShape(bytes: Uint8Array, maxDepth: number): void {
   let depth = 0;
+  let containers = 0;
   for (let at = 0; at < bytes.length; at++) {
     switch (bytes[at]) {
       case QUOTE:
@@ -52,8 +56,12 @@ function assertDepth(bytes: Uint8Array, maxDepth: number): void {
       case OPEN_BRACKET:
       case OPEN_BRACE:
         depth++;
+        containers++;
         if (depth > maxDepth) {
           throw new ApiError('too_deep', `The request body is nested deeper than ${maxDepth} levels.`);
+        }
+        if (containers > MAX_CONTAINERS) {
+          throw new ApiError('too_deep', `The request body has more than ${MAX_CONTAINERS} arrays and objects.`);
         }
         break;
       case CLOSE_BRACKET:
