@@ -38,6 +38,21 @@ export const COMPLETION_BODIES: readonly BadBody[] = [
   ['a prototype', '{"__proto__":{"model":"default"},"prompt":"x"}', 400, 'missing_required_parameter', 'model'],
   ['100,000 nested arrays', nested(100_000), 400, 'too_deep', null],
   ['100,000 nested objects', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, 400, 'too_deep', null],
+  ['a million small arrays', completion({ new: Array(1_000_000).fill([]) }), 400, 'too_deep', null],
+  [
+    'a prompt of a million digits',
+    completion({ prompt: '7'.repeat(1_000_000) }),
+    400,
+    'context_length_exceeded',
+    'prompt',
+  ],
+  [
+    '128 prompts of 30,000 digits',
+    completion({ prompt: Array(128).fill('7'.repeat(30_000)) }),
+    400,
+    'context_length_exceeded',
+    'prompt[0]',
+  ],
   ['brackets in a text', completion({ prompt: '['.repeat(5_000) }), 200, undefined],
   [
     '100,000 unknown fields',
