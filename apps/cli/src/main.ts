@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '#lib/config';
+import { productVersion } from '#lib/contracts';
 import { addBench } from './commands/bench.js';
 import { addChat } from './commands/chat.js';
 import { addCompile, addPull } from './commands/compile.js';
@@ -15,7 +15,7 @@ const CONFIG_EXIT_CODE = 78;
 
 const program = new Command('hydra')
   .description('HydraServe: large language models on many machines behind one OpenAI-compatible door')
-  .version(version())
+  .version(productVersion())
   .showHelpAfterError('(hydra --help, or hydra help COMMAND, shows what there is)')
   .addHelpText(
     'after',
@@ -43,13 +43,4 @@ try {
     : [process.env['HYDRA_DEBUG'] ? (error as Error).stack : (error as Error).message];
   for (const line of lines) process.stderr.write(`hydra: ${line}\n`);
   process.exit(isConfig ? CONFIG_EXIT_CODE : error instanceof InterruptedError ? INTERRUPTED_EXIT_CODE : 1);
-}
-
-function version(): string {
-  for (const path of ['../../../package.json', '../../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {} // dist/ is one folder deeper than the sources
-  }
-  return 'unknown';
 }

@@ -1,11 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { Logger as PinoLogger } from 'nestjs-pino';
 import type { HydraConfig } from '#lib/config';
+import { productVersion } from '#lib/contracts';
 import type { Logger } from '#lib/observability';
 import { AdmissionGate } from './completion/admission-gate.js';
 import { GatewayModule } from './gateway.module.js';
@@ -40,7 +38,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins];
     app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: ['x-request-id', 'retry-after'] });
   }
-  SwaggerModule.setup('docs', app, openApiDocument(packageVersion()), { jsonDocumentUrl: 'openapi.json' });
+  SwaggerModule.setup('docs', app, openApiDocument(productVersion()), { jsonDocumentUrl: 'openapi.json' });
   const gate = app.get(AdmissionGate);
   app.get(GatewayMetrics).observeInFlight(() => gate.inFlight);
 
@@ -62,12 +60,4 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
       clearTimeout(cut);
     },
   };
-}
-
-function packageVersion(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  }
-  return '0.0.0';
 }

@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
 import type { HydraConfig } from '#lib/config';
-import { protoFolder, type ServedModel } from '#lib/contracts';
+import { productVersion, type ServedModel } from '#lib/contracts';
 import type { Logger } from '#lib/observability';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
@@ -62,7 +60,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     superseded: new Promise((resolve) => membership.onSuperseded(resolve)),
     prepare: async () => {
       await Promise.all([engineHost.prepare(), meter.start()]);
-      membership.start(config.workers.advertisedHost ?? host, grpcServer.boundPort, version());
+      membership.start(config.workers.advertisedHost ?? host, grpcServer.boundPort, productVersion());
     },
     stop: async (drainTimeoutMs) => {
       drain.begin(drainTimeoutMs, 'stopping');
@@ -74,9 +72,4 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
       await app.close();
     },
   };
-}
-
-function version(): string {
-  const manifest = join(dirname(protoFolder()), 'package.json');
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

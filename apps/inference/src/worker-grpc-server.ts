@@ -1,7 +1,7 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { ServerGrpc } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
-import { addReflection, serverChannelOptions } from '#lib/channels';
+import { addReflection, bindServer, serverChannelOptions } from '#lib/channels';
 import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICE = `${INTERNAL_PACKAGE}.Worker`;
@@ -22,11 +22,7 @@ export class WorkerGrpcServer extends ServerGrpc {
 
   override async createClient(): Promise<Server> {
     const server = new Server(serverChannelOptions());
-    this.boundPort = await new Promise<number>((resolve, reject) =>
-      server.bindAsync(this.url, ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
-      ),
-    );
+    this.boundPort = await bindServer(server, this.url);
     this.health.addToServer(server);
     addReflection(server, ['hydra/internal/v1/worker.proto'], [SERVICE]);
     return server;

@@ -1,8 +1,8 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ServerGrpc } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
-import { addReflection, serverChannelOptions } from '#lib/channels';
+import { addReflection, bindServer, serverChannelOptions } from '#lib/channels';
 import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICES = [`${INTERNAL_PACKAGE}.Fleet`, `${INTERNAL_PACKAGE}.Placement`];
@@ -23,11 +23,7 @@ export class SchedulerGrpcServer extends ServerGrpc {
 
   override async createClient(): Promise<Server> {
     const server = new Server(serverChannelOptions());
-    this.boundPort = await new Promise<number>((resolve, reject) =>
-      server.bindAsync(this.url, ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
-      ),
-    );
+    this.boundPort = await bindServer(server, this.url);
     this.health.addToServer(server);
     addReflection(server, ['hydra/internal/v1/fleet.proto', 'hydra/internal/v1/placement.proto'], SERVICES);
     return server;

@@ -1,4 +1,5 @@
 export { BackOff, type BackOffOptions } from './back-off.js';
+export { bindServer } from './bind-server.js';
 export { callUnary, type UnaryMethod, type UnaryOptions } from './call-unary.js';
 export {
   clientChannelOptions,

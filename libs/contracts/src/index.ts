@@ -9,3 +9,4 @@ export * from './generated/hydra/internal/v1/placement.js';
 export * from './generated/hydra/internal/v1/worker.js';
 export * as publicApi from './generated/hydra/v1/inference.js';
 export { INTERNAL_PACKAGE, internalPackage, PUBLIC_PACKAGE, protoFolder, publicPackage } from './packages.js';
+export { productVersion } from './product-version.js';

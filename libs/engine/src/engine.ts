@@ -5,7 +5,6 @@ import {
   type GenerationUsage,
   type ServedModel,
 } from '#lib/contracts';
-import type { EmbeddingOutcome, EmbeddingRequest } from './embedding/embedding.js';
 
 /**
  * Generates tokens for many generations at once: the port between a worker process and whatever computes.
@@ -64,6 +63,23 @@ export interface EngineRefusal {
   /** Hint before a retry, in milliseconds. */
   readonly retryAfterMs?: number;
 }
+
+/** Inputs to be turned into vectors; plain data, so that it crosses into the engine's thread. */
+export interface EmbeddingRequest {
+  readonly modelId: string;
+  /** Token ids of each input, special tokens included. */
+  readonly inputs: readonly (readonly number[])[];
+}
+
+export type EmbeddingOutcome =
+  | {
+      readonly kind: 'embedded';
+      /** Row-major [inputs, dimensions], each row of length 1. */
+      readonly vectors: Float32Array;
+      readonly dimensions: number;
+      readonly usage: GenerationUsage;
+    }
+  | EngineRefusal;
 
 export type EngineEvent =
   /** Cancelled sequences come apart, under the number of the step before. */

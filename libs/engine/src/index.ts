@@ -1,4 +1,3 @@
-export type { EmbeddingOutcome, EmbeddingRequest } from './embedding/embedding.js';
 export {
   EmbeddingEngine,
   type EmbeddingEngineOptions,

@@ -1,7 +1,7 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HealthImplementation } from 'grpc-health-check';
-import { addReflection, serverChannelOptions } from '#lib/channels';
+import { addReflection, bindServer, serverChannelOptions } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { PUBLIC_PACKAGE, publicApi } from '#lib/contracts';
 import { ModelDirectory } from '../fleet/model-directory.js';
@@ -42,11 +42,7 @@ export class GrpcServer implements OnModuleInit {
   /** @returns the port */
   listen(host: string, port: number): Promise<number> {
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    return new Promise((resolve, reject) =>
-      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      ),
-    );
+    return bindServer(this.server, address);
   }
 
   /** Tells watchers of the health service, for good. */

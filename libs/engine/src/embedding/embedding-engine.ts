@@ -1,4 +1,5 @@
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
+import type { EmbeddingOutcome, EmbeddingRequest } from '../engine.js';
 import {
   Engine,
   type EngineDescription,
@@ -9,7 +10,6 @@ import {
 } from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
 import { refused } from '../step-loop/refusal.js';
-import type { EmbeddingOutcome, EmbeddingRequest } from './embedding.js';
 import { EncoderQueue } from './encoder-queue.js';
 import type { EncoderRunner } from './encoder-runner.js';
 

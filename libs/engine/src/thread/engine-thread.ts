@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
-import type { EmbeddingOutcome, EmbeddingRequest } from '../embedding/embedding.js';
+import type { EmbeddingOutcome, EmbeddingRequest } from '../engine.js';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
 import { refused } from '../step-loop/refusal.js';

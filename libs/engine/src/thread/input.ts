@@ -1,5 +1,5 @@
 import type { GenerationRequest } from '#lib/contracts';
-import type { EmbeddingRequest } from '../embedding/embedding.js';
+import type { EmbeddingRequest } from '../engine.js';
 
 /** Host to engine thread. */
 export type EngineThreadInput =

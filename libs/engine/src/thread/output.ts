@@ -1,6 +1,5 @@
 import type { FrameEntry } from '#lib/contracts';
-import type { EmbeddingOutcome } from '../embedding/embedding.js';
-import type { EngineDescription, EngineEvent, EngineState } from '../engine.js';
+import type { EmbeddingOutcome, EngineDescription, EngineEvent, EngineState } from '../engine.js';
 
 /** Engine thread to host. */
 export type EngineThreadOutput =

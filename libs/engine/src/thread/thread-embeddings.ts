@@ -1,5 +1,5 @@
 import { FailureCode } from '#lib/contracts';
-import type { EmbeddingOutcome, EmbeddingRequest } from '../embedding/embedding.js';
+import type { EmbeddingOutcome, EmbeddingRequest } from '../engine.js';
 import { refused } from '../step-loop/refusal.js';
 import type { EngineThreadInput } from './input.js';
 
