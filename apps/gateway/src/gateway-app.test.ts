@@ -22,7 +22,7 @@ describe('shutdown', () => {
     platform.worker.onSubmit = (generation) => generation.token();
     const finishing = await openStream(completions(), streamed).response;
     const hanging = await openStream(completions(), streamed).response;
-    const stopped = platform.gateway.stop(400);
+    const stopped = platform.gateway.stop(2_000); // time enough for the one that finishes
     void (await platform.worker.generation(0)).runToEnd();
     expect(dataOf(await textOf(finishing)).at(-1)).toBe('[DONE]');
     await expect(fetch(`${platform.url}/v1/models`)).rejects.toThrow();

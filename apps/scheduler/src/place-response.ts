@@ -10,6 +10,8 @@ const WIRE_REASONS: Readonly<Record<Exclude<RefusalReason, 'superseded'>, WireRe
   unserviceable: WireReason.UNSERVICEABLE,
   'deadline-unreachable': WireReason.DEADLINE_UNREACHABLE,
   'attempts-exhausted': WireReason.ATTEMPTS_EXHAUSTED,
+  // No word of its own on the wire: callers treat it as they treat any passing want of a worker.
+  'strategy-failed': WireReason.UNSPECIFIED,
   'shutting-down': WireReason.SHUTTING_DOWN,
 };
 

@@ -4,6 +4,7 @@ import type { HydraConfig } from '#lib/config';
 import type { Registration, StateReport } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import {
+  Attention,
   FleetState,
   type Lease,
   LeaseTable,
@@ -19,6 +20,10 @@ import { ModelStrategies } from './model-strategies.js';
 import { PlacementMetrics } from './placement-metrics.js';
 import { nowMs } from './scheduler-clock.js';
 import { HYDRA_CONFIG } from './scheduler-config.js';
+import { StrategyFaultLog } from './strategy-fault-log.js';
+
+/** How often the desk looks whether its own process runs, within the time that a worker may be silent. */
+const ATTENTIONS_PER_TIMEOUT = 10;
 
 /** A call of `Place` that has its answer or waits for it. */
 export interface PlacementTicket {
@@ -48,7 +53,10 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   isClosed = false;
 
   private readonly answers = new Map<number, (answer: PlacementAnswer) => void>();
+  private readonly strategyFaults: StrategyFaultLog;
   private readonly listeners = new Set<DeskListener>();
+  private readonly attention: Attention;
+  private readonly attentionTimer: NodeJS.Timeout;
   private timer: NodeJS.Timeout | undefined;
   private timerDueMs = Number.POSITIVE_INFINITY;
 
@@ -71,7 +79,12 @@ export class PlacementDesk implements BeforeApplicationShutdown {
         random: seededRandom(randomInt(2 ** 32)),
       },
     );
+    this.strategyFaults = new StrategyFaultLog(logger);
     metrics.follow(this);
+    const attentionMs = Math.ceil(workerTimeoutMs / ATTENTIONS_PER_TIMEOUT);
+    this.attention = new Attention(attentionMs, nowMs());
+    this.attentionTimer = setInterval(() => this.attend(), attentionMs);
+    this.attentionTimer.unref();
   }
 
   listen(listener: DeskListener): void {
@@ -99,6 +112,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   /** @returns the ids that are not live */
   renew(leaseIds: readonly string[]): string[] {
+    this.attend();
     return this.leases.renew(leaseIds, nowMs());
   }
 
@@ -146,6 +160,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   beforeApplicationShutdown(): void {
     this.isClosed = true;
     clearTimeout(this.timer);
+    clearInterval(this.attentionTimer);
     this.carryOut(this.queue.close(nowMs()));
   }
 
@@ -163,6 +178,10 @@ export class PlacementDesk implements BeforeApplicationShutdown {
           break;
         case 'worker-left':
           this.noteDeparture(decision.departure, `silent for ${this.config.scheduler.workerTimeoutMs} ms`);
+          break;
+        case 'strategy-failed':
+          this.metrics.noteStrategyFault(decision);
+          this.strategyFaults.report(decision);
           break;
         default:
           decision satisfies never;
@@ -189,6 +208,17 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     }
   }
 
+  /** This process may have been stopped: what it could not hear meanwhile was not silence. */
+  private attend(): void {
+    const now = nowMs();
+    const awayMs = this.attention.comeBy(now);
+    if (awayMs === 0) return;
+    this.queue.excuse(awayMs, now);
+    if (awayMs >= this.config.scheduler.workerTimeoutMs) {
+      this.logger.warn({ away_ms: Math.round(awayMs) }, 'this process did not run for a while');
+    }
+  }
+
   private wakeWhenDue(): void {
     const dueMs = this.queue.nextDueMs();
     if (this.isClosed || dueMs === undefined || dueMs >= this.timerDueMs) return;
@@ -197,6 +227,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     this.timer = setTimeout(
       () => {
         this.timerDueMs = Number.POSITIVE_INFINITY;
+        this.attend();
         this.carryOut(this.queue.expire(nowMs()));
       },
       Math.max(1, Math.ceil(dueMs - nowMs())),

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, register } from 'prom-client';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
-import type { FleetState, PlacementAnswer, PlacementQueue } from '#lib/placement';
+import type { FleetState, PlacementAnswer, PlacementQueue, StrategyFault } from '#lib/placement';
 
 /** Where the gauges read, at each scrape. */
 export interface MeasuredDesk {
@@ -36,6 +36,12 @@ export class PlacementMetrics {
     name: owned('hydra_scheduler_leases_ended_total'),
     help: 'Leases that ended without being released: expired, replaced, worker-left, not-held.',
     labelNames: ['cause'] as const,
+  });
+
+  private readonly strategyFaults = new Counter({
+    name: owned('hydra_scheduler_strategy_faults_total'),
+    help: 'Decisions in which a strategy threw or chose no candidate; each refused one request.',
+    labelNames: ['model', 'strategy'] as const,
   });
 
   constructor() {
@@ -84,6 +90,10 @@ export class PlacementMetrics {
     this.waitSeconds.observe({ model, outcome: answer.kind }, answer.waitedMs / 1_000);
     if (answer.kind === 'placed') this.placements.inc({ model, strategy: answer.strategy });
     else this.refusals.inc({ model, reason: answer.refusal.reason });
+  }
+
+  noteStrategyFault({ modelId, strategy }: StrategyFault): void {
+    this.strategyFaults.inc({ model: this.labelOf(modelId), strategy });
   }
 
   noteLeasesEnded(count: number, cause: string): void {

@@ -16,6 +16,8 @@ import { OnnxEncoderRunner } from './onnx-encoder-runner.js';
 import { OnnxModelRunner } from './onnx-model-runner.js';
 import { readCompiledModel } from './read-compiled-model.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
+import { freeAbandoned } from './runtime/free-abandoned.js';
+import { NativeLedger } from './runtime/native-ledger.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
 
 /**
@@ -49,6 +51,8 @@ export interface OnnxEngineOptions {
   readonly isSpinning?: boolean;
   /** Default CPU. */
   readonly executionProvider?: ExecutionProvider;
+  /** Of the host's ledger, in a thread. */
+  readonly ledgerPage?: SharedArrayBuffer;
 }
 
 /** The embedded engine in the calling thread. */
@@ -65,7 +69,9 @@ export function onnxEngine(options: OnnxEngineOptions): Engine {
 export function onnxEngineThread(options: OnnxEngineOptions): EngineThread {
   const { stepTimeoutMs } = options;
   const entry = new URL('./engine-thread-entry.js', import.meta.url);
-  return new EngineThread({ entry, workerData: options, stepTimeoutMs });
+  const ledger = new NativeLedger();
+  const workerData: OnnxEngineOptions = { ...options, ledgerPage: ledger.page };
+  return new EngineThread({ entry, workerData, stepTimeoutMs, onThreadGone: () => freeAbandoned(ledger) });
 }
 
 async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedModel> {

@@ -16,7 +16,10 @@ import {
  * - What one step gave to all sequences comes as one `step` event.
  */
 export abstract class Engine {
-  /** Loads the model. Rejects with a sentence for people when it cannot. Again after `engine-lost`. */
+  /**
+   * Loads the model. Rejects with a sentence for people when it cannot. Again after `engine-lost`, when an EngineStuckError
+   * says that no further try in this process can help.
+   */
   abstract start(signal: AbortSignal): Promise<void>;
   /** What it serves. Constant after `start`, but for adapters. */
   abstract describe(): EngineDescription;
@@ -38,7 +41,10 @@ export abstract class Engine {
   abstract onEvent(listener: (event: EngineEvent) => void): void;
   /** A snapshot that costs nothing to take. */
   abstract state(): EngineState;
-  /** Ends everything that still runs with a retryable failure and frees what it holds. Idempotent. */
+  /**
+   * Ends everything that still runs with a retryable failure and frees what it holds. Idempotent. Rejects with an
+   * EngineStuckError when that is not possible.
+   */
   abstract stop(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ export {
 } from './embedding/embedding-engine.js';
 export { type EncoderLimits, EncoderRunner } from './embedding/encoder-runner.js';
 export * from './engine.js';
+export { EngineStuckError } from './engine-stuck-error.js';
 export { IDLE_STATE } from './idle-state.js';
 export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
 export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';

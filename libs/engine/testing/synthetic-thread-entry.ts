@@ -1,4 +1,5 @@
 /** An engine thread for tests: the synthetic engine, which fails in the way that `workerData` names. */
+import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { serveEngine } from '../src/thread/serve-engine.js';
 import { syntheticEngine } from './synthetic-engine.js';
@@ -12,10 +13,11 @@ import { SyntheticModelRunner } from './synthetic-model-runner.js';
  * - `exit`: the thread ends, in the tenth run
  * - `busy`: the tenth run never returns
  * - `silent`: the tenth run returns and never ends
+ * - `native`: the tenth run reads the named pipe `pipe`, which returns when somebody has opened it to write and closed it
  */
-export type Fault = 'none' | 'load' | 'runner' | 'thread' | 'exit' | 'busy' | 'silent';
+export type Fault = 'none' | 'load' | 'runner' | 'thread' | 'exit' | 'busy' | 'silent' | 'native';
 
-const { fault } = workerData as { fault: Fault };
+const { fault, pipe } = workerData as { fault: Fault; pipe: string };
 let runs = 0;
 
 function onRun(): Promise<void> | void {
@@ -24,6 +26,7 @@ function onRun(): Promise<void> | void {
   if (fault === 'runner') return Promise.reject(new Error('out of memory'));
   if (fault === 'exit') process.exit(3);
   if (fault === 'silent') return new Promise(() => {}); // never
+  if (fault === 'native') readFileSync(pipe);
   while (fault === 'busy');
   if (fault === 'thread') {
     setImmediate(() => {

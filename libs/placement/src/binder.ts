@@ -6,6 +6,7 @@ import type { Lease, LeaseTable } from './lease-table.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { PlacementStrategy } from './placement-strategy.js';
 import type { RefusalReason } from './refusal.js';
+import type { StrategyFault } from './strategy-fault.js';
 import type { WorkerView } from './worker-view.js';
 
 export interface BinderOptions {
@@ -33,6 +34,10 @@ export interface Binding {
   readonly explanation: PlacementExplanation | undefined;
 }
 
+export type BindOutcome =
+  | { readonly kind: 'bound'; readonly binding: Binding }
+  | { readonly kind: 'failed'; readonly fault: StrategyFault };
+
 /** What can be done for a request now: a worker has room, it has to wait, or waiting is in vain. */
 export type Prospect =
   | { readonly kind: 'room'; readonly selection: Candidates; readonly workers: readonly WorkerView[] }
@@ -44,6 +49,11 @@ export type Prospect =
       readonly takingCount: number;
     }
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly message: string };
+
+interface Chosen {
+  readonly worker: WorkerView;
+  readonly explanation: PlacementExplanation | undefined;
+}
 
 /** Binds one request to one worker. `prospect` decides and changes nothing; `bind` carries it out. */
 export class Binder {
@@ -77,20 +87,31 @@ export class Binder {
     return { kind: 'refused', reason: 'no-worker', message: `No worker serves ${asked}.` };
   }
 
-  /** @throws when the strategy breaks its contract */
-  bind(request: PlacementRequest, { selection, workers }: Prospect & { kind: 'room' }, nowMs: number): Binding {
+  bind(request: PlacementRequest, prospect: Prospect & { kind: 'room' }, nowMs: number): BindOutcome {
     const strategy = this.parts.strategyFor(request.modelId);
+    let chosen: Chosen;
+    try {
+      chosen = this.choose(strategy, request, prospect, nowMs);
+    } catch (cause) {
+      return { kind: 'failed', fault: { strategy: strategy.name, modelId: request.modelId, cause } };
+    }
+    const { worker, explanation } = chosen;
+    const { target } = worker.registration;
+    const lease = this.grant(request, worker, nowMs);
+    return { kind: 'bound', binding: { lease, target, strategy: strategy.name, explanation } };
+  }
+
+  /** @throws when the strategy breaks its contract; nothing has changed then */
+  private choose(
+    strategy: PlacementStrategy,
+    request: PlacementRequest,
+    { selection, workers }: Prospect & { kind: 'room' },
+    nowMs: number,
+  ): Chosen {
     const choice = strategy.choose(request, selection.candidates, { nowMs, random: this.parts.random, workers });
     const worker = selection.candidates.find((one) => one.workerId === choice.workerId);
-    if (worker === undefined) {
-      throw new Error(`strategy ${strategy.name} chose "${choice.workerId}", which is no candidate`);
-    }
-    return {
-      lease: this.grant(request, worker, nowMs),
-      target: worker.registration.target,
-      strategy: strategy.name,
-      explanation: request.explain ? explain(strategy.name, selection, choice) : undefined,
-    };
+    if (worker === undefined) throw new Error(`it chose "${choice.workerId}", which is no candidate`);
+    return { worker, explanation: request.explain ? explain(strategy.name, selection, choice) : undefined };
   }
 
   private grant(request: PlacementRequest, worker: WorkerView, nowMs: number): Lease {

@@ -170,6 +170,11 @@ export class FleetState {
     return departures;
   }
 
+  /** Time in which nobody listened is not silence. */
+  excuse(awayMs: number, nowMs: number): void {
+    for (const member of this.members.values()) member.lastHeardMs = Math.min(nowMs, member.lastHeardMs + awayMs);
+  }
+
   /** When the next worker leaves unless it is heard; undefined when there is none. */
   nextDueMs(): number | undefined {
     let dueMs: number | undefined;

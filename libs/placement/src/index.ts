@@ -1,3 +1,4 @@
+export { Attention } from './attention.js';
 export type { FilterReason } from './candidates.js';
 export {
   createStrategy,
@@ -27,4 +28,5 @@ export {
 } from './placement-strategy.js';
 export type { Refusal, RefusalReason } from './refusal.js';
 export { seededRandom } from './seeded-random.js';
+export type { StrategyFault } from './strategy-fault.js';
 export type { WorkerView } from './worker-view.js';

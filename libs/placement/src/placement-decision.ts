@@ -2,6 +2,7 @@ import type { Binding } from './binder.js';
 import type { WorkerDeparture } from './fleet-state.js';
 import type { Lease } from './lease-table.js';
 import type { Refusal } from './refusal.js';
+import type { StrategyFault } from './strategy-fault.js';
 
 export interface Placed extends Binding {
   readonly kind: 'placed';
@@ -30,6 +31,11 @@ export interface WorkerLeft {
   readonly departure: WorkerDeparture;
 }
 
+/** A strategy broke its contract; the request it was asked for is refused next. */
+export interface StrategyFailed extends StrategyFault {
+  readonly kind: 'strategy-failed';
+}
+
 /** The answer to one request for a place. */
 export type PlacementAnswer = Placed | Refused;
 
@@ -37,4 +43,4 @@ export type PlacementAnswer = Placed | Refused;
  * What the queue decided; its owner answers whoever holds the ticket. Each ticket gets exactly one `placed` or `refused`,
  * unless it is cancelled first.
  */
-export type PlacementDecision = PlacementAnswer | LeaseEnded | WorkerLeft;
+export type PlacementDecision = PlacementAnswer | LeaseEnded | WorkerLeft | StrategyFailed;

@@ -57,6 +57,8 @@ class Model {
           expect(this.workers.delete(decision.departure.workerId)).toBe(true);
           this.endLeasesOf(decision.departure.workerId);
           break;
+        case 'strategy-failed':
+          throw new Error('none of ours fails', { cause: decision.cause });
         default:
           decision satisfies never;
       }

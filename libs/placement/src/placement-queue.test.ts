@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createStrategy } from './create-strategy.js';
 import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
 import type { PlacementDecision } from './placement-decision.js';
+import type { PlacementRequest } from './placement-request.js';
+import { type PlacementChoice, PlacementStrategy } from './placement-strategy.js';
+import type { WorkerView } from './worker-view.js';
 
 const leastLoaded = () => createStrategy('least-loaded', { consistentHashLoadFactor: 1.25 });
 const reasonsOf = (decisions: PlacementDecision[]) =>
@@ -16,6 +19,67 @@ function single(batch = 1, settings = {}) {
     decisions.flatMap((one) => (one.kind === 'placed' ? [one.lease] : []))[0]!;
   return { ...parts, ask, lease };
 }
+
+/** Somebody's own strategy, with a fault until it is mended. */
+class FaultyStrategy extends PlacementStrategy {
+  readonly name = 'faulty';
+  isMended = false;
+
+  constructor(private readonly fault: () => PlacementChoice) {
+    super();
+  }
+
+  choose(_request: PlacementRequest, candidates: readonly WorkerView[]): PlacementChoice {
+    return this.isMended ? { workerId: candidates[0]!.workerId, terms: new Map() } : this.fault();
+  }
+}
+
+const faults: [string, () => PlacementChoice][] = [
+  [
+    'throws',
+    () => {
+      throw new RangeError('no such weight');
+    },
+  ],
+  [
+    'throws something that is no error',
+    () => {
+      throw 'a text'; // what own code may do
+    },
+  ],
+  ['chooses nobody', () => undefined as never],
+  ['chooses somebody else', () => ({ workerId: 'w9', terms: new Map() })],
+  ['has no terms to explain', () => ({ workerId: 'w0' }) as PlacementChoice],
+];
+
+describe.each(faults)('PlacementQueue, given a strategy that %s', (_, fault) => {
+  const asked = (queue: ReturnType<typeof scheduler>['queue'], nowMs: number) =>
+    queue.enqueue(request({ explain: true }), nowMs + 1_000, nowMs);
+
+  it('then the request is refused so that it may come again, the fault is told, and nothing is leased', () => {
+    const strategy = new FaultyStrategy(fault);
+    const { fleet, queue, leases } = scheduler(strategy);
+    fleet.register(registration('w0'), 0);
+    const { ticketId, decisions } = asked(queue, 0);
+    expect(decisions.map(({ kind }) => kind)).toEqual(['strategy-failed', 'refused']);
+    expect(decisions[0]).toMatchObject({ strategy: 'faulty', modelId: 'm', cause: expect.anything() });
+    expect(decisions[1]).toMatchObject({ ticketId, refusal: { reason: 'strategy-failed' } });
+    expect(decisions[1]?.kind === 'refused' && decisions[1].refusal.retryAfterMs).toBeGreaterThan(0);
+    expect([leases.size, queue.waitingCount]).toEqual([0, 0]);
+    strategy.isMended = true;
+    expect(reasonsOf(asked(queue, 1).decisions)).toEqual(['placed']);
+  });
+
+  it('then each of those that waited gets its answer', () => {
+    const strategy = new FaultyStrategy(fault);
+    const { fleet, queue } = scheduler(strategy);
+    const tickets = [asked(queue, 0).ticketId, asked(queue, 0).ticketId];
+    fleet.register(registration('w0'), 0);
+    const refused = queue.place(1).filter((one) => one.kind === 'refused');
+    expect(refused.map(({ ticketId }) => ticketId)).toEqual(tickets);
+    expect(queue.waitingCount).toBe(0);
+  });
+});
 
 describe('PlacementQueue', () => {
   it('serves tenants in turn, however many requests one of them has waiting', () => {

@@ -1,4 +1,4 @@
-import { Binder, type BinderOptions, type BinderParts } from './binder.js';
+import { Binder, type BinderOptions, type BinderParts, type Prospect } from './binder.js';
 import { DrainPace } from './drain-pace.js';
 import { DueTimes } from './due-times.js';
 import { FairQueue } from './fair-queue.js';
@@ -104,6 +104,12 @@ export class PlacementQueue {
     return [...this.models].flatMap(([modelId, queue]) => this.placeModel(modelId, queue, nowMs));
   }
 
+  /** The owner did not run for a while: workers and leases are not to suffer. Waits are: their callers wait all the same. */
+  excuse(awayMs: number, nowMs: number): void {
+    this.parts.leases.excuse(awayMs);
+    this.parts.fleet.excuse(awayMs, nowMs);
+  }
+
   /** Ends what is due: leases, silent workers, waits; and gives the room to those that wait. */
   expire(nowMs: number): PlacementDecision[] {
     const { leases, fleet } = this.parts;
@@ -148,8 +154,7 @@ export class PlacementQueue {
     if (prospect.kind === 'refused') return [this.refused(entry, prospect.reason, prospect.message, nowMs)];
     const isFirst = this.waitingCountOf(modelId) === 0;
     if (prospect.kind === 'room' && isFirst) {
-      const binding = this.binder.bind(request, prospect, nowMs);
-      return [{ kind: 'placed', ticketId: entry.ticketId, waitedMs: 0, ...binding }];
+      return this.bind(entry, prospect, nowMs);
     }
     const queue = this.wait(entry);
     // Others are before it, but may be waiting for other workers.
@@ -175,8 +180,7 @@ export class PlacementQueue {
       if (prospect.kind === 'refused') {
         decisions.push(this.refused(entry, prospect.reason, prospect.message, nowMs));
       } else {
-        const binding = this.binder.bind(entry.request, prospect, nowMs);
-        decisions.push({ kind: 'placed', ticketId: entry.ticketId, waitedMs: nowMs - entry.arrivedMs, ...binding });
+        decisions.push(...this.bind(entry, prospect, nowMs));
         queue.pace.notePlaced(nowMs);
       }
       return 'taken';
@@ -186,6 +190,17 @@ export class PlacementQueue {
       if (!this.options.expectedModelIds.has(modelId)) this.models.delete(modelId);
     }
     return decisions;
+  }
+
+  /** The entry has left the queue: it gets its answer here, also when the strategy fails. */
+  private bind(entry: WaitingRequest, prospect: Prospect & { kind: 'room' }, nowMs: number): PlacementDecision[] {
+    const outcome = this.binder.bind(entry.request, prospect, nowMs);
+    if (outcome.kind === 'bound') {
+      return [{ kind: 'placed', ticketId: entry.ticketId, waitedMs: nowMs - entry.arrivedMs, ...outcome.binding }];
+    }
+    const { fault } = outcome;
+    const message = `the placement strategy ${fault.strategy} failed; please try again`;
+    return [{ kind: 'strategy-failed', ...fault }, this.refused(entry, 'strategy-failed', message, nowMs)];
   }
 
   /** A generation asks once at a time: an earlier call of it is dead, and a lease it had is given back. */

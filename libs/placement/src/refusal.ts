@@ -8,6 +8,7 @@
  * | unserviceable | no worker of the model could ever hold it |
  * | deadline-unreachable | the time of its first token has passed |
  * | attempts-exhausted | placed too often |
+ * | strategy-failed | the model's strategy broke its contract; another request, or a later one, may fare better |
  * | shutting-down | this scheduler takes nothing new |
  * | superseded | the same generation asked again; the later call has the place |
  */
@@ -18,6 +19,7 @@ export type RefusalReason =
   | 'unserviceable'
   | 'deadline-unreachable'
   | 'attempts-exhausted'
+  | 'strategy-failed'
   | 'shutting-down'
   | 'superseded';
 

@@ -67,7 +67,7 @@ export class InferenceCalls {
     const life = lifeOf(call);
     try {
       const sink = new WholeAnswerSink();
-      const usage = await this.completions.complete(this.translated(call, translate, false), life, sink);
+      const usage = await this.completions.complete(this.translated(call, translate, life, false), life, sink);
       const { head, answer } = sink.whole(usage);
       reply(null, toResponse(head, answer));
       this.metrics.answered(life.route, 'OK', 'ok');
@@ -84,7 +84,7 @@ export class InferenceCalls {
     const life = lifeOf(call);
     try {
       const sink = new GrpcStreamReply(call, life.signal, create);
-      sink.end(await this.completions.complete(this.translated(call, translate, true), life, sink));
+      sink.end(await this.completions.complete(this.translated(call, translate, life, true), life, sink));
       this.metrics.answered(life.route, 'OK', 'ok');
     } catch (cause) {
       call.emit('error', this.toStatus(cause, life));
@@ -108,13 +108,14 @@ export class InferenceCalls {
   private translated<Request>(
     call: ServerUnaryCall<Request, unknown> | ServerWritableStream<Request, unknown>,
     translate: Translate<Request>,
+    life: RequestLife,
     stream: boolean,
   ): CompletionCall {
     assertDecoded(call.request);
     const translated = translate(call.request, stream, { maxChoices: this.config.gateway.maxChoices });
-    const remainingMs = Number(call.getDeadline()) - Date.now();
-    if (!Number.isFinite(remainingMs)) return translated;
-    const timeoutMs = Math.max(1, Math.min(translated.timeoutMs ?? remainingMs, remainingMs));
+    const allowedMs = Number(call.getDeadline()) - Date.now() + life.ageMs; // since its arrival, as `timeout_ms` counts
+    if (!Number.isFinite(allowedMs)) return translated;
+    const timeoutMs = Math.max(1, Math.min(translated.timeoutMs ?? allowedMs, allowedMs));
     return { ...translated, timeoutMs };
   }
 

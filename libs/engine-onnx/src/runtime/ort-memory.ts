@@ -30,9 +30,11 @@ export class OrtMemory {
     if (provider.kind === 'cuda') return OrtMemory.allocateOnCuda(runtime, session, provider.deviceId, byteLength);
     const { cpuAllocator, cpuMemory, functions } = runtime;
     const address = runtime.created('AllocatorAlloc', (out) => functions.allocate(cpuAllocator, byteLength, out));
-    return new OrtMemory(address, byteLength, cpuMemory, true, () =>
-      runtime.check('AllocatorFree', functions.free(cpuAllocator, address)),
-    );
+    const forget = session.ledger.enter('memory', address);
+    return new OrtMemory(address, byteLength, cpuMemory, true, () => {
+      forget();
+      runtime.check('AllocatorFree', functions.free(cpuAllocator, address));
+    });
   }
 
   /** Not verified on a GPU. */

@@ -37,6 +37,8 @@ export interface OrtSessionOptions {
   readonly usesCpuArena?: boolean;
   /** Default CPU. */
   readonly executionProvider?: ExecutionProvider;
+  /** Page of the ledger that says what is held. Default: one that nobody reads. */
+  readonly ledgerPage?: SharedArrayBuffer;
 }
 
 /** @returns the handle of the `OrtSessionOptions`; the caller releases it */

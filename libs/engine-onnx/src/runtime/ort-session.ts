@@ -1,3 +1,4 @@
+import { NativeLedger } from './native-ledger.js';
 import { OrtBinding } from './ort-binding.js';
 import type { CountOut, Pointer, PointerOut, Status } from './ort-functions.js';
 import type { OrtRuntime } from './ort-runtime.js';
@@ -7,6 +8,7 @@ import { createSessionOptions, type OrtSessionOptions } from './ort-session-opti
 export class OrtSession {
   private readonly bindings = new Set<OrtBinding>();
   private readonly runOptions: Pointer;
+  private readonly forget: () => void;
   private running: Promise<void> = Promise.resolve();
   private isOpen = true;
 
@@ -15,7 +17,10 @@ export class OrtSession {
     readonly handle: Pointer,
     readonly inputNames: readonly string[],
     readonly outputNames: readonly string[],
+    /** Where it is written down that it, and memory for it, is there. */
+    readonly ledger: NativeLedger,
   ) {
+    this.forget = ledger.enter('session', handle);
     this.runOptions = runtime.created('CreateRunOptions', runtime.functions.createRunOptions);
   }
 
@@ -34,7 +39,8 @@ export class OrtSession {
       runtime.check('CreateSession', status);
       const handle = runtime.handle('CreateSession', out);
       try {
-        return new OrtSession(runtime, handle, inputNames(runtime, handle), outputNames(runtime, handle));
+        const ledger = new NativeLedger(options.ledgerPage);
+        return new OrtSession(runtime, handle, inputNames(runtime, handle), outputNames(runtime, handle), ledger);
       } catch (error) {
         functions.releaseSession(handle);
         throw error;
@@ -86,6 +92,7 @@ export class OrtSession {
       for (const binding of [...this.bindings]) binding.close();
       beforeRelease();
       functions.releaseRunOptions(this.runOptions);
+      this.forget();
       functions.releaseSession(this.handle);
     });
     return this.running;

@@ -90,6 +90,7 @@ export class EmbeddingEngine extends Engine {
       ...this.counters,
       runningGenerations: started,
       waitingGenerations: this.jobs.size - started,
+      isStepping: this.working !== undefined,
       pendingPrefillTokens: tokensOf(this.queue.inputs.map(({ tokenIds }) => tokenIds)),
     };
   }

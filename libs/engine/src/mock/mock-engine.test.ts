@@ -54,6 +54,33 @@ describe('the mock', () => {
     expect(answer.tokenIds.at(-1)).toBe(257);
   });
 
+  it('given an end that is ignored, when run for long, then text goes on after it, every token but one', async () => {
+    const { run } = await start({ contextTokens: 4_096 });
+    const own = await run({ stop: { maxTokens: 4_000, ignoreEos: false } });
+    const answer = await run({ stop: { maxTokens: 2_000 } });
+    expect(answer.finishReason).toBe(FinishReason.LENGTH);
+    expect(answer.tokenIds).toHaveLength(2_000);
+    expect(answer.tokenIds.filter((id) => id === 257)).toHaveLength(1);
+    expect(answer.text).toHaveLength(1_999);
+    expect(answer.text.startsWith(own.text)).toBe(true);
+    expect(answer.text).toMatch(/^( [A-Za-z]+\.?)+$/);
+  });
+
+  it('given an answer that was resumed after its ignored end, when run, then it is the same answer', async () => {
+    const { run } = await start({ contextTokens: 4_096 });
+    const whole = await run({ stop: { maxTokens: 700 } });
+    const acceptedTokenIds = whole.tokenIds.slice(0, 600);
+    const rest = await run({ acceptedTokenIds, stop: { maxTokens: 700 } });
+    expect(rest.tokenIds).toEqual(whole.tokenIds.slice(600));
+  });
+
+  it('given min_tokens beyond the end, when run, then the answer ends there', async () => {
+    const { run } = await start({ contextTokens: 4_096 });
+    const answer = await run({ stop: { maxTokens: 4_000, minTokens: 900, ignoreEos: false } });
+    expect(answer.finishReason).toBe(FinishReason.STOP);
+    expect(answer.tokenIds).toHaveLength(901);
+  });
+
   it('given a prompt seen before, when run again, then its full blocks are cached, under its salt only', async () => {
     const { run } = await start();
     const promptTokenIds = Array.from({ length: 50 }, (_, i) => i);

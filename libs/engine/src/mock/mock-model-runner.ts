@@ -38,6 +38,8 @@ const END_LOGIT = 1_000;
 interface MockSlot {
   readonly text: MockText;
   readonly promptTokens: number;
+  /** Index of the end token in an answer that went on after it: no further one is offered. */
+  endIgnoredAt: number;
   readonly isFailing: boolean;
   readonly isCrashing: boolean;
 }
@@ -81,9 +83,12 @@ export class MockModelRunner extends ModelRunner {
     const { slot, tokenIds, promptTokens, sequenceIndex, cacheSalt } = opening;
     if (sequenceIndex === 0) this.generations++;
     const { failEveryRequests, crashEveryRequests = 0, ttftMs } = this.options;
+    const acceptedIds: number[] = Array.prototype.slice.call(tokenIds, promptTokens);
+    const endAt = acceptedIds.indexOf(this.eosTokenId);
     this.slots.set(slot, {
       text: new MockText(Array.prototype.slice.call(tokenIds, 0, promptTokens)),
       promptTokens,
+      endIgnoredAt: endAt >= 0 ? endAt : Infinity,
       isFailing: failEveryRequests > 0 && this.generations % failEveryRequests === 0,
       isCrashing: crashEveryRequests > 0 && this.generations % crashEveryRequests === 0,
     });
@@ -109,7 +114,10 @@ export class MockModelRunner extends ModelRunner {
 
   override async decode(rows: readonly DecodeRow[]): Promise<Logits> {
     await this.pace.step();
-    for (const [row, { slot, position }] of rows.entries()) this.write(row, slot, position + 1);
+    for (const [row, { slot, position, tokenId }] of rows.entries()) {
+      if (tokenId === this.eosTokenId) this.ignoreEnd(slot, position);
+      this.write(row, slot, position + 1);
+    }
     return { rows: rows.length, data: this.logits };
   }
 
@@ -117,17 +125,23 @@ export class MockModelRunner extends ModelRunner {
     this.slots.clear();
   }
 
+  /** The sequence goes on after its end token, as `ignore_eos` wants it. */
+  private ignoreEnd(slot: number, position: number): void {
+    const own = this.slots.get(slot)!;
+    if (position >= own.promptTokens) own.endIgnoredAt = Math.min(own.endIgnoredAt, position - own.promptTokens);
+  }
+
   /** Logits of the token that will stand at `position`. */
   private write(row: number, slot: number, position: number): void {
     const { vocabularySize } = this.limits;
     const own = this.logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
-    const { text, promptTokens, isFailing, isCrashing } = this.slots.get(slot)!;
+    const { text, promptTokens, endIgnoredAt, isFailing, isCrashing } = this.slots.get(slot)!;
     const index = Math.max(0, position - promptTokens);
     if (isCrashing && index >= TOKENS_BEFORE_FAILURE) throw new Error('the mock was told to break');
     own.fill(isFailing && index >= TOKENS_BEFORE_FAILURE ? Number.NaN : 0);
     if (Number.isNaN(own[0])) return;
-    own[text.byteAt(index)] = NEXT_LOGIT;
-    if (index >= text.endsAfter) own[this.eosTokenId] = END_LOGIT;
+    own[text.byteAt(index > endIgnoredAt ? index - 1 : index)] = NEXT_LOGIT;
+    if (index >= text.endsAfter && index <= endIgnoredAt) own[this.eosTokenId] = END_LOGIT;
   }
 }
 

@@ -1,12 +1,17 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FailureCode } from '#lib/contracts';
 import { EventLog } from '../../testing/event-log.js';
 import { requestOf } from '../../testing/requests.js';
 import type { Fault } from '../../testing/synthetic-thread-entry.js';
 import { describeEngine } from '../engine.conformance.js';
-import { EngineThread } from './engine-thread.js';
+import { EngineStuckError } from '../engine-stuck-error.js';
+import { EngineThread, type EngineThreadOptions } from './engine-thread.js';
 
 /** Below node_modules, so that the packages it imports are found. */
 const BUNDLE = fileURLToPath(new URL('../../../../node_modules/.cache/hydra/engine-thread-entry.mjs', import.meta.url));
@@ -26,12 +31,13 @@ beforeAll(async () => {
   await bundle.close();
 });
 
-const threadWith = (fault: Fault) =>
+const threadWith = (fault: Fault, options: Partial<EngineThreadOptions> = {}) =>
   new EngineThread({
     entry: pathToFileURL(BUNDLE),
     workerData: { fault },
     stepTimeoutMs: STEP_TIMEOUT_MS,
     execArgv: [],
+    ...options,
   });
 
 describeEngine('an engine in a thread', async () => ({
@@ -72,6 +78,70 @@ describe('EngineThread', () => {
       await engine.stop();
     },
   );
+
+  describe('given a thread that is stuck in a native call', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'engine-thread-'));
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    async function stuck(name: string) {
+      const pipe = join(folder, name);
+      execFileSync('mkfifo', [pipe]);
+      let threadsGone = 0;
+      const engine = threadWith('native', {
+        workerData: { fault: 'native', pipe },
+        ...{ stopTimeoutMs: 50, endTimeoutMs: 500 },
+        onThreadGone: () => threadsGone++,
+      });
+      const log = new EventLog(engine);
+      await engine.start(NEVER);
+      const { generationId } = requestOf({});
+      engine.submit(requestOf({ generationId, stop: { maxTokens: 100 } }));
+      const writer = await untilRead(pipe);
+      /** However long the thread takes to end on a loaded machine. */
+      const stopped = (): Promise<void> =>
+        engine.stop().catch((error: unknown) => {
+          if (!(error instanceof EngineStuckError)) throw error;
+          return stopped();
+        });
+      return { engine, log, generationId, release: () => closeSync(writer), stopped, threadsGone: () => threadsGone };
+    }
+
+    /** Resolves with the writing end when the thread is in the call, which lasts until it is closed. */
+    async function untilRead(pipe: string): Promise<number> {
+      for (;;) {
+        try {
+          return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error; // nobody reads yet
+        }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
+
+    it('when it is noticed, then it is not started beside it, but again once the call has returned', async () => {
+      const { engine, log, generationId, release, stopped, threadsGone } = await stuck('hang');
+      await log.until(() => log.isEngineLost);
+      expect(log.of(generationId).failure).toMatchObject({ code: FailureCode.ENGINE_ERROR, retryable: true });
+      await expect(engine.start(NEVER)).rejects.toThrow(EngineStuckError);
+      await expect(engine.start(NEVER)).rejects.toThrow(EngineStuckError);
+      expect(threadsGone()).toBe(0);
+      release();
+      await stopped();
+      expect(threadsGone()).toBe(1);
+      await engine.start(NEVER);
+      await stopped();
+      expect(threadsGone()).toBe(2);
+    });
+
+    it('when it is stopped, then what runs fails and it rejects instead of waiting for ever', async () => {
+      const { engine, log, generationId, release, stopped } = await stuck('stop');
+      await expect(engine.stop()).rejects.toThrow(EngineStuckError);
+      expect(log.of(generationId)).toMatchObject({ ends: 1, failure: { message: 'The engine was stopped.' } });
+      expect(log.isEngineLost).toBe(false);
+      release();
+      await stopped();
+    });
+  });
 
   it('given a model that cannot be loaded, when started, then it rejects with the sentence and no event comes', async () => {
     const engine = threadWith('load');

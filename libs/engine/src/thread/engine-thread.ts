@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import type { EmbeddingOutcome, EmbeddingRequest } from '../engine.js';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
+import { EngineStuckError } from '../engine-stuck-error.js';
 import { IDLE_STATE } from '../idle-state.js';
 import { refused } from '../step-loop/refusal.js';
 import type { EngineThreadInput } from './input.js';
@@ -12,6 +14,9 @@ import { Watchdog } from './watchdog.js';
 
 /** Chosen: some forty times a chunk of 256 tokens of a 135 M model on two cores (0.7 s, November 2026). */
 const DEFAULT_STEP_TIMEOUT_MS = 30_000;
+const DEFAULT_STOP_TIMEOUT_MS = 5_000;
+/** Chosen: JavaScript ends within milliseconds; a native step in flight has its usual time. */
+const DEFAULT_END_TIMEOUT_MS = 5_000;
 
 export interface EngineThreadOptions {
   /** Module that calls `serveEngine` in the thread. */
@@ -20,19 +25,29 @@ export interface EngineThreadOptions {
   readonly workerData?: unknown;
   /** Time that `stop` gives the engine before the thread is ended, in milliseconds. Default 5,000. */
   readonly stopTimeoutMs?: number;
+  /** Time that a thread has to end when it is told to, in milliseconds; then it is stuck. Default 5,000. */
+  readonly endTimeoutMs?: number;
   /** A step that takes longer is taken for hung and the thread is ended, in milliseconds. Default 30,000. */
   readonly stepTimeoutMs?: number;
   /** Node's options of the thread. Default: the process's. */
   readonly execArgv?: string[];
+  /**
+   * Called whenever a thread has ended, before another begins: frees what one that broke still held outside of
+   * JavaScript's memory, which goes with the process only.
+   */
+  readonly onThreadGone?: () => void;
 }
 
 /**
  * An engine in a thread of its own, so that its steps and the process's sockets do not wait for each other. When the
- * thread ends, however, or hangs, every open generation fails with a retryable ENGINE_ERROR; `start` begins a new thread.
+ * thread ends, however, or hangs, every open generation fails with a retryable ENGINE_ERROR; `start` begins a new thread
+ * once the old one is gone. One that is stuck in a native call never is: then `start` and `stop` reject.
  */
 export class EngineThread extends Engine {
   private listener: (event: EngineEvent) => void = () => {};
   private worker: Worker | undefined;
+  /** Resolves when the last thread is gone. */
+  private gone: Promise<void> = Promise.resolve();
   private description: EngineDescription | undefined;
   private lastState: EngineState = IDLE_STATE;
   private readonly openIds = new Set<string>();
@@ -41,24 +56,33 @@ export class EngineThread extends Engine {
   private isStopping = false;
   private readonly watchdog: Watchdog;
   private readonly stepTimeoutMs: number;
+  private readonly stopTimeoutMs: number;
+  private readonly endTimeoutMs: number;
 
   constructor(private readonly options: EngineThreadOptions) {
     super();
     this.stepTimeoutMs = options.stepTimeoutMs ?? DEFAULT_STEP_TIMEOUT_MS;
+    this.stopTimeoutMs = options.stopTimeoutMs ?? DEFAULT_STOP_TIMEOUT_MS;
+    this.endTimeoutMs = options.endTimeoutMs ?? DEFAULT_END_TIMEOUT_MS;
     this.watchdog = new Watchdog({
       timeoutMs: this.stepTimeoutMs,
-      isBusy: () => this.openIds.size > 0,
+      isBusy: () => this.openIds.size > 0 || this.embeddings.size > 0,
       ask: () => this.send({ kind: 'ask' }),
       onHang: () => this.hung(),
     });
   }
 
-  override start(signal: AbortSignal): Promise<void> {
-    if (this.worker !== undefined) return Promise.reject(new Error('The engine is running already.'));
+  override async start(signal: AbortSignal): Promise<void> {
+    this.assertNotRunning();
+    signal.throwIfAborted();
+    await this.untilGone();
+    this.assertNotRunning();
     signal.throwIfAborted();
     const { entry, workerData, execArgv } = this.options;
     const worker = new Worker(entry, { workerData, execArgv, name: 'engine' });
+    const gone = Promise.withResolvers<void>();
     this.worker = worker;
+    this.gone = gone.promise;
     this.isStopping = false;
     let lastError: Error | undefined;
     return new Promise<void>((resolve, reject) => {
@@ -77,6 +101,8 @@ export class EngineThread extends Engine {
       });
       worker.on('exit', (code) => {
         signal.removeEventListener('abort', abort);
+        this.options.onThreadGone?.();
+        gone.resolve();
         const reason = lastError?.message ?? `its thread ended with code ${code}`;
         reject(
           signal.aborted ? signal.reason : (lastError ?? new Error(`The engine could not be started: ${reason}.`)),
@@ -135,15 +161,18 @@ export class EngineThread extends Engine {
 
   override async stop(): Promise<void> {
     const { worker } = this;
-    if (worker === undefined) return;
-    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    if (worker === undefined) return this.untilGone(); // one that hung may still be there
     if (!this.isStopping) {
       this.isStopping = true;
       this.send({ kind: 'stop' });
     }
-    const timer = setTimeout(() => void worker.terminate(), this.options.stopTimeoutMs ?? 5_000);
-    await ended;
-    clearTimeout(timer);
+    const timer = setTimeout(() => void worker.terminate(), this.stopTimeoutMs);
+    try {
+      await this.untilGone(this.stopTimeoutMs);
+    } finally {
+      clearTimeout(timer);
+      this.threadEnded(worker, 'it was stopped');
+    }
   }
 
   private receive(output: EngineThreadOutput): void {
@@ -165,6 +194,7 @@ export class EngineThread extends Engine {
         return;
       case 'embedded':
         this.lastState = output.state;
+        this.watchdog.heard(output.state);
         this.embeddings.settle(output.callId, output.outcome);
         return;
       case 'start-failed':
@@ -175,16 +205,26 @@ export class EngineThread extends Engine {
     }
   }
 
-  /**
-   * A thread inside a native call that does not return cannot be ended at once: it is given up, and what it held goes when
-   * the call returns, or with the process.
-   */
+  /** What waits is told at once; whether the thread can be ended shows when it is to be started again. */
   private hung(): void {
     const { worker } = this;
     if (worker === undefined) return;
     worker.removeAllListeners('message'); // of generations that are over now
     void worker.terminate();
     this.threadEnded(worker, `a step did not end within ${this.stepTimeoutMs / 1_000} s`);
+  }
+
+  /** @throws EngineStuckError when the thread is there for longer than it may be */
+  private async untilGone(graceMs = 0): Promise<void> {
+    const abort = new AbortController();
+    const late = delay(graceMs + this.endTimeoutMs, true, { signal: abort.signal }).catch(() => true);
+    const isStuck = await Promise.race([this.gone.then(() => false), late]);
+    abort.abort();
+    if (isStuck) throw new EngineStuckError();
+  }
+
+  private assertNotRunning(): void {
+    if (this.worker !== undefined) throw new Error('The engine is running already.');
   }
 
   private threadEnded(worker: Worker, reason: string): void {

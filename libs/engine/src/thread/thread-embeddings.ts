@@ -15,6 +15,10 @@ export class ThreadEmbeddings {
 
   constructor(private readonly send: (input: EngineThreadInput) => void) {}
 
+  get size(): number {
+    return this.calls.size;
+  }
+
   call(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
     const callId = ++this.lastCallId;
     return new Promise((resolve, reject) => {
