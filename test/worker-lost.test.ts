@@ -64,7 +64,6 @@ it('given 20 running streams and 10 that wait, when a worker is killed, then onl
   expect(victim).toBeDefined();
   const pid = await pidOf('worker-0');
   const startedBefore = new Set(started);
-  const killedAtMs = performance.now();
   process.kill(pid, 'SIGKILL');
 
   const results = await Promise.all(outcomes);
@@ -72,9 +71,10 @@ it('given 20 running streams and 10 that wait, when a worker is killed, then onl
   const finished = results.filter((result) => result.error === undefined);
   expect(lost.length).toBeGreaterThan(0);
   expect(lost.length).toBeLessThanOrEqual(SLOTS);
+  const firstWholeAtMs = Math.min(...finished.map(({ endedAtMs }) => endedAtMs)); // 60 tokens take 2.4 s, on any machine
   for (const result of lost) {
     expect(result).toMatchObject({ error: 'worker_lost', isDone: false });
-    expect(result.endedAtMs - killedAtMs).toBeLessThan(2_000);
+    expect(result.endedAtMs).toBeLessThan(firstWholeAtMs);
   }
   for (const result of finished) expect(result.isDone).toBe(true);
   results.forEach((result, i) => {

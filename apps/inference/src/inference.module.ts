@@ -9,6 +9,7 @@ import { DeviceMeter } from './fleet/device-meter.js';
 import { FleetMembership } from './fleet/fleet-membership.js';
 import { StateReporter } from './fleet/state-reporter.js';
 import { Drain } from './lifecycle/drain.js';
+import { EngineMetrics } from './observation/engine-metrics.js';
 import { WorkerMetrics } from './observation/worker-metrics.js';
 import { WorkerReadiness } from './observation/worker-readiness.js';
 import { GatewaySessions } from './session/gateway-sessions.js';
@@ -33,6 +34,7 @@ class EngineModule {
         },
         EngineHost,
         WorkerMetrics,
+        EngineMetrics,
         Generations,
         Embeddings,
         Drain,

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { ConfigError, type HydraConfig, loadConfig } from '#lib/config';
+import { EngineStuckError } from '#lib/engine';
 import { createLogger, reportListening } from '#lib/observability';
+import { ENGINE_LOST_EXIT_CODE, endProcessNow } from './lifecycle/end-process.js';
 import { startWorker } from './start-worker.js';
 
 /** EX_CONFIG of sysexits.h: starting again cannot help. */
@@ -17,15 +19,26 @@ try {
 
   /** The first time in order, the second time at once. */
   const stop = async (reason: string) => {
-    if (isStopping) process.exit(INTERRUPTED_EXIT_CODE);
+    if (isStopping) endProcessNow(INTERRUPTED_EXIT_CODE);
     isStopping = true;
     logger.info({ reason }, 'stopping');
-    await worker.stop(config.workers.drainTimeoutMs);
+    try {
+      await worker.stop(config.workers.drainTimeoutMs);
+    } catch (error) {
+      if (!(error instanceof EngineStuckError)) throw error;
+      logger.fatal(error.message);
+      endProcessNow(ENGINE_LOST_EXIT_CODE);
+    }
     process.exit(0);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   void worker.superseded.then(() => stop('superseded'));
+  void worker.engineLost.then(async () => {
+    isStopping = true;
+    await worker.leave();
+    endProcessNow(ENGINE_LOST_EXIT_CODE);
+  });
 
   await worker.prepare();
   reportListening(worker);

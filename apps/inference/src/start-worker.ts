@@ -23,10 +23,14 @@ export interface RunningWorker {
   model(): ServedModel;
   /** Resolves when the worker has been told that a later life of it has taken over. */
   readonly superseded: Promise<void>;
+  /** Resolves when the engine is lost for good: only a new process can serve again. */
+  readonly engineLost: Promise<void>;
   /** Loads the model, then joins the fleet. Rejects with a sentence for people. */
   prepare(): Promise<void>;
-  /** Drains, says goodbye, closes. */
+  /** Drains, says goodbye, closes. Rejects with an EngineStuckError when the engine cannot be ended. */
   stop(drainTimeoutMs: number): Promise<void>;
+  /** Says goodbye to the fleet and the gateways; the engine is left as it is. */
+  leave(): Promise<void>;
 }
 
 /** Health and metrics over HTTP and the worker's service over gRPC, listening before the model is there. Port 0 takes a free one. */
@@ -50,6 +54,16 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
   const { workerId, epoch } = app.get(WorkerIdentity);
   engineHost.onPhase((phase) => grpcServer.setServing(phase === 'running' && !drain.hasBegun));
   drain.onBegin(() => grpcServer.setServing(false));
+  const engineLost = new Promise<void>((resolve) => {
+    engineHost.onPhase((phase) => {
+      if (phase === 'lost') resolve();
+    });
+  });
+  const leave = async () => {
+    membership.stop();
+    meter.stop();
+    await app.get(GatewaySessions).close();
+  };
 
   return {
     httpPort: (app.getHttpServer().address() as AddressInfo).port, // it listens on TCP
@@ -57,6 +71,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     workerId,
     epoch,
     model: () => engineHost.engine.describe().model,
+    engineLost,
     superseded: new Promise((resolve) => membership.onSuperseded(resolve)),
     prepare: async () => {
       await Promise.all([engineHost.prepare(), meter.start()]);
@@ -65,11 +80,10 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     stop: async (drainTimeoutMs) => {
       drain.begin(drainTimeoutMs, 'stopping');
       await drain.untilDone();
-      membership.stop();
-      meter.stop();
-      await app.get(GatewaySessions).close();
+      await leave();
       await engineHost.stop();
       await app.close();
     },
+    leave,
   };
 }

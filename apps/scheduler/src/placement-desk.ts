@@ -130,7 +130,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     if (outcome.kind === 'superseded') this.logger.warn({ ...about, by_epoch: outcome.byEpoch }, 'old worker refused');
     else this.logger.info(about, `worker ${outcome.kind}`);
     if (outcome.kind === 'replaced') this.noteEnded(outcome.endedLeases, 'worker-left');
-    this.carryOut(this.queue.place(nowMs()));
+    if (outcome.kind === 'updated') this.carryOut(this.queue.place(nowMs()));
+    else this.awaitFirstReport();
     return outcome;
   }
 
@@ -162,6 +163,18 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     clearTimeout(this.timer);
     clearInterval(this.attentionTimer);
     this.carryOut(this.queue.close(nowMs()));
+  }
+
+  /**
+   * A worker may come with work of an earlier scheduler, and says so in the report that follows its registration: those that
+   * wait get places on it then, or when the report is late.
+   */
+  private awaitFirstReport(): void {
+    this.carryOut([]);
+    const late = setTimeout(() => {
+      if (!this.isClosed) this.carryOut(this.queue.place(nowMs()));
+    }, this.config.scheduler.reportIntervalMs);
+    late.unref();
   }
 
   private carryOut(decisions: readonly PlacementDecision[]): void {

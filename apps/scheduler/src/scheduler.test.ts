@@ -108,6 +108,19 @@ describe('the scheduler', () => {
     expect((await early.answer).lease.workerId).toBe('w0');
   });
 
+  it('given a worker that comes with work of an earlier scheduler, then who waits gets no place before its first report', async () => {
+    fixture = await SchedulerFixture.start({ ...ONE_AT_A_TIME, reportIntervalMs: 30_000, workerTimeoutMs: 60_000 });
+    const waits = fixture.place({});
+    await waiting(1);
+    const worker = new FakeWorker(fixture.fleet.join());
+    worker.register({ workerId: 'w0' });
+    worker.report({ runningGenerations: 1 });
+    const snapshot = await snapshotWhere(({ members }) => members[0]?.report !== undefined);
+    expect(snapshot.waitingGenerations).toBe(1);
+    worker.report();
+    expect((await waits.answer).lease.workerId).toBe('w0');
+  });
+
   it('refuses a request that makes no sense, by status', async () => {
     fixture = await SchedulerFixture.start();
     const calls = [{ modelId: '' }, { generationId: '' }, { priority: 11 }, { prefixHashes: [Buffer.alloc(3)] }];

@@ -39,7 +39,8 @@ export function roomFor(request: PlacementRequest, worker: WorkerView): 'room' |
   if (worker.hasRefused) return 'full';
   if (worker.sequences === 0) return 'room';
   if (worker.sequences + request.sequenceCount > worker.sequenceLimit) return 'full';
-  return worker.leasedKvTokens + expectedKvTokens(request) > kvTokensOf(worker) ? 'kv-full' : 'room';
+  const kvTokens = worker.leasedKvTokens + worker.unleasedKvTokens;
+  return kvTokens + expectedKvTokens(request) > kvTokensOf(worker) ? 'kv-full' : 'room';
 }
 
 function kvTokensOf(worker: WorkerView): number {

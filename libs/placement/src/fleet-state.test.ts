@@ -1,12 +1,14 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ServedModel, StateReport } from '#lib/contracts';
 import { createStrategy } from './create-strategy.js';
 import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
 
 const strategy = createStrategy('round-robin', { consistentHashLoadFactor: 1.25 });
 
-function joined() {
+function joined(model: Partial<ServedModel> = {}) {
   const parts = scheduler(strategy, { leaseTtlMs: 9_000 });
-  parts.fleet.register(registration('w0', { workerEpoch: 5 }), 0);
+  parts.fleet.register(registration('w0', { workerEpoch: 5, models: [servedModel(model)] }), 0);
   const view = () => parts.fleet.workersOf('m')[0]!;
   const place = (generationId: string, nowMs = 0) =>
     parts.queue
@@ -56,6 +58,72 @@ describe('FleetState', () => {
     fleet.report('w0', 5, report({ sequence: 4 }), 5);
     expect(view().load).toBe(0);
   });
+
+  it('given a worker that came with generations of an earlier scheduler, then leases on their way do not hide them', () => {
+    const { fleet, view, place } = joined({ maxRunningSequences: 64 });
+    const says = (sequence: number, about: Partial<StateReport>) =>
+      fleet.report('w0', 5, report({ sequence, ...about }), 1);
+    says(1, { runningGenerations: 2, waitingGenerations: 1 });
+    expect(view().load).toBe(3);
+    for (const generationId of ['a', 'b', 'c', 'd']) place(generationId);
+    expect(view().load).toBe(7);
+    says(2, { runningGenerations: 3 }); // none of the four has arrived
+    expect(view().load).toBe(7);
+    says(3, { runningGenerations: 7 });
+    expect(view().load).toBe(7);
+    says(4, { runningGenerations: 4 }); // the three ended
+    says(5, { runningGenerations: 4 });
+    expect(view().load).toBe(4);
+  });
+
+  it('counts at once what a worker holds beyond our leases when no release can have crossed its report', () => {
+    const { fleet, queue, view, place } = joined({ maxRunningSequences: 64 });
+    const leases = ['a', 'b'].map((generationId) => place(generationId));
+    fleet.report('w0', 5, report({ sequence: 1, runningGenerations: 2 }), 1);
+    fleet.report('w0', 5, report({ sequence: 2, runningGenerations: 6 }), 2); // four came without the scheduler
+    expect(view().load).toBe(6);
+    queue.release([leases[0]!.leaseId], 3);
+    expect(view().load).toBe(5);
+    fleet.report('w0', 5, report({ sequence: 3, runningGenerations: 6 }), 4); // it crossed the release
+    expect(view().load).toBe(5);
+  });
+
+  it('counts the KV of what it has no lease for, as far as the worker says', () => {
+    const { fleet, queue, view } = joined({ maxRunningSequences: 64, kvBytesPerToken: 10 });
+    const about = { runningGenerations: 1, waitingGenerations: 1, kvUsedBytes: 9_000, kvTotalBytes: 10_000 };
+    fleet.report('w0', 5, report({ sequence: 1, ...about }), 1);
+    expect(view().unleasedKvTokens).toBe(900);
+    const asked = request({ promptTokens: 150, maxOutputTokens: 10 });
+    expect(queue.enqueue(asked, 1_000, 1).decisions).toEqual([]); // waits
+    fleet.report('w0', 5, report({ sequence: 2, ...about, kvUsedBytes: 1_000 }), 2);
+    expect(queue.place(2)).toMatchObject([{ kind: 'placed' }]);
+    fleet.report('w0', 5, report({ sequence: 3, ...about, runningGenerations: 2, kvUsedBytes: 6_000 }), 3);
+    expect(view().unleasedKvTokens).toBe(400);
+  });
+
+  it('given any course of things, then a worker counts for no less than it says, less what was released meanwhile', () =>
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom('place', 'release', 'report'), fc.nat({ max: 12 }))), (steps) => {
+        const { fleet, queue, view, place, leases } = joined({ maxRunningSequences: 1_000 });
+        let said = 0;
+        let released = 0;
+        for (const [index, [step, number]] of steps.entries()) {
+          if (step === 'place') place(`g${index}`);
+          if (step === 'release') {
+            const lease = leases.leasesOf('w0')[number];
+            if (lease !== undefined) released++;
+            queue.release([lease?.leaseId ?? 'unknown'], 1);
+          }
+          if (step === 'report') {
+            fleet.report('w0', 5, report({ sequence: index, runningGenerations: number }), 1);
+            // A release before the report may have crossed it.
+            said = number - released;
+            released = 0;
+          }
+          expect(view().load).toBeGreaterThanOrEqual(Math.max(leases.size, said - released));
+        }
+      }),
+    ));
 
   it('leaves aside a report that is older than the last', () => {
     const { fleet, view } = joined();

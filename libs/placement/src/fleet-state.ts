@@ -1,6 +1,7 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import { sequenceLimitOf } from './capacity.js';
 import type { Lease, LeaseTable } from './lease-table.js';
+import { UnleasedGenerations } from './unleased-generations.js';
 import type { WorkerView } from './worker-view.js';
 
 /** How a registration was taken. Leases of an earlier life of the worker end with it. */
@@ -47,9 +48,7 @@ interface Member {
   lastHeardMs: number;
   isDraining: boolean;
   hasRefused: boolean;
-  /** Generations beyond our leases in the last report, and in the last two at least. */
-  excessGenerations: number | undefined;
-  unleasedGenerations: number;
+  readonly unleased: UnleasedGenerations;
   /** What had been granted in all when the report came. */
   grantedGenerations: number;
   grantedPromptTokens: number;
@@ -93,8 +92,7 @@ export class FleetState {
       lastHeardMs: nowMs,
       isDraining: false,
       hasRefused: false,
-      excessGenerations: undefined,
-      unleasedGenerations: 0,
+      unleased: new UnleasedGenerations(),
       grantedGenerations: 0,
       grantedPromptTokens: 0,
     });
@@ -116,10 +114,7 @@ export class FleetState {
         ? this.leases.reconcile(workerId, new Set(report.heldGenerationIds), nowMs)
         : [];
     const load = this.leases.loadOf(workerId);
-    // One report may have crossed a release on its way: only what two in a row say beyond our leases is counted.
-    const excess = Math.max(0, held - load.generations);
-    member.unleasedGenerations = Math.min(excess, member.excessGenerations ?? excess);
-    member.excessGenerations = excess;
+    member.unleased.note(held, load);
     member.report = report;
     member.reportedAtMs = nowMs;
     member.lastHeardMs = nowMs;
@@ -228,11 +223,12 @@ export class FleetState {
       model,
       isDraining: member.isDraining,
       hasRefused: member.hasRefused,
-      load: load.generations + member.unleasedGenerations,
-      sequences: load.sequences + member.unleasedGenerations,
+      load: load.generations + member.unleased.count,
+      sequences: load.sequences + member.unleased.count,
       sequenceLimit: sequenceLimitOf(model, this.options.waitingPerWorker),
       leasedPromptTokens: load.promptTokens,
       leasedKvTokens: load.kvTokens,
+      unleasedKvTokens: unleasedKvTokens(member, model),
       generationsSinceReport: load.grantedGenerations - member.grantedGenerations,
       promptTokensSinceReport: load.grantedPromptTokens - member.grantedPromptTokens,
       report: member.report,
@@ -256,4 +252,11 @@ export class FleetState {
       this.lostModels.delete(modelId);
     }
   }
+}
+
+/** The share of the reported KV that belongs to generations without a lease of ours. */
+function unleasedKvTokens({ report, unleased }: Member, model: ServedModel): number {
+  const held = (report?.runningGenerations ?? 0) + (report?.waitingGenerations ?? 0);
+  if (report === undefined || held === 0 || model.kvBytesPerToken === 0) return 0;
+  return Math.round((report.kvUsedBytes / model.kvBytesPerToken) * Math.min(1, unleased.count / held));
 }

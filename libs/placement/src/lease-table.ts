@@ -16,7 +16,7 @@ export interface Lease {
 
 export type LeaseTerms = Omit<Lease, 'leaseId' | 'grantedAtMs' | 'expiresAtMs'>;
 
-/** Sums over the live leases of a worker; the `granted…` ones only ever grow. */
+/** Sums over the live leases of a worker; the `granted…` and `released…` ones only ever grow. */
 export interface LeaseLoad {
   readonly generations: number;
   readonly sequences: number;
@@ -24,6 +24,8 @@ export interface LeaseLoad {
   readonly kvTokens: number;
   readonly grantedGenerations: number;
   readonly grantedPromptTokens: number;
+  /** Those given back by whoever held them; not those that ended in another way. */
+  readonly releasedGenerations: number;
 }
 
 const NO_LOAD: LeaseLoad = {
@@ -33,6 +35,7 @@ const NO_LOAD: LeaseLoad = {
   kvTokens: 0,
   grantedGenerations: 0,
   grantedPromptTokens: 0,
+  releasedGenerations: 0,
 };
 
 interface WorkerLeases {
@@ -105,17 +108,14 @@ export class LeaseTable {
     return unknown;
   }
 
-  /** @returns the lease that ended; undefined when it was not live */
+  /** Its holder gives it back. @returns the lease that ended; undefined when it was not live */
   release(leaseId: string): Lease | undefined {
     const lease = this.leases.get(leaseId);
     if (lease === undefined) return undefined;
-    this.leases.delete(leaseId);
-    this.leaseIdByGeneration.delete(lease.generationId);
+    this.end(lease);
     const worker = this.workers.get(lease.workerId);
     if (worker !== undefined) {
-      worker.leaseIds.delete(leaseId);
-      worker.missing.delete(leaseId);
-      worker.load = added(worker.load, lease, -1);
+      worker.load = { ...worker.load, releasedGenerations: worker.load.releasedGenerations + 1 };
     }
     return lease;
   }
@@ -127,7 +127,7 @@ export class LeaseTable {
       if (lease.expiresAtMs > nowMs) break;
       ended.push(lease);
     }
-    for (const lease of ended) this.release(lease.leaseId);
+    for (const lease of ended) this.end(lease);
     return ended;
   }
 
@@ -141,7 +141,7 @@ export class LeaseTable {
   /** Ends every lease of a worker that left, and forgets the worker. */
   endWorker(workerId: string): Lease[] {
     const ended = this.leasesOf(workerId);
-    for (const lease of ended) this.release(lease.leaseId);
+    for (const lease of ended) this.end(lease);
     this.workers.delete(workerId);
     return ended;
   }
@@ -162,7 +162,7 @@ export class LeaseTable {
       if (worker.missing.has(lease.leaseId)) ended.push(lease);
       else missing.add(lease.leaseId);
     }
-    for (const lease of ended) this.release(lease.leaseId);
+    for (const lease of ended) this.end(lease);
     worker.missing = missing;
     return ended;
   }
@@ -185,6 +185,18 @@ export class LeaseTable {
   nextDueMs(): number | undefined {
     for (const lease of this.leases.values()) return lease.expiresAtMs;
     return undefined;
+  }
+
+  private end(lease: Lease): void {
+    const { leaseId } = lease;
+    this.leases.delete(leaseId);
+    this.leaseIdByGeneration.delete(lease.generationId);
+    const worker = this.workers.get(lease.workerId);
+    if (worker !== undefined) {
+      worker.leaseIds.delete(leaseId);
+      worker.missing.delete(leaseId);
+      worker.load = added(worker.load, lease, -1);
+    }
   }
 }
 

@@ -60,6 +60,7 @@ export function workerView(workerId: string, about: Partial<WorkerView> = {}): W
     sequenceLimit: 64,
     leasedPromptTokens: 0,
     leasedKvTokens: 0,
+    unleasedKvTokens: 0,
     generationsSinceReport: 0,
     promptTokensSinceReport: 0,
     report: undefined,

@@ -23,6 +23,8 @@ export interface WorkerView {
   readonly leasedPromptTokens: number;
   /** Tokens of KV that live leases are expected to need. */
   readonly leasedKvTokens: number;
+  /** Tokens of KV that generations without a lease of ours are reckoned to hold: their share of what was reported. */
+  readonly unleasedKvTokens: number;
   /** Generations leased since the last report (since registration before the first). */
   readonly generationsSinceReport: number;
   /** Prompt tokens leased since the last report. */
