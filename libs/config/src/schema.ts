@@ -32,9 +32,7 @@ const modelSchema = z.strictObject({
     .default('auto')
     .describe('Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form.'),
   contextTokens: count
-    .describe(
-      'Most tokens of prompt and output together. Default: what the model was made for, at most 2048: each running sequence holds KV for a whole context.',
-    )
+    .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
     .optional(),
   strategy: z.enum(STRATEGIES).default('least-loaded').describe('How requests for this model are placed on workers.'),
   workers: count
@@ -199,7 +197,15 @@ export const hydraSchema = z.strictObject({
       }),
       kvBytes: bytes
         .default(1024 * 1024 * 1024)
-        .meta({ description: 'Memory for attention state, in bytes.', env: 'HYDRA_KV_BYTES' }),
+        .meta({
+          description: 'Most memory for attention state, in bytes; sequences take of it as they grow.',
+          env: 'HYDRA_KV_BYTES',
+        }),
+      maxSequences: count.default(32).meta({
+        description:
+          'Sequences that run at once in a worker, as far as `kvBytes` holds them; more raise throughput little and make each slower.',
+        env: 'HYDRA_MAX_SEQUENCES',
+      }),
       waitingGenerations: count.default(256).meta({
         description: 'Generations that may wait inside a worker.',
         env: 'HYDRA_WORKER_WAITING_GENERATIONS',

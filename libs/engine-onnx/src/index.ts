@@ -1,8 +1,9 @@
+export { KvMemoryUnavailableError } from './allocate-kv.js';
 export { type CompileOptions, type CompileProgress, compileModel } from './compile/compile-model.js';
 export type { CompiledModel, CompiledModelManifest, WeightsForm } from './compiled-model.js';
 export { OnnxEncoderRunner, type OnnxEncoderRunnerOptions } from './onnx-encoder-runner.js';
 export { type OnnxEngineOptions, onnxEngine, onnxEngineThread } from './onnx-engine.js';
-export { KvMemoryUnavailableError, OnnxModelRunner } from './onnx-model-runner.js';
+export { OnnxModelRunner } from './onnx-model-runner.js';
 export { readCompiledModel } from './read-compiled-model.js';
 export { KvMemoryTooSmallError, type OnnxModelRunnerOptions } from './runner-limits.js';
 export type { DecoderGraph } from './runtime/decoder-graph.js';

@@ -39,8 +39,10 @@ export interface OnnxEngineOptions {
   readonly textFiles: TextFiles;
   /** Compute threads of a step. */
   readonly threads: number;
-  /** Memory for KV, in bytes. */
+  /** Most memory for KV, in bytes. */
   readonly kvBytes: number;
+  /** Most sequences at once. Default 32. */
+  readonly maxSequences?: number;
   /** Most tokens of prompt and output together. Default: as many as the graph computes. */
   readonly contextTokens?: number;
   /** Generations that may wait for a slot. */

@@ -6,9 +6,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { OnnxModelRunner } from './onnx-model-runner.js';
 import { KvMemoryTooSmallError, type OnnxModelRunnerOptions } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
+import { VirtualMemory } from './runtime/virtual-memory.js';
 import { writeTinyDecoder } from './testing/tiny-decoder.js';
 
-const SLOT_BYTES = 64 * 2 * 2 * 16 * 4; // context × (keys and values) × layers × headDim × float32, one KV head
+const TOKEN_BYTES = 2 * 2 * 16 * 4; // (keys and values) × layers × headDim × float32, one KV head
+/** By which slots grow here, and a whole slot: the context of 64 tokens in whole pages. */
+const PAGE_TOKENS = (VirtualMemory.pageBytes() ?? 64 * 64) / (16 * 4);
+const SLOT_BYTES = Math.ceil(64 / PAGE_TOKENS) * PAGE_TOKENS * TOKEN_BYTES;
 const SLOTS = 4;
 
 describe('the ONNX model runner', () => {
@@ -40,18 +44,24 @@ describe('the ONNX model runner', () => {
       decodeRows: 3,
       chunkTokens: 16,
       allLogitsTokens: 16,
-      kvBytesPerToken: SLOT_BYTES / 64,
+      kvBytesPerToken: TOKEN_BYTES,
       kvTotalBytes: SLOTS * SLOT_BYTES,
+      kvPageTokens: PAGE_TOKENS,
     });
   });
 
-  it('given a smaller context, when loaded, then more slots fit', async () => {
+  it('given a smaller context, when loaded, then chunks are not longer than it', async () => {
     await load({ contextTokens: 16 });
-    expect(runner.limits).toMatchObject({ contextTokens: 16, slots: 4 * SLOTS, chunkTokens: 16 });
+    expect(runner.limits).toMatchObject({ contextTokens: 16, slots: SLOTS, chunkTokens: 16 });
+  });
+
+  it('given a bound of sequences, when loaded, then no more are run at once', async () => {
+    await load({ maxSequences: 3 });
+    expect(runner.limits).toMatchObject({ slots: 3, decodeRows: 3, kvTotalBytes: SLOTS * SLOT_BYTES });
   });
 
   it('given memory for less than one sequence, when loaded, then the error says what would fit', async () => {
-    const refused = load({ kvBytes: SLOT_BYTES - 1 });
+    const refused = load({ kvBytes: SLOT_BYTES - 1, contextTokens: 64 });
     await expect(refused).rejects.toThrow(KvMemoryTooSmallError);
     await expect(refused).rejects.toThrow(
       `${SLOT_BYTES - 1} bytes of KV memory do not hold one sequence of 64 tokens, which takes ${SLOT_BYTES} bytes`,
@@ -214,7 +224,7 @@ describe('the ONNX model runner', () => {
 
   it('given 50 runners loaded, used and closed, then memory does not grow with them', async () => {
     const once = async () => {
-      await load({ kvBytes: 512 * SLOT_BYTES, decodeRows: 32 });
+      await load({ kvBytes: 512 * SLOT_BYTES, maxSequences: 512, decodeRows: 32 });
       for (let slot = 0; slot < 512; slot++) {
         await runner.prefill({ slot, position: 0, tokenIds: [slot % 40], logitsFor: 'none' });
       }

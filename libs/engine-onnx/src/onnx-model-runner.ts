@@ -6,30 +6,17 @@ import {
   type PrefillChunk,
   type SlotCopy,
 } from '#lib/engine';
+import { allocateKv } from './allocate-kv.js';
 import { type OnnxModelRunnerOptions, planLimits } from './runner-limits.js';
 import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
-import { KvMemory, type KvShape } from './runtime/kv-memory.js';
-import { OrtMemory } from './runtime/ort-memory.js';
+import type { KvMemory } from './runtime/kv-memory.js';
 import { OrtRuntime } from './runtime/ort-runtime.js';
 import { OrtSession } from './runtime/ort-session.js';
-import type { ExecutionProvider } from './runtime/ort-session-options.js';
 import { SlotBindings } from './slot-bindings.js';
 
-/** The machine, or its GPU, does not have the memory that KV was given. */
-export class KvMemoryUnavailableError extends Error {
-  override readonly name = 'KvMemoryUnavailableError';
-
-  constructor(
-    readonly bytes: number,
-    cause: unknown,
-  ) {
-    super(`There are not ${bytes} bytes of memory for KV; lower kvBytes.`, { cause });
-  }
-}
-
 /**
- * Runs a compiled decoder on ONNX Runtime. KV stays where it is: each slot has its place in one allocation, and passes
- * read and write it there. Rows of a decode on neighbouring slots are one run of the model.
+ * Runs a compiled decoder on ONNX Runtime. KV stays where it is: each slot has its place in one range of addresses, and
+ * passes read and write it there. Rows of a decode on neighbouring slots are one run of the model.
  */
 export class OnnxModelRunner extends ModelRunner {
   readonly limits: ModelRunnerLimits;
@@ -43,6 +30,7 @@ export class OnnxModelRunner extends ModelRunner {
   private chunkLogits: Float32Array | undefined;
   /** KV in a GPU's memory cannot be copied from here. */
   override readonly copySlot?: (copy: SlotCopy) => void;
+  override readonly moveSlot?: (move: SlotCopy) => void;
   private isRunning = false;
   private closing: Promise<void> | undefined;
 
@@ -60,7 +48,12 @@ export class OnnxModelRunner extends ModelRunner {
     this.logitRows = new BigInt64Array(Math.max(limits.chunkTokens, limits.decodeRows));
     this.lastPositions = new Int32Array(limits.decodeRows);
     this.logits = new Float32Array(limits.decodeRows * limits.vocabularySize);
-    if (kv.isCopyable) this.copySlot = (copy) => this.copy(copy);
+    if (!kv.isCopyable) return;
+    this.copySlot = (copy) => this.copy(copy);
+    this.moveSlot = (move) => {
+      this.copy(move);
+      kv.release(move.from);
+    };
   }
 
   /**
@@ -74,8 +67,7 @@ export class OnnxModelRunner extends ModelRunner {
     try {
       session = await OrtSession.load(runtime, graph.path, options);
       checkDecoderGraph(graph, session);
-      const shape = { ...graph, slots: limits.slots, contextTokens: limits.contextTokens };
-      const kv = allocateKv(runtime, session, shape, options.executionProvider);
+      const kv = allocateKv(runtime, session, graph, limits, options.executionProvider);
       return new OnnxModelRunner(runtime, session, kv, graph, limits);
     } catch (error) {
       await session?.close();
@@ -107,6 +99,10 @@ export class OnnxModelRunner extends ModelRunner {
       for (const [start, end] of neighbours(sorted)) await this.decodeNeighbours(sorted.slice(start, end), start);
       return this.inOrder(order);
     });
+  }
+
+  override closeSlot(slot: number): void {
+    if (this.closing === undefined) this.kv.release(slot);
   }
 
   /** Idempotent. A pass that runs is ended early and rejects. */
@@ -228,20 +224,6 @@ export class OnnxModelRunner extends ModelRunner {
     if (!Number.isInteger(tokenId) || tokenId < 0 || tokenId >= vocabularySize) {
       throw new RangeError(`Token ${tokenId} is not in a vocabulary of ${vocabularySize}.`);
     }
-  }
-}
-
-function allocateKv(
-  runtime: OrtRuntime,
-  session: OrtSession,
-  shape: KvShape,
-  provider: ExecutionProvider = { kind: 'cpu' },
-): KvMemory {
-  const bytes = KvMemory.byteLength(shape);
-  try {
-    return new KvMemory(OrtMemory.allocate(runtime, session, provider, bytes), shape);
-  } catch (cause) {
-    throw new KvMemoryUnavailableError(bytes, cause);
   }
 }
 

@@ -1,18 +1,24 @@
 import { allLogitsTokens, type ModelRunnerLimits } from '#lib/engine';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
-import { kvBytesPerToken } from './runtime/kv-memory.js';
+import { kvBytesPerToken, kvPageTokens } from './runtime/kv-memory.js';
 import type { OrtSessionOptions } from './runtime/ort-session-options.js';
+import { VirtualMemory } from './runtime/virtual-memory.js';
 
-/** Rows of a decode at most, unless asked otherwise: on two cores, int4 and int8 gain nothing beyond 32 (November 2026). */
-const DEFAULT_DECODE_ROWS = 32;
+/**
+ * Sequences that run at once, and rows of a decode, unless asked otherwise: on two cores, int4 and int8 gain nothing beyond
+ * 32 (November 2026), and each further one makes all the others slower.
+ */
+const DEFAULT_SEQUENCES = 32;
 /** Tokens of a chunk at most, unless asked otherwise: longer ones are no faster (measured November 2026). */
 const DEFAULT_CHUNK_TOKENS = 256;
 
 export interface OnnxModelRunnerOptions extends OrtSessionOptions {
-  /** Memory for KV, in bytes. Decides how many slots there are. */
+  /** Most memory for KV, in bytes. */
   readonly kvBytes: number;
-  /** Positions of a slot. Default: as many as the model can compute. */
+  /** Most tokens of a sequence. Default: as many as the model can compute and the memory holds. */
   readonly contextTokens?: number;
+  /** Most sequences at once. Default 32. */
+  readonly maxSequences?: number;
   readonly decodeRows?: number;
   readonly chunkTokens?: number;
 }
@@ -23,40 +29,61 @@ export class KvMemoryTooSmallError extends Error {
 
   constructor(
     readonly kvBytes: number,
-    readonly slotBytes: number,
+    readonly neededBytes: number,
     readonly contextTokens: number,
   ) {
     super(
-      `${kvBytes} bytes of KV memory do not hold one sequence of ${contextTokens} tokens, which takes ${slotBytes} bytes; ` +
+      `${kvBytes} bytes of KV memory do not hold one sequence of ${contextTokens} tokens, which takes ${neededBytes} bytes; ` +
         'raise kvBytes or lower contextTokens.',
     );
   }
 }
 
 /**
- * Divides the memory for KV into slots of the whole context.
- * @throws KvMemoryTooSmallError when not one fits
+ * Slots that grow page by page in the CPU's virtual memory, where sequences share `kvBytes` as they need it. Elsewhere, on
+ * GPUs, slots of the whole context: as many as `kvBytes` holds.
+ * @throws KvMemoryTooSmallError when not one sequence of the context that was asked for fits, or not one at all
  */
 export function planLimits(graph: DecoderGraph, options: OnnxModelRunnerOptions): ModelRunnerLimits {
-  const contextTokens = options.contextTokens ?? graph.contextTokens;
-  if (contextTokens < 1 || contextTokens > graph.contextTokens) {
-    throw new RangeError(
-      `contextTokens is ${contextTokens}; the model computes 1 to ${graph.contextTokens} positions.`,
-    );
+  const wantedTokens = options.contextTokens ?? graph.contextTokens;
+  if (wantedTokens < 1 || wantedTokens > graph.contextTokens) {
+    throw new RangeError(`contextTokens is ${wantedTokens}; the model computes 1 to ${graph.contextTokens} positions.`);
   }
   const bytesPerToken = kvBytesPerToken(graph);
-  const slotBytes = contextTokens * bytesPerToken;
-  const slots = Math.floor(options.kvBytes / slotBytes);
-  if (slots < 1) throw new KvMemoryTooSmallError(options.kvBytes, slotBytes, contextTokens);
+  const pageTokens = growthTokens(graph, options) ?? wantedTokens;
+  const kvTokens = Math.floor(options.kvBytes / (pageTokens * bytesPerToken)) * pageTokens;
+  const leastTokens = options.contextTokens ?? pageTokens;
+  if (kvTokens < leastTokens) {
+    const neededBytes = wholePages(leastTokens, pageTokens) * bytesPerToken;
+    throw new KvMemoryTooSmallError(options.kvBytes, neededBytes, leastTokens);
+  }
+  const contextTokens = Math.min(wantedTokens, kvTokens);
+  const slots = Math.min(kvTokens / pageTokens, options.maxSequences ?? DEFAULT_SEQUENCES);
   const chunkTokens = Math.min(contextTokens, options.chunkTokens ?? DEFAULT_CHUNK_TOKENS);
   return {
     contextTokens,
     vocabularySize: graph.vocabularySize,
     slots,
-    decodeRows: Math.min(slots, options.decodeRows ?? DEFAULT_DECODE_ROWS),
+    decodeRows: Math.min(slots, options.decodeRows ?? DEFAULT_SEQUENCES),
     chunkTokens,
     allLogitsTokens: allLogitsTokens(chunkTokens, graph.vocabularySize),
     kvBytesPerToken: bytesPerToken,
-    kvTotalBytes: slots * slotBytes,
+    kvTotalBytes: kvTokens * bytesPerToken,
+    kvPageTokens: pageTokens,
   };
+}
+
+/** Positions of a slot: the context in whole pages. */
+export function slotTokens({ contextTokens, kvPageTokens: pageTokens = 1 }: ModelRunnerLimits): number {
+  return wholePages(contextTokens, pageTokens);
+}
+
+/** Tokens by which slots grow, or nothing where they cannot. */
+function growthTokens({ headDim }: DecoderGraph, { executionProvider }: OnnxModelRunnerOptions): number | undefined {
+  const pageBytes = executionProvider?.kind === 'cuda' ? undefined : VirtualMemory.pageBytes();
+  return pageBytes === undefined ? undefined : kvPageTokens(headDim, pageBytes);
+}
+
+function wholePages(tokens: number, pageTokens: number): number {
+  return Math.ceil(tokens / pageTokens) * pageTokens;
 }

@@ -118,6 +118,8 @@ export interface EngineState {
   readonly computedPromptTokens: number;
   readonly cachedPromptTokens: number;
   readonly queriedPromptTokens: number;
+  /** How often a running sequence lost its slot for lack of memory, to be computed again later. */
+  readonly preemptions: number;
   /** Sum of step durations since start, in microseconds. */
   readonly stepUs: number;
   /** Whether a step is being computed now. */

@@ -12,6 +12,7 @@ export const IDLE_STATE: EngineState = {
   computedPromptTokens: 0,
   cachedPromptTokens: 0,
   queriedPromptTokens: 0,
+  preemptions: 0,
   stepUs: 0,
   isStepping: false,
 };

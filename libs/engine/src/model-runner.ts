@@ -2,7 +2,8 @@
  * Runs the model's forward passes for the step loop: the port under it. One caller, one pass at a time.
  *
  * A *slot* is the contiguous KV of one live sequence, numbered from 0 to `slots` - 1. The step loop owns the slots'
- * assignment; a runner only reads and writes them.
+ * assignment and sees to it that their memory, in whole pages, never exceeds `kvTotalBytes`; a runner only reads and
+ * writes them.
  */
 export abstract class ModelRunner {
   abstract readonly limits: ModelRunnerLimits;
@@ -12,13 +13,18 @@ export abstract class ModelRunner {
    * @returns how many leading tokens the slot now holds, less than `tokenIds.length`
    */
   openSlot?(opening: SlotOpening, signal: AbortSignal): number | Promise<number>;
-  /** The sequence has left the slot, whose contents may be kept until it is opened again. */
+  /** The sequence has left the slot: its memory serves other slots from now on. */
   closeSlot?(slot: number): void;
   /**
    * Copies the first `tokens` positions of a slot to another, whose contents are gone then. Between two passes only.
    * Runners without it compute the prompt of each of `n` sequences anew.
    */
   readonly copySlot?: (copy: SlotCopy) => void;
+  /**
+   * Takes a sequence, of which the slot holds `tokens`, to a free slot; the one it leaves is closed then. Between two
+   * passes only. Runners without it compute rows of a decode whose slots are not neighbours in several runs.
+   */
+  readonly moveSlot?: (move: SlotCopy) => void;
   /**
    * Computes one chunk of a prompt, positions [position, position + tokenIds.length), into a slot.
    * @returns logits, shape [1, vocabularySize] of the last token or [tokenIds.length, vocabularySize] of all, as asked for
@@ -48,6 +54,8 @@ export interface ModelRunnerLimits {
   readonly chunksPerStep?: number;
   readonly kvBytesPerToken: number;
   readonly kvTotalBytes: number;
+  /** A slot's memory grows by pages of so many tokens. The whole context where slots cannot grow. Default 1. */
+  readonly kvPageTokens?: number;
 }
 
 export interface SlotOpening {

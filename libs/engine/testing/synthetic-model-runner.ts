@@ -13,9 +13,11 @@ export const SYNTHETIC_VOCABULARY = 64;
 export interface SyntheticModelRunnerOptions extends Partial<ModelRunnerLimits> {
   /** Called in each run: tests hold it up or break it here. */
   readonly onRun?: () => Promise<void> | void;
-  /** Leading tokens that a slot holds when it is opened. */
   /** Whether it copies slots. Default true. */
   readonly copiesSlots?: boolean;
+  /** Whether it moves slots. Default true. */
+  readonly movesSlots?: boolean;
+  /** Leading tokens that a slot holds when it is opened. */
   readonly heldTokens?: (opening: SlotOpening) => number | Promise<number>;
 }
 
@@ -29,11 +31,15 @@ export class SyntheticModelRunner extends ModelRunner {
   isClosed = false;
   /** Tokens of all chunks. */
   prefilledTokens = 0;
+  /** Runs of the model that decodes took: one for each range of neighbouring slots. */
+  decodeRuns = 0;
+  decodes = 0;
   override readonly copySlot?: (copy: SlotCopy) => void;
+  override readonly moveSlot?: (move: SlotCopy) => void;
 
   constructor(private readonly options: SyntheticModelRunnerOptions = {}) {
     super();
-    const { onRun: _, heldTokens: __, copiesSlots = true, ...limits } = options;
+    const { onRun: _, heldTokens: __, copiesSlots = true, movesSlots = true, ...limits } = options;
     this.limits = {
       contextTokens: 128,
       vocabularySize: SYNTHETIC_VOCABULARY,
@@ -46,12 +52,18 @@ export class SyntheticModelRunner extends ModelRunner {
     };
     this.slots = Array.from({ length: this.limits.slots }, () => []);
     if (copiesSlots) this.copySlot = (copy) => this.copy(copy);
+    if (movesSlots) this.moveSlot = (move) => this.move(move);
   }
 
   override async openSlot(opening: SlotOpening): Promise<number> {
     const held = (await this.options.heldTokens?.(opening)) ?? 0;
     this.slots[opening.slot] = Array.prototype.slice.call(opening.tokenIds, 0, held);
+    this.checkMemory();
     return held;
+  }
+
+  override closeSlot(slot: number): void {
+    this.slots[slot] = [];
   }
 
   override async prefill({ slot, position, tokenIds, logitsFor }: PrefillChunk): Promise<Logits | undefined> {
@@ -70,6 +82,8 @@ export class SyntheticModelRunner extends ModelRunner {
     if (rows.length === 0 || rows.length > this.limits.decodeRows) throw new Error(`${rows.length} decode rows`);
     if (new Set(rows.map(({ slot }) => slot)).size < rows.length) throw new Error('two rows of one slot');
     for (const { slot, position, tokenId } of rows) this.write(slot, position, [tokenId]);
+    this.decodes++;
+    this.decodeRuns += rows.filter(({ slot }, row) => row === 0 || slot !== rows[row - 1]!.slot + 1).length;
     return logitsAfter(rows.map(({ slot }) => this.slots[slot]!));
   }
 
@@ -83,12 +97,30 @@ export class SyntheticModelRunner extends ModelRunner {
     if (position > held.length) throw new Error(`position ${position} of a slot that holds ${held.length} tokens`);
     if (position + tokenIds.length > this.limits.contextTokens) throw new Error('beyond the context');
     this.slots[slot] = [...held.slice(0, position), ...tokenIds];
+    this.checkMemory();
+  }
+
+  private checkMemory(): void {
+    const { kvPageTokens = 1, kvBytesPerToken, kvTotalBytes } = this.limits;
+    const pages = this.slots.reduce((sum, held) => sum + Math.ceil(held.length / kvPageTokens), 0);
+    const bytes = pages * kvPageTokens * kvBytesPerToken;
+    if (bytes > kvTotalBytes) throw new Error(`${bytes} of ${kvTotalBytes} bytes of KV are used`);
   }
 
   private copy({ from, to, tokens }: SlotCopy): void {
     const held = this.slots[from]!;
     if (from === to || tokens < 1 || tokens > held.length) throw new Error(`${tokens} tokens of ${held.length} copied`);
     this.slots[to] = held.slice(0, tokens);
+    this.checkMemory();
+  }
+
+  private move({ from, to, tokens }: SlotCopy): void {
+    const held = this.slots[from]!;
+    if (this.slots[to]!.length > 0)
+      throw new Error(`slot ${to} is moved to and holds ${this.slots[to]!.length} tokens`);
+    if (tokens !== held.length) throw new Error(`${tokens} tokens of ${held.length} moved`);
+    this.slots[from] = [];
+    this.slots[to] = held;
   }
 }
 

@@ -44,6 +44,7 @@ export async function prepareOnnxEngine(
     textFiles: await textFiles(source),
     threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,
+    maxSequences: workers.maxSequences,
     contextTokens: model.contextTokens,
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,

@@ -119,6 +119,12 @@ export class WorkerMetrics {
       'vllm:generation_tokens_total',
     );
     total(
+      'hydra_worker_preemptions_total',
+      'Sequences that lost their KV for lack of memory, to be computed again later.',
+      (state) => state.preemptions,
+      'vllm:num_preemptions_total',
+    );
+    total(
       'hydra_worker_prefix_queried_tokens_total',
       'Prompt tokens looked up in the prefix store.',
       (state) => state.queriedPromptTokens,

@@ -1,5 +1,7 @@
 import type { TensorMemory } from './ort-binding.js';
 import type { OrtMemory } from './ort-memory.js';
+import type { MemoryPlace } from './ort-runtime.js';
+import { VirtualMemory } from './virtual-memory.js';
 
 export type KvSide = 'key' | 'value';
 
@@ -7,8 +9,8 @@ export interface KvShape {
   readonly layers: number;
   readonly slots: number;
   readonly kvHeads: number;
-  /** Positions in a slot. */
-  readonly contextTokens: number;
+  /** Positions in a slot; for memory that grows, in whole pages. */
+  readonly slotTokens: number;
   readonly headDim: number;
 }
 
@@ -19,61 +21,98 @@ export function kvBytesPerToken(shape: Pick<KvShape, 'layers' | 'kvHeads' | 'hea
   return 2 * shape.layers * shape.kvHeads * shape.headDim * FLOAT_BYTES;
 }
 
+/** Positions of a head that fill whole pages of the system: the unit in which a slot grows. */
+export function kvPageTokens(headDim: number, pageBytes: number): number {
+  const tokenBytes = headDim * FLOAT_BYTES;
+  let tokens = 1;
+  while ((tokens * tokenBytes) % pageBytes !== 0) tokens++;
+  return tokens;
+}
+
 /**
- * Keys and values of all slots in one allocation: for each layer, first its keys and then its values as one tensor
- * [slots, kvHeads, contextTokens, headDim]. A contiguous range of slots is therefore a tensor too, without a copy.
+ * Keys and values of all slots in one range of addresses: for each layer, first its keys and then its values as one tensor
+ * [slots, kvHeads, slotTokens, headDim]. A contiguous range of slots is therefore a tensor too, without a copy.
+ *
+ * In virtual memory a slot takes only what is written of it: for each head of each layer the pages up to its last
+ * position. A device's memory is taken whole.
  */
 export class KvMemory {
   private bytes: Uint8Array | undefined;
 
   constructor(
-    private readonly memory: OrtMemory,
+    private readonly memory: VirtualMemory | OrtMemory,
+    private readonly place: MemoryPlace,
     private readonly shape: KvShape,
   ) {}
 
-  /** Whether the memory is the CPU's. */
+  static byteLength(shape: KvShape): number {
+    return shape.slots * shape.slotTokens * kvBytesPerToken(shape);
+  }
+
+  /** Whether this process can copy it. */
   get isCopyable(): boolean {
-    return this.memory.isOnCpu;
+    return this.memory instanceof VirtualMemory || this.memory.isOnCpu;
   }
 
   /** Copies positions [0, tokens) of one slot to another: for each head of each layer one move of memory. */
   copy(fromSlot: number, toSlot: number, tokens: number): void {
-    this.bytes ??= this.memory.view();
-    const { layers, slots, kvHeads, contextTokens, headDim } = this.shape;
-    const headBytes = contextTokens * headDim * FLOAT_BYTES;
-    const slotBytes = kvHeads * headBytes;
+    const { kvHeads, slotTokens, headDim } = this.shape;
+    const headBytes = slotTokens * headDim * FLOAT_BYTES;
     const copiedBytes = tokens * headDim * FLOAT_BYTES;
-    for (let side = 0; side < 2 * layers; side++) {
-      const from = (side * slots + fromSlot) * slotBytes;
-      const to = (side * slots + toSlot) * slotBytes;
-      for (let offset = 0; offset < slotBytes; offset += headBytes) {
-        this.bytes.copyWithin(to + offset, from + offset, from + offset + copiedBytes);
+    for (const [from, to] of this.sidesOf(fromSlot, toSlot)) {
+      for (let head = 0; head < kvHeads; head++) {
+        this.copyBytes(from + head * headBytes, to + head * headBytes, copiedBytes);
       }
     }
   }
 
-  static byteLength(shape: KvShape): number {
-    return shape.slots * shape.contextTokens * kvBytesPerToken(shape);
+  /** Gives back the memory of a slot, where it can be. */
+  release(slot: number): void {
+    if (!(this.memory instanceof VirtualMemory)) return;
+    for (const [offset] of this.sidesOf(slot)) this.memory.release(offset, this.slotBytes);
   }
 
   /** Memory and shape of one layer's keys or values over the slots [firstSlot, firstSlot + slotCount). */
   tensor(layer: number, side: KvSide, firstSlot: number, slotCount: number): { memory: TensorMemory; shape: number[] } {
-    const { slots, kvHeads, contextTokens, headDim } = this.shape;
-    const slotBytes = kvHeads * contextTokens * headDim * FLOAT_BYTES;
+    const { slots, kvHeads, slotTokens, headDim } = this.shape;
     const sideIndex = layer * 2 + (side === 'key' ? 0 : 1);
-    const offset = (sideIndex * slots + firstSlot) * slotBytes;
+    const offset = (sideIndex * slots + firstSlot) * this.slotBytes;
     return {
       memory: {
         address: this.memory.address + BigInt(offset),
-        byteLength: slotCount * slotBytes,
-        place: this.memory.place,
+        byteLength: slotCount * this.slotBytes,
+        place: this.place,
       },
-      shape: [slotCount, kvHeads, contextTokens, headDim],
+      shape: [slotCount, kvHeads, slotTokens, headDim],
     };
   }
 
   close(): void {
     this.bytes = undefined;
     this.memory.close();
+  }
+
+  /** Of a slot's keys, or values, in one layer. */
+  private get slotBytes(): number {
+    const { kvHeads, slotTokens, headDim } = this.shape;
+    return kvHeads * slotTokens * headDim * FLOAT_BYTES;
+  }
+
+  /** Where the keys and then the values of slots begin, layer by layer. */
+  private *sidesOf<Slots extends number[]>(...slots: Slots): Generator<{ [Index in keyof Slots]: number }> {
+    for (let side = 0; side < 2 * this.shape.layers; side++) {
+      yield slots.map((slot) => (side * this.shape.slots + slot) * this.slotBytes) as {
+        [Index in keyof Slots]: number;
+      };
+    }
+  }
+
+  private copyBytes(from: number, to: number, byteLength: number): void {
+    if (this.memory instanceof VirtualMemory) {
+      this.memory.copy(to, from, byteLength);
+      return;
+    }
+    this.bytes ??= this.memory.view();
+    this.bytes.copyWithin(to, from, from + byteLength);
   }
 }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { arch, platform } from 'node:process';
 import koffi, { type LibraryHandle } from 'koffi';
+import { enlargeNativeStacks } from './native-stacks.js';
 
 /**
  * Version of the C API whose function table `ort-functions.ts` was written for: 30 belongs to ONNX Runtime 1.30. The
@@ -10,12 +11,6 @@ import koffi, { type LibraryHandle } from 'koffi';
  * @see https://onnxruntime.ai/docs/api/c/struct_ort_api_base.html
  */
 export const ORT_API_VERSION = 30;
-
-/**
- * Native stack of the threads that run the model, in bytes. Koffi gives asynchronous calls 128 KiB, which the optimizer
- * of a deep graph may exceed; 4 MiB is half of what a main thread has.
- */
-const NATIVE_STACK_BYTES = 4 * 1024 * 1024;
 
 /** Shared libraries inside the package's `bin/napi-v6`, by platform and processor. */
 const LIBRARY_FILES: Readonly<Record<string, string>> = {
@@ -87,12 +82,6 @@ export function openOrtLibrary(location: OrtLibraryLocation, tableLength: number
     throw new OrtLibraryError(`ONNX Runtime ${version} does not offer version ${ORT_API_VERSION} of its C API.`);
   }
   return { version, functionTable: koffi.decode(api, koffi.array('void*', tableLength)) as (bigint | null)[] };
-}
-
-/** Koffi takes settings only until it has loaded its first library. */
-function enlargeNativeStacks(): void {
-  if (koffi.config().async_stack_size === NATIVE_STACK_BYTES) return;
-  koffi.config({ async_stack_size: NATIVE_STACK_BYTES, sync_stack_size: NATIVE_STACK_BYTES });
 }
 
 function loadApiBase(path: string): { getApi: (apiVersion: number) => bigint | null; version: string } {

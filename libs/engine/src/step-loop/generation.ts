@@ -26,8 +26,8 @@ export class Generation {
   readonly sequences: readonly Sequence[];
   /** Ids that end a sequence once it has `minTokens`. */
   readonly stopTokenIds: ReadonlySet<number>;
-  /** Most tokens a slot of it will ever hold. */
-  readonly reservedTokens: number;
+  /** Most tokens that one of its sequences may come to have. */
+  readonly mostTokens: number;
   cachedPromptTokens = 0;
   /** Of the prompt's tokens from the second on, as far as computed. Told with each sequence's first token. */
   readonly promptLogprobs: PositionLogprobs[] = [];
@@ -43,12 +43,12 @@ export class Generation {
     readonly request: CheckedRequest,
     source: TextSource,
     contextTokens: number,
-    private readonly arrivedUs: number,
+    readonly arrivedUs: number,
   ) {
     const { promptTokenIds, acceptedTokenIds, sampling, stop } = request;
     const stops = stop.stopStrings.length > 0 ? new StopStrings(stop.stopStrings) : StopStrings.NONE;
     this.stopTokenIds = new Set([...stop.stopTokenIds, ...(stop.ignoreEos ? [] : source.eosTokenIds)]);
-    this.reservedTokens = Math.min(contextTokens, promptTokenIds.length + stop.maxTokens);
+    this.mostTokens = Math.min(contextTokens, promptTokenIds.length + stop.maxTokens);
     this.sequences = Array.from({ length: request.sequenceCount }, (_, index) => {
       const text = new SequenceText(source.table, {
         stops,
@@ -112,7 +112,7 @@ export class Generation {
 }
 
 /**
- * - `waiting`: has no slot yet
+ * - `waiting`: has no slot: not yet, or not any more since it was preempted
  * - `opening`: has a slot, whose prefix is being brought
  * - `prefill`: more than its last known token is still to be computed, or it has no token of its own yet
  * - `decode`: all known tokens but the last are computed
@@ -123,8 +123,10 @@ export type SequencePhase = 'waiting' | 'opening' | 'prefill' | 'decode' | 'ende
 /** One line of generation: what is known of it, how much of that stands in its slot, how far it may go. */
 export class Sequence {
   phase: SequencePhase = 'waiting';
-  /** Set from admission to end. */
+  /** Set from admission to end, or until it is preempted. */
   slot: number | undefined;
+  /** Tokens that its slot has memory for. */
+  kvTokens = 0;
   /** The slot holds positions [0, computedTokens). */
   computedTokens = 0;
   /** Prompt, accepted and generated ids. */
@@ -132,6 +134,9 @@ export class Sequence {
   /** Tokens that may still be delivered. */
   creditTokens: number;
   finishReason: FinishReason | undefined;
+  /** How often its slot was taken from it. */
+  preemptions = 0;
+
   constructor(
     readonly generation: Generation,
     readonly index: number,

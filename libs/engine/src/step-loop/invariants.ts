@@ -4,7 +4,7 @@ import type { LoopSnapshot } from './loop-snapshot.js';
  * What must hold between any two steps.
  * @returns a sentence for each violation; none is right
  */
-export function violations({ limits, slots, live, generations }: LoopSnapshot): string[] {
+export function violations({ limits, slots, live, waitingIds, generations }: LoopSnapshot): string[] {
   const found: string[] = [];
   const check = (holds: boolean, sentence: string) => {
     if (!holds) found.push(sentence);
@@ -16,23 +16,32 @@ export function violations({ limits, slots, live, generations }: LoopSnapshot): 
   check(new Set(taken).size === taken.length, `a slot has two sequences: ${taken}`);
   check(new Set(slots.free).size === slots.free.length, `a slot is free twice: ${slots.free}`);
   check(!taken.some((slot) => slots.free.includes(slot)), `a slot is free and taken: ${taken} and ${slots.free}`);
-  const known = new Set([...taken, ...slots.free, ...slots.opening]);
+  const known = new Set([...taken, ...slots.free, ...slots.opening.map(({ slot }) => slot)]);
   check(known.size === limits.slots, `of ${limits.slots} slots ${known.size} are accounted for`);
   check(live.length === placed.length, `${live.length} sequences are live, ${placed.length} have a slot`);
 
-  let reserved = 0;
-  for (const generation of generations) {
-    for (const { slot, phase, computedTokens, knownTokens } of generation.sequences) {
-      const who = `a sequence of ${generation.id} in ${phase}`;
+  let heldTokens = slots.opening.reduce((sum, { abandonedTokens }) => sum + abandonedTokens, 0);
+  for (const { id, sequences } of generations) {
+    const isWaiting = sequences.some(({ phase }) => phase === 'waiting');
+    check(isWaiting === waitingIds.includes(id), `${id} ${isWaiting ? 'is not' : 'is'} in the waiting queue`);
+    for (const { slot, phase, computedTokens, knownTokens, kvTokens } of sequences) {
+      const who = `a sequence of ${id} in ${phase}`;
       const hasSlot = slot !== undefined;
-      if (hasSlot) reserved += generation.reservedTokens;
+      heldTokens += kvTokens;
       check(hasSlot === (phase !== 'waiting' && phase !== 'ended'), `${who} ${hasSlot ? 'has a' : 'has no'} slot`);
+      check(hasSlot || kvTokens === 0, `${who} has memory for ${kvTokens} tokens and no slot`);
       check(phase !== 'decode' || computedTokens === knownTokens - 1, `${who}: ${computedTokens} of ${knownTokens}`);
       check(phase !== 'prefill' || computedTokens < knownTokens, `${who}: ${computedTokens} of ${knownTokens}`);
-      check(computedTokens <= generation.reservedTokens, `${who} holds more than it reserved`);
+      check(computedTokens <= kvTokens, `${who} holds ${computedTokens} tokens in memory for ${kvTokens}`);
+      check(kvTokens % slots.pageTokens === 0, `${who} has ${kvTokens} tokens of memory, not whole pages`);
     }
   }
-  check(reserved === slots.reservedTokens, `${slots.reservedTokens} tokens are reserved, sequences have ${reserved}`);
-  check(slots.reservedTokens <= slots.kvTokens, `${slots.reservedTokens} of ${slots.kvTokens} KV tokens are reserved`);
+  check(new Set(waitingIds).size === waitingIds.length, `a generation waits twice: ${waitingIds}`);
+  const { freeKvTokens, totalKvTokens } = slots;
+  check(freeKvTokens >= 0, `${-freeKvTokens} tokens of KV more are taken than there are`);
+  check(
+    !Number.isFinite(totalKvTokens) || heldTokens + freeKvTokens === totalKvTokens,
+    `${heldTokens} tokens of KV are held and ${freeKvTokens} free, of ${totalKvTokens}`,
+  );
   return found;
 }

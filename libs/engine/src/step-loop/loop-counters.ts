@@ -1,30 +1,53 @@
 import type { EngineState } from '../engine.js';
 import type { Sequence } from './generation.js';
+import type { PlannedStep } from './step-plan.js';
 
 type Totals = Pick<
   EngineState,
-  'steps' | 'generatedTokens' | 'computedPromptTokens' | 'cachedPromptTokens' | 'queriedPromptTokens' | 'stepUs'
+  | 'steps'
+  | 'generatedTokens'
+  | 'computedPromptTokens'
+  | 'cachedPromptTokens'
+  | 'queriedPromptTokens'
+  | 'preemptions'
+  | 'stepUs'
 >;
 
 /** What the loop has done since it began. */
 export class LoopCounters {
   steps = 0;
   generatedTokens = 0;
-  computedPromptTokens = 0;
   stepUs = 0;
+  private preemptions = 0;
+  private computedPromptTokens = 0;
   private cachedPromptTokens = 0;
   private queriedPromptTokens = 0;
 
-  /** A sequence has its slot, with `heldTokens` in it. */
-  opened({ generation, index, knownTokens }: Sequence, heldTokens: number): void {
+  /** A sequence has its slot, with `heldTokens` in it. What one that was preempted finds again is not told. */
+  opened({ generation, index, knownTokens, preemptions }: Sequence, heldTokens: number): void {
+    if (preemptions > 0) return;
     this.queriedPromptTokens += knownTokens;
     this.cachedPromptTokens += heldTokens;
     if (index === 0) generation.cachedPromptTokens = Math.min(heldTokens, generation.promptTokens);
   }
 
+  stepped({ chunks, preempted }: PlannedStep): void {
+    this.steps++;
+    this.preemptions += preempted.length;
+    for (const { from, to } of chunks) this.computedPromptTokens += to - from;
+  }
+
   totals(): Totals {
-    const { steps, generatedTokens, computedPromptTokens, cachedPromptTokens, queriedPromptTokens } = this;
+    const { steps, generatedTokens, computedPromptTokens, cachedPromptTokens, queriedPromptTokens, preemptions } = this;
     const stepUs = Math.round(this.stepUs);
-    return { steps, generatedTokens, computedPromptTokens, cachedPromptTokens, queriedPromptTokens, stepUs };
+    return {
+      steps,
+      generatedTokens,
+      computedPromptTokens,
+      cachedPromptTokens,
+      queriedPromptTokens,
+      preemptions,
+      stepUs,
+    };
   }
 }

@@ -1,25 +1,50 @@
 import type { ModelRunnerLimits } from '../model-runner.js';
 import type { SequencePhase } from './generation.js';
+import type { GenerationSet } from './generation-set.js';
+import type { Slots } from './slots.js';
 
 /** The step loop between two steps, by value. */
 export interface LoopSnapshot {
   readonly limits: ModelRunnerLimits;
   readonly slots: {
     readonly free: readonly number[];
-    /** Slots whose prefix is being brought, or was when their sequence left. */
-    readonly opening: readonly number[];
-    readonly reservedTokens: number;
-    readonly kvTokens: number;
+    /** Slots whose prefix is being brought; memory is given for those whose sequence has left. */
+    readonly opening: readonly { readonly slot: number; readonly abandonedTokens: number }[];
+    /** All in whole pages. */
+    readonly freeKvTokens: number;
+    readonly totalKvTokens: number;
+    readonly pageTokens: number;
   };
   readonly live: readonly { readonly slot: number | undefined; readonly phase: SequencePhase }[];
+  readonly waitingIds: readonly string[];
   readonly generations: readonly {
     readonly id: string;
-    readonly reservedTokens: number;
     readonly sequences: readonly {
       readonly slot: number | undefined;
       readonly phase: SequencePhase;
       readonly computedTokens: number;
       readonly knownTokens: number;
+      /** What its slot has memory for. */
+      readonly kvTokens: number;
     }[];
   }[];
+}
+
+export function snapshotOf(limits: ModelRunnerLimits, slots: Slots, generations: GenerationSet): LoopSnapshot {
+  return {
+    limits,
+    slots: slots.snapshot(),
+    live: generations.live.map(({ slot, phase }) => ({ slot, phase })),
+    waitingIds: generations.waiting.ids(),
+    generations: generations.all().map(({ id, sequences }) => ({
+      id,
+      sequences: sequences.map(({ slot, phase, computedTokens, knownTokens, kvTokens }) => ({
+        slot,
+        phase,
+        computedTokens,
+        knownTokens,
+        kvTokens,
+      })),
+    })),
+  };
 }

@@ -114,7 +114,9 @@ describe('StepLoop', () => {
           chunksPerStep: fc.constantFrom(1, 3),
           allLogitsTokens: fc.constantFrom(1, 3, 20),
           copiesSlots: fc.boolean(),
-          kvTotalBytes: fc.constantFrom(60, 128, 1_000),
+          movesSlots: fc.boolean(),
+          kvPageTokens: fc.constantFrom(1, 4, 16),
+          kvTotalBytes: fc.constantFrom(60, 80, 128, 1_000),
         }),
         fc.array(fc.nat(6), { minLength: 1, maxLength: 7 }),
         async (script, limits, delays) => {
@@ -157,11 +159,11 @@ describe('StepLoop', () => {
           await stop();
           expect(broken).toEqual([]);
 
-          const { kvTotalBytes } = limits;
+          const { kvTotalBytes, kvPageTokens } = limits;
           for (const request of taken) {
             const outcome = log.of(request.generationId);
             expect(outcome).toMatchObject({ ends: 1, lateEntries: 0, failure: undefined });
-            const own = await alone(request, { kvTotalBytes });
+            const own = await alone(request, { kvTotalBytes, kvPageTokens });
             for (const [index, sequence] of own.sequences) {
               const came = outcome.sequences.get(index)!;
               if (cancelled.has(request.generationId) && came.finishReason === FinishReason.CANCELLED) {

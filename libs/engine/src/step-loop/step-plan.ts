@@ -1,38 +1,27 @@
 import type { ModelRunnerLimits } from '../model-runner.js';
 import type { Sequence } from './generation.js';
+import type { KvPages } from './kv-pages.js';
+import { type PlannedGrowth, planMemory } from './memory-plan.js';
+import { type PlannedMove, planMoves, slotsAfter } from './slot-moves.js';
 
 /** What planning looks at: a view of the loop's state. Planning changes nothing. */
 export interface PlanningView {
   readonly limits: ModelRunnerLimits;
+  readonly pages: KvPages;
   /** Ascending. */
   readonly freeSlots: readonly number[];
-  /** Tokens of KV that no live sequence has reserved. */
+  /** KV memory that no slot has, in tokens. */
   readonly freeKvTokens: number;
+  /** Slots whose prefix is being brought; some of a sequence that has left. */
+  readonly openingCount: number;
   /** In the order in which they are to be admitted. */
   readonly waiting: Iterable<Sequence>;
   /** Sequences with a slot, in order of admission. */
   readonly live: readonly Sequence[];
   /** Whether a prompt that several sequences share is computed once. */
   readonly canCopySlots: boolean;
-}
-
-export interface Admission {
-  readonly sequence: Sequence;
-  readonly slot: number;
-}
-
-/** The waiting sequences that fit, in order; a large one at the head is not overtaken, so it never starves. */
-export function planAdmissions(view: PlanningView): Admission[] {
-  const admissions: Admission[] = [];
-  let freeKvTokens = view.freeKvTokens;
-  if (view.freeSlots.length === 0) return admissions;
-  for (const sequence of view.waiting) {
-    const slot = view.freeSlots[admissions.length];
-    freeKvTokens -= sequence.generation.reservedTokens;
-    if (slot === undefined || freeKvTokens < 0) break;
-    admissions.push({ sequence, slot });
-  }
-  return admissions;
+  /** Whether decoding sequences can be brought side by side. */
+  readonly canMoveSlots: boolean;
 }
 
 export interface PlannedChunk {
@@ -51,30 +40,48 @@ export interface PlannedFork {
   readonly tokens: number;
 }
 
+/**
+ * First the preempted lose their slots; then slots grow and sequences move; then comes one decode row for each sequence
+ * of `decodes`, split into runs of at most `decodeRows`; then the chunks; then the forks.
+ */
+export interface PlannedStep {
+  readonly kind: 'step';
+  /** They are computed again when there is memory for them. */
+  readonly preempted: readonly Sequence[];
+  readonly growths: readonly PlannedGrowth[];
+  readonly moves: readonly PlannedMove[];
+  /** Each in the order of its slots. */
+  readonly decodes: readonly (readonly Sequence[])[];
+  readonly chunks: readonly PlannedChunk[];
+  readonly forks: readonly PlannedFork[];
+}
+
 export type StepPlan =
   /** Nothing can be computed now. */
-  | { readonly kind: 'deferred'; readonly reason: 'empty' | 'opening' | 'no-credit' }
-  /**
-   * One decode row for each sequence of `decodes`, split into runs of at most `decodeRows`; then the chunks; then the
-   * forks, whose sequences compute the prompt's last token as a decode row of the next step.
-   */
-  | {
-      readonly kind: 'step';
-      readonly decodes: readonly (readonly Sequence[])[];
-      readonly chunks: readonly PlannedChunk[];
-      readonly forks: readonly PlannedFork[];
-    };
+  { readonly kind: 'deferred'; readonly reason: 'empty' | 'opening' | 'no-credit' } | PlannedStep;
 
-/** All sequences that may decode, and beside them one chunk of a prompt (or as many as the runner allows). */
-export function planStep({ limits, live, canCopySlots }: PlanningView): StepPlan {
-  const decoding: Sequence[] = [];
+/** All sequences that may decode and have memory for it, and beside them one chunk of a prompt (or as many as the runner allows). */
+export function planStep(view: PlanningView): StepPlan {
+  const { limits, live } = view;
+  const { preempted, growths, decoding } = planMemory(view);
+  const staying = preempted.length === 0 ? live : live.filter((sequence) => !preempted.includes(sequence));
+  const { chunks, forks } = planPrefill(staying, view);
+  if (preempted.length > 0 || decoding.length > 0 || chunks.length > 0 || forks.length > 0) {
+    const moves = view.canMoveSlots ? planMoves(decoding, view.freeSlots) : [];
+    const decodes = inRuns(decoding, slotsAfter(moves), limits.decodeRows);
+    return { kind: 'step', preempted, growths, moves, decodes, chunks, forks };
+  }
+  if (view.openingCount > 0) return { kind: 'deferred', reason: 'opening' };
+  return { kind: 'deferred', reason: live.length === 0 ? 'empty' : 'no-credit' };
+}
+
+function planPrefill(live: readonly Sequence[], { limits, canCopySlots }: PlanningView) {
   const chunks: PlannedChunk[] = [];
   const forks: PlannedFork[] = [];
   const mostChunks = limits.chunksPerStep ?? 1;
   for (const sequence of live) {
-    if (sequence.phase === 'decode' && sequence.creditTokens > 0) decoding.push(sequence);
     if (sequence.phase !== 'prefill') continue;
-    const sibling = canCopySlots ? promptSibling(sequence, chunks) : undefined;
+    const sibling = canCopySlots ? promptSibling(sequence, live, chunks) : undefined;
     if (sibling !== undefined) {
       if (sibling.holdsPrompt) forks.push({ from: sibling.sequence, to: sequence, tokens: prefixTokens(sequence) });
     } else if (chunks.length < mostChunks) {
@@ -82,13 +89,7 @@ export function planStep({ limits, live, canCopySlots }: PlanningView): StepPlan
       if (chunk !== undefined) chunks.push(chunk);
     }
   }
-  if (decoding.length > 0 || chunks.length > 0 || forks.length > 0) {
-    decoding.sort((a, b) => a.slot! - b.slot!);
-    return { kind: 'step', decodes: inRuns(decoding, limits.decodeRows), chunks, forks };
-  }
-  if (live.length === 0) return { kind: 'deferred', reason: 'empty' };
-  const isOpening = live.some((sequence) => sequence.phase === 'opening');
-  return { kind: 'deferred', reason: isOpening ? 'opening' : 'no-credit' };
+  return { chunks, forks };
 }
 
 /** A chunk that gives a token needs credit for it; the ones before do not. */
@@ -109,12 +110,13 @@ function nextChunk(sequence: Sequence, limits: ModelRunnerLimits): PlannedChunk 
  */
 function promptSibling(
   sequence: Sequence,
+  live: readonly Sequence[],
   chunks: readonly PlannedChunk[],
 ): { readonly sequence: Sequence; readonly holdsPrompt: boolean } | undefined {
   const { sequences } = sequence.generation;
   const tokens = prefixTokens(sequence);
   if (sequences.length === 1 || tokens === 0 || sequence.computedTokens >= tokens) return undefined;
-  const others = sequences.filter((other) => other !== sequence && other.slot !== undefined);
+  const others = sequences.filter((other) => other !== sequence && live.includes(other));
   const holder = others.find(
     (other) =>
       (other.phase !== 'opening' && other.computedTokens >= tokens) ||
@@ -130,8 +132,9 @@ function prefixTokens({ generation }: Sequence): number {
   return generation.promptTokens - 1;
 }
 
-function inRuns(sequences: readonly Sequence[], rows: number): Sequence[][] {
+function inRuns(sequences: readonly Sequence[], slotOf: (sequence: Sequence) => number, rows: number): Sequence[][] {
+  const inOrder = [...sequences].sort((a, b) => slotOf(a) - slotOf(b));
   const runs: Sequence[][] = [];
-  for (let from = 0; from < sequences.length; from += rows) runs.push(sequences.slice(from, from + rows));
+  for (let from = 0; from < inOrder.length; from += rows) runs.push(inOrder.slice(from, from + rows));
   return runs;
 }

@@ -8,10 +8,11 @@ export class WaitingQueue {
     return this.generations.length;
   }
 
+  /** A preempted one comes to where it stood by its arrival. */
   push(generation: Generation): void {
-    const { priority } = generation.request;
+    if (this.generations.includes(generation)) return;
     let at = this.generations.length;
-    while (at > 0 && this.generations[at - 1]!.request.priority < priority) at--;
+    while (at > 0 && isBefore(generation, this.generations[at - 1]!)) at--;
     this.generations.splice(at, 0, generation);
   }
 
@@ -20,9 +21,19 @@ export class WaitingQueue {
     if (at >= 0) this.generations.splice(at, 1);
   }
 
+  ids(): string[] {
+    return this.generations.map(({ id }) => id);
+  }
+
   *sequences(): Iterable<Sequence> {
     for (const generation of this.generations) {
       for (const sequence of generation.sequences) if (sequence.phase === 'waiting') yield sequence;
     }
   }
+}
+
+function isBefore(a: Generation, b: Generation): boolean {
+  return (
+    a.request.priority > b.request.priority || (a.request.priority === b.request.priority && a.arrivedUs < b.arrivedUs)
+  );
 }

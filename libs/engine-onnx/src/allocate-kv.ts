@@ -1,0 +1,55 @@
+import { totalmem } from 'node:os';
+import { constrainedMemory } from 'node:process';
+import type { ModelRunnerLimits } from '#lib/engine';
+import { slotTokens } from './runner-limits.js';
+import type { DecoderGraph } from './runtime/decoder-graph.js';
+import { KvMemory } from './runtime/kv-memory.js';
+import { OrtMemory } from './runtime/ort-memory.js';
+import type { OrtRuntime } from './runtime/ort-runtime.js';
+import type { OrtSession } from './runtime/ort-session.js';
+import type { ExecutionProvider } from './runtime/ort-session-options.js';
+import { VirtualMemory } from './runtime/virtual-memory.js';
+
+/** The machine, its GPU or its container does not have the memory that KV was given. */
+export class KvMemoryUnavailableError extends Error {
+  override readonly name = 'KvMemoryUnavailableError';
+
+  constructor(
+    readonly bytes: number,
+    cause?: unknown,
+  ) {
+    super(`There are not ${bytes} bytes of memory for KV; lower kvBytes.`, { cause });
+  }
+}
+
+/**
+ * Addresses for the whole context of every slot on the CPU, behind which memory comes as slots grow; on a GPU the memory
+ * itself.
+ * @throws KvMemoryUnavailableError when it is not to be had, or is more than this process may ever use
+ */
+export function allocateKv(
+  runtime: OrtRuntime,
+  session: OrtSession,
+  graph: DecoderGraph,
+  limits: ModelRunnerLimits,
+  provider: ExecutionProvider = { kind: 'cpu' },
+): KvMemory {
+  const shape = { ...graph, slots: limits.slots, slotTokens: slotTokens(limits) };
+  const isOnCpu = provider.kind === 'cpu';
+  if (isOnCpu && limits.kvTotalBytes > usableBytes()) throw new KvMemoryUnavailableError(limits.kvTotalBytes);
+  try {
+    if (isOnCpu && VirtualMemory.pageBytes() !== undefined) {
+      return new KvMemory(VirtualMemory.reserve(KvMemory.byteLength(shape)), runtime.cpuMemory, shape);
+    }
+    const memory = OrtMemory.allocate(runtime, session, provider, KvMemory.byteLength(shape));
+    return new KvMemory(memory, memory.place, shape);
+  } catch (cause) {
+    throw new KvMemoryUnavailableError(limits.kvTotalBytes, cause);
+  }
+}
+
+/** What the machine has, or the container allows. Containers without a limit report none, or more than there is. */
+function usableBytes(): number {
+  const allowedBytes = constrainedMemory();
+  return allowedBytes > 0 ? Math.min(allowedBytes, totalmem()) : totalmem();
+}

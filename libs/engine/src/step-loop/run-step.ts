@@ -1,0 +1,65 @@
+import type { PositionLogprobs } from '#lib/contracts';
+import type { ModelRunner } from '../model-runner.js';
+import type { Sequence } from './generation.js';
+import type { PlannedChunk, PlannedStep } from './step-plan.js';
+import type { Choice, TokenChooser } from './token-chooser.js';
+
+/** What a step computed for one sequence. Nothing of it counts before it is committed. */
+export interface StepResult {
+  readonly sequence: Sequence;
+  /** Tokens the slot holds now. */
+  readonly computedTokens: number;
+  /** Absent for a prompt's chunk that is not its last. */
+  readonly choice?: Choice;
+  /** Of the tokens after those of a prompt's chunk. */
+  readonly promptLogprobs?: readonly PositionLogprobs[];
+}
+
+/**
+ * Runs the model as planned and chooses tokens: rows of decodes, then chunks of prompts, then copies of prompts.
+ * Sequences are read, not changed. Rejects when the runner breaks.
+ */
+export async function runStep(plan: PlannedStep, runner: ModelRunner, chooser: TokenChooser): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  for (const sequences of plan.decodes) {
+    const logits = await runner.decode(
+      sequences.map(({ slot, computedTokens, tokenIds }) => ({
+        slot: slot!,
+        position: computedTokens,
+        tokenId: tokenIds[computedTokens]!,
+      })),
+    );
+    for (const [row, sequence] of sequences.entries()) {
+      const choice = chooser.choose(sequence, logits, row);
+      results.push({ sequence, computedTokens: sequence.computedTokens + 1, choice });
+    }
+  }
+  for (const chunk of plan.chunks) results.push(await runChunk(chunk, runner, chooser));
+  for (const { from, to, tokens } of plan.forks) {
+    runner.copySlot?.({ from: from.slot!, to: to.slot!, tokens });
+    results.push({ sequence: to, computedTokens: tokens });
+  }
+  return results;
+}
+
+async function runChunk(
+  { sequence, from, to, isLast }: PlannedChunk,
+  runner: ModelRunner,
+  chooser: TokenChooser,
+): Promise<StepResult> {
+  const wantsAll = sequence.generation.lacksPromptLogprobs;
+  const logits = await runner.prefill({
+    slot: sequence.slot!,
+    position: from,
+    tokenIds: sequence.tokenIds.slice(from, to),
+    logitsFor: wantsAll ? 'all' : isLast ? 'last' : 'none',
+  });
+  if (logits === undefined) {
+    if (isLast || wantsAll) throw new Error('the model runner gave no logits for a chunk of a prompt');
+    return { sequence, computedTokens: to };
+  }
+  const told = wantsAll ? chooser.promptLogprobs(sequence, logits, from) : { promptLogprobs: undefined };
+  if ('kind' in told) return { sequence, computedTokens: to, choice: told };
+  const choice = isLast ? chooser.choose(sequence, logits, logits.rows - 1) : undefined;
+  return { sequence, computedTokens: to, choice, promptLogprobs: told.promptLogprobs };
+}
