@@ -16,10 +16,13 @@ export class WorkerProcess {
   private readonly listening = Promise.withResolvers<ListeningMessage>();
   private readonly child: ChildProcess;
 
-  /** @param env  beside ports (free ones) and a scheduler's target where nobody listens */
-  constructor(env: Readonly<Record<string, string>>) {
-    if (!existsSync(MAIN)) throw new Error('no build: run `make build` first');
-    this.child = fork(MAIN, [], {
+  /**
+   * @param env   beside ports (free ones) and a scheduler's target where nobody listens
+   * @param main  of another build
+   */
+  constructor(env: Readonly<Record<string, string>>, main = MAIN) {
+    if (!existsSync(main)) throw new Error('no build: run `make build` first');
+    this.child = fork(main, [], {
       env: {
         PATH: process.env['PATH'],
         HYDRA_WORKER_GRPC_PORT: '0',
