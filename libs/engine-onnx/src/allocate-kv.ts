@@ -39,7 +39,8 @@ export function allocateKv(
   if (isOnCpu && limits.kvTotalBytes > usableBytes()) throw new KvMemoryUnavailableError(limits.kvTotalBytes);
   try {
     if (isOnCpu && VirtualMemory.pageBytes() !== undefined) {
-      return new KvMemory(VirtualMemory.reserve(KvMemory.byteLength(shape)), runtime.cpuMemory, shape);
+      const memory = VirtualMemory.reserve(KvMemory.byteLength(shape), session.ledger);
+      return new KvMemory(memory, runtime.cpuMemory, shape);
     }
     const memory = OrtMemory.allocate(runtime, session, provider, KvMemory.byteLength(shape));
     return new KvMemory(memory, memory.place, shape);

@@ -1,6 +1,7 @@
 import type { NativeLedger } from './native-ledger.js';
 import { OrtLibraryError } from './ort-library.js';
 import { OrtRuntime } from './ort-runtime.js';
+import { VirtualMemory } from './virtual-memory.js';
 
 /**
  * Frees what a thread held that has ended without closing it. Nothing runs in it any more: a thread ends only when its last
@@ -18,9 +19,20 @@ export function freeAbandoned(ledger: NativeLedger): boolean {
   }
   try {
     const { cpuAllocator, functions } = runtime;
-    for (const { kind, address } of ledger.take()) {
-      if (kind === 'session') functions.releaseSession(address);
-      else runtime.check('AllocatorFree', functions.free(cpuAllocator, address));
+    for (const { kind, address, byteLength } of ledger.take()) {
+      switch (kind) {
+        case 'session':
+          functions.releaseSession(address);
+          break;
+        case 'memory':
+          runtime.check('AllocatorFree', functions.free(cpuAllocator, address));
+          break;
+        case 'addresses':
+          VirtualMemory.free(address, byteLength);
+          break;
+        default:
+          kind satisfies never;
+      }
     }
   } finally {
     runtime.close();

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import koffi from 'koffi';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeTinyDecoder } from '../testing/tiny-decoder.js';
 import { freeAbandoned } from './free-abandoned.js';
@@ -8,6 +9,7 @@ import { NativeLedger } from './native-ledger.js';
 import { OrtMemory } from './ort-memory.js';
 import { OrtRuntime } from './ort-runtime.js';
 import { OrtSession } from './ort-session.js';
+import { VirtualMemory } from './virtual-memory.js';
 
 const MIB = 1024 * 1024;
 const folder = mkdtempSync(join(tmpdir(), 'native-ledger-'));
@@ -21,12 +23,12 @@ describe('NativeLedger', () => {
     const thread = new NativeLedger(host.page);
     thread.enter('session', 11n);
     const forget = thread.enter('memory', 22n);
-    thread.enter('memory', 33n);
+    thread.enter('addresses', 33n, 4_096);
     forget();
     expect(host.isEmpty).toBe(false);
     expect(host.take()).toEqual([
-      { kind: 'session', address: 11n },
-      { kind: 'memory', address: 33n },
+      { kind: 'session', address: 11n, byteLength: 0 },
+      { kind: 'addresses', address: 33n, byteLength: 4_096 },
     ]);
     expect(host.isEmpty).toBe(true);
     expect(host.take()).toEqual([]);
@@ -54,18 +56,22 @@ describe('freeAbandoned', () => {
     expect(freeAbandoned(ledger)).toBe(true);
   });
 
-  it.runIf(process.platform === 'linux')(
-    'given a session and memory that nobody closes, when called, then the memory goes back to the system',
-    async () => {
+  it.runIf(process.platform === 'linux').each(['memory', 'addresses'] as const)(
+    'given a session and %s that nobody closes, when called, then they go back to the system',
+    async (kind) => {
       const ledger = new NativeLedger();
       const runtime = OrtRuntime.open();
       const { path } = writeTinyDecoder(join(folder, 'abandoned.onnx'));
       const session = await OrtSession.load(runtime, path, { threads: 2, ledgerPage: ledger.page });
-      const memory = OrtMemory.allocate(runtime, session, { kind: 'cpu' }, 256 * MIB);
-      memory.view().fill(1);
+      const bytes = 256 * MIB;
+      const { address } =
+        kind === 'memory'
+          ? OrtMemory.allocate(runtime, session, { kind: 'cpu' }, bytes)
+          : VirtualMemory.reserve(bytes, ledger);
+      new Uint8Array(koffi.view(address, bytes)).fill(1);
       const heldBytes = residentBytes();
       expect(freeAbandoned(ledger)).toBe(true);
-      expect(residentBytes()).toBeLessThan(heldBytes - 128 * MIB);
+      expect(residentBytes()).toBeLessThan(heldBytes - bytes / 2);
       expect(ledger.isEmpty).toBe(true);
       runtime.close();
     },

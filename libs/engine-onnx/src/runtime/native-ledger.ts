@@ -20,10 +20,11 @@ export class NativeLedger {
   }
 
   /** @returns removes it again: called before it is freed by its owner */
-  enter(kind: HeldKind, address: bigint): () => void {
+  enter(kind: HeldKind, address: bigint, byteLength = 0): () => void {
     for (let at = 0; at < this.entries.length; at += ENTRY_WORDS) {
       if (this.entries[at + 1] !== 0n) continue;
       this.entries[at] = BigInt(KINDS.indexOf(kind));
+      this.entries[at + 2] = BigInt(byteLength);
       Atomics.store(this.entries, at + 1, address);
       return () => void Atomics.store(this.entries, at + 1, 0n);
     }
@@ -42,7 +43,8 @@ export class NativeLedger {
     const held: HeldNative[] = [];
     for (let at = 0; at < this.entries.length; at += ENTRY_WORDS) {
       const address = Atomics.exchange(this.entries, at + 1, 0n);
-      if (address !== 0n) held.push({ kind: KINDS[Number(this.entries[at])]!, address });
+      if (address === 0n) continue;
+      held.push({ kind: KINDS[Number(this.entries[at])]!, address, byteLength: Number(this.entries[at + 2]) });
     }
     return held;
   }
@@ -51,16 +53,18 @@ export class NativeLedger {
 export interface HeldNative {
   readonly kind: HeldKind;
   readonly address: bigint;
+  readonly byteLength: number;
 }
 
 /**
  * - `session`: an `OrtSession`
  * - `memory`: from the library's allocator for CPU memory
+ * - `addresses`: a `VirtualMemory`
  */
 export type HeldKind = (typeof KINDS)[number];
 
-const KINDS = ['session', 'memory'] as const;
+const KINDS = ['session', 'memory', 'addresses'] as const;
 /** Chosen: an engine has one session and a few allocations. */
 const ENTRIES = 256;
-/** Kind and address; an address of 0 is a free entry. */
-const ENTRY_WORDS = 2;
+/** Kind, address and length in bytes; an address of 0 is a free entry. */
+const ENTRY_WORDS = 3;

@@ -1,5 +1,6 @@
 import { arch, platform } from 'node:process';
 import koffi from 'koffi';
+import type { NativeLedger } from './native-ledger.js';
 import { enlargeNativeStacks } from './native-stacks.js';
 import type { Pointer } from './ort-functions.js';
 
@@ -50,6 +51,7 @@ export class VirtualMemory {
     private readonly values: MmanValues,
     readonly byteLength: number,
     base: number,
+    private readonly forget: () => void,
   ) {
     this.address = BigInt(base);
   }
@@ -59,17 +61,26 @@ export class VirtualMemory {
     return MMAN[platform] === undefined ? undefined : Number(bindC().pageBytes());
   }
 
-  /** @throws RangeError when the system has no such range */
-  static reserve(byteLength: number): VirtualMemory {
+  /**
+   * @param ledger  where it is written down for as long as it is open
+   * @throws RangeError when the system has no such range
+   */
+  static reserve(byteLength: number, ledger?: NativeLedger): VirtualMemory {
     const values = MMAN[platform];
     if (values === undefined) throw new Error(`There is no virtual memory for ${platform} on ${arch}.`);
     const c = bindC();
     const base = Number(c.map(0, byteLength, READ_WRITE, PRIVATE | values.anonymous | values.noReserve, -1, 0));
     if (base === FAILED) throw new RangeError(`The system gives no ${byteLength} bytes of addresses.`);
-    const memory = new VirtualMemory(c, values, byteLength, base);
+    const forget = ledger?.enter('addresses', BigInt(base), byteLength) ?? (() => {});
+    const memory = new VirtualMemory(c, values, byteLength, base, forget);
     // it only saves: a system without huge pages refuses the advice
     if (values.noHugePages !== undefined) c.advise(base, byteLength, values.noHugePages);
     return memory;
+  }
+
+  /** Frees a range whose owner is gone. */
+  static free(address: Pointer, byteLength: number): void {
+    bindC().unmap(address, byteLength);
   }
 
   /** Gives back the pages of a range that begins and ends between two pages; it reads as zeros then. */
@@ -95,6 +106,7 @@ export class VirtualMemory {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.forget();
     this.c.unmap(this.address, this.byteLength);
   }
 
