@@ -34,6 +34,7 @@ export class SyntheticModelRunner extends ModelRunner {
   /** Runs of the model that decodes took: one for each range of neighbouring slots. */
   decodeRuns = 0;
   decodes = 0;
+  moves = 0;
   override readonly copySlot?: (copy: SlotCopy) => void;
   override readonly moveSlot?: (move: SlotCopy) => void;
 
@@ -115,6 +116,7 @@ export class SyntheticModelRunner extends ModelRunner {
   }
 
   private move({ from, to, tokens }: SlotCopy): void {
+    this.moves++;
     const held = this.slots[from]!;
     if (this.slots[to]!.length > 0)
       throw new Error(`slot ${to} is moved to and holds ${this.slots[to]!.length} tokens`);

@@ -2,10 +2,10 @@ import type { Sequence } from './generation.js';
 import type { PlanningView } from './step-plan.js';
 
 /**
- * Tokens that each running sequence should still be able to generate when another one is admitted. Chosen: with fewer,
- * admitted sequences are soon preempted again; with more, memory waits for tokens that may never come.
+ * Steps that a sequence may wait for its reader before it gives way to others. Chosen: a reader that is about as fast as
+ * the engine pauses for a step or two, and computing its prompt again costs as much as many steps.
  */
-const HEADROOM_TOKENS = 64;
+const PATIENCE_STEPS = 16;
 
 export interface Admission {
   readonly sequence: Sequence;
@@ -15,6 +15,8 @@ export interface Admission {
 }
 
 export interface AdmissionPlan {
+  /** They have waited for their readers for long, and lose their slots to those admitted. */
+  readonly preempted: readonly Sequence[];
   readonly admitted: readonly Admission[];
   /** Why the next in order has to wait. A large one is not overtaken, so it never starves. */
   readonly deferred?: 'no-slot' | 'no-memory';
@@ -31,8 +33,13 @@ export function planAdmissions(view: PlanningView): AdmissionPlan {
   const { pages, live } = view;
   const admitted: Admission[] = [];
   const unserviceable: Sequence[] = [];
-  const slots = slotsInOrder(view);
-  let freeTokens = view.freeKvTokens - live.reduce((sum, sequence) => sum + headroom(sequence, sequence.kvTokens), 0);
+  const idle = idleSequences(live);
+  let preemptedCount = 0;
+  let freeSlots = slotsInOrder(view);
+  let freeTokens = view.freeKvTokens - live.reduce((sum, sequence) => sum + headroomTokens(sequence, view), 0);
+  const plan = (deferred?: AdmissionPlan['deferred']) => {
+    return { preempted: idle.slice(0, preemptedCount), admitted, unserviceable, deferred };
+  };
   for (const sequence of view.waiting) {
     if (sequence.creditTokens <= 0) continue;
     const kvTokens = pages.holding(sequence.knownTokens + 1);
@@ -40,21 +47,40 @@ export function planAdmissions(view: PlanningView): AdmissionPlan {
       unserviceable.push(sequence);
       continue;
     }
-    const slot = slots[admitted.length];
-    if (slot === undefined) return { admitted, unserviceable, deferred: 'no-slot' };
-    freeTokens -= kvTokens + headroom(sequence, kvTokens);
-    const isAlone = live.length === 0 && admitted.length === 0;
-    if (freeTokens < 0 && !(isAlone && kvTokens <= view.freeKvTokens)) {
-      return { admitted, unserviceable, deferred: 'no-memory' };
+    const headroom = headroomTokens(sequence, view, kvTokens);
+    for (let taken = preemptedCount; ; taken++) {
+      const victims = idle.slice(preemptedCount, taken);
+      const slots = [...freeSlots, ...victims.map(({ slot }) => slot!)];
+      const tokens = victims.reduce((sum, one) => sum + one.kvTokens + headroomTokens(one, view), freeTokens);
+      const isAlone = live.length === taken && admitted.length === 0;
+      const isEnough = tokens >= kvTokens + (isAlone ? 0 : headroom);
+      if (slots.length > 0 && isEnough) {
+        admitted.push({ sequence, slot: slots[0]!, kvTokens });
+        freeSlots = slots.slice(1);
+        freeTokens = tokens - kvTokens - headroom;
+        preemptedCount = taken;
+        break;
+      }
+      if (taken === idle.length) return plan(slots.length === 0 ? 'no-slot' : 'no-memory');
     }
-    admitted.push({ sequence, slot, kvTokens });
   }
-  return { admitted, unserviceable };
+  return plan();
+}
 
-  function headroom({ knownTokens, generation }: Sequence, kvTokens: number): number {
-    const wanted = Math.min(knownTokens + HEADROOM_TOKENS, generation.mostTokens);
-    return Math.max(0, pages.holding(wanted) - kvTokens);
-  }
+/** What a sequence should find free for its next tokens, beyond what its slot has. */
+function headroomTokens(
+  { knownTokens, generation, kvTokens: ownTokens }: Sequence,
+  { pages, headroomTokens: tokens }: PlanningView,
+  kvTokens = ownTokens,
+): number {
+  const wanted = Math.min(knownTokens + tokens, generation.mostTokens);
+  return Math.max(0, pages.holding(wanted) - kvTokens);
+}
+
+/** Those that others need not wait for, in the order in which they give way; all paused ones when nothing runs. */
+function idleSequences(live: readonly Sequence[]): Sequence[] {
+  const paused = live.filter(({ creditTokens, phase }) => creditTokens <= 0 && phase !== 'opening').reverse();
+  return paused.length === live.length ? paused : paused.filter(({ idleSteps }) => idleSteps >= PATIENCE_STEPS);
 }
 
 /** Where sequences can be moved, new ones come behind the others: a prompt in between would split the rows of a decode. */

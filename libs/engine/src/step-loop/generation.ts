@@ -136,6 +136,8 @@ export class Sequence {
   finishReason: FinishReason | undefined;
   /** How often its slot was taken from it. */
   preemptions = 0;
+  /** Steps since something was computed for it, while it has a slot. */
+  idleSteps = 0;
 
   constructor(
     readonly generation: Generation,

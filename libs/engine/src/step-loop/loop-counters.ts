@@ -18,7 +18,7 @@ export class LoopCounters {
   steps = 0;
   generatedTokens = 0;
   stepUs = 0;
-  private preemptions = 0;
+  preemptions = 0;
   private computedPromptTokens = 0;
   private cachedPromptTokens = 0;
   private queriedPromptTokens = 0;
@@ -31,9 +31,8 @@ export class LoopCounters {
     if (index === 0) generation.cachedPromptTokens = Math.min(heldTokens, generation.promptTokens);
   }
 
-  stepped({ chunks, preempted }: PlannedStep): void {
+  stepped({ chunks }: PlannedStep): void {
     this.steps++;
-    this.preemptions += preempted.length;
     for (const { from, to } of chunks) this.computedPromptTokens += to - from;
   }
 

@@ -18,7 +18,7 @@ const { table } = TextModel.load(syntheticTextFiles());
 const TEXT = { table, eosTokenIds: [63] };
 
 /** A loop over the synthetic model, with the invariants looked at before each run of the model. */
-function startLoop(options: SyntheticModelRunnerOptions = {}, waitingGenerations = 64) {
+function startLoop({ headroomTokens, ...options }: SyntheticModelRunnerOptions & { headroomTokens?: number } = {}) {
   const log = new EventLog();
   const broken: string[] = [];
   const look = () => broken.push(...violations(loop.snapshot()));
@@ -29,7 +29,7 @@ function startLoop(options: SyntheticModelRunnerOptions = {}, waitingGenerations
       await options.onRun?.();
     },
   });
-  const loop: StepLoop = new StepLoop(runner, TEXT, { waitingGenerations, onEvent: log.listener });
+  const loop: StepLoop = new StepLoop(runner, TEXT, { waitingGenerations: 64, headroomTokens, onEvent: log.listener });
   const ended = loop.run();
   const stop = async () => {
     loop.close();
@@ -63,7 +63,7 @@ const requests = (): fc.Arbitrary<GenerationRequest> =>
       presencePenalty: fc.constantFrom(0, 0.5),
       topK: fc.constantFrom(0, 5),
       seed: fc.nat(),
-      maxTokens: fc.integer({ min: 1, max: 16 }),
+      maxTokens: fc.integer({ min: 1, max: 30 }),
       ignoreEos: fc.boolean(),
       reports: fc.constantFrom<Partial<SamplingParams>>(
         {},
@@ -104,6 +104,8 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('StepLoop', () => {
   it('given any interleaving of submits, cancels, credits and steps, then each sequence has what it gives alone, every generation ends once, and nothing is aliased or leaked', async () => {
+    let preemptions = 0;
+    let moves = 0;
     await fc.assert(
       fc.asyncProperty(
         commands(),
@@ -116,7 +118,8 @@ describe('StepLoop', () => {
           copiesSlots: fc.boolean(),
           movesSlots: fc.boolean(),
           kvPageTokens: fc.constantFrom(1, 4, 16),
-          kvTotalBytes: fc.constantFrom(60, 80, 128, 1_000),
+          headroomTokens: fc.constantFrom(0, 0, 0, 4, 64),
+          kvTotalBytes: fc.constantFrom(60, 64, 80, 128, 1_000),
         }),
         fc.array(fc.nat(6), { minLength: 1, maxLength: 7 }),
         async (script, limits, delays) => {
@@ -127,7 +130,7 @@ describe('StepLoop', () => {
             if (delay === 5) throw new Error('the prefix did not come');
             return Math.min(delay * 3, tokenIds.length - 1);
           };
-          const { loop, log, broken, stop } = startLoop({ ...limits, heldTokens });
+          const { loop, log, broken, stop, runner } = startLoop({ ...limits, heldTokens });
           const taken: GenerationRequest[] = [];
           const cancelled = new Set<string>();
           for (const command of script) {
@@ -156,7 +159,9 @@ describe('StepLoop', () => {
             pendingPrefillTokens: 0,
             kvUsedBytes: 0,
           });
+          preemptions += loop.state().preemptions;
           await stop();
+          moves += runner.moves;
           expect(broken).toEqual([]);
 
           const { kvTotalBytes, kvPageTokens } = limits;
@@ -175,8 +180,66 @@ describe('StepLoop', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 2_000 },
     );
+    expect(Math.min(preemptions, moves)).toBeGreaterThan(50);
+  });
+
+  it('given memory for fewer than run, when they grow, then the latest is preempted and goes on later as if nothing had been', async () => {
+    const limits = { slots: 4, kvTotalBytes: 128, kvPageTokens: 8, headroomTokens: 8 };
+    const { loop, log, stop, broken } = startLoop(limits);
+    const requests = Array.from({ length: 4 }, (_, seed) =>
+      requestOf({
+        promptTokenIds: [seed, 2, 3],
+        sampling: { temperature: 1, seed, reportLogprobs: true, reportPromptLogprobs: true },
+        stop: { maxTokens: 100 },
+      }),
+    );
+    for (const request of requests) submit(loop, request);
+    await Promise.all(requests.map(({ generationId }) => log.end(generationId)));
+    expect(loop.state()).toMatchObject({ kvUsedBytes: 0 });
+    expect(loop.state().preemptions).toBeGreaterThan(2);
+    await stop();
+    expect(broken).toEqual([]);
+    for (const request of requests) {
+      expect(log.of(request.generationId).sequences).toEqual((await alone(request, limits)).sequences);
+    }
+    const endOf = (index: number) =>
+      log.steps.findIndex(({ entries }) =>
+        entries.some(
+          ({ generationId, finishReason }) =>
+            generationId === requests[index]!.generationId && finishReason === FinishReason.LENGTH,
+        ),
+      );
+    expect([0, 1, 2, 3].map(endOf)).toEqual([0, 1, 2, 3].map(endOf).sort((a, b) => a - b));
+  });
+
+  it('given a reader that stops, when memory lacks, then its sequence gives way and goes on when it reads again', async () => {
+    const { loop, log, stop, broken } = startLoop({ slots: 2, kvTotalBytes: 40 });
+    const slow = requestOf({ initialCredit: 20, stop: { maxTokens: 30 } });
+    const fast = requestOf({ promptTokenIds: [9], stop: { maxTokens: 35 } });
+    submit(loop, slow);
+    await log.until(() => log.sequence(slow.generationId).tokenIds.length === 20);
+    submit(loop, fast);
+    await log.end(fast.generationId);
+    expect(loop.state()).toMatchObject({ preemptions: 1, waitingGenerations: 1 });
+    loop.credit(slow.generationId, 10);
+    await log.end(slow.generationId);
+    await stop();
+    expect(broken).toEqual([]);
+    expect(log.sequence(slow.generationId)).toEqual((await alone(slow)).sequences.get(0));
+  });
+
+  it('given sequences that end at random, when the others decode, then their slots are neighbours again at the next step', async () => {
+    const { loop, log, stop, runner } = startLoop({ slots: 16, decodeRows: 16, kvTotalBytes: 150 });
+    const requests = Array.from({ length: 24 }, (_, index) =>
+      requestOf({ stop: { maxTokens: 3 + ((index * 7) % 20) } }),
+    );
+    for (const request of requests) submit(loop, request);
+    await Promise.all(requests.map(({ generationId }) => log.end(generationId)));
+    await stop();
+    expect(runner.moves).toBeGreaterThan(0);
+    expect(runner.decodeRuns).toBe(runner.decodes);
   });
 
   it('given a long prompt, when it is prefilled beside running streams, then every step still gives each stream a token', async () => {

@@ -17,6 +17,11 @@ import { Wakeable } from './wakeable.js';
 export interface StepLoopOptions {
   /** Generations that may wait for a slot. */
   readonly waitingGenerations: number;
+  /**
+   * Tokens that each running sequence should still have memory for when another one is admitted. Default 64, chosen: with
+   * fewer, admitted sequences are soon preempted again; with more, memory waits for tokens that may never come.
+   */
+  readonly headroomTokens?: number;
   readonly onEvent: (event: EngineEvent) => void;
 }
 
@@ -105,7 +110,8 @@ export class StepLoop {
 
   /** Gives slots to waiting sequences. Their prefixes may take time to be brought; others go on meanwhile. */
   private admit(): void {
-    const { admitted, unserviceable } = planAdmissions(this.view());
+    const { preempted, admitted, unserviceable } = planAdmissions(this.view());
+    this.preempt(preempted);
     for (const { sequence, slot, kvTokens } of admitted) {
       sequence.generation.begin(nowUs());
       this.slots.open(sequence, slot, kvTokens, (heldTokens) => this.counters.opened(sequence, heldTokens));
@@ -119,14 +125,20 @@ export class StepLoop {
 
   /** Slots change hands, grow and move before the step is run. */
   private place({ preempted, growths, moves }: PlannedStep): void {
-    for (const sequence of preempted) {
+    this.preempt(preempted);
+    for (const { sequence, kvTokens } of growths) this.slots.grow(sequence, kvTokens);
+    for (const { sequence, to } of moves) this.slots.move(sequence, to);
+  }
+
+  /** Their slots go to others; they wait, to be computed again. */
+  private preempt(sequences: readonly Sequence[]): void {
+    for (const sequence of sequences) {
       this.dismiss(sequence);
       sequence.phase = 'waiting';
       sequence.preemptions++;
       this.generations.waiting.push(sequence.generation);
     }
-    for (const { sequence, kvTokens } of growths) this.slots.grow(sequence, kvTokens);
-    for (const { sequence, to } of moves) this.slots.move(sequence, to);
+    this.counters.preemptions += sequences.length;
   }
 
   /** One event for the step, then the ends of the generations it ended. */
@@ -134,6 +146,7 @@ export class StepLoop {
     this.counters.stepped(plan);
     const entries: FrameEntry[] = [];
     const touched = new Set<Generation>();
+    for (const sequence of this.generations.live) sequence.idleSteps++;
     for (const { sequence, choice } of results) {
       if (choice?.kind === 'fault') this.fail(sequence.generation, FailureCode.ENGINE_ERROR, true, choice.message);
     }
@@ -143,6 +156,7 @@ export class StepLoop {
         sequence.generation.promptLogprobs[sequence.computedTokens + index] = logprobs;
       });
       sequence.computedTokens = computedTokens;
+      sequence.idleSteps = 0;
       if (choice?.kind === 'token') {
         const entry = acceptToken(sequence, choice, this.contextTokens);
         sequence.generation.tokenCame(nowUs());
@@ -203,6 +217,7 @@ export class StepLoop {
       freeSlots,
       freeKvTokens,
       openingCount,
+      headroomTokens: this.options.headroomTokens ?? DEFAULT_HEADROOM_TOKENS,
       waiting: waiting.sequences(),
       live,
       canCopySlots: this.runner.copySlot !== undefined,
@@ -233,6 +248,8 @@ export class StepLoop {
     return snapshotOf(this.runner.limits, this.slots, this.generations);
   }
 }
+
+const DEFAULT_HEADROOM_TOKENS = 64;
 
 /** Monotonic, in microseconds. */
 function nowUs(): number {

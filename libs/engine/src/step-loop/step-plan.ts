@@ -14,6 +14,8 @@ export interface PlanningView {
   readonly freeKvTokens: number;
   /** Slots whose prefix is being brought; some of a sequence that has left. */
   readonly openingCount: number;
+  /** What each running sequence should find free for its next tokens when another one is admitted. */
+  readonly headroomTokens: number;
   /** In the order in which they are to be admitted. */
   readonly waiting: Iterable<Sequence>;
   /** Sequences with a slot, in order of admission. */
