@@ -182,6 +182,18 @@ describe('the ONNX model runner', () => {
     expectClose([...(await runner.decode([row(0)])).data], expected);
   });
 
+  it('given slots that fill, move and close, then a moved sequence goes on and a slot that was left is as if it never was', async () => {
+    await load({ kvBytes: 64 * SLOT_BYTES, maxSequences: 64 });
+    const fill = (slot: number) => runner.prefill({ slot, position: 0, tokenIds: [1, 2, 3], logitsFor: 'none' });
+    for (let slot = 0; slot < 64; slot++) if (slot !== 40) await fill(slot);
+    for (let slot = 1; slot < 63; slot++) runner.closeSlot(slot);
+    runner.moveSlot?.({ from: 63, to: 5, tokens: 3 });
+    const expected = await alone([1, 2, 3, 4]);
+    expectClose([...(await runner.decode([{ slot: 5, position: 3, tokenId: 4 }])).data], expected);
+    const empty = await runner.decode([{ slot: 63, position: 1, tokenId: 4 }]);
+    expectClose([...empty.data], [...(await runner.decode([{ slot: 40, position: 1, tokenId: 4 }])).data]);
+  });
+
   it.each([
     ['a slot that does not exist', { slot: SLOTS, position: 0, tokenIds: [1] }, 'Slot 4 is not one of 0 to 3'],
     ['positions beyond the context', { slot: 0, position: 63, tokenIds: [1, 2] }, 'Positions 63 to 64'],
