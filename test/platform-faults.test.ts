@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { metricsOf } from './support/app-metrics.js';
 import { isRunning, pidOf, pidsOf } from './support/app-pid.js';
 import { eventually } from './support/eventually.js';
 import { fleetMembers } from './support/fleet.js';
@@ -48,6 +49,27 @@ describe('hydra up', () => {
     const after = await Promise.all(Array.from({ length: STREAMS }, () => streamOutcome(up.url, { maxTokens: 5 })));
     for (const outcome of after) expect(outcome).toMatchObject(WHOLE);
     expect(pidsOf(up, 'scheduler')).toHaveLength(2);
+  });
+
+  it('given a scheduler that is stopped, when requests come, then they are served without it; when it goes on, it places them again', async () => {
+    const up = await start();
+    const gateway = metricsOf(up, 'gateway');
+    const scheduler = metricsOf(up, 'scheduler');
+    const placed = () => scheduler('hydra_scheduler_placements_total');
+    process.kill(pidOf(up, 'scheduler'), 'SIGSTOP');
+    try {
+      const meanwhile = Array.from({ length: STREAMS }, () => streamOutcome(up.url, { maxTokens: 5 }));
+      for (const outcome of await Promise.all(meanwhile)) expect(outcome).toMatchObject(WHOLE);
+      expect(await gateway('hydra_gateway_placements_without_scheduler_total')).toBe(STREAMS);
+    } finally {
+      process.kill(pidOf(up, 'scheduler'), 'SIGCONT');
+    }
+    const before = await placed();
+    await eventually(async () => {
+      expect(await streamOutcome(up.url, { maxTokens: 5 })).toMatchObject(WHOLE);
+      return (await placed()) > before || undefined;
+    });
+    expect(pidsOf(up, 'scheduler')).toHaveLength(1);
   });
 
   it('given a killed gateway, when it is back, then it has its port, knows its workers and frees what ran', async () => {

@@ -34,8 +34,9 @@ export class SchedulerFixture {
     const config = hydraSchema.parse({ models, scheduler: { grpcPort: 0, httpPort: 0, ...settings } });
     const scheduler = await startScheduler(config, createLogger('scheduler', { level: 'silent', format: 'json' }));
     const target = `127.0.0.1:${scheduler.grpcPort}`;
-    const connect = [target, credentials.createInsecure(), clientChannelOptions()] as const;
-    return new SchedulerFixture(scheduler, new PlacementClient(...connect), new FleetClient(...connect));
+    const placement = new PlacementClient(target, credentials.createInsecure(), clientChannelOptions());
+    const fleet = new FleetClient(target, credentials.createInsecure(), clientChannelOptions());
+    return new SchedulerFixture(scheduler, placement, fleet);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
 import { type SessionRequest, type SessionResponse, type Welcome, WorkerClient } from '#lib/contracts';
+import { AwakeTimer } from './awake-timer.js';
 import { clientChannelOptions } from './channel-options.js';
 import { GrpcStatusError } from './grpc-status-error.js';
 import { SessionOutbox } from './session-outbox.js';
@@ -18,7 +19,7 @@ export class SessionConnection {
   readonly client: WorkerClient;
   readonly outbox: SessionOutbox;
   private readonly call: ClientDuplexStream<SessionRequest, SessionResponse>;
-  private readonly welcomeTimer: NodeJS.Timeout;
+  private readonly welcomeTimer: AwakeTimer;
   private isLost = false;
   private isWelcome = false;
 
@@ -29,14 +30,11 @@ export class SessionConnection {
     welcomeTimeoutMs: number,
     private readonly handlers: ConnectionHandlers,
   ) {
-    // A pool of its own: a new connection does not wait in the back-off of the one before.
-    this.client = new WorkerClient(target, credentials, {
-      ...clientChannelOptions(),
-      'grpc.use_local_subchannel_pool': 1,
-    });
+    this.client = new WorkerClient(target, credentials, clientChannelOptions());
     this.call = this.client.session();
     this.outbox = new SessionOutbox(this.call);
-    this.welcomeTimer = setTimeout(() => this.lose('it did not answer the greeting in time'), welcomeTimeoutMs);
+    this.welcomeTimer = new AwakeTimer(welcomeTimeoutMs, () => this.lose('it did not answer the greeting in time'));
+    this.welcomeTimer.start();
     this.call.on('data', (response: SessionResponse) => this.receive(response));
     this.call.on('error', (error) => this.lose(GrpcStatusError.from(error).message));
     this.call.on('end', () => this.lose('it ended the session'));
@@ -47,7 +45,7 @@ export class SessionConnection {
   lose(reason: string): void {
     if (this.isLost) return;
     this.isLost = true;
-    clearTimeout(this.welcomeTimer);
+    this.welcomeTimer.stop();
     this.outbox.close();
     this.call.cancel();
     this.client.close();
@@ -58,7 +56,7 @@ export class SessionConnection {
     if (this.isLost || message === undefined) return;
     if (message.$case === 'welcome') {
       this.isWelcome = true;
-      clearTimeout(this.welcomeTimer);
+      this.welcomeTimer.stop();
       this.handlers.onWelcome(message.value);
     } else if (this.isWelcome) {
       this.handlers.onMessage(message);
