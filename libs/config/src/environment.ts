@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { type ConfigField, expectation, shown } from './fields.js';
 import { DEFAULT_MODEL_ID } from './schema.js';
@@ -78,9 +79,9 @@ export function applyModelOverrides(tree: ConfigTree, env: Environment, origins:
   }
 }
 
-/** A served name for a source: the last part of a path, a hub id as it is. */
+/** A served name for a source: the last part of a path (as `hydra` tells one: anything that exists), a hub id as it is. */
 function idOfSource(source: string): string {
-  const isPath = source.startsWith('.') || isAbsolute(source) || source.startsWith('~');
+  const isPath = source.startsWith('.') || isAbsolute(source) || source.startsWith('~') || existsSync(source);
   if (!isPath) return source;
   const parts = source.split('/').filter((part) => part !== '');
   return (parts.at(-1) ?? source).replace(/\.gguf$/, '');

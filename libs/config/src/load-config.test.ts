@@ -105,6 +105,28 @@ describe('loadConfig', () => {
     expect(load('models: [{ id: a }, { id: b, weights: int8 }]', { HYDRA_MODEL: 'b' }).models[0]?.weights).toBe('int8');
   });
 
+  it('given HYDRA_MODEL as the path of something that exists, when loaded, then it is served under its last part', () => {
+    const config = load('', { HYDRA_MODEL: 'libs/config/src' });
+    expect(config.models).toMatchObject([{ id: 'src', source: 'libs/config/src' }]);
+    expect(load('', { HYDRA_MODEL: 'org/name' }).models[0]?.id).toBe('org/name');
+  });
+
+  it('given no aliases, when loaded, then default is one, unless a model or the file has the name', () => {
+    expect(load('models: [{ id: a }]').aliases).toEqual({ default: 'default' });
+    expect(load('models: [{ id: a }]\naliases: { x: a }').aliases).toEqual({ default: 'default', x: 'a' });
+    expect(load('models: [{ id: a }, { id: b }]\naliases: { default: b }').aliases).toEqual({ default: 'b' });
+    expect(load('models: [{ id: a }, { id: default }]').aliases).toEqual({});
+  });
+
+  it('given sampling of a model, when loaded, then it is checked as in the public API', () => {
+    const { sampling } = load('models: [{ id: a, sampling: { temperature: 0.2, top_p: 0.9, top_k: 40 } }]').models[0]!;
+    expect(sampling).toEqual({ temperature: 0.2, top_p: 0.9, top_k: 40 });
+    expect(problems('models: [{ id: a, sampling: { temperature: 3, topP: 1 } }]')).toEqual([
+      'models[0].sampling.temperature: expected a number from 0 to 2, got 3',
+      'models[0].sampling: unknown key "topP"',
+    ]);
+  });
+
   it('given an alias to nowhere or an id twice, when loaded, then the start is stopped', () => {
     expect(problems('models: [{ id: a }]\naliases: { x: y }')[0]).toMatch(/^aliases.x: expected `default` or one of a/);
     expect(problems('models: [{ id: a }, { id: a }]')[0]).toMatch(/stands twice/);

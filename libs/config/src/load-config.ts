@@ -40,7 +40,7 @@ export function loadConfig({ env = process.env, folder = process.cwd() }: LoadCo
   if (!result.success) {
     throw new ConfigError(result.error.issues.map((issue) => describeIssue(issue, tree, fields, origins)));
   }
-  return deepFreeze(withAbsoluteFolder(crossCheck(result.data, origins), folder));
+  return deepFreeze(withAbsoluteFolder(withDefaultAlias(crossCheck(result.data, origins)), folder));
 }
 
 function readFile(env: Environment, folder: string): ConfigTree {
@@ -117,6 +117,12 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** Under `default` the first model can always be asked for, unless the name was given away. */
+function withDefaultAlias(config: HydraConfig): HydraConfig {
+  if (config.models.some(({ id }) => id === 'default')) return config;
+  return { ...config, aliases: { default: 'default', ...config.aliases } };
 }
 
 function withAbsoluteFolder(config: HydraConfig, base: string): HydraConfig {

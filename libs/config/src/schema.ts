@@ -18,6 +18,25 @@ export const STRATEGIES = ['round-robin', 'least-loaded', 'consistent-hash', 'gp
 export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
 export const ENGINES = ['onnx', 'mock'] as const;
 
+/** In the spelling and the ranges of the public API. */
+const samplingSchema = z.strictObject({
+  temperature: z.number().min(0).max(2).optional().describe('Divides the logits; 0 is greedy.'),
+  top_p: z.number().gt(0).max(1).optional().describe('Keeps the best candidates whose probabilities sum up to it.'),
+  top_k: z.number().int().min(0).optional().describe('Keeps the k best candidates; 0 is off.'),
+  min_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Drops candidates below this share of the best one's probability; 0 is off."),
+  repetition_penalty: z
+    .number()
+    .min(0.01)
+    .max(100)
+    .optional()
+    .describe('Weakens tokens seen in prompt or output when above 1; 1 is off.'),
+});
+
 const modelSchema = z.strictObject({
   id: z.string().min(1).describe('Name under which the model is served.'),
   source: z
@@ -39,6 +58,11 @@ const modelSchema = z.strictObject({
     .describe('Worker processes that `hydra up` starts for this model. Default: `workers.count`.')
     .optional(),
   kvBytes: bytes.describe('Memory for attention state per worker, in bytes. Default: `workers.kvBytes`.').optional(),
+  sampling: samplingSchema
+    .describe(
+      'Values for what a request does not give. Default: what the authors of the model recommend, see docs/models.md.',
+    )
+    .optional(),
 });
 
 const mockSchema = z.strictObject({
@@ -82,7 +106,9 @@ export const hydraSchema = z.strictObject({
   aliases: z
     .record(z.string(), z.string())
     .default({})
-    .describe('Other names for models, by name; the value is a model id, or `default` for the first model.'),
+    .describe(
+      'Other names for models, by name; the value is a model id, or `default` for the first model. `default` itself is always one.',
+    ),
   engine: z.enum(ENGINES).default('onnx').meta({
     description: 'Engine of the workers: `onnx` (embedded) or `mock` (no model, no weights).',
     env: 'HYDRA_ENGINE',
@@ -195,12 +221,10 @@ export const hydraSchema = z.strictObject({
         description: 'Compute threads of the engine. Default: the cores shared by the workers.',
         env: 'HYDRA_THREADS',
       }),
-      kvBytes: bytes
-        .default(1024 * 1024 * 1024)
-        .meta({
-          description: 'Most memory for attention state, in bytes; sequences take of it as they grow.',
-          env: 'HYDRA_KV_BYTES',
-        }),
+      kvBytes: bytes.default(1024 * 1024 * 1024).meta({
+        description: 'Most memory for attention state, in bytes; sequences take of it as they grow.',
+        env: 'HYDRA_KV_BYTES',
+      }),
       maxSequences: count.default(32).meta({
         description:
           'Sequences that run at once in a worker, as far as `kvBytes` holds them; more raise throughput little and make each slower.',

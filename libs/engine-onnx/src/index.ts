@@ -10,3 +10,4 @@ export type { DecoderGraph } from './runtime/decoder-graph.js';
 export { OrtError } from './runtime/ort-error.js';
 export { OrtLibraryError } from './runtime/ort-library.js';
 export type { ExecutionProvider } from './runtime/ort-session-options.js';
+export { usableTextFiles } from './usable-text-files.js';

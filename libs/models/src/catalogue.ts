@@ -15,9 +15,23 @@ export interface CatalogueEntry {
   /** Size of the download from the first source, where it is known for certain. */
   readonly sizeBytes?: number;
   readonly sources: readonly CatalogueSource[];
+  /** What its authors recommend where it says so nowhere itself. */
+  readonly sampling?: RecommendedSampling;
   /** Other names it answers to. */
   readonly aliases: readonly string[];
 }
+
+/** Values for sampling parameters that a request does not give; absent ones are the public API's. */
+export interface RecommendedSampling {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly repetitionPenalty?: number;
+}
+
+/** Of the model cards of all SmolLM2 models: at OpenAI's temperature of 1 the small ones write nonsense. */
+const SMOLLM2_SAMPLING: RecommendedSampling = { temperature: 0.2, topP: 0.9 };
 
 /** Small models that a laptop runs: the llama family, and an encoder for embeddings. The first is the default. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
@@ -37,6 +51,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
       },
       { kind: 'hub', repo: 'HuggingFaceTB/SmolLM2-135M-Instruct' },
     ],
+    sampling: SMOLLM2_SAMPLING,
     aliases: ['default', 'smollm2', 'smollm2-135m'],
   },
   {
@@ -44,6 +59,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     description: 'SmolLM2 360M Instruct: English, 8k context',
     licence: 'Apache-2.0',
     sources: [{ kind: 'hub', repo: 'HuggingFaceTB/SmolLM2-360M-Instruct' }],
+    sampling: SMOLLM2_SAMPLING,
     aliases: ['smollm2-360m'],
   },
   {
@@ -51,6 +67,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     description: 'SmolLM2 1.7B Instruct: English, 8k context',
     licence: 'Apache-2.0',
     sources: [{ kind: 'hub', repo: 'HuggingFaceTB/SmolLM2-1.7B-Instruct' }],
+    sampling: SMOLLM2_SAMPLING,
     aliases: ['smollm2-1.7b'],
   },
   {

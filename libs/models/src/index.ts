@@ -1,4 +1,10 @@
-export { CATALOGUE, type CatalogueEntry, type CatalogueSource, findInCatalogue } from './catalogue.js';
+export {
+  CATALOGUE,
+  type CatalogueEntry,
+  type CatalogueSource,
+  findInCatalogue,
+  type RecommendedSampling,
+} from './catalogue.js';
 export {
   Checkpoint,
   CheckpointError,

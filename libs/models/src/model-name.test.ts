@@ -24,6 +24,15 @@ describe('parseModelName', () => {
     expect(parseModelName(name, CATALOGUE, '/home/me')).toEqual(expected);
   });
 
+  it.each(['models/x', 'org/name', 'x'])('given the path %s that exists, when read, then it is a path', (name) => {
+    const exists = (path: string) => path === name;
+    expect(parseModelName(name, CATALOGUE, '/home/me', exists)).toEqual({ kind: 'path', path: resolve(name) });
+  });
+
+  it('given a folder that is called as a model of the catalogue, when read, then it is that model', () => {
+    expect(parseModelName('smollm2', CATALOGUE, '/home/me', () => true)).toEqual({ kind: 'catalogue', entry: smollm2 });
+  });
+
   it.each(['nonsense', '', 'a/b/c', 'org/..', 'org/name@', 'a b/c', 'org/name:a.bin'])(
     'given %j, when read, then the error lists the catalogue',
     (name) => {

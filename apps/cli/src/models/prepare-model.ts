@@ -1,10 +1,10 @@
 import type { HydraConfig, ModelConfig } from '#lib/config';
-import { type CompiledModel, compileModel } from '#lib/engine-onnx';
+import { type CompiledModel, compileModel, usableTextFiles } from '#lib/engine-onnx';
 import type { ResolvedModel } from '#lib/models';
 import { ProgressBar } from '../terminal/progress-bar.js';
 import { openStore } from './open-store.js';
 
-/** Downloads a model if it is not here, with a bar. */
+/** Downloads a model if it is not here, with a bar, and sees whether its text files can be used. */
 export async function pullWithProgress(name: string, config: HydraConfig, signal: AbortSignal): Promise<ResolvedModel> {
   const bar = new ProgressBar(`pull ${name}`);
   let isWaiting = false;
@@ -26,6 +26,7 @@ export async function pullWithProgress(name: string, config: HydraConfig, signal
     },
   });
   bar.end(bytesTotal === undefined ? undefined : { bytesDone: bytesTotal, bytesTotal });
+  await usableTextFiles(model);
   return model;
 }
 

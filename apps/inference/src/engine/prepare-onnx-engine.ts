@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { HydraConfig } from '#lib/config';
 import type { Engine } from '#lib/engine';
-import { compileModel, onnxEngineThread } from '#lib/engine-onnx';
-import { ModelStore, textFiles } from '#lib/models';
+import { compileModel, onnxEngineThread, usableTextFiles } from '#lib/engine-onnx';
+import { ModelStore } from '#lib/models';
 import type { Logger } from '#lib/observability';
 import type { WorkerIdentity } from '../worker-identity.js';
 
@@ -27,6 +27,7 @@ export async function prepareOnnxEngine(
     ),
     onSourceFailed: (from, error) => logger.warn(`${from}: ${error.message}`),
   });
+  const textFiles = await usableTextFiles(source);
   const compiled = await compileModel({
     source,
     weights: model.weights,
@@ -41,7 +42,7 @@ export async function prepareOnnxEngine(
     modelId: model.id,
     compiledFolder: compiled.folder,
     task: compiled.manifest.embeddingDimensions === undefined ? 'generate' : 'embed',
-    textFiles: await textFiles(source),
+    textFiles,
     threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,
     maxSequences: workers.maxSequences,
