@@ -43,6 +43,7 @@ describe('the ONNX model runner', () => {
       slots: SLOTS,
       decodeRows: 3,
       chunkTokens: 16,
+      chunkBesideDecode: { leastTokens: 20, tokensPerRow: 2.5 },
       allLogitsTokens: 16,
       kvBytesPerToken: TOKEN_BYTES,
       kvTotalBytes: SLOTS * SLOT_BYTES,

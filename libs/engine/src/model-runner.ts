@@ -48,6 +48,8 @@ export interface ModelRunnerLimits {
   readonly decodeRows: number;
   /** Most tokens of one `prefill`. */
   readonly chunkTokens: number;
+  /** Most tokens of one `prefill` in a step that decodes, too. Default: `chunkTokens`. */
+  readonly chunkBesideDecode?: ChunkBesideDecode;
   /** Most tokens of one `prefill` that gives all their logits; bounds their memory. Default: `chunkTokens`. */
   readonly allLogitsTokens?: number;
   /** Most calls of `prefill` in one step, of different slots. Default 1: a long prompt must not stall running streams. */
@@ -56,6 +58,15 @@ export interface ModelRunnerLimits {
   readonly kvTotalBytes: number;
   /** A slot's memory grows by pages of so many tokens. The whole context where slots cannot grow. Default 1. */
   readonly kvPageTokens?: number;
+}
+
+/**
+ * The token budget of a prompt beside running streams, which wait for it: the more of them there are, the longer their own
+ * part of the step is, and the longer the prompt's may be.
+ */
+export interface ChunkBesideDecode {
+  readonly leastTokens: number;
+  readonly tokensPerRow: number;
 }
 
 export interface SlotOpening {

@@ -113,6 +113,7 @@ describe('StepLoop', () => {
           slots: fc.integer({ min: 1, max: 5 }),
           decodeRows: fc.integer({ min: 1, max: 3 }),
           chunkTokens: fc.integer({ min: 1, max: 11 }),
+          chunkBesideDecode: fc.constantFrom(undefined, { leastTokens: 2, tokensPerRow: 1.5 }),
           chunksPerStep: fc.constantFrom(1, 3),
           allLogitsTokens: fc.constantFrom(1, 3, 20),
           copiesSlots: fc.boolean(),

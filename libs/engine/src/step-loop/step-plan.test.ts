@@ -84,6 +84,17 @@ describe('planStep', () => {
     expect([preempted, decodes]).toEqual([[], [[live[0]]]]);
   });
 
+  it('given a long prompt, when others decode, then its chunk is the shorter the fewer they are, and whole when there are none', () => {
+    const limits = { ...LIMITS, chunkTokens: 64, chunkBesideDecode: { leastTokens: 10, tokensPerRow: 4 } };
+    const tokensBeside = (...rows: LiveSequenceParts[]) => {
+      const prompt = liveSequence({ slot: 7, phase: 'prefill', promptTokens: 100, kvTokens: 104 });
+      const [chunk] = stepOf(viewOf({ limits, live: [...full(...rows), prompt] })).chunks;
+      return chunk!.to - chunk!.from;
+    };
+    expect([tokensBeside(), tokensBeside({}), tokensBeside({}, {}, {}, {})]).toEqual([64, 10, 16]);
+    expect(tokensBeside({ credit: 0 })).toBe(64);
+  });
+
   it('given nothing to compute, when planned, then it says why', () => {
     expect(planStep(viewOf({}))).toEqual({ kind: 'deferred', reason: 'empty' });
     expect(planStep(viewOf({ openingCount: 1 }))).toEqual({ kind: 'deferred', reason: 'opening' });

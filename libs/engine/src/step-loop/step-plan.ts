@@ -67,7 +67,7 @@ export function planStep(view: PlanningView): StepPlan {
   const { limits, live } = view;
   const { preempted, growths, decoding } = planMemory(view);
   const staying = preempted.length === 0 ? live : live.filter((sequence) => !preempted.includes(sequence));
-  const { chunks, forks } = planPrefill(staying, view);
+  const { chunks, forks } = planPrefill(staying, decoding.length, view);
   if (preempted.length > 0 || decoding.length > 0 || chunks.length > 0 || forks.length > 0) {
     const moves = view.canMoveSlots ? planMoves(decoding, view.freeSlots) : [];
     const decodes = inRuns(decoding, slotsAfter(moves), limits.decodeRows);
@@ -77,7 +77,7 @@ export function planStep(view: PlanningView): StepPlan {
   return { kind: 'deferred', reason: live.length === 0 ? 'empty' : 'no-credit' };
 }
 
-function planPrefill(live: readonly Sequence[], { limits, canCopySlots }: PlanningView) {
+function planPrefill(live: readonly Sequence[], decodeRows: number, { limits, canCopySlots }: PlanningView) {
   const chunks: PlannedChunk[] = [];
   const forks: PlannedFork[] = [];
   const mostChunks = limits.chunksPerStep ?? 1;
@@ -87,7 +87,7 @@ function planPrefill(live: readonly Sequence[], { limits, canCopySlots }: Planni
     if (sibling !== undefined) {
       if (sibling.holdsPrompt) forks.push({ from: sibling.sequence, to: sequence, tokens: prefixTokens(sequence) });
     } else if (chunks.length < mostChunks) {
-      const chunk = nextChunk(sequence, limits);
+      const chunk = nextChunk(sequence, decodeRows, limits);
       if (chunk !== undefined) chunks.push(chunk);
     }
   }
@@ -95,15 +95,20 @@ function planPrefill(live: readonly Sequence[], { limits, canCopySlots }: Planni
 }
 
 /** A chunk that gives a token needs credit for it; the ones before do not. */
-function nextChunk(sequence: Sequence, limits: ModelRunnerLimits): PlannedChunk | undefined {
+function nextChunk(sequence: Sequence, decodeRows: number, limits: ModelRunnerLimits): PlannedChunk | undefined {
   const from = sequence.computedTokens;
   const { lacksPromptLogprobs } = sequence.generation;
   const mostTokens = (lacksPromptLogprobs ? limits.allLogitsTokens : undefined) ?? limits.chunkTokens;
-  const chunkTokens = Math.min(mostTokens, limits.chunkTokens);
-  const to = Math.min(from + chunkTokens, sequence.knownTokens);
+  const to = Math.min(from + mostTokens, from + chunkTokens(decodeRows, limits), sequence.knownTokens);
   const isLast = to === sequence.knownTokens;
   if (isLast && sequence.creditTokens <= 0) return undefined;
   return { sequence, from, to, isLast };
+}
+
+function chunkTokens(decodeRows: number, { chunkTokens, chunkBesideDecode }: ModelRunnerLimits): number {
+  if (decodeRows === 0 || chunkBesideDecode === undefined) return chunkTokens;
+  const { leastTokens, tokensPerRow } = chunkBesideDecode;
+  return Math.min(chunkTokens, Math.max(leastTokens, Math.floor(decodeRows * tokensPerRow)));
 }
 
 /**
