@@ -1,10 +1,5 @@
-export {
-  EmbeddingEngine,
-  type EmbeddingEngineOptions,
-  type LoadedEncoder,
-  MAX_EMBEDDING_INPUTS,
-} from './embedding/embedding-engine.js';
-export { type EncoderLimits, EncoderRunner } from './embedding/encoder-runner.js';
+export { EmbeddingEngine, type EmbeddingEngineOptions } from './embedding/embedding-engine.js';
+export { type EncoderLimits, EncoderRunner, type LoadedEncoder } from './embedding/encoder-runner.js';
 export * from './engine.js';
 export { EngineStuckError } from './engine-stuck-error.js';
 export { IDLE_STATE } from './idle-state.js';
@@ -12,7 +7,8 @@ export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
 export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';
 export * from './model-runner.js';
 export { isRetryable } from './retryable.js';
-export { InvalidLogitsError, Sampler, type SamplerParams } from './sampling/sampler.js';
+export { InvalidLogitsError } from './sampling/largest-logit.js';
+export { Sampler, type SamplerParams } from './sampling/sampler.js';
 export { violations } from './step-loop/invariants.js';
 export type { LoopSnapshot } from './step-loop/loop-snapshot.js';
 export { MAX_SEQUENCES, UNSUPPORTED_PARAMETERS } from './step-loop/refusal.js';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bestOf, naiveLogprobs } from '../../testing/naive-logprobs.js';
+import { InvalidLogitsError } from './largest-logit.js';
 import { logSumExp, positionLogprobs } from './logprobs.js';
-import { InvalidLogitsError } from './sampler.js';
 
 const noBytes = () => new Uint8Array();
 const rows = () =>

@@ -1,6 +1,6 @@
 import type { PositionLogprobs, TokenLogprob } from '#lib/contracts';
 import { decay } from './decay.js';
-import { InvalidLogitsError } from './sampler.js';
+import { largestLogit } from './largest-logit.js';
 
 /** Bytes that a token adds to a text. */
 export type TokenBytes = (tokenId: number) => Uint8Array;
@@ -28,13 +28,7 @@ export function positionLogprobs(
 
 /** Natural logarithm of the sum of e^logit over the whole vocabulary. */
 export function logSumExp(logits: Float32Array): number {
-  let largest = -Infinity;
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id]!;
-    if (logit > largest) largest = logit;
-    else if (Number.isNaN(logit)) throw new InvalidLogitsError(`the logit of token ${id} is not a number`);
-  }
-  if (!Number.isFinite(largest)) throw new InvalidLogitsError('the model gave no finite largest logit');
+  const largest = logits[largestLogit(logits)]!;
   let sum = 0;
   for (let id = 0; id < logits.length; id++) sum += decay(largest - logits[id]!);
   return largest + Math.log(sum);
@@ -44,13 +38,15 @@ export function logSumExp(logits: Float32Array): number {
 function bestIds(logits: Float32Array, count: number): number[] {
   const best: number[] = [];
   if (count === 0) return best;
+  let worst = -Infinity; // logit of the last of a full list
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id]!;
-    if (best.length === count && logit <= logits[best[count - 1]!]!) continue;
+    if (best.length === count && logit <= worst) continue;
     let at = best.length;
     while (at > 0 && logits[best[at - 1]!]! < logit) at--;
     best.splice(at, 0, id);
     if (best.length > count) best.pop();
+    if (best.length === count) worst = logits[best[count - 1]!]!;
   }
   return best;
 }

@@ -1,9 +1,10 @@
 import type { PositionLogprobs } from '#lib/contracts';
 import type { TokenTable } from '#lib/tokens';
 import type { Logits } from '../model-runner.js';
+import { InvalidLogitsError } from '../sampling/largest-logit.js';
 import { positionLogprobs } from '../sampling/logprobs.js';
 import { uniformAt } from '../sampling/philox.js';
-import { InvalidLogitsError, Sampler } from '../sampling/sampler.js';
+import { Sampler } from '../sampling/sampler.js';
 import type { Sequence } from './generation.js';
 
 export type Choice =
