@@ -25,7 +25,7 @@ let worker: WorkerProcess;
 let session: TestSession;
 let httpPort: number;
 beforeAll(async () => {
-  const store = new ModelStore({ folder: home });
+  const store = new ModelStore({ folder: home, hubEndpoint: 'http://127.0.0.1:1' });
   const source = await store.pullModel(MODEL);
   const compiled = await compileModel({ source, weights: 'auto', storeFolder: store.compiled.folder });
   poisonToken(MODEL, compiled.folder, POISON);

@@ -3,7 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
 import type { HydraConfig } from '#lib/config';
-import { productVersion, type ServedModel } from '#lib/contracts';
+import { productVersion } from '#lib/contracts';
+import type { EngineModel } from '#lib/engine';
 import type { Logger } from '#lib/observability';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
@@ -20,7 +21,7 @@ export interface RunningWorker {
   readonly workerId: string;
   readonly epoch: number;
   /** What it serves; once it is prepared. */
-  model(): ServedModel;
+  model(): EngineModel;
   /** Resolves when the worker has been told that a later life of it has taken over. */
   readonly superseded: Promise<void>;
   /** Resolves when the engine is lost for good: only a new process can serve again. */

@@ -48,10 +48,13 @@ export abstract class Engine {
   abstract stop(): Promise<void>;
 }
 
+/** What an engine knows of its model; what is recommended for it is the worker's to say. */
+export type EngineModel = Omit<ServedModel, 'samplingDefaults'>;
+
 export interface EngineDescription {
   /** `onnx`, `mock`, … */
   readonly engine: string;
-  readonly model: ServedModel;
+  readonly model: EngineModel;
   /** Files that turn text into ids and back: `tokenizer.json`, `chat_template.jinja`, … by name. */
   readonly textFiles: ReadonlyMap<string, Uint8Array>;
 }

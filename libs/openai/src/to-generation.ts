@@ -19,7 +19,7 @@ export interface ModelFacts {
   readonly samplingDefaults: SamplingDefaults;
 }
 
-/** The model's own (`generation_config.json`); absent means off. */
+/** Values for what a request does not give, as the model's workers say; absent means the public API's. */
 export interface SamplingDefaults {
   readonly temperature?: number;
   readonly topP?: number;

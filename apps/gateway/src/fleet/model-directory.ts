@@ -58,7 +58,7 @@ export class ModelDirectory implements OnModuleInit {
       contextTokens: served.contextTokens,
       vocabularySize: served.vocabularySize,
       unsupportedParameters: served.unsupportedParameters,
-      samplingDefaults: text.generationDefaults,
+      samplingDefaults: served.samplingDefaults ?? text.generationDefaults,
     };
     return { served, facts, text };
   }

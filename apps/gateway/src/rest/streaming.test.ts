@@ -44,6 +44,14 @@ describe('answers through the openai client', () => {
     expect(new Set(texts.values())).toEqual(new Set([' w0 w1 w2']));
   });
 
+  it("given parameters that the client leaves out, when asked, then they are the model's, and given ones are kept", async () => {
+    const { generations } = platform.worker;
+    await client.completions.create({ model: 'test-model', prompt: 'x', max_tokens: 1 });
+    expect(generations.at(-1)?.request.sampling).toMatchObject({ temperature: 0.25, topP: 0.75, topK: 0 });
+    await client.completions.create({ model: 'test-model', prompt: 'x', max_tokens: 1, temperature: 1, top_p: 1 });
+    expect(generations.at(-1)?.request.sampling).toMatchObject({ temperature: 1, topP: 1 });
+  });
+
   it('given models and aliases, when listed and retrieved, then ids with slashes work', async () => {
     const ids = [];
     for await (const model of client.models.list()) ids.push(model.id);

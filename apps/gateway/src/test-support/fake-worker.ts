@@ -120,7 +120,7 @@ export class FakeWorker {
         weights: 'fp32',
       },
       ...{ kvBytesPerToken: 1, maxRunningSequences: 64, unsupportedParameters: ['logit_bias'], createdUnixS: 1 },
-      ...{ tasks: ['generate'], stepTokenBudget: 512 },
+      ...{ tasks: ['generate'], stepTokenBudget: 512, samplingDefaults: { temperature: 0.25, topP: 0.75 } },
     };
     return {
       ...{ workerId: this.workerId, workerEpoch: this.epoch, target: `127.0.0.1:${this.port}` },

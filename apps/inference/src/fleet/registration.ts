@@ -2,11 +2,12 @@ import { type Registration, WorkerRole } from '#lib/contracts';
 import type { EngineDescription } from '#lib/engine';
 import type { WorkerIdentity } from '../worker-identity.js';
 import type { DeviceMeter } from './device-meter.js';
+import { samplingDefaultsOf } from './sampling-defaults.js';
 
 /** How this worker introduces itself. One process computes the whole model, so nothing is split. */
 export function registrationOf(
-  { workerId, epoch }: WorkerIdentity,
-  { engine, model }: EngineDescription,
+  { workerId, epoch, model: configured }: WorkerIdentity,
+  { engine, model, textFiles }: EngineDescription,
   meter: DeviceMeter,
   target: string,
   version: string,
@@ -21,7 +22,7 @@ export function registrationOf(
     devices: meter.devices(),
     tensorParallelSize: 1,
     pipelineParallelSize: 1,
-    models: [model],
+    models: [{ ...model, samplingDefaults: samplingDefaultsOf(configured, textFiles) }],
     adapters: [],
     kvTarget: '',
     labels: {},

@@ -127,6 +127,32 @@ export interface ServedModel {
   tasks: string[];
   /** Tokens one step may carry (prefill budget). */
   stepTokenBudget: number;
+  /**
+   * Values for sampling parameters that a request does not give; gateways apply them. Absent: those of the text files'
+   * generation_config.json.
+   */
+  samplingDefaults: SamplingDefaults | undefined;
+}
+
+/**
+ * What the configuration says of a model, else its generation_config.json, else the catalogue of models. An absent field is
+ * the public API's default. Ranges are the public API's.
+ */
+export interface SamplingDefaults {
+  temperature?: number | undefined;
+  topP?:
+    | number
+    | undefined;
+  /** 0 is off. */
+  topK?:
+    | number
+    | undefined;
+  /** 0 is off. */
+  minP?:
+    | number
+    | undefined;
+  /** 1 is off. */
+  repetitionPenalty?: number | undefined;
 }
 
 /** State of a worker, sent every report interval and after each change that matters to placement. */
@@ -822,6 +848,7 @@ function createBaseServedModel(): ServedModel {
     createdUnixS: 0,
     tasks: [],
     stepTokenBudget: 0,
+    samplingDefaults: undefined,
   };
 }
 
@@ -868,6 +895,9 @@ export const ServedModel: MessageFns<ServedModel> = {
     }
     if (message.stepTokenBudget !== 0) {
       writer.uint32(112).uint32(message.stepTokenBudget);
+    }
+    if (message.samplingDefaults !== undefined) {
+      SamplingDefaults.encode(message.samplingDefaults, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -997,6 +1027,14 @@ export const ServedModel: MessageFns<ServedModel> = {
             message.stepTokenBudget = reader.uint32();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.samplingDefaults = SamplingDefaults.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1028,6 +1066,112 @@ export const ServedModel: MessageFns<ServedModel> = {
     message.createdUnixS = object.createdUnixS ?? 0;
     message.tasks = object.tasks?.map((e) => e) || [];
     message.stepTokenBudget = object.stepTokenBudget ?? 0;
+    message.samplingDefaults = (object.samplingDefaults !== undefined && object.samplingDefaults !== null)
+      ? SamplingDefaults.fromPartial(object.samplingDefaults)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSamplingDefaults(): SamplingDefaults {
+  return { temperature: undefined, topP: undefined, topK: undefined, minP: undefined, repetitionPenalty: undefined };
+}
+
+export const SamplingDefaults: MessageFns<SamplingDefaults> = {
+  encode(message: SamplingDefaults, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.temperature !== undefined) {
+      writer.uint32(9).double(message.temperature);
+    }
+    if (message.topP !== undefined) {
+      writer.uint32(17).double(message.topP);
+    }
+    if (message.topK !== undefined) {
+      writer.uint32(24).uint32(message.topK);
+    }
+    if (message.minP !== undefined) {
+      writer.uint32(33).double(message.minP);
+    }
+    if (message.repetitionPenalty !== undefined) {
+      writer.uint32(41).double(message.repetitionPenalty);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SamplingDefaults {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSamplingDefaults();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.temperature = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.topP = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.topK = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.minP = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.repetitionPenalty = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SamplingDefaults>): SamplingDefaults {
+    return SamplingDefaults.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SamplingDefaults>): SamplingDefaults {
+    const message = createBaseSamplingDefaults();
+    message.temperature = object.temperature ?? undefined;
+    message.topP = object.topP ?? undefined;
+    message.topK = object.topK ?? undefined;
+    message.minP = object.minP ?? undefined;
+    message.repetitionPenalty = object.repetitionPenalty ?? undefined;
     return message;
   },
 };
