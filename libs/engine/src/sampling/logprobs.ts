@@ -36,17 +36,23 @@ export function logSumExp(logits: Float32Array): number {
 
 /** Ids of the best candidates, by insertion: at most a few dozen are asked for, and most of the row is below the last. */
 function bestIds(logits: Float32Array, count: number): number[] {
-  const best: number[] = [];
-  if (count === 0) return best;
-  let worst = -Infinity; // logit of the last of a full list
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id]!;
-    if (best.length === count && logit <= worst) continue;
-    let at = best.length;
-    while (at > 0 && logits[best[at - 1]!]! < logit) at--;
-    best.splice(at, 0, id);
-    if (best.length > count) best.pop();
-    if (best.length === count) worst = logits[best[count - 1]!]!;
+  const best = new Uint32Array(Math.min(count, logits.length));
+  if (best.length === 0) return [];
+  for (let id = 0; id < best.length; id++) insert(best, id, logits, id);
+  const last = best.length - 1;
+  let worst = logits[best[last]!]!;
+  for (let id = best.length; id < logits.length; id++) {
+    if (logits[id]! <= worst) continue;
+    insert(best, last, logits, id);
+    worst = logits[best[last]!]!;
   }
-  return best;
+  return [...best];
+}
+
+/** Puts an id, larger than all there, into the first `end` places in order; what stood at `end` is gone. */
+function insert(best: Uint32Array, end: number, logits: Float32Array, id: number): void {
+  const logit = logits[id]!;
+  let at = end;
+  for (; at > 0 && logits[best[at - 1]!]! < logit; at--) best[at] = best[at - 1]!;
+  best[at] = id;
 }
