@@ -15,7 +15,7 @@ export interface RunningPlatform {
   readonly url: string;
   readonly grpcTarget: string;
   readonly schedulerTarget: string;
-  /** All lines of all apps so far. */
+  /** All lines of all apps so far (JSON), each behind the name of its app. */
   readonly lines: readonly string[];
   /** Resolves with the first line, past or future, that matches. */
   line(pattern: RegExp): Promise<string>;
@@ -53,19 +53,16 @@ export async function startPlatform({ env = {}, yaml }: PlatformOptions = {}): P
     throw new Error(`hydra up ended with code ${code}:\n${output.lines.slice(-40).join('\n')}`);
   });
   broken.catch(() => {}); // an end after the start is no failure here
-  const start = Promise.all([
-    output.first(/^ {2}REST +(\S+)\/v1$/),
-    output.first(/^ {2}gRPC +(\S+)$/),
-    output.first(/^ {2}sched\S* +(\S+)$/),
-  ]);
+  const start = output.first(/"message":"HydraServe is ready"/);
   const timeout = setTimeout(() => child.kill('SIGKILL'), LONGEST_START_MS);
-  const [rest, grpc, scheduler] = await Promise.race([start, broken]).finally(() => clearTimeout(timeout));
+  const ready = await Promise.race([start, broken]).finally(() => clearTimeout(timeout));
+  const { rest, grpc, scheduler } = JSON.parse(ready.slice(ready.indexOf('{'))) as Record<string, string>;
 
   return {
     pid: child.pid as number,
-    url: wordOf(rest).replace(/\/v1$/, ''),
-    grpcTarget: wordOf(grpc),
-    schedulerTarget: wordOf(scheduler),
+    url: String(rest).replace(/\/v1$/, ''),
+    grpcTarget: String(grpc),
+    schedulerTarget: String(scheduler),
     lines: output.lines,
     line: (pattern) => output.first(pattern),
     stop: () => {
@@ -75,8 +72,10 @@ export async function startPlatform({ env = {}, yaml }: PlatformOptions = {}): P
   };
 }
 
-function wordOf(line: string): string {
-  return line.trim().split(/\s+/)[1] as string;
+/** What has no app is said by `hydra` before it starts them. */
+function named(line: string): string {
+  const app = line.startsWith('{') ? (JSON.parse(line) as { app: string }).app : undefined;
+  return app === undefined ? line : `${app} ${line}`;
 }
 
 class LineLog {
@@ -89,7 +88,7 @@ class LineLog {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         const lines = (rest + text).split('\n');
         rest = lines.pop() ?? '';
-        for (const line of lines) this.add(line);
+        for (const line of lines) this.add(named(line));
       });
     }
   }

@@ -36,12 +36,13 @@ export class Platform {
   private constructor(
     private readonly config: HydraConfig,
     ports: { schedulerGrpc: number; schedulerHttp: number; gatewayGrpc: number; gatewayHttp: number },
+    logFormat: HydraConfig['log']['format'],
     events: PlatformEvents,
   ) {
     this.schedulerTarget = `${config.scheduler.host}:${ports.schedulerGrpc}`;
     const common = {
       HYDRA_SCHEDULER_TARGET: this.schedulerTarget,
-      HYDRA_LOG_FORMAT: process.env['HYDRA_LOG_FORMAT'] ?? 'pretty',
+      HYDRA_LOG_FORMAT: logFormat,
     };
     const child = (name: string, app: string, env: Record<string, string>): ChildApp =>
       new ChildApp({ name, entry: entryOf(app), env: { ...common, ...env }, ...events } satisfies ChildAppOptions);
@@ -70,7 +71,11 @@ export class Platform {
   }
 
   /** Chooses ports, so that an app has the same after a restart. @throws PortTakenError when one of the gateway's is in use */
-  static async prepare(config: HydraConfig, events: PlatformEvents): Promise<Platform> {
+  static async prepare(
+    config: HydraConfig,
+    logFormat: HydraConfig['log']['format'],
+    events: PlatformEvents,
+  ): Promise<Platform> {
     const { host, httpPort, grpcPort } = config.gateway;
     for (const [port, variable] of [
       [httpPort, 'HYDRA_HTTP_PORT'],
@@ -89,7 +94,7 @@ export class Platform {
       gatewayHttp: httpPort === 0 ? await freePort(host) : httpPort,
       gatewayGrpc: grpcPort === 0 ? await freePort(host) : grpcPort,
     };
-    return new Platform(config, ports, events);
+    return new Platform(config, ports, logFormat, events);
   }
 
   /** Starts everything and waits until a model can answer. Rejects when an app is given up or `signal` aborts. */

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '#lib/config';
+import { JsonOutput, PrettyOutput } from './platform-output.js';
+
+const addresses = { gatewayUrl: 'http://h:1', grpcTarget: 'h:2', schedulerTarget: 'h:3' };
+const { models } = loadConfig({ env: {}, folder: '/nowhere' });
+
+describe('JsonOutput', () => {
+  it('given whatever is said, then every line is one JSON object with the name of its app', () => {
+    let text = '';
+    const output = new JsonOutput((part) => {
+      text += part;
+    });
+    output.line('gateway', '{"level":"info","app":"gateway","message":"it listens"}');
+    output.line('worker-0', 'worker-0 ended with code 70; restarting in 250 ms');
+    output.line('worker-0', '{ not JSON');
+    output.line('worker-0', '');
+    output.ready(addresses, models);
+    output.failed('gateway ended');
+    output.stopping();
+    expect(text.endsWith('\n')).toBe(true);
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ level, app }) => `${level} ${app}`)).toEqual([
+      'info gateway',
+      ...Array<string>(3).fill('warn worker-0'),
+      'info hydra',
+      'fatal hydra',
+      'info hydra',
+    ]);
+    expect(lines[1].message).toBe('worker-0 ended with code 70; restarting in 250 ms');
+    expect(lines[4]).toMatchObject({ rest: 'http://h:1/v1', grpc: 'h:2', models: ['smollm2-135m-instruct'] });
+  });
+});
+
+describe('PrettyOutput', () => {
+  it('given lines of apps, then each has the name of its app before it, and failures go to standard error', () => {
+    let text = '';
+    let errors = '';
+    const output = new PrettyOutput(
+      (part) => {
+        text += part;
+      },
+      (part) => {
+        errors += part;
+      },
+    );
+    output.line('gateway', 'it listens');
+    output.ready(addresses, models);
+    output.failed('gateway ended');
+    expect(text).toMatch(/^gateway {3}│ it listens\n\nHydraServe is ready\.\n\n {2}REST {6}http:\/\/h:1\/v1\n/);
+    expect(errors).toBe('hydra: gateway ended; see its lines above\n');
+  });
+});
