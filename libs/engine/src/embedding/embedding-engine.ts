@@ -10,28 +10,29 @@ import {
 } from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
 import { refused } from '../step-loop/refusal.js';
-import { EncoderQueue } from './encoder-queue.js';
-import type { EncoderRunner } from './encoder-runner.js';
-
-/** An encoder that is ready to run. */
-export interface LoadedEncoder {
-  readonly description: EngineDescription;
-  readonly runner: EncoderRunner;
-}
+import { invalidityOf, notFinite } from './embedding-refusal.js';
+import { EncoderQueue, type WaitingInput } from './encoder-queue.js';
+import type { LoadedEncoder } from './encoder-runner.js';
 
 export interface EmbeddingEngineOptions {
   /** Loads the model; called at each start. Rejects with a sentence for people. */
   readonly load: (signal: AbortSignal) => Promise<LoadedEncoder>;
   /** Requests held at once; further ones are refused as saturated. */
   readonly waitingRequests: number;
+  /** Tokens of the requests held at once. Default 1,048,576. One request alone may have more. */
+  readonly heldTokens?: number;
 }
 
-/** Most inputs of one request: OpenAI's limit. */
-export const MAX_EMBEDDING_INPUTS = 2_048;
+/** Chosen: three requests of the most tokens that gateways let through; two minutes of work for MiniLM on two cores. */
+const DEFAULT_HELD_TOKENS = 1_048_576;
+/** Inputs of the requests held at once. Chosen: their vectors take 256 MiB at 1,024 dimensions. */
+const MAX_HELD_INPUTS = 65_536;
 
 /** One request on its way through the batches. */
 interface Job {
+  /** Row-major [inputs, dimensions]. */
   readonly vectors: Float32Array;
+  readonly inputCount: number;
   readonly promptTokens: number;
   readonly arrivedAtMs: number;
   startedAtMs: number | undefined;
@@ -40,8 +41,8 @@ interface Job {
 }
 
 /**
- * An engine for encoders: inputs of all requests wait in one queue, and each pass takes as many as fit its token budget. It
- * makes vectors only; generations are refused.
+ * An engine for encoders: inputs of all requests wait in one queue, and each pass takes as many as fit its token budget. A
+ * request that leaves takes along what is not computed yet. It makes vectors only; generations are refused.
  */
 export class EmbeddingEngine extends Engine {
   private listener: (event: EngineEvent) => void = () => {};
@@ -50,6 +51,8 @@ export class EmbeddingEngine extends Engine {
   private readonly queue = new EncoderQueue<Job>();
   private readonly jobs = new Set<Job>();
   private working: Promise<void> | undefined;
+  /** Resolves when what the last model held is freed. */
+  private closed: Promise<void> = Promise.resolve();
   private counters = { steps: 0, computedPromptTokens: 0, stepUs: 0 };
 
   constructor(private readonly options: EmbeddingEngineOptions) {
@@ -91,17 +94,17 @@ export class EmbeddingEngine extends Engine {
       runningGenerations: started,
       waitingGenerations: this.jobs.size - started,
       isStepping: this.working !== undefined,
-      pendingPrefillTokens: tokensOf(this.queue.inputs.map(({ tokenIds }) => tokenIds)),
+      pendingPrefillTokens: this.queue.tokens,
     };
   }
 
   override embed(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
     const { model } = this;
     if (model === undefined) return Promise.resolve(notRunning());
-    const refusal = refusalOf(request, model, this.jobs.size >= this.options.waitingRequests);
+    const refusal = invalidityOf(request, model) ?? this.saturation(request);
     if (refusal !== undefined) return Promise.resolve(refusal);
-    signal.throwIfAborted();
     return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
       const { inputs } = request;
       const leave = () => {
         signal.removeEventListener('abort', abort);
@@ -110,6 +113,7 @@ export class EmbeddingEngine extends Engine {
       };
       const job: Job = {
         vectors: new Float32Array(inputs.length * model.runner.limits.dimensions),
+        inputCount: inputs.length,
         promptTokens: tokensOf(inputs),
         arrivedAtMs: performance.now(),
         startedAtMs: undefined,
@@ -131,11 +135,12 @@ export class EmbeddingEngine extends Engine {
   }
 
   override async stop(): Promise<void> {
-    const { model } = this;
-    if (model === undefined) return;
-    this.end('The engine was stopped.');
-    await model.runner.close();
-    await this.working;
+    const { model, working } = this;
+    if (model !== undefined) {
+      this.end('The engine was stopped.');
+      this.closed = model.runner.close().then(() => working);
+    }
+    await this.closed;
   }
 
   /** Take a batch, run it, hand out its vectors; until nothing waits. */
@@ -150,16 +155,26 @@ export class EmbeddingEngine extends Engine {
         this.counters.steps++;
         this.counters.stepUs += Math.round((performance.now() - beganAtMs) * 1_000);
         this.counters.computedPromptTokens += tokensOf(batch.map(({ tokenIds }) => tokenIds));
-        batch.forEach(({ owner, index }, row) => {
-          owner.vectors.set(vectors.subarray(row * dimensions, (row + 1) * dimensions), index * dimensions);
-          if (--owner.remaining === 0) owner.settle(embedded(owner, dimensions));
-        });
+        handOut(batch, vectors, dimensions);
       }
-    } catch (error) {
-      await this.lose(model, error);
-    } finally {
       this.working = undefined;
+    } catch (error) {
+      this.working = undefined; // before the listener hears of it, who may start again
+      await this.lose(model, error);
     }
+  }
+
+  private saturation({ inputs }: EmbeddingRequest): EngineRefusal | undefined {
+    const { waitingRequests, heldTokens = DEFAULT_HELD_TOKENS } = this.options;
+    if (this.jobs.size === 0) return undefined;
+    let tokens = tokensOf(inputs);
+    let inputCount = inputs.length;
+    for (const job of this.jobs) {
+      tokens += job.promptTokens;
+      inputCount += job.inputCount;
+    }
+    if (this.jobs.size < waitingRequests && tokens <= heldTokens && inputCount <= MAX_HELD_INPUTS) return undefined;
+    return { ...refused(FailureCode.SATURATED, 'Too much waits for the encoder.'), retryAfterMs: 100 };
   }
 
   /** The runner broke: what it holds is not to be trusted any more. */
@@ -167,7 +182,8 @@ export class EmbeddingEngine extends Engine {
     if (this.model !== model) return; // it was stopped
     const message = `The engine failed: ${error instanceof Error ? error.message : String(error)}`;
     this.end(message);
-    await model.runner.close().catch(() => {}); // it is broken: that it cannot be closed properly is no news
+    this.closed = model.runner.close().catch(() => {}); // it is broken: that it cannot be closed properly is no news
+    await this.closed;
     this.listener({ kind: 'engine-lost', message });
   }
 
@@ -177,33 +193,17 @@ export class EmbeddingEngine extends Engine {
   }
 }
 
-/** Why a request is not taken; the worker is the authority, whatever the gateway has looked at. */
-function refusalOf(
-  { modelId, inputs }: EmbeddingRequest,
-  { description, runner }: LoadedEncoder,
-  isFull: boolean,
-): EngineRefusal | undefined {
-  const { contextTokens, vocabularySize } = runner.limits;
-  if (modelId !== description.model.modelId) {
-    return refused(FailureCode.UNKNOWN_MODEL, `This worker does not serve the model ${modelId}.`, 'model');
+/** @param vectors  row-major [batch.length, dimensions] */
+function handOut(batch: readonly WaitingInput<Job>[], vectors: Float32Array, dimensions: number): void {
+  for (const [row, { owner, index }] of batch.entries()) {
+    const vector = vectors.subarray(row * dimensions, (row + 1) * dimensions);
+    if (!vector.every(Number.isFinite)) {
+      owner.settle(notFinite(index));
+      continue;
+    }
+    owner.vectors.set(vector, index * dimensions);
+    if (--owner.remaining === 0) owner.settle(embedded(owner, dimensions));
   }
-  if (inputs.length < 1 || inputs.length > MAX_EMBEDDING_INPUTS) {
-    const message = `expected 1 to ${MAX_EMBEDDING_INPUTS} inputs, but got ${inputs.length}`;
-    return refused(FailureCode.INVALID_REQUEST, message, 'input');
-  }
-  for (const [index, { length }] of inputs.entries()) {
-    if (length >= 1 && length <= contextTokens) continue;
-    const message = `expected 1 to ${contextTokens} tokens, but got ${length}`;
-    return refused(FailureCode.INVALID_REQUEST, message, `input[${index}]`);
-  }
-  const stranger = inputs.findIndex((tokenIds) => tokenIds.some((id) => id >= vocabularySize));
-  if (stranger !== -1) {
-    const message = `a token id is outside the model's vocabulary of ${vocabularySize} tokens`;
-    return refused(FailureCode.INVALID_REQUEST, message, `input[${stranger}]`);
-  }
-  if (isFull)
-    return { ...refused(FailureCode.SATURATED, 'Too many requests wait for the encoder.'), retryAfterMs: 100 };
-  return undefined;
 }
 
 function embedded({ vectors, promptTokens, arrivedAtMs, startedAtMs }: Job, dimensions: number): EmbeddingOutcome {
