@@ -17,7 +17,7 @@ import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js'
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
-import { GenerationRunner } from '../placement/generation-runner.js';
+import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
 import { AdmissionGate } from './admission-gate.js';
 import type { AnswerSink } from './answer-sink.js';
 import { PromptEncoder } from './prompt-encoder.js';
@@ -116,7 +116,7 @@ export class CompletionService {
       try {
         return await this.generations.run({ request, served: model.served, sessionKey, signal }, deliver);
       } catch (error) {
-        siblings.abort(new ApiError('client_closed', 'Another prompt of the request failed.'));
+        siblings.abort(new SiblingFailedError('Another prompt of the request failed.', { cause: error }));
         throw error;
       }
     };

@@ -125,7 +125,8 @@ export class ModelDirectory implements OnModuleInit {
   private refresh(): void {
     const live = new Map<string, { served: ServedModel; workers: WorkerView[] }>();
     for (const worker of this.fleet.workers) {
-      for (const served of worker.member.registration?.models ?? []) {
+      for (const model of worker.member.registration?.models ?? []) {
+        const served = dated(model, worker);
         const known = live.get(served.modelId);
         if (known === undefined) live.set(served.modelId, { served, workers: [worker] });
         else live.set(served.modelId, { served: common(known.served, served), workers: [...known.workers, worker] });
@@ -154,12 +155,18 @@ export class ModelDirectory implements OnModuleInit {
   };
 }
 
+/** An engine that does not say when its model was made serves it since its worker began. */
+function dated(served: ServedModel, { workerEpoch }: WorkerView): ServedModel {
+  return served.createdUnixS > 0 ? served : { ...served, createdUnixS: Math.floor(workerEpoch / 1_000) };
+}
+
 /** What a request may rely on whichever worker it is placed on. */
 function common(first: ServedModel, other: ServedModel): ServedModel {
   return {
     ...first,
     contextTokens: Math.min(first.contextTokens, other.contextTokens),
     vocabularySize: Math.min(first.vocabularySize, other.vocabularySize),
+    createdUnixS: Math.min(first.createdUnixS, other.createdUnixS),
     unsupportedParameters: [...new Set([...first.unsupportedParameters, ...other.unsupportedParameters])],
   };
 }

@@ -19,8 +19,13 @@ export interface GenerationJob {
   readonly request: GenerationRequest;
   readonly served: ServedModel;
   readonly sessionKey: string;
-  /** Its reason is the ApiError that the client would see. */
+  /** Its reason is the ApiError that the client would see, or a SiblingFailedError. */
   readonly signal: AbortSignal;
+}
+
+/** Another generation of the same request failed: nobody can use this one any more. */
+export class SiblingFailedError extends Error {
+  override readonly name = 'SiblingFailedError';
 }
 
 /** Takes what a step gave; a promise says when the reader can take more. */
@@ -140,6 +145,7 @@ function outcomeWord({ code, isRetryable }: GenerationFailure): string {
 
 /** `Cancel.reason` of the protocol. */
 function cancelReason(reason: unknown): string {
+  if (reason instanceof SiblingFailedError) return 'sibling-failed';
   const condition = reason instanceof ApiError ? reason.condition : undefined;
   if (condition === 'deadline_exceeded') return 'deadline';
   return condition === 'draining' ? 'shutdown' : 'client-gone';

@@ -7,6 +7,7 @@ import { SchedulerClient } from './scheduler-client.js';
 const CALL_TIMEOUT_MS = 2_000;
 /** Releases that may wait while the scheduler does not answer; further ones are dropped: their leases expire. */
 const MAX_WAITING_RELEASES = 8_192;
+const MAX_LOGGED_LEASES = 20;
 
 /** The leases of what runs: renewed together every third of their life, released together with what they used. */
 @Injectable()
@@ -46,8 +47,23 @@ export class LeaseBook implements OnApplicationShutdown {
   private async renew(): Promise<void> {
     if (this.held.size === 0) return;
     const method = this.scheduler.placement.renewLeases.bind(this.scheduler.placement);
-    await callUnary(method, { leaseIds: [...this.held] }, { timeoutMs: CALL_TIMEOUT_MS, retries: 1 }).catch((error) =>
-      this.logger.warn({ reason: String(error), leases: this.held.size }, 'cannot renew leases'),
+    try {
+      const request = { leaseIds: [...this.held] };
+      const { unknownLeaseIds } = await callUnary(method, request, { timeoutMs: CALL_TIMEOUT_MS, retries: 1 });
+      this.forget(unknownLeaseIds);
+    } catch (error) {
+      this.logger.warn({ reason: String(error), leases: this.held.size }, 'cannot renew leases');
+    }
+  }
+
+  /** Their scheduler is gone, or gave their places away: what they are for goes on, and ends without a word to it. */
+  private forget(unknownLeaseIds: readonly string[]): void {
+    const lost = unknownLeaseIds.filter((leaseId) => this.held.delete(leaseId)); // some have just been released
+    if (lost.length === 0) return;
+    const lease_ids = lost.slice(0, MAX_LOGGED_LEASES);
+    this.logger.warn(
+      { leases: lost.length, lease_ids },
+      'the scheduler does not know these leases: not renewed any more',
     );
   }
 

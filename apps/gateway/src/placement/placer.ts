@@ -38,6 +38,9 @@ const MAX_PREFIX_HASHES = 4_096;
 /** The scheduler answers at its own limit; only when it does not, the call ends a little later. */
 const ANSWER_MARGIN_MS = 2_000;
 
+/** How a call ends when no scheduler is there; CANCELLED by a connection that broke, since our own abort has its own reason. */
+const IS_GONE: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.CANCELLED]);
+
 /** Finds a worker for a generation: asks the scheduler, and takes turns over the last known fleet when there is none. */
 @Injectable()
 export class Placer {
@@ -69,10 +72,8 @@ export class Placer {
       return toPlace(outcome.value);
     } catch (error) {
       if (!(error instanceof GrpcStatusError)) throw error;
-      if (error.code === status.DEADLINE_EXCEEDED) {
-        throw new ApiError('wait_expired', 'No worker had room for the request in time. Please try again later.');
-      }
-      return this.placeWithoutScheduler(wish, error);
+      if (IS_GONE.has(error.code)) return this.placeWithoutScheduler(wish, error);
+      throw toApiError(error);
     } finally {
       this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs);
     }
@@ -116,6 +117,20 @@ export class Placer {
       explain: false,
       sequenceCount: request.sequenceCount,
     };
+  }
+}
+
+/** What a scheduler that is there failed with; a fault of ours stays what it is. */
+function toApiError(cause: GrpcStatusError): Error {
+  switch (cause.code) {
+    case status.DEADLINE_EXCEEDED:
+      return new ApiError('wait_expired', 'No worker had room for the request in time. Please try again later.', {
+        cause,
+      });
+    case status.RESOURCE_EXHAUSTED:
+      return new ApiError('overloaded', 'The scheduler has too much to do. Please try again later.', { cause });
+    default:
+      return cause;
   }
 }
 

@@ -1,4 +1,10 @@
-import { Server, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  Server,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  type status,
+} from '@grpc/grpc-js';
 import { serverChannelOptions } from '#lib/channels';
 import {
   FleetService,
@@ -21,7 +27,10 @@ type PlaceCall = ServerUnaryCall<PlaceRequest, PlaceResponse>;
 export class FakeScheduler {
   readonly changed = new Signal();
   readonly places: PlaceRequest[] = [];
-  readonly renewed: string[] = [];
+  /** The leases of each call to renew. */
+  readonly renewals: (readonly string[])[] = [];
+  /** Leases it says it does not know when they are to be renewed. */
+  readonly unknownLeaseIds = new Set<string>();
   readonly releases: LeaseRelease[] = [];
   /** Place calls that the gateway cancelled. */
   cancelledPlaces = 0;
@@ -29,6 +38,8 @@ export class FakeScheduler {
   /** Set to keep requests waiting: they are answered when it resolves. */
   gate: Promise<void> | undefined;
   refusal: RefusalReason | undefined;
+  /** Set to fail calls to place with this status. */
+  failure: status | undefined;
   private readonly watchers = new Set<ServerWritableStream<WatchRequest, FleetSnapshot>>();
   private server: Server | undefined;
   private port = 0;
@@ -42,8 +53,9 @@ export class FakeScheduler {
     this.server.addService(PlacementService, {
       place: (call: PlaceCall, reply: sendUnaryData<PlaceResponse>) => void this.place(call, reply),
       renewLeases: (call: ServerUnaryCall<RenewLeasesRequest, unknown>, reply: sendUnaryData<unknown>) => {
-        this.renewed.push(...call.request.leaseIds);
-        reply(null, { unknownLeaseIds: [] });
+        const { leaseIds } = call.request;
+        this.renewals.push(leaseIds);
+        reply(null, { unknownLeaseIds: leaseIds.filter((leaseId) => this.unknownLeaseIds.has(leaseId)) });
         this.changed.fire();
       },
       releaseLeases: (call: ServerUnaryCall<ReleaseLeasesRequest, unknown>, reply: sendUnaryData<unknown>) => {
@@ -106,6 +118,7 @@ export class FakeScheduler {
     this.changed.fire();
     await this.gate;
     if (call.cancelled) return;
+    if (this.failure !== undefined) return reply({ code: this.failure, details: 'as the test wants' });
     const serving = this.workers.filter((worker) => worker.modelId === request.modelId);
     const worker = serving.find(({ workerId }) => !request.avoidWorkerIds.includes(workerId)) ?? serving[0];
     const reason = worker === undefined ? RefusalReason.NO_WORKER : this.refusal;

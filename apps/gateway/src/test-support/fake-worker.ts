@@ -81,6 +81,7 @@ export class FakeWorker {
   onSubmit: (generation: FakeGeneration) => void = (generation) => void generation.runToEnd();
   epoch = Date.now();
   textFingerprint = 'a'.repeat(64);
+  createdUnixS = 1;
   fileReads = 0;
   /** Set to keep readers of the model's files waiting: they are served when it resolves. */
   fileGate: Promise<void> | undefined;
@@ -119,7 +120,12 @@ export class FakeWorker {
         numerics: 'exact',
         weights: 'fp32',
       },
-      ...{ kvBytesPerToken: 1, maxRunningSequences: 64, unsupportedParameters: ['logit_bias'], createdUnixS: 1 },
+      ...{
+        kvBytesPerToken: 1,
+        maxRunningSequences: 64,
+        unsupportedParameters: ['logit_bias'],
+        createdUnixS: this.createdUnixS,
+      },
       ...{ tasks: ['generate'], stepTokenBudget: 512, samplingDefaults: { temperature: 0.25, topP: 0.75 } },
     };
     return {

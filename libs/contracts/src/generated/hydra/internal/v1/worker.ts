@@ -61,7 +61,7 @@ export interface Hello {
 export interface Cancel {
   /** A generation submitted on this stream. */
   generationId: string;
-  /** Why, for logs and metrics: `client-gone`, `deadline`, `shutdown`, `superseded`. */
+  /** Why, for logs and metrics: `client-gone`, `deadline`, `shutdown`, `superseded`, `sibling-failed`. */
   reason: string;
 }
 
