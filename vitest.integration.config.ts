@@ -11,5 +11,6 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 600_000,
     fileParallelism: false,
+    globalSetup: ['test/support/temporary-folder.ts'],
   },
 });
