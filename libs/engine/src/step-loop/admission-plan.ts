@@ -1,5 +1,5 @@
 import type { Sequence } from './generation.js';
-import type { PlanningView } from './step-plan.js';
+import type { PlanningView } from './planning-view.js';
 
 /**
  * Steps that a sequence may wait for its reader before it gives way to others. Chosen: a reader that is about as fast as

@@ -1,5 +1,5 @@
 import type { Sequence } from './generation.js';
-import type { PlanningView } from './step-plan.js';
+import type { PlanningView } from './planning-view.js';
 
 /** A slot is to have memory for so many tokens in all. */
 export interface PlannedGrowth {

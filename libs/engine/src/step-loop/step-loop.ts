@@ -10,7 +10,8 @@ import { type LoopSnapshot, snapshotOf } from './loop-snapshot.js';
 import { refused } from './refusal.js';
 import { runStep, type StepResult } from './run-step.js';
 import { Slots } from './slots.js';
-import { type PlannedStep, type PlanningView, planStep } from './step-plan.js';
+import type { PlanningView } from './planning-view.js';
+import { type PlannedStep, planStep } from './step-plan.js';
 import { TokenChooser } from './token-chooser.js';
 import { Wakeable } from './wakeable.js';
 

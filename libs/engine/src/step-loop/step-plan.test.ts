@@ -6,7 +6,8 @@ import { planAdmissions } from './admission-plan.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
 import { planMoves, slotsAfter } from './slot-moves.js';
-import { type PlanningView, planStep } from './step-plan.js';
+import type { PlanningView } from './planning-view.js';
+import { planStep } from './step-plan.js';
 
 const LIMITS: ModelRunnerLimits = {
   contextTokens: 1_000,
