@@ -7,10 +7,10 @@ import { type CheckedRequest, Generation, type Sequence, type TextSource } from 
 import { GenerationSet } from './generation-set.js';
 import { LoopCounters } from './loop-counters.js';
 import { type LoopSnapshot, snapshotOf } from './loop-snapshot.js';
+import type { PlanningView } from './planning-view.js';
 import { refused } from './refusal.js';
 import { runStep, type StepResult } from './run-step.js';
 import { Slots } from './slots.js';
-import type { PlanningView } from './planning-view.js';
 import { type PlannedStep, planStep } from './step-plan.js';
 import { TokenChooser } from './token-chooser.js';
 import { Wakeable } from './wakeable.js';

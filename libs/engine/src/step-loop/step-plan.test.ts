@@ -5,8 +5,8 @@ import type { ModelRunnerLimits } from '../model-runner.js';
 import { planAdmissions } from './admission-plan.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
-import { planMoves, slotsAfter } from './slot-moves.js';
 import type { PlanningView } from './planning-view.js';
+import { planMoves, slotsAfter } from './slot-moves.js';
 import { planStep } from './step-plan.js';
 
 const LIMITS: ModelRunnerLimits = {
