@@ -1,3 +1,4 @@
+import type { ModelRunnerLimits } from '../model-runner.js';
 import type { Sequence } from './generation.js';
 import { type PlannedGrowth, planMemory } from './memory-plan.js';
 import type { PlanningView } from './planning-view.js';
