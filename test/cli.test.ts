@@ -43,6 +43,12 @@ describe('hydra pull, compile and models', () => {
     expect(compiledFolders()).toHaveLength(1);
   });
 
+  it('given a path that exists without ./ before it, when compiled, then it is the same folder', async () => {
+    const relative = await hydra(['compile', 'test/data/models/llama'], OFFLINE);
+    expect(relative).toEqual({ code: 0, stdout: expect.stringMatching(/^llama: llama, fp32/), stderr: '' });
+    expect(compiledFolders()).toHaveLength(1);
+  });
+
   it('given other weights and another context, when compiled, then each has its place', async () => {
     expect((await hydra(['compile', LLAMA, '--weights', 'int8'], OFFLINE)).stdout).toContain('int8 weights');
     const short = await hydra(['compile', LLAMA, '--context-tokens', '64'], OFFLINE);
@@ -81,6 +87,25 @@ describe('hydra pull, compile and models', () => {
     expect(stderr).toMatch(sentence);
     expect(code).toBeGreaterThan(0);
   });
+
+  it.each([
+    ['pull', 'missing', (path: string) => rmSync(path), 'tokenizer.json is missing: the model cannot read text'],
+    ['compile', 'broken', (path: string) => writeFileSync(path, '{"model": 1'), 'tokenizer.json cannot be loaded: .*'],
+    ['up', 'empty', (path: string) => writeFileSync(path, ''), 'tokenizer.json cannot be loaded: .*'],
+  ])(
+    'given %s of a model whose tokenizer is %s, then one sentence says so at once',
+    async (command, how, harm, why) => {
+      const folder = join(home, `tokenizer-${how}`);
+      cpSync(LLAMA, folder, { recursive: true });
+      harm(join(folder, 'tokenizer.json'));
+      const before = compiledFolders();
+      const named = command === 'up' ? { ...OFFLINE, HYDRA_MODEL: folder } : OFFLINE;
+      const { code, stdout, stderr } = await hydra(command === 'up' ? ['up'] : [command, folder], named);
+      expect(stderr).toMatch(new RegExp(`^hydra: ${folder} cannot be used: ${why}\\.\n$`));
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(compiledFolders()).toEqual(before);
+    },
+  );
 
   it('given weights that are cut off, when compiled, then nothing is kept', async () => {
     const broken = join(home, 'broken');

@@ -1,7 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { credentials } from '@grpc/grpc-js';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { callUnary } from '#lib/channels';
+import { publicApi } from '#lib/contracts';
 import { eventually } from './support/eventually.js';
 import { fleetMembers } from './support/fleet.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
@@ -13,24 +18,35 @@ interface Golden {
 const folderOf = (name: string) => fileURLToPath(new URL(`data/models/${name}`, import.meta.url));
 const goldenOf = (name: string) => JSON.parse(readFileSync(`${folderOf(name)}/golden.json`, 'utf8')) as Golden;
 
-/** Two workers that take turns for one model, one for the other: four aliases of three kinds. */
+/** A copy of a model whose authors recommend something. @returns its folder */
+function recommending(name: string, sampling: object): string {
+  const folder = mkdtempSync(join(tmpdir(), `hydra-${name}-`));
+  cpSync(folderOf(name), folder, { recursive: true });
+  const file = join(folder, 'generation_config.json');
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...sampling }));
+  return folder;
+}
+
+/** Two workers that take turns for one model, one for the other: aliases of three kinds, `default` without being named. */
 const YAML = `
 models:
   - id: tiny
-    source: ${folderOf('llama')}
+    source: ${recommending('llama', { top_k: 1 })}
     strategy: round-robin
     workers: 2
   - id: org/rope
-    source: ${folderOf('llama-rope3')}
+    source: ${recommending('llama-rope3', { temperature: 2, top_k: 0 })}
     weights: fp32
     contextTokens: 256
     strategy: consistent-hash
     workers: 1
+    sampling: { temperature: 0 }
 aliases:
-  default: default
   mistralai/Mistral-7B-v0.1: org/rope
   gpt-4o: tiny
 `;
+
+const GREEDY = { temperature: 0 };
 
 let platform: RunningPlatform;
 let client: OpenAI;
@@ -41,18 +57,49 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.stop());
 
-async function greedyIds(model: string, prompt: readonly number[]): Promise<number[]> {
+async function idsOf(model: string, prompt: readonly number[], sampling: object = GREEDY): Promise<number[]> {
   const response = await fetch(`${platform.url}/v1/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model, prompt, max_tokens: 24, temperature: 0, ignore_eos: true, return_token_ids: true }),
+    body: JSON.stringify({ model, prompt, max_tokens: 24, ...sampling, ignore_eos: true, return_token_ids: true }),
   });
   const answer = (await response.json()) as { choices: { token_ids: number[] }[] };
   expect(response.status, JSON.stringify(answer)).toBe(200);
   return answer.choices[0]?.token_ids ?? [];
 }
 
+/** With nothing said about sampling. */
+async function idsOverGrpc(model: string, prompt: readonly number[]): Promise<number[]> {
+  const grpc = new publicApi.InferenceClient(platform.grpcTarget, credentials.createInsecure());
+  const request = publicApi.CompletionRequest.fromPartial({
+    model,
+    prompts: [{ value: { $case: 'tokenIds', value: { ids: [...prompt] } } }],
+    options: { maxTokens: 24, ignoreEos: true, returnTokenIds: true },
+  });
+  try {
+    const { choices } = await callUnary(grpc.complete.bind(grpc), request, { timeoutMs: 60_000 });
+    return choices[0]?.tokenIds ?? [];
+  } finally {
+    grpc.close();
+  }
+}
+
 describe('a platform with two models', () => {
+  it.each([
+    ['its authors recommend', 'tiny', 'llama'],
+    ['hydra.yaml says, whatever its authors recommend', 'org/rope', 'llama-rope3'],
+  ])(
+    'given a request without sampling, then it has what %s; what a request gives goes first',
+    async (_who, model, folder) => {
+      const [{ prompt, greedy }] = goldenOf(folder).cases as [Golden['cases'][0]];
+      expect(await idsOf(model, prompt, {})).toEqual(greedy);
+      expect(await idsOverGrpc(model, prompt)).toEqual(greedy);
+      const hot = { temperature: 2, top_k: 0 };
+      const own = await Promise.all([1, 2, 3].map((seed) => idsOf(model, prompt, { ...hot, seed })));
+      expect(own).not.toContainEqual(greedy);
+    },
+  );
+
   it.each([
     ['tiny', 'llama'],
     ['default', 'llama'],
@@ -61,7 +108,7 @@ describe('a platform with two models', () => {
     ['mistralai/Mistral-7B-v0.1', 'llama-rope3'],
   ])('given the name %s, when completed, then %s answers', async (name, folder) => {
     for (const { prompt, greedy } of goldenOf(folder).cases.slice(0, 2)) {
-      expect(await greedyIds(name, prompt)).toEqual(greedy);
+      expect(await idsOf(name, prompt)).toEqual(greedy);
     }
   });
 
@@ -70,7 +117,7 @@ describe('a platform with two models', () => {
       goldenOf(folder).cases.map(({ prompt, greedy }) => ({ folder, prompt, greedy })),
     );
     const answers = await Promise.all(
-      wishes.map(({ folder, prompt }) => greedyIds(folder === 'llama' ? 'tiny' : 'org/rope', prompt)),
+      wishes.map(({ folder, prompt }) => idsOf(folder === 'llama' ? 'tiny' : 'org/rope', prompt)),
     );
     expect(answers).toEqual(wishes.map(({ greedy }) => greedy));
   });
@@ -93,7 +140,7 @@ describe('a platform with two models', () => {
 
   it('given a strategy for each model, when requests are placed, then its own decides, on its own workers', async () => {
     const [first] = goldenOf('llama').cases;
-    for (let i = 0; i < 4; i++) await greedyIds('tiny', first?.prompt ?? []);
+    for (let i = 0; i < 4; i++) await idsOf('tiny', first?.prompt ?? []);
     const placed = await eventually(() => {
       const lines = platform.lines.filter((line) => line.includes('"message":"request placed"'));
       return lines.length >= 4 ? lines.map((line) => JSON.parse(line.slice(line.indexOf('{')))) : undefined;
