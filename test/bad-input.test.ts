@@ -187,7 +187,7 @@ describe('gRPC', () => {
     prompts: [{ value: { $case: 'tokenIds' as const, value: { ids: list } } }],
   });
 
-  const cases: readonly (readonly [string, Uint8Array, number, string | undefined, string?])[] = [
+  const cases: readonly (readonly [string, Uint8Array, number, string, string?])[] = [
     ['nothing', encoded({}), status.INVALID_ARGUMENT, 'missing_required_parameter', 'model'],
     ['bytes that are no message', Buffer.from('ffffffff', 'hex'), status.INVALID_ARGUMENT, 'bad_request'],
     ['a message that is cut off', encoded(request).subarray(0, -1), status.INVALID_ARGUMENT, 'bad_request'],
@@ -238,7 +238,7 @@ describe('gRPC', () => {
       status.DEADLINE_EXCEEDED,
       'deadline_exceeded',
     ],
-    ['50 MB', encoded(text('x'.repeat(50_000_000))), status.RESOURCE_EXHAUSTED, undefined],
+    ['50 MB', encoded(text('x'.repeat(50_000_000))), status.RESOURCE_EXHAUSTED, 'request_too_large'],
   ];
 
   for (const [name, bytes, code, word, param] of cases) {

@@ -11,6 +11,7 @@ import { FleetView } from './fleet/fleet-view.js';
 import { ModelDirectory } from './fleet/model-directory.js';
 import { TextModels } from './fleet/text-models.js';
 import { GATEWAY_CONFIG, GATEWAY_ID } from './gateway-config.js';
+import { CallEnds } from './grpc/call-ends.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { InferenceCalls } from './grpc/inference-calls.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
@@ -48,7 +49,7 @@ export class GatewayModule {
       module: GatewayModule,
       imports: [core, ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] })],
       controllers: [CompletionsController, EmbeddingsController, ModelsController],
-      providers: [InferenceCalls, GrpcServer, { provide: APP_FILTER, useClass: ErrorFilter }],
+      providers: [InferenceCalls, CallEnds, GrpcServer, { provide: APP_FILTER, useClass: ErrorFilter }],
     };
   }
 }

@@ -18,8 +18,9 @@ Every error has the same body, in OpenAI's shape:
 - In a stream that has begun, the status is spent: the error comes as one last event \`data: {"error": …}\`, without
   \`data: [DONE]\` after it.
 - gRPC: the status of the table with the message; trailing metadata \`hydra-error-code\`, \`hydra-error-type\`,
-  \`hydra-error-param\` and \`retry-after\`. What never reaches a method (a message larger than \`gateway.bodyBytes\`, a
-  method that does not exist) has status and message alone.
+  \`hydra-error-param\` and \`retry-after\`. A call with no message or with several, or with an unknown \`grpc-encoding\`, has
+  the status that gRPC asks for, \`UNIMPLEMENTED\`, with \`bad_request\` or \`unsupported_media_type\` in the trailers. A method
+  that does not exist has status and message alone.
 
 ${renderErrorTable()}`;
 }

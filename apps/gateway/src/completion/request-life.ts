@@ -55,16 +55,16 @@ export class RequestLife {
   limit(timeoutMs: number): void {
     const remainingMs = Math.max(0, timeoutMs - this.ageMs);
     this.deadline = Math.ceil(Date.now() + remainingMs);
-    this.timer = setTimeout(
-      () =>
-        this.stop(new ApiError('deadline_exceeded', "The request's deadline passed before the answer was complete.")),
-      Math.min(remainingMs, LONGEST_TIMER_MS),
-    );
+    this.timer = setTimeout(() => this.passDeadline(), Math.min(remainingMs, LONGEST_TIMER_MS));
   }
 
   /** Stops all work for it; the first reason counts. */
   stop(reason: ApiError): void {
     this.controller.abort(reason);
+  }
+
+  passDeadline(): void {
+    this.stop(new ApiError('deadline_exceeded', "The request's deadline passed before the answer was complete."));
   }
 
   clientGone(): void {

@@ -108,6 +108,7 @@ describe('hydra.v1.Inference', () => {
     const before = platform.worker.generations.length;
     const error = await rejection(callUnary(client.complete.bind(client), request, { timeoutMs }));
     expect(error.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(error.metadata.get('hydra-error-code')).toEqual(['request_too_large']);
     expect(platform.worker.generations).toHaveLength(before);
   });
 

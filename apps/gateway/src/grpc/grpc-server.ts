@@ -6,6 +6,7 @@ import type { HydraConfig } from '#lib/config';
 import { PUBLIC_PACKAGE, publicApi } from '#lib/contracts';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { CallEnds } from './call-ends.js';
 import { withLenientDecoding } from './decoded-requests.js';
 import { InferenceCalls } from './inference-calls.js';
 
@@ -28,8 +29,10 @@ export class GrpcServer implements OnModuleInit {
     @Inject(GATEWAY_CONFIG) config: HydraConfig,
     private readonly models: ModelDirectory,
     calls: InferenceCalls,
+    ends: CallEnds,
   ) {
-    this.server = new Server(serverChannelOptions({ maxMessageBytes: config.gateway.bodyBytes }));
+    const options = serverChannelOptions({ maxMessageBytes: config.gateway.bodyBytes });
+    this.server = new Server({ ...options, interceptors: [ends.intercept] });
     this.server.addService(withLenientDecoding(publicApi.InferenceService), calls.handlers);
     this.health.addToServer(this.server);
     addReflection(this.server, ['hydra/v1/inference.proto'], [SERVICE]);

@@ -11,7 +11,6 @@ import { publicApi } from '#lib/contracts';
 import { childOf, requestIdFrom, traceContextFrom } from '#lib/observability';
 import {
   type AnswerHead,
-  type ApiError,
   type CompletionCall,
   fromGrpcChat,
   fromGrpcCompletion,
@@ -20,7 +19,6 @@ import {
   type RequestLimits,
   toGrpcChatResponse,
   toGrpcCompletionResponse,
-  toGrpcErrorMetadata,
   toGrpcModel,
   type WholeAnswer,
 } from '#lib/openai';
@@ -30,9 +28,9 @@ import { RequestLife } from '../completion/request-life.js';
 import { WholeAnswerSink } from '../completion/whole-answer.js';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
-import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { assertDecoded } from './decoded-requests.js';
 import { type CreateGrpcStream, GrpcStreamReply } from './grpc-stream-reply.js';
+import { statusOf } from './public-status.js';
 
 type Translate<Request> = (request: Request, stream: boolean, limits: RequestLimits) => CompletionCall;
 type ToResponse<Response> = (head: AnswerHead, answer: WholeAnswer) => Response;
@@ -46,7 +44,6 @@ export class InferenceCalls {
     private readonly completions: CompletionService,
     private readonly models: ModelDirectory,
     private readonly failures: FailureTranslator,
-    private readonly metrics: GatewayMetrics,
   ) {}
 
   readonly handlers: publicApi.InferenceServer = {
@@ -70,7 +67,6 @@ export class InferenceCalls {
       const usage = await this.completions.complete(this.translated(call, translate, life, false), life, sink);
       const { head, answer } = sink.whole(usage);
       reply(null, toResponse(head, answer));
-      this.metrics.answered(life.route, 'OK', 'ok');
     } catch (cause) {
       reply(this.toStatus(cause, life));
     }
@@ -85,7 +81,6 @@ export class InferenceCalls {
     try {
       const sink = new GrpcStreamReply(call, life.signal, create);
       sink.end(await this.completions.complete(this.translated(call, translate, life, true), life, sink));
-      this.metrics.answered(life.route, 'OK', 'ok');
     } catch (cause) {
       call.emit('error', this.toStatus(cause, life));
     }
@@ -120,11 +115,8 @@ export class InferenceCalls {
   }
 
   private toStatus(cause: unknown, life: RequestLife): ServiceError {
-    const error: ApiError = this.failures.translate(cause, life);
-    const metadata = new Metadata();
-    for (const [key, value] of Object.entries(toGrpcErrorMetadata(error))) metadata.set(key, value);
-    this.metrics.answered(life.route, error.grpcStatus, error.condition);
-    return Object.assign(new Error(error.message), { code: error.grpcStatus, details: error.message, metadata });
+    const ended = statusOf(this.failures.translate(cause, life));
+    return Object.assign(new Error(ended.details), ended);
   }
 }
 
@@ -142,6 +134,11 @@ function lifeOf(call: AnyCall): RequestLife {
   const metadata = new Metadata();
   metadata.set('x-request-id', life.requestId);
   call.sendMetadata(metadata);
-  call.on('cancelled', () => life.clientGone());
+  call.on('cancelled', () => (isPastDeadline(call) ? life.passDeadline() : life.clientGone()));
   return life;
+}
+
+/** Timers may be early by a part of a millisecond. */
+function isPastDeadline(call: AnyCall): boolean {
+  return Number(call.getDeadline()) <= Date.now() + 1;
 }
