@@ -12,6 +12,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    // Real processes on shared machines: one that was starved is tried again, and reported as such.
+    retry: process.env['CI'] === undefined ? 0 : 1,
     globalSetup: ['test/support/temporary-folder.ts'],
   },
 });

@@ -97,14 +97,16 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
 
     it('given several generations of one gateway, when they run together, then a step is one frame for all', async () => {
       const session = await open();
-      const requests = Array.from({ length: 4 }, () => request({ stop: { maxTokens: 40 } }));
-      for (const each of requests) session.submit(each);
-      await Promise.all(requests.map(({ generationId }) => session.end(generationId)));
+      const requests = Array.from({ length: 4 }, () => request({ initialCredit: 1, stop: { maxTokens: 40 } }));
+      const ids = requests.map((each) => session.submit(each));
+      await session.until(() => ids.every((id) => session.tokenIds(id).length === 1)); // all have a slot, and pause
+      for (const id of ids) session.credit(id, 39);
+      await Promise.all(ids.map((id) => session.end(id)));
       const widths = session.received.flatMap((message) =>
         message.$case === 'frame' ? [message.value.entries.length] : [],
       );
       expect(Math.max(...widths)).toBe(4);
-      expect(new Set(requests.map(({ generationId }) => session.text(generationId))).size).toBe(1);
+      expect(new Set(ids.map((id) => session.text(id))).size).toBe(1);
     });
 
     it('given two gateways, when both have generations, then each gets its own only', async () => {
