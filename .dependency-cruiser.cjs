@@ -11,6 +11,7 @@ const MAY_IMPORT = {
   channels: ['contracts', 'observability'],
   openai: ['contracts', 'tokens'],
   placement: ['contracts', 'kv'],
+  simulator: ['contracts', 'kv', 'placement'],
   engine: ['contracts', 'tokens', 'kv'],
   'engine-onnx': ['contracts', 'tokens', 'engine', 'models'],
 };

@@ -26,6 +26,7 @@ describe('hydra --help', () => {
     [['chat'], /Examples/],
     [['status'], /leases/],
     [['bench'], /TTFT[\s\S]*Examples/],
+    [['simulate'], /--strategy[\s\S]*Examples/],
   ])('given %j, then it teaches', async (args, pattern) => {
     const { code, stdout } = await hydra([...args, '--help']);
     expect(code).toBe(0);

@@ -6,6 +6,7 @@ import { addBench } from './commands/bench.js';
 import { addChat } from './commands/chat.js';
 import { addCompile, addPull } from './commands/compile.js';
 import { addModels } from './commands/models.js';
+import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
 import { INTERRUPTED_EXIT_CODE, InterruptedError } from './terminal/shutdown.js';
@@ -32,7 +33,7 @@ First steps:
 In the repository: npm run --silent hydra -- COMMAND. Every command explains itself: hydra COMMAND --help.`,
   );
 
-for (const add of [addUp, addModels, addPull, addCompile, addChat, addStatus, addBench]) add(program);
+for (const add of [addUp, addModels, addPull, addCompile, addChat, addStatus, addBench, addSimulate]) add(program);
 
 try {
   await program.parseAsync();

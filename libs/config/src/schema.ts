@@ -14,7 +14,14 @@ const bytes = z.number().int().min(1);
 /** Served when the file lists no model. */
 export const DEFAULT_MODEL_ID = 'smollm2-135m-instruct';
 
-export const STRATEGIES = ['round-robin', 'least-loaded', 'consistent-hash', 'gpu-utilization'] as const;
+export const STRATEGIES = [
+  'round-robin',
+  'least-loaded',
+  'consistent-hash',
+  'gpu-utilization',
+  'power-of-two',
+  'least-pending-prefill',
+] as const;
 export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
 export const ENGINES = ['onnx', 'mock'] as const;
 

@@ -2,9 +2,18 @@ import type { PlacementStrategy } from './placement-strategy.js';
 import { ConsistentHashStrategy } from './strategies/consistent-hash.js';
 import { GpuUtilizationStrategy } from './strategies/gpu-utilization.js';
 import { LeastLoadedStrategy } from './strategies/least-loaded.js';
+import { LeastPendingPrefillStrategy } from './strategies/least-pending-prefill.js';
+import { PowerOfTwoStrategy } from './strategies/power-of-two.js';
 import { RoundRobinStrategy } from './strategies/round-robin.js';
 
-export const STRATEGY_NAMES = ['round-robin', 'least-loaded', 'consistent-hash', 'gpu-utilization'] as const;
+export const STRATEGY_NAMES = [
+  'round-robin',
+  'least-loaded',
+  'consistent-hash',
+  'gpu-utilization',
+  'power-of-two',
+  'least-pending-prefill',
+] as const;
 export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
 export interface StrategyOptions {
@@ -36,6 +45,10 @@ export function createStrategy(name: StrategyName, options: StrategyOptions): Pl
       return new ConsistentHashStrategy({ loadFactor: options.consistentHashLoadFactor });
     case 'gpu-utilization':
       return new GpuUtilizationStrategy();
+    case 'power-of-two':
+      return new PowerOfTwoStrategy();
+    case 'least-pending-prefill':
+      return new LeastPendingPrefillStrategy();
     default:
       throw new UnknownStrategyError(name satisfies never);
   }

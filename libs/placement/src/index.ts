@@ -26,6 +26,7 @@ export {
   PlacementStrategy,
   type PlacementTerms,
 } from './placement-strategy.js';
+export { PREFILL_ORDERS, type PrefillOrder, prefillUrgency } from './prefill-order.js';
 export type { Refusal, RefusalReason } from './refusal.js';
 export { seededRandom } from './seeded-random.js';
 export type { StrategyFault } from './strategy-fault.js';

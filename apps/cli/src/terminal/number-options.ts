@@ -14,6 +14,12 @@ export function wholeNumbers(text: string): number[] {
   return text.split(',').map(wholeNumber);
 }
 
+export function positiveNumber(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && Number.isFinite(number))) throw new InvalidArgumentError('Expected a number above 0.');
+  return number;
+}
+
 export function temperature(text: string): number {
   const number = Number(text);
   if (text.trim() === '' || !(number >= 0 && number <= 2)) {

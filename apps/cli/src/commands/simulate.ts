@@ -1,0 +1,91 @@
+import { writeFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import { createStrategy, PREFILL_ORDERS, type PrefillOrder, parseStrategyName, STRATEGY_NAMES } from '#lib/placement';
+import {
+  parseWorkerModel,
+  type Simulation,
+  scaleTrace,
+  simulate,
+  TRACE_FORMATS,
+  type TraceFormat,
+} from '#lib/simulator';
+import { decisionsCsv } from '../simulate/decisions-csv.js';
+import { readJsonFile, readTrace } from '../simulate/read-inputs.js';
+import { resultsTable } from '../simulate/results-table.js';
+import { ttftChart } from '../simulate/ttft-chart.js';
+import { positiveNumber, wholeNumber } from '../terminal/number-options.js';
+
+interface SimulateOptions {
+  readonly trace: string;
+  readonly format: TraceFormat;
+  readonly workers: number;
+  readonly strategy: readonly string[];
+  readonly copies: number;
+  readonly speedup: number;
+  readonly seed: number;
+  readonly kvBlocks?: number;
+  readonly order: PrefillOrder;
+  readonly model?: string;
+  readonly decisions?: string;
+  readonly cdf?: string;
+  readonly json: boolean;
+}
+
+export function addSimulate(program: Command): void {
+  program
+    .command('simulate')
+    .description('replay a trace of requests through the placement strategies, in virtual time')
+    .requiredOption('--trace <file>', 'requests; .gz is unpacked')
+    .addOption(new Option('--format <format>', 'of the trace').choices(TRACE_FORMATS).makeOptionMandatory())
+    .requiredOption('--workers <n>', 'simulated workers', wholeNumber)
+    .requiredOption('--strategy <names>', `one or more of ${STRATEGY_NAMES.join(', ')}; or all`, strategyNames)
+    .option('--copies <n>', 'the trace this often, shifted', wholeNumber, 1)
+    .option('--speedup <factor>', 'all times divided by it', positiveNumber, 1)
+    .option('--seed <n>', 'of what strategies draw', wholeNumber, 1)
+    .option('--kv-blocks <n>', "KV blocks of a worker; default: the model's", wholeNumber)
+    .addOption(
+      new Option('--order <order>', 'in which workers compute prompts').choices(PREFILL_ORDERS).default('fifo'),
+    )
+    .option('--model <file>', 'JSON with the constants of a worker; default: one H100 with an 8B model')
+    .option('--decisions <file>', 'write each decision as CSV (one strategy)')
+    .option('--cdf <file>', 'draw the distributions of TTFT as SVG')
+    .option('--json', 'print JSON and nothing else', false)
+    .addHelpText(
+      'after',
+      `
+Times are in seconds of the simulated clock. Equal arguments give equal figures, but for decision_us.
+
+Examples:
+  hydra simulate --trace chats.jsonl.gz --format mooncake --workers 8 --strategy all
+  hydra simulate --trace chats.jsonl.gz --format mooncake --workers 16 --copies 2 --speedup 2.8 --strategy least-loaded --json`,
+    )
+    .action(simulateCommand);
+}
+
+async function simulateCommand(options: SimulateOptions): Promise<void> {
+  if (options.decisions !== undefined && options.strategy.length > 1) {
+    throw new Error('--decisions takes one strategy, not several');
+  }
+  const fileModel = parseWorkerModel(options.model === undefined ? {} : await readJsonFile(options.model));
+  const model = { ...fileModel, kvBlocks: options.kvBlocks ?? fileModel.kvBlocks };
+  const requests = await readTrace(options.trace, options.format, model.blockTokens);
+  const trace = scaleTrace(requests, options.copies, options.speedup);
+  const { workers, seed, order } = options;
+  const simulations: Simulation[] = [];
+  for (const name of options.strategy) {
+    const strategy = createStrategy(parseStrategyName(name), { consistentHashLoadFactor: 1.25 });
+    const clockUs = () => performance.now() * 1_000;
+    simulations.push(simulate({ trace, workers, strategy, seed, order, model, clockUs }));
+  }
+  const results = simulations.map(({ result }) => result);
+  if (options.decisions !== undefined) await writeFile(options.decisions, decisionsCsv(simulations[0]!.requests));
+  if (options.cdf !== undefined) await writeFile(options.cdf, ttftChart(simulations));
+  if (options.json)
+    process.stdout.write(`${JSON.stringify(results.length === 1 ? results[0] : { results }, null, 2)}\n`);
+  else process.stdout.write(`${resultsTable(results)}\n`);
+}
+
+/** `least-loaded,round-robin`, `all` */
+function strategyNames(text: string): string[] {
+  return text === 'all' ? [...STRATEGY_NAMES] : text.split(',').map(parseStrategyName);
+}

@@ -1,0 +1,205 @@
+import { type PrefillOrder, prefillUrgency } from '#lib/placement';
+import type { SimulatedCache } from './simulated-cache.js';
+import type { SimulatedRequest } from './simulated-request.js';
+import { type StepLoad, stepSeconds, type WorkerModel } from './worker-model.js';
+
+/** What happens in a worker, for whoever keeps the books. */
+export interface WorkerListener {
+  firstToken(request: SimulatedRequest, nowS: number): void;
+  finished(request: SimulatedRequest, nowS: number): void;
+}
+
+interface Chunk {
+  readonly request: SimulatedRequest;
+  readonly tokens: number;
+}
+
+/**
+ * A worker with continuous batching and chunked prefill, in virtual time: each step gives every decoding sequence one token and
+ * fills the rest of its token budget with prompts. Its owner calls `startStep` when there may be work, and `endStep` at
+ * `stepEndsS`.
+ * | order | prompts get the budget |
+ * |---|---|
+ * | fifo | partly computed ones in order of admission, then the head of the queue while budget, places and blocks last |
+ * | srpt | partly computed and waiting ones, the most urgent first (`prefillUrgency`); the first that finds no room ends it |
+ */
+export class SimulatedWorker {
+  /** Infinity while no step runs. */
+  stepEndsS = Number.POSITIVE_INFINITY;
+  stepStartedS = 0;
+  load: StepLoad = { prefillTokens: 0, decodingSequences: 0, contextTokens: 0, attentionPairs: 0 };
+  computedPrefillTokens = 0;
+
+  private readonly waiting: SimulatedRequest[] = [];
+  private readonly prefilling: SimulatedRequest[] = [];
+  private chunks: Chunk[] = [];
+  private decodingSequences = 0;
+  private contextTokens = 0;
+  /** Decode steps so far; sequences end at one of them, so that a step costs no look at each sequence. */
+  private decodeSteps = 0;
+  private readonly endingAt = new Map<number, SimulatedRequest[]>();
+
+  constructor(
+    readonly index: number,
+    private readonly model: WorkerModel,
+    private readonly order: PrefillOrder,
+    private readonly cache: SimulatedCache,
+    private readonly listener: WorkerListener,
+  ) {}
+
+  get isIdle(): boolean {
+    return this.stepEndsS === Number.POSITIVE_INFINITY;
+  }
+
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
+  get runningCount(): number {
+    return this.prefilling.length + this.decodingSequences;
+  }
+
+  get decodingCount(): number {
+    return this.decodingSequences;
+  }
+
+  get decodingContextTokens(): number {
+    return this.contextTokens;
+  }
+
+  /** Prompts that are not computed yet, those being computed first. */
+  pendingPrompts(): readonly SimulatedRequest[] {
+    return [...this.prefilling, ...this.waiting];
+  }
+
+  submit(request: SimulatedRequest): void {
+    this.waiting.push(request);
+  }
+
+  /** Plans the next step and begins it; does nothing when there is nothing to run. */
+  startStep(nowS: number): void {
+    const budget = Math.max(0, this.model.tokenBudget - this.decodingSequences);
+    this.chunks = this.order === 'fifo' ? this.planInOrder(budget) : this.planByUrgency(budget, nowS);
+    if (this.chunks.length === 0 && this.decodingSequences === 0) return;
+    let prefillTokens = 0;
+    let attentionPairs = 0;
+    for (const { request, tokens } of this.chunks) {
+      prefillTokens += tokens;
+      attentionPairs += tokens * (request.computedTokens + tokens / 2);
+    }
+    this.load = {
+      prefillTokens,
+      decodingSequences: this.decodingSequences,
+      contextTokens: this.contextTokens,
+      attentionPairs,
+    };
+    this.stepStartedS = nowS;
+    this.stepEndsS = nowS + stepSeconds(this.model, this.load);
+  }
+
+  /** Applies what the step has computed. */
+  endStep(): void {
+    const nowS = this.stepEndsS;
+    this.stepEndsS = Number.POSITIVE_INFINITY;
+    this.contextTokens += this.decodingSequences;
+    this.decodeSteps++;
+    for (const request of this.endingAt.get(this.decodeSteps) ?? []) this.finishDecoding(request, nowS);
+    this.endingAt.delete(this.decodeSteps);
+    for (const { request, tokens } of this.chunks) this.advance(request, tokens, nowS);
+  }
+
+  private planInOrder(budget: number): Chunk[] {
+    const chunks: Chunk[] = [];
+    let left = budget;
+    for (const request of this.prefilling) left -= this.addChunk(chunks, request, left);
+    while (left > 0 && this.waiting.length > 0 && this.admit(this.waiting[0]!)) {
+      left -= this.addChunk(chunks, this.waiting.shift()!, left);
+    }
+    return chunks;
+  }
+
+  private planByUrgency(budget: number, nowS: number): Chunk[] {
+    const candidates = this.pendingPrompts().map((request) => {
+      const remaining =
+        request.reservation === undefined ? this.uncachedTokens(request) : request.remainingPrefillTokens;
+      return { request, urgency: prefillUrgency(remaining, (nowS - request.trace.timeS) * 1_000) };
+    });
+    candidates.sort((a, b) => b.urgency - a.urgency || a.request.index - b.request.index);
+    const chunks: Chunk[] = [];
+    let left = budget;
+    for (const { request } of candidates) {
+      if (left <= 0) break;
+      if (request.reservation === undefined) {
+        if (!this.admit(request)) break;
+        this.waiting.splice(this.waiting.indexOf(request), 1);
+      }
+      left -= this.addChunk(chunks, request, left);
+    }
+    return chunks;
+  }
+
+  private addChunk(chunks: Chunk[], request: SimulatedRequest, budget: number): number {
+    const tokens = Math.min(request.remainingPrefillTokens, budget);
+    if (tokens > 0) chunks.push({ request, tokens });
+    return tokens;
+  }
+
+  private admit(request: SimulatedRequest): boolean {
+    if (this.runningCount >= this.model.maxSeqs) return false;
+    const { blockIds, promptTokens, outputTokens } = request.trace;
+    const totalBlocks = Math.ceil((promptTokens + outputTokens) / this.model.blockTokens);
+    const reservation = this.cache.admit(blockIds, totalBlocks);
+    if (reservation === undefined) return false;
+    request.reservation = reservation;
+    request.hitBlocks = reservation.hitBlocks;
+    request.hitTokens = Math.min(reservation.hitBlocks * this.model.blockTokens, promptTokens - 1);
+    request.computedTokens = request.hitTokens;
+    this.prefilling.push(request);
+    return true;
+  }
+
+  private uncachedTokens(request: SimulatedRequest): number {
+    const hitTokens = this.cache.leadingBlocks(request.trace.blockIds) * this.model.blockTokens;
+    return Math.max(1, request.trace.promptTokens - hitTokens);
+  }
+
+  private advance(request: SimulatedRequest, tokens: number, nowS: number): void {
+    const { promptTokens, outputTokens, blockIds } = request.trace;
+    const { blockTokens } = this.model;
+    const reservation = request.reservation!; // a request with a chunk was admitted
+    let position = Math.max(reservation.hitBlocks, Math.floor(request.computedTokens / blockTokens));
+    request.computedTokens += tokens;
+    this.computedPrefillTokens += tokens;
+    for (; position < blockIds.length; position++) {
+      if (request.computedTokens < Math.min(promptTokens, (position + 1) * blockTokens)) break;
+      this.cache.publish(reservation, position);
+    }
+    if (request.remainingPrefillTokens > 0) return;
+    this.prefilling.splice(this.prefilling.indexOf(request), 1);
+    request.firstTokenS = nowS;
+    this.listener.firstToken(request, nowS);
+    if (outputTokens === 1) this.finish(request, nowS);
+    else this.startDecoding(request);
+  }
+
+  private startDecoding(request: SimulatedRequest): void {
+    this.decodingSequences++;
+    this.contextTokens += request.trace.promptTokens + 1;
+    const endsAt = this.decodeSteps + request.trace.outputTokens - 1;
+    const ending = this.endingAt.get(endsAt);
+    if (ending === undefined) this.endingAt.set(endsAt, [request]);
+    else ending.push(request);
+  }
+
+  private finishDecoding(request: SimulatedRequest, nowS: number): void {
+    this.decodingSequences--;
+    this.contextTokens -= request.trace.promptTokens + request.trace.outputTokens;
+    this.finish(request, nowS);
+  }
+
+  private finish(request: SimulatedRequest, nowS: number): void {
+    request.finishedS = nowS;
+    this.cache.release(request.reservation!); // it was admitted
+    this.listener.finished(request, nowS);
+  }
+}

@@ -1,0 +1,224 @@
+import { hash } from 'node:crypto';
+import { Registration, StateReport } from '#lib/contracts';
+import { BLOCK_HASH_BYTES } from '#lib/kv';
+import {
+  FleetState,
+  LeaseTable,
+  type PlacementAnswer,
+  type PlacementDecision,
+  PlacementQueue,
+  type PlacementStrategy,
+  type PrefillOrder,
+  seededRandom,
+} from '#lib/placement';
+import { measure, type SimulationResult } from './measurements.js';
+import { LeastRecentlyReleased } from './retention.js';
+import type { ScaledTrace } from './scale-trace.js';
+import { SimulatedCache } from './simulated-cache.js';
+import { SimulatedRequest } from './simulated-request.js';
+import { SimulatedWorker } from './simulated-worker.js';
+import type { WorkerModel } from './worker-model.js';
+
+const MODEL_ID = 'simulated';
+
+/** Tokens a request may generate, as far as the scheduler is told: it never sees the real length. */
+const OUTPUT_BOUND_TOKENS = 4_096;
+
+export interface SimulationOptions {
+  readonly trace: ScaledTrace;
+  readonly workers: number;
+  readonly strategy: PlacementStrategy;
+  readonly seed: number;
+  readonly order: PrefillOrder;
+  readonly model: WorkerModel;
+  /** Microseconds of a running clock, to time decisions; it changes no other figure. */
+  readonly clockUs: () => number;
+}
+
+export interface Simulation {
+  readonly result: SimulationResult;
+  /** In order of arrival. */
+  readonly requests: readonly SimulatedRequest[];
+}
+
+/** Runs a trace through the placement queue and simulated workers, in virtual time. */
+export function simulate(options: SimulationOptions): Simulation {
+  return new Run(options).run();
+}
+
+class Run {
+  private readonly leases = new LeaseTable({ leaseTtlMs: Number.POSITIVE_INFINITY, idPrefix: 'l' });
+  private readonly fleet: FleetState;
+  private readonly queue: PlacementQueue;
+  private readonly workers: SimulatedWorker[] = [];
+  private readonly requests: readonly SimulatedRequest[];
+  private readonly byGeneration = new Map<string, SimulatedRequest>();
+  private readonly byTicket = new Map<number, SimulatedRequest>();
+  private readonly leaseIds: string[] = [];
+  private readonly hashes = new Map<number, Uint8Array>();
+  private readonly reportCounts: number[] = [];
+  private readonly decisionUs: number[] = [];
+  private imbalanceSum = 0;
+  private nowS = 0;
+
+  constructor(private readonly options: SimulationOptions) {
+    const { trace, strategy, seed, workers, model } = options;
+    this.requests = trace.requests.map((request, index) => new SimulatedRequest(index, request));
+    this.fleet = new FleetState(
+      { workerTimeoutMs: Number.POSITIVE_INFINITY, waitingPerWorker: this.requests.length },
+      this.leases,
+    );
+    this.queue = new PlacementQueue(
+      { queueLength: this.requests.length, expectedModelIds: new Set([MODEL_ID]), lossGraceMs: 0 },
+      { fleet: this.fleet, leases: this.leases, strategyFor: () => strategy, random: seededRandom(seed) },
+    );
+    for (let index = 0; index < workers; index++) {
+      this.fleet.register(registrationOf(index, model), 0);
+      const cache = new SimulatedCache(model.kvBlocks, new LeastRecentlyReleased(), {
+        stored: () => {},
+        removed: () => {},
+      });
+      this.reportCounts.push(0);
+      this.workers.push(
+        new SimulatedWorker(index, model, options.order, cache, {
+          firstToken: () => {},
+          finished: (request) => this.finish(request),
+        }),
+      );
+    }
+  }
+
+  run(): Simulation {
+    let next = 0;
+    for (;;) {
+      const arrivalS = this.requests[next]?.trace.timeS ?? Number.POSITIVE_INFINITY;
+      const stepEndS = this.workers.reduce((least, { stepEndsS }) => Math.min(least, stepEndsS), arrivalS);
+      this.nowS = stepEndS;
+      if (this.nowS === Number.POSITIVE_INFINITY) break;
+      // What ends at a moment has ended for those who arrive at it; workers begin when all who arrive at it have been placed.
+      for (const worker of this.workers) if (worker.stepEndsS === this.nowS) this.endStep(worker);
+      while (next < this.requests.length && this.requests[next]!.trace.timeS === this.nowS)
+        this.arrive(this.requests[next++]!);
+      for (const worker of this.workers) if (worker.isIdle) worker.startStep(this.nowS);
+    }
+    return { result: this.measured(), requests: this.requests };
+  }
+
+  private arrive(request: SimulatedRequest): void {
+    const { promptTokens, blockIds } = request.trace;
+    this.byGeneration.set(request.generationId, request);
+    const placeable = {
+      generationId: request.generationId,
+      tenantId: 'simulated',
+      modelId: MODEL_ID,
+      adapterId: '',
+      promptTokens,
+      maxOutputTokens: OUTPUT_BOUND_TOKENS,
+      sequenceCount: 1,
+      prefixHashes: blockIds.map((id) => this.hashOf(id)),
+      sessionKey: '',
+      priority: 0,
+      attempt: 0,
+      avoidWorkerIds: [],
+      ttftDeadlineUnixMs: 0,
+      explain: false,
+    };
+    const startedUs = this.options.clockUs();
+    const { ticketId, decisions } = this.queue.enqueue(placeable, Number.POSITIVE_INFINITY, this.nowMs);
+    this.decisionUs.push(this.options.clockUs() - startedUs);
+    this.byTicket.set(ticketId, request);
+    this.carryOut(decisions);
+    const outstanding = this.workers.map((worker) => worker.waitingCount + worker.runningCount);
+    this.imbalanceSum +=
+      (Math.max(...outstanding) * outstanding.length) / outstanding.reduce((sum, one) => sum + one, 0);
+  }
+
+  private carryOut(decisions: readonly PlacementDecision[]): void {
+    for (const decision of decisions) {
+      switch (decision.kind) {
+        case 'placed':
+        case 'refused':
+          this.answer(decision);
+          break;
+        case 'strategy-failed':
+          throw new Error(`the strategy ${decision.strategy} failed`, { cause: decision.cause });
+        default: // nothing expires here
+      }
+    }
+  }
+
+  private answer(answer: PlacementAnswer): void {
+    const request = this.byTicket.get(answer.ticketId)!; // tickets are kept until they are answered
+    this.byTicket.delete(answer.ticketId);
+    if (answer.kind === 'refused') return; // it stays unfinished
+    request.workerIndex = Number(answer.lease.workerId.slice(1));
+    request.dispatchedS = this.nowS;
+    this.leaseIds[request.index] = answer.lease.leaseId;
+    this.workers[request.workerIndex]!.submit(request);
+  }
+
+  private endStep(worker: SimulatedWorker): void {
+    worker.endStep();
+    this.fleet.report(workerIdOf(worker.index), 1, this.reportOf(worker), this.nowMs);
+  }
+
+  private finish(request: SimulatedRequest): void {
+    this.byGeneration.delete(request.generationId);
+    this.carryOut(this.queue.release([this.leaseIds[request.index]!], this.nowMs));
+  }
+
+  private reportOf(worker: SimulatedWorker): StateReport {
+    const pendingPrefillTokens = worker.pendingPrompts().reduce((sum, one) => sum + one.remainingPrefillTokens, 0);
+    return {
+      ...EMPTY_REPORT,
+      sequence: ++this.reportCounts[worker.index]!,
+      runningGenerations: worker.runningCount,
+      waitingGenerations: worker.waitingCount,
+      pendingPrefillTokens,
+    };
+  }
+
+  private hashOf(blockId: number): Uint8Array {
+    const known = this.hashes.get(blockId);
+    if (known !== undefined) return known;
+    const made = new Uint8Array(hash('sha256', `${blockId}`, 'buffer').subarray(0, BLOCK_HASH_BYTES));
+    this.hashes.set(blockId, made);
+    return made;
+  }
+
+  private get nowMs(): number {
+    return this.nowS * 1_000;
+  }
+
+  private measured(): SimulationResult {
+    return measure({
+      strategy: this.options.strategy.name,
+      model: this.options.model,
+      requests: this.requests,
+      durationS: this.options.trace.durationS,
+      prefillTokensByWorker: this.workers.map((worker) => worker.computedPrefillTokens),
+      imbalanceOutstandingMean: this.imbalanceSum / this.requests.length,
+      decisionUs: this.decisionUs,
+    });
+  }
+}
+
+const EMPTY_REPORT = StateReport.fromPartial({});
+
+const workerIdOf = (index: number) => `w${String(index).padStart(4, '0')}`;
+
+function registrationOf(index: number, model: WorkerModel): Registration {
+  return Registration.fromPartial({
+    workerId: workerIdOf(index),
+    workerEpoch: 1,
+    target: workerIdOf(index),
+    models: [
+      {
+        modelId: MODEL_ID,
+        blockTokens: model.blockTokens,
+        maxRunningSequences: model.maxSeqs,
+        stepTokenBudget: model.tokenBudget,
+      },
+    ],
+  });
+}

@@ -1,0 +1,74 @@
+/** One request of a trace. */
+export interface TraceRequest {
+  /** Arrival at the router, in seconds since the trace's start. */
+  readonly timeS: number;
+  readonly promptTokens: number;
+  /** Known to workers, never to a strategy. At least 1. */
+  readonly outputTokens: number;
+  /** One id per block of the prompt, the last block may be partial; equal ids are equal prefixes. */
+  readonly blockIds: readonly number[];
+}
+
+export const TRACE_FORMATS = ['mooncake', 'csv'] as const;
+export type TraceFormat = (typeof TRACE_FORMATS)[number];
+
+/** A line of a trace cannot be read; `line` counts from 1. */
+export class InvalidTraceError extends Error {
+  constructor(
+    readonly line: number,
+    expected: string,
+  ) {
+    super(`line ${line} of the trace: expected ${expected}`);
+    this.name = 'InvalidTraceError';
+  }
+}
+
+/**
+ * Reads a trace, in arrival order.
+ * | format | line |
+ * |---|---|
+ * | mooncake | `{"timestamp": ms, "input_length": tokens, "output_length": tokens, "hash_ids": [block ids]}` |
+ * | csv | `timestamp_ms,input_length,output_length`, with a header; every block is unique |
+ * @param blockTokens  tokens per block
+ * @throws InvalidTraceError
+ */
+export function parseTrace(text: string, format: TraceFormat, blockTokens: number): TraceRequest[] {
+  const lines = text.split('\n');
+  const requests: TraceRequest[] = [];
+  let uniqueId = 0;
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '' || (format === 'csv' && index === 0)) continue;
+    const [timeMs, promptTokens, outputTokens, hashIds] =
+      format === 'csv' ? [...line.split(',').map(Number)] : fromJson(line, index + 1);
+    if (!isWhole(promptTokens, 1) || !isWhole(outputTokens, 0) || !isTime(timeMs)) {
+      throw new InvalidTraceError(index + 1, 'a time, an input length of at least 1 and an output length');
+    }
+    const blockCount = Math.ceil(promptTokens / blockTokens);
+    const blockIds = Array.isArray(hashIds) ? hashIds : Array.from({ length: blockCount }, () => uniqueId++);
+    if (blockIds.length !== blockCount) throw new InvalidTraceError(index + 1, `${blockCount} hash_ids`);
+    const timeS = timeMs / 1_000;
+    if (timeS < (requests.at(-1)?.timeS ?? 0)) throw new InvalidTraceError(index + 1, 'times that do not go back');
+    requests.push({ timeS, promptTokens, outputTokens: Math.max(1, outputTokens), blockIds });
+  }
+  if (requests.length === 0) throw new InvalidTraceError(lines.length, 'at least one request');
+  return requests;
+}
+
+function fromJson(line: string, number: number): [number, number, number, readonly number[]] {
+  let parsed: Record<string, unknown>;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    throw new InvalidTraceError(number, 'JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null) throw new InvalidTraceError(number, 'a JSON object');
+  const { timestamp, input_length, output_length, hash_ids } = parsed;
+  if (!Array.isArray(hash_ids) || !hash_ids.every((id) => isWhole(id, 0))) {
+    throw new InvalidTraceError(number, 'hash_ids, a list of whole numbers');
+  }
+  return [timestamp as number, input_length as number, output_length as number, hash_ids]; // checked by the caller
+}
+
+const isWhole = (value: unknown, least: number): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= least;
+const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0;

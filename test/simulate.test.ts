@@ -1,0 +1,56 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { hydra } from './support/hydra.js';
+
+const TRACE = fileURLToPath(new URL('../libs/simulator/test-data/conversation.jsonl.gz', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'hydra-simulate-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const command = (...more: string[]) =>
+  hydra(['simulate', '--trace', TRACE, '--format', 'mooncake', '--workers', '4', ...more]);
+
+describe('hydra simulate', () => {
+  it('prints one JSON object with every figure, and writes each decision', async () => {
+    const csv = join(folder, 'decisions.csv');
+    const { code, stdout, stderr } = await command('--strategy', 'least-loaded', '--json', '--decisions', csv);
+    expect([code, stderr]).toEqual([0, '']);
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ strategy: 'least-loaded', workers: 4, requests: 400, measured: 360, unfinished: 0 });
+    expect(Object.keys(result)).toHaveLength(25);
+    expect(Object.values(result).every((value) => typeof value === 'string' || Number.isFinite(value))).toBe(true);
+    const [head, first, ...rest] = readFileSync(csv, 'utf8').trimEnd().split('\n');
+    expect([head, rest.length]).toEqual(['i,t,worker,dispatch_t', 399]);
+    expect(first).toMatch(/^0,0,[0-3],0$/);
+  });
+
+  it('compares strategies in a table and draws a curve for each', async () => {
+    const svg = join(folder, 'ttft.svg');
+    const { code, stdout } = await command('--strategy', 'round-robin,power-of-two', '--cdf', svg, '--order', 'srpt');
+    expect(code).toBe(0);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(' ')[0]),
+    ).toEqual(['strategy', 'round-robin', 'power-of-two']);
+    const drawing = readFileSync(svg, 'utf8');
+    expect(drawing.match(/<path d="M/g)).toHaveLength(2);
+    expect(drawing).toContain('power-of-two');
+  });
+
+  it.each([
+    [['--strategy', 'fastest'], 'known are round-robin'],
+    [['--strategy', 'all', '--decisions', '/dev/null'], 'one strategy'],
+    [['--strategy', 'all', '--speedup', '0'], 'a number above 0'],
+    [['--strategy', 'all', '--format', 'csv'], 'line 2 of the trace'],
+    [['--strategy', 'all', '--trace', '/nowhere'], 'no such file'],
+    [['--strategy', 'all', '--model', TRACE], 'JSON'],
+  ])('given %j, then it says what is wrong', async (args, message) => {
+    const { code, stderr } = await command(...args);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});
