@@ -4,7 +4,7 @@ import { z } from 'zod';
 export type WeightsForm = 'fp32' | 'int8' | 'int4';
 
 /** Raised whenever the same source would compile to something else; part of every key. */
-export const COMPILER_REVISION = 2;
+export const COMPILER_REVISION = 3;
 /** The graph; runtime/decoder-graph.ts and runtime/encoder-graph.ts have the tensors it takes and gives. */
 export const GRAPH_FILE = 'model.onnx';
 /** The large initializers of the graph. */

@@ -90,9 +90,7 @@ describe('the shape of the tiny BERT', () => {
     expect(await modelConfig(source)).toMatchObject({
       architecture: 'bert',
       hiddenActivation: 'gelu',
-      layerNormEps: 1e-12,
-      positionEmbedding: 'absolute',
-      pooling: 'mean',
+      encoder: { layerNormEps: 1e-12, positionEmbedding: 'absolute', pooling: 'mean', isNormalized: true },
       contextTokens: 256,
     });
   });

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EncoderFiles, encoderConfig } from './encoder-config.js';
+import { commonConfig, encoderConfig } from './encoder-config.js';
+import { type EncoderFiles, readEncoderFiles, readJson } from './encoder-files.js';
 import { UnsupportedModelError } from './errors.js';
-import { isJsonObject, type JsonObject, parseJsonObject } from './json-object.js';
+import { isJsonObject, type JsonObject } from './json-object.js';
 import type { ModelConfig, RopeScaling } from './model-config.js';
 
 /** Reads the shape from config.json, what ends a generation from generation_config.json, an encoder's use from sentence-transformers' files. */
@@ -10,20 +10,19 @@ export async function modelConfigOfFolder(folder: string): Promise<ModelConfig> 
   const config = await readJson(join(folder, 'config.json'), folder);
   if (config === undefined) throw new UnsupportedModelError(folder, 'it has no config.json');
   const generation = (await readJson(join(folder, 'generation_config.json'), folder)) ?? {};
-  const encoder = {
-    sentence: await readJson(join(folder, 'sentence_bert_config.json'), folder),
-    pooling: await readJson(join(folder, '1_Pooling', 'config.json'), folder),
-  };
-  return toModelConfig(config, generation, folder, encoder);
+  return toModelConfig(config, generation, folder, await readEncoderFiles(folder));
 }
 
 /** @param name  how errors call the model */
 export function toModelConfig(
-  config: JsonObject,
+  source: JsonObject,
   generation: JsonObject,
   name: string,
   encoder: EncoderFiles = {},
 ): ModelConfig {
+  const config = commonConfig(source);
+  const architecture = config['model_type'];
+  if (typeof architecture !== 'string') throw new UnsupportedModelError(name, 'its config.json has no model_type');
   const optional = (key: string): number | undefined => {
     const value = config[key] ?? undefined;
     if (value === undefined || Number.isFinite(value)) return value as number | undefined;
@@ -31,11 +30,12 @@ export function toModelConfig(
   };
   const required = (key: string): number => {
     const value = optional(key);
-    if (value === undefined) throw new UnsupportedModelError(name, `its config.json has no ${key}`);
+    if (value === undefined) {
+      const reason = `its config.json has no ${key}; its architecture is ${JSON.stringify(architecture)}`;
+      throw new UnsupportedModelError(name, reason);
+    }
     return value;
   };
-  const architecture = config['model_type'];
-  if (typeof architecture !== 'string') throw new UnsupportedModelError(name, 'its config.json has no model_type');
 
   const hiddenSize = required('hidden_size');
   const attentionHeads = required('num_attention_heads');
@@ -60,7 +60,7 @@ export function toModelConfig(
       (a, b) => a - b,
     ),
     slidingWindow: config['use_sliding_window'] === false ? undefined : optional('sliding_window'),
-    ...encoderConfig(config, encoder),
+    ...encoderConfig(config, encoder, name),
   };
 }
 
@@ -100,15 +100,4 @@ function ropeScaling(type: unknown, number: (key: string) => number, name: strin
 
 function tokenIds(value: unknown): number[] {
   return (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isSafeInteger(id) && id >= 0);
-}
-
-async function readJson(path: string, name: string): Promise<JsonObject | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return parseJsonObject(text, path, name);
 }

@@ -25,7 +25,7 @@ export {
 export * from './errors.js';
 export { FileLock, type FileLockOptions, type LockHolder } from './file-lock.js';
 export { GgufHeader } from './gguf-header.js';
-export type { ModelConfig, RopeScaling } from './model-config.js';
+export type { EncoderShape, ModelConfig, Pooling, RopeScaling } from './model-config.js';
 export { type ModelReference, parseModelName } from './model-name.js';
 export {
   type ListedModel,

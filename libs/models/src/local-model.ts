@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { toStorageError, UnknownModelError, UnsupportedModelError } from './errors.js';
 import type { ResolvedModel } from './resolved-model.js';
 
 /** Files beside a model that say nothing about it: hidden ones, notes, pictures. */
 const COUNTS = /^[^.].*\.(json|jinja|safetensors|gguf)$/;
+/** Folders of an encoder's further modules, which have a configuration each: `1_Pooling`. */
+const MODULE_FOLDER = /^\d+_\w+$/;
 
 /**
  * A model on this machine, used where it is.
@@ -22,33 +25,47 @@ export async function resolveLocalModel(path: string): Promise<ResolvedModel> {
   }
   if (!isFolder) {
     if (!path.endsWith('.gguf')) throw new UnsupportedModelError(path, 'it is neither a folder nor a .gguf file');
-    return { kind: 'gguf', ggufPath: path, id: path, origin: 'file', ...(await identityOf([path])) };
+    return {
+      kind: 'gguf',
+      ggufPath: path,
+      id: path,
+      origin: 'file',
+      ...(await identityOf(dirname(path), [basename(path)])),
+    };
   }
-  const names = (await readdir(path)).filter((name) => COUNTS.test(name)).sort();
-  const paths = names.map((name) => join(path, name));
-  const ggufPaths = paths.filter((file) => file.endsWith('.gguf'));
+  const entries = (await readdir(path)).sort();
+  const names = entries.filter((name) => COUNTS.test(name));
+  const ggufNames = names.filter((name) => name.endsWith('.gguf'));
   if (names.some((name) => name.endsWith('.safetensors')) && names.includes('config.json')) {
-    return { kind: 'hf-folder', folder: path, id: path, origin: 'folder', ...(await identityOf(paths)) };
+    const modules = entries.filter((name) => MODULE_FOLDER.test(name)).map((name) => join(name, 'config.json'));
+    const identity = await identityOf(path, [...names, ...modules.filter((name) => existsSync(join(path, name)))]);
+    return { kind: 'hf-folder', folder: path, id: path, origin: 'folder', ...identity };
   }
-  const [ggufPath, ...others] = ggufPaths;
-  if (ggufPath === undefined) {
+  const [ggufName, ...others] = ggufNames;
+  if (ggufName === undefined) {
     throw new UnsupportedModelError(path, 'the folder has neither config.json with safetensors nor a .gguf file');
   }
   if (others.length > 0) {
-    const list = ggufPaths.map((file) => basename(file)).join(', ');
-    throw new UnsupportedModelError(path, `the folder has several .gguf files, name one of them: ${list}`);
+    throw new UnsupportedModelError(
+      path,
+      `the folder has several .gguf files, name one of them: ${ggufNames.join(', ')}`,
+    );
   }
-  return { kind: 'gguf', ggufPath, id: path, origin: 'folder', ...(await identityOf([ggufPath])) };
+  const identity = await identityOf(path, [ggufName]);
+  return { kind: 'gguf', ggufPath: join(path, ggufName), id: path, origin: 'folder', ...identity };
 }
 
 /** Reading gigabytes for a hash would make every start slow: name, size and time of change stand for the content. */
-async function identityOf(paths: readonly string[]): Promise<{ readonly bytes: number; readonly contentKey: string }> {
+async function identityOf(
+  folder: string,
+  names: readonly string[],
+): Promise<{ readonly bytes: number; readonly contentKey: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for (const path of paths) {
-    const { size, mtimeNs } = await stat(path, { bigint: true });
+  for (const name of names) {
+    const { size, mtimeNs } = await stat(join(folder, name), { bigint: true });
     bytes += Number(size);
-    hash.update(`${basename(path)}\0${size}\0${mtimeNs}\n`);
+    hash.update(`${name}\0${size}\0${mtimeNs}\n`);
   }
   return { bytes, contentKey: hash.digest('hex') };
 }

@@ -15,8 +15,22 @@ export type RopeScaling =
       readonly factors: readonly number[];
     };
 
-/** How an encoder's last hidden states become one vector. `unknown` is a way we do not compute. */
-export type Pooling = 'mean' | 'unknown';
+/** How an encoder's last hidden states become one vector: their mean, the first, or the largest of each element. */
+export const POOLINGS = ['mean', 'cls', 'max'] as const;
+export type Pooling = (typeof POOLINGS)[number];
+
+/** What an encoder is beside its layers. */
+export interface EncoderShape {
+  readonly layerNormEps: number;
+  /** `absolute` when positions are embeddings that are added, otherwise the hub's word. */
+  readonly positionEmbedding: string;
+  /** RoBERTa's kin: positions are counted from behind this id, over the tokens that are not it. Others count from 0. */
+  readonly positionPadTokenId?: number;
+  /** As sentence-transformers' pooling module says, `mean` where there is none. */
+  readonly pooling: Pooling;
+  /** Whether vectors are scaled to length 1, as sentence-transformers' `modules.json` says; true where there is none. */
+  readonly isNormalized: boolean;
+}
 
 /** The shape of a decoder or an encoder, the same whether it came from config.json or from GGUF metadata. */
 export interface ModelConfig {
@@ -33,8 +47,6 @@ export interface ModelConfig {
   /** Most positions the model was made for. */
   readonly contextTokens: number;
   readonly rmsNormEps: number;
-  /** Of models with LayerNorm in place of RMSNorm, such as the BERT family. */
-  readonly layerNormEps?: number;
   /** `silu` for the llama family, `gelu` for BERT's. */
   readonly hiddenActivation: string;
   readonly rope: { readonly theta: number; readonly scaling?: RopeScaling };
@@ -45,10 +57,8 @@ export interface ModelConfig {
   readonly bosTokenId?: number;
   /** Ids that end a generation, ascending. */
   readonly eosTokenIds: readonly number[];
-  /** Encoders: `absolute` when positions are embeddings that are added, otherwise the hub's word. */
-  readonly positionEmbedding?: string;
-  /** Encoders: as sentence-transformers' `1_Pooling` says, `mean` where there is none. */
-  readonly pooling?: Pooling;
+  /** What encoders have and decoders have not. */
+  readonly encoder?: EncoderShape;
   /** Positions a token may look back; `undefined` is all. */
   readonly slidingWindow?: number;
 }

@@ -58,6 +58,8 @@ describe('toModelConfig', () => {
 
   it('given a missing field, when read, then the error names it', () => {
     const { hidden_size: _, ...rest } = llama;
-    expect(() => toModelConfig(rest, {}, 'org/m')).toThrow('org/m cannot be used: its config.json has no hidden_size.');
+    expect(() => toModelConfig(rest, {}, 'org/m')).toThrow(
+      'org/m cannot be used: its config.json has no hidden_size; its architecture is "llama".',
+    );
   });
 });

@@ -9,9 +9,9 @@ export const EMBEDDING_LIST_SCHEMA = toJsonSchema(
         z.object({
           object: z.literal('embedding'),
           index: z.int().meta({ description: 'Place of the input in the request.' }),
-          embedding: z
-            .union([z.array(z.number()), z.string()])
-            .meta({ description: 'A vector of length 1; with `base64`, its little-endian float32.' }),
+          embedding: z.union([z.array(z.number()), z.string()]).meta({
+            description: 'The vector, most often of length 1; with `base64`, its little-endian float32.',
+          }),
         }),
       ),
       model: z.string().meta({ description: 'The model as asked for.' }),

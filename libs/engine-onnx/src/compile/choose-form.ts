@@ -9,7 +9,7 @@ const SMALL_MODEL_BYTES = 64_000_000;
  * small or its rows do not divide into blocks. Encoders stay floats: a vector is compared, and rounding moves all of them.
  */
 export function chooseForm(checkpoint: Checkpoint, config: ModelConfig): WeightsForm {
-  if (config.pooling !== undefined) return 'fp32';
+  if (config.encoder !== undefined) return 'fp32';
   const infos = [...checkpoint.tensors];
   const isStoredAs = (...dtypes: string[]) =>
     infos.some(([name, { dtype }]) => name.includes('_proj.weight') && dtypes.includes(dtype));

@@ -173,7 +173,7 @@ describe('compileModel', () => {
       'an unknown architecture',
       variantOf({ model_type: 'mamba' }),
       {},
-      'The architecture "mamba" is not known; known are llama, bert.',
+      'The architecture "mamba" is not known; known are llama, bert, roberta, xlm-roberta, camembert, distilbert, mpnet.',
     ],
     [
       'an activation that is not SiLU',

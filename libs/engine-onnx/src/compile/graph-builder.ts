@@ -3,7 +3,7 @@ import onnxProto, { type onnx } from 'onnx-proto';
 const { AttributeProto, ModelProto } = onnxProto.onnx; // CommonJS without named exports
 
 /** ONNX's numbers of the element types used here. @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
-export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
+export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 export type Element = keyof typeof ELEMENT;
 
 /** A name of a value in the graph: an input, an initializer, or what a node gave. */
@@ -24,7 +24,7 @@ export interface ExternalData {
   readonly length: number;
 }
 
-type Attribute = number | { readonly float: number } | string;
+type Attribute = number | { readonly float: number } | string | readonly number[];
 
 /** Builds an ONNX graph, node by node, in execution order. */
 export class GraphBuilder {
@@ -139,7 +139,8 @@ function toAttribute(name: string, value: Attribute): onnx.IAttributeProto {
   const { AttributeType } = AttributeProto;
   if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
   if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
-  return { name, type: AttributeType.FLOAT, f: value.float };
+  if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
+  return { name, type: AttributeType.INTS, ints: [...value] };
 }
 
 function valueInfo(name: string, element: Element, shape: readonly (number | string)[]): onnx.IValueInfoProto {

@@ -8,7 +8,7 @@ import { DecoderGraphError } from './decoder-graph.js';
  * | `input_ids` | int64 [B, S] | tokens; any id where it is filled up |
  * | `attention_mask` | int32 [B, S] | 1 for tokens, 0 where it is filled up |
  *
- * It gives `vectors`, float32 [B, dimensions], each row of length 1.
+ * It gives `vectors`, float32 [B, dimensions], pooled and, where the model's files say so, of length 1.
  */
 export interface EncoderGraph {
   /** File of the graph; its weights lie beside it. */

@@ -21,6 +21,18 @@ describe('chooseFiles', () => {
     });
   });
 
+  it('given what sentence-transformers writes beside an encoder, when chosen, then it is taken and other folders are not', () => {
+    const needed = [
+      'config.json',
+      'tokenizer.json',
+      'modules.json',
+      'sentence_roberta_config.json',
+      '1_Pooling/config.json',
+    ];
+    const others = ['2_Normalize/notes.txt', 'onnx/config.json', '1_Pooling/extra.json', 'train/1_Pooling/config.json'];
+    expect(chosen([...needed, ...others, 'model.safetensors']).paths).toEqual([...needed, 'model.safetensors']);
+  });
+
   it('given one GGUF file, when chosen, then it is all that is needed', () => {
     expect(chosen(['README.md', 'config.json', 'm.gguf'])).toEqual({ kind: 'gguf', paths: ['m.gguf'] });
   });

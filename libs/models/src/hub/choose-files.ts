@@ -1,3 +1,4 @@
+import { MODULES_FILE, SENTENCE_FILES } from '../encoder-files.js';
 import { UnsupportedModelError } from '../errors.js';
 import type { HubFile } from './hub-listing.js';
 
@@ -14,10 +15,11 @@ const TEXT_FILES = new Set([
   'special_tokens_map.json',
   'chat_template.jinja',
   'chat_template.json',
-  'sentence_bert_config.json',
+  MODULES_FILE,
+  ...SENTENCE_FILES,
 ]);
-/** How an encoder's states become one vector; the one file that is not at the top. */
-const POOLING_FILE = '1_Pooling/config.json';
+/** How an encoder's states become one vector: `1_Pooling` in all but the oldest. */
+const POOLING_FILE = /^\d+_Pooling\/config\.json$/;
 const SPLIT_GGUF = /-\d{5}-of-\d{5}\.gguf$/;
 const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
@@ -39,7 +41,7 @@ export function chooseFiles(repo: string, files: readonly HubFile[], wanted?: st
   for (const needed of ['config.json', 'tokenizer.json']) {
     if (!top.some(({ path }) => path === needed)) throw new UnsupportedModelError(repo, `it has no ${needed}`);
   }
-  const small = files.filter(({ path }) => TEXT_FILES.has(path) || path === POOLING_FILE);
+  const small = files.filter(({ path }) => TEXT_FILES.has(path) || POOLING_FILE.test(path));
   return { kind: 'hf-folder', files: [...small, ...weights] };
 }
 
