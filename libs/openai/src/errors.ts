@@ -60,8 +60,13 @@ export const API_ERRORS = {
   request_timeout: invalid(408, 'DEADLINE_EXCEEDED', 'Head and body did not arrive within `gateway.receiveTimeoutMs`.'),
   request_too_large: invalid(413, 'RESOURCE_EXHAUSTED', 'The body is larger than `gateway.bodyBytes`.'),
   unsupported_media_type: invalid(415, 'INVALID_ARGUMENT', 'The body is not `application/json`.'),
+  expectation_failed: invalid(417, 'UNIMPLEMENTED', 'The header `Expect` asks for something else than `100-continue`.'),
   request_head_too_large: invalid(431, 'RESOURCE_EXHAUSTED', 'The headers are too large.'),
-  client_closed: invalid(499, 'CANCELLED', 'The client went away; only seen in logs and metrics.'),
+  client_closed: invalid(
+    499,
+    'CANCELLED',
+    'The client went away, or said that it will send nothing more; only seen in logs and metrics.',
+  ),
   internal_error: server(
     500,
     'INTERNAL',

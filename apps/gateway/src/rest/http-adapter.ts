@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HydraConfig } from '#lib/config';
 import { requestIdFrom } from '#lib/observability';
 import { ApiError, toErrorBody } from '#lib/openai';
+import { answerBroken, answerUnroutable } from './broken-requests.js';
 
 /** Most bytes of a request's head. Node's own default, said aloud because it is a limit of ours. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -41,7 +41,7 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
     genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
     requestIdHeader: false,
     routerOptions: { maxParamLength: 512 },
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: answerBroken,
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       const answer = new ApiError('bad_request', `The request is not valid: ${error.message}.`);
       void reply.status(answer.httpStatus).header('x-request-id', request.id).send(toErrorBody(answer));
@@ -53,10 +53,14 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
   instance.addContentTypeParser(/^application\/([\w.+-]+\+)?json\b/i, { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   );
+  answerUnroutable(instance.server);
   instance.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      return done(new ApiError('bad_request', "The header 'Host' is missing."));
+    const hosts = hostCount(request.raw);
+    if (hosts > 1 || (hosts === 0 && request.raw.httpVersion === '1.1')) {
+      return done(
+        new ApiError('bad_request', `The header 'Host' ${hosts === 0 ? 'is missing' : 'stands there twice'}.`),
+      );
     }
     const encoding = request.headers['content-encoding'];
     if (encoding === undefined || encoding.toLowerCase() === 'identity') return done();
@@ -65,37 +69,9 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
   return adapter;
 }
 
-/** Answers what Node's parser refused, or what did not arrive in time; there is no request object yet. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  const current = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage; // Node's own bookkeeping
-  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent === true) {
-    socket.destroy(); // nobody reads, or an answer is under way that must not be written into
-    return;
-  }
-  const answer = toBrokenRequestError(error.code);
-  const body = JSON.stringify(toErrorBody(answer));
-  const head = [
-    `HTTP/1.1 ${answer.httpStatus} ${STATUS_WORDS[answer.httpStatus] ?? 'Bad Request'}`,
-    'content-type: application/json; charset=utf-8',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
-}
-
-const STATUS_WORDS: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  431: 'Request Header Fields Too Large',
-};
-
-function toBrokenRequestError(code: string | undefined): ApiError {
-  switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ApiError('request_timeout', 'The request did not arrive in time.');
-    case 'HPE_HEADER_OVERFLOW':
-      return new ApiError('request_head_too_large', 'The headers of the request are too large.');
-    default:
-      return new ApiError('bad_request', 'The request is not valid HTTP.');
-  }
+/** Node keeps the first and says nothing; HTTP/1.1 has exactly one. @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */
+function hostCount({ rawHeaders }: IncomingMessage): number {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') count++;
+  return count;
 }
