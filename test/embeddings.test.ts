@@ -57,6 +57,10 @@ describe('the platform with an encoder', () => {
     await expect(embed(input, rest)).rejects.toMatchObject({ status: 400, param });
   });
 
+  it('given the list of models, then it says what this one is for', async () => {
+    expect(await client.models.retrieve('bert')).toMatchObject({ capabilities: ['embedding'] });
+  });
+
   it('given a completion, then 400 says that the model cannot generate', async () => {
     const asked = client.completions.create({ model: 'bert', prompt: 'x' });
     await expect(asked).rejects.toMatchObject({

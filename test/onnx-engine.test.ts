@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,6 +71,21 @@ describe('the ONNX engine in its thread', () => {
     await expect(thread({ kvBytes: 1_000 }).start(NEVER)).rejects.toThrow(
       '1000 bytes of KV memory do not hold one sequence of ',
     );
+  });
+
+  it('given a compiled model that was used again meanwhile, when started again, then it is no younger', async () => {
+    const createdUnixS = async () => {
+      const engine = thread();
+      await engine.start(NEVER);
+      await engine.stop();
+      return engine.describe().model.createdUnixS;
+    };
+    const first = await createdUnixS();
+    const nextYear = new Date(Date.now() + 365 * 86_400_000);
+    utimesSync(options.compiledFolder, nextYear, nextYear); // as the store marks a use
+    expect(await createdUnixS()).toBe(first);
+    expect(first).toBeLessThanOrEqual(Date.now() / 1_000);
+    expect(first).toBeGreaterThan(1_700_000_000);
   });
 
   it('given a folder without a model, when started, then the error names it', async () => {

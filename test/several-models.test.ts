@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,15 +27,20 @@ function recommending(name: string, sampling: object): string {
   return folder;
 }
 
+/** The second is a base model: it does not chat. */
+const TINY = recommending('llama', { top_k: 1 });
+const ROPE = recommending('llama-rope3', { temperature: 2, top_k: 0 });
+rmSync(join(ROPE, 'chat_template.jinja'));
+
 /** Two workers that take turns for one model, one for the other: aliases of three kinds, `default` without being named. */
 const YAML = `
 models:
   - id: tiny
-    source: ${recommending('llama', { top_k: 1 })}
+    source: ${TINY}
     strategy: round-robin
     workers: 2
   - id: org/rope
-    source: ${recommending('llama-rope3', { temperature: 2, top_k: 0 })}
+    source: ${ROPE}
     weights: fp32
     contextTokens: 256
     strategy: consistent-hash
@@ -122,16 +127,21 @@ describe('a platform with two models', () => {
     expect(answers).toEqual(wishes.map(({ greedy }) => greedy));
   });
 
-  it('given the list of models, when read, then models and aliases stand there with their own context', async () => {
+  it('given the list of models, when read, then models and aliases stand there with what each can do', async () => {
     const { data } = await client.models.list();
     expect(data).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ id: 'tiny', max_model_len: 512 }),
-        expect.objectContaining({ id: 'org/rope', max_model_len: 256 }),
+        expect.objectContaining({ id: 'tiny', max_model_len: 512, capabilities: ['completion', 'chat'] }),
+        expect.objectContaining({ id: 'org/rope', max_model_len: 256, capabilities: ['completion'] }),
         expect.objectContaining({ id: 'mistralai/Mistral-7B-v0.1', root: 'org/rope', max_model_len: 256 }),
       ]),
     );
     expect((await client.models.retrieve('org/rope')).id).toBe('org/rope');
+  });
+
+  it('given a model without a chat template, when it is to chat, then 400 says why not', async () => {
+    const asked = client.chat.completions.create({ model: 'org/rope', messages: [{ role: 'user', content: 'x' }] });
+    await expect(asked).rejects.toMatchObject({ status: 400, message: expect.stringContaining('chat template') });
   });
 
   it('given a name that nobody has, when asked, then it is not found', async () => {

@@ -38,7 +38,10 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins];
     app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: ['x-request-id', 'retry-after'] });
   }
-  SwaggerModule.setup('docs', app, openApiDocument(productVersion()), { jsonDocumentUrl: 'openapi.json' });
+  SwaggerModule.setup('docs', app, openApiDocument(productVersion()), {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'], // no second form of the document, in YAML, under a path that nobody chose
+  });
   const gate = app.get(AdmissionGate);
   app.get(GatewayMetrics).observeInFlight(() => gate.inFlight);
 

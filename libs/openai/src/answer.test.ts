@@ -102,11 +102,12 @@ describe('whole answers', () => {
 
 describe('models', () => {
   it('given a model and an alias, then the list is OpenAI’s with vLLM’s fields', () => {
-    const model = { id: 'm', created: 5, contextTokens: 100 };
+    const model = { id: 'm', created: 5, contextTokens: 100, capabilities: ['completion' as const] };
+    const extras = { max_model_len: 100, capabilities: ['completion'] };
     const { data } = modelListBody([model, { ...model, id: 'alias', parent: 'm' }]);
     expect(data.map((body) => modelSchema.strict().parse(body))).toEqual([
-      { id: 'm', object: 'model', created: 5, owned_by: 'hydraserve', root: 'm', parent: null, max_model_len: 100 },
-      { id: 'alias', object: 'model', created: 5, owned_by: 'hydraserve', root: 'm', parent: 'm', max_model_len: 100 },
+      { id: 'm', object: 'model', created: 5, owned_by: 'hydraserve', root: 'm', parent: null, ...extras },
+      { id: 'alias', object: 'model', created: 5, owned_by: 'hydraserve', root: 'm', parent: 'm', ...extras },
     ]);
     const typed: OpenAI.Model = modelBody(model);
     expect(typed.id).toBe('m');
@@ -116,6 +117,7 @@ describe('models', () => {
       ownedBy: 'hydraserve',
       parent: 'm',
       contextTokens: 100,
+      capabilities: ['completion'],
     });
   });
 });

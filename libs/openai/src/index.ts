@@ -67,7 +67,7 @@ export {
 export { fromGrpcChat, fromGrpcCompletion } from './grpc-request.js';
 export { parseJsonBody } from './json-guard.js';
 export type { Candidate, PositionCandidates } from './logprobs.js';
-export { type ListedModel, modelBody, modelListBody, toGrpcModel } from './models-list.js';
+export { type ListedModel, type ModelCapability, modelBody, modelListBody, toGrpcModel } from './models-list.js';
 export { openApiSchemas } from './openapi.js';
 export { type AnsweredPrompt, PromptAnswer } from './prompt-answer.js';
 export { SSE_DONE, SSE_KEEP_ALIVE, sseError } from './sse.js';

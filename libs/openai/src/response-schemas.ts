@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { API_ERRORS, type ErrorCondition } from './errors.js';
 import { type JsonSchema, toJsonSchema } from './json-schema.js';
+import { MODEL_CAPABILITIES } from './models-list.js';
 
 const head = {
   id: z.string().meta({ description: 'The answer’s id, from the generation’s id.' }),
@@ -147,11 +148,14 @@ export const modelSchema = z
   .object({
     id: z.string(),
     object: z.literal('model'),
-    created: z.int().meta({ description: 'Seconds since the Unix epoch.' }),
+    created: z.int().meta({ description: 'When the compiled model was made, in seconds since the Unix epoch.' }),
     owned_by: z.string(),
     root: z.string().meta({ description: 'The model itself.' }),
     parent: z.string().nullable().meta({ description: 'The model behind an alias or adapter.' }),
     max_model_len: z.int().meta({ description: 'Most tokens of prompt and output together.' }),
+    capabilities: z.array(z.enum(MODEL_CAPABILITIES)).meta({
+      description: '`chat` where the model has a chat template.',
+    }),
   })
   .meta({ description: 'A model or alias that can be asked for.' });
 

@@ -12,8 +12,8 @@ import {
   sumUsage,
   toGenerationRequests,
 } from '#lib/openai';
-import { assertTask } from '../fleet/assert-task.js';
 import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
+import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';

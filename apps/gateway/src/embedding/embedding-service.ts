@@ -7,9 +7,9 @@ import { ApiError, type EmbeddingCall, fromWorkerFailure, type PromptInput } fro
 import { type TextModel, TextTooLongError, TooManyTokensError } from '#lib/tokens';
 import { AdmissionGate } from '../completion/admission-gate.js';
 import type { RequestLife } from '../completion/request-life.js';
-import { assertTask } from '../fleet/assert-task.js';
 import { FleetView } from '../fleet/fleet-view.js';
 import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
+import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LeaseBook } from '../placement/lease-book.js';

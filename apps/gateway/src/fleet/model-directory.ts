@@ -5,6 +5,7 @@ import { ApiError, type ListedModel, type ModelFacts, modelNotFound } from '#lib
 import type { TextModel } from '#lib/tokens';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { FleetView, type WorkerView } from './fleet-view.js';
+import { capabilitiesOf } from './model-tasks.js';
 import { TextModels } from './text-models.js';
 
 const MAX_KNOWN_MODELS = 256;
@@ -173,5 +174,6 @@ function common(first: ServedModel, other: ServedModel): ServedModel {
 
 function toListed(id: string, served: ServedModel): ListedModel {
   const { modelId, createdUnixS: created, contextTokens } = served;
-  return { id, created, contextTokens, ...(id === modelId ? {} : { parent: modelId }) };
+  const capabilities = capabilitiesOf(served);
+  return { id, created, contextTokens, capabilities, ...(id === modelId ? {} : { parent: modelId }) };
 }

@@ -120,6 +120,14 @@ describe('a stream on the wire', () => {
   });
 });
 
+/** Values of `$ref` in a document, at any depth. */
+function referencesIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '$ref' && typeof inner === 'string' ? [inner] : referencesIn(inner),
+  );
+}
+
 describe('documents and probes', () => {
   it('serves health, metrics, Swagger and an OpenAPI 3.1 document', async () => {
     for (const path of ['/health/live', '/health/ready', '/health/startup', '/metrics', '/docs']) {
@@ -128,6 +136,15 @@ describe('documents and probes', () => {
     const document = (await (await fetch(`${platform.url}/openapi.json`)).json()) as { openapi: string; paths: object };
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths)).toContain('/v1/chat/completions');
+    for (const reference of referencesIn(document)) {
+      expect(reference).toMatch(/^#\//);
+      const path = reference.slice(2).split('/');
+      expect(
+        path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], document),
+        reference,
+      ).toBeDefined();
+    }
+    expect((await fetch(`${platform.url}/docs-yaml`)).status).toBe(404);
     const metrics = await (await fetch(`${platform.url}/metrics`)).text();
     expect(metrics).toContain('hydra_gateway_time_to_first_token_seconds_bucket');
     expect(metrics).toMatch(/hydra_gateway_requests_total\{route="\/v1\/completions",status="200",code="ok"\} \d+/);

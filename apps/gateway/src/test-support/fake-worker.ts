@@ -126,7 +126,7 @@ export class FakeWorker {
         unsupportedParameters: ['logit_bias'],
         createdUnixS: this.createdUnixS,
       },
-      ...{ tasks: ['generate'], stepTokenBudget: 512, samplingDefaults: { temperature: 0.25, topP: 0.75 } },
+      ...{ tasks: ['generate', 'chat'], stepTokenBudget: 512, samplingDefaults: { temperature: 0.25, topP: 0.75 } },
     };
     return {
       ...{ workerId: this.workerId, workerEpoch: this.epoch, target: `127.0.0.1:${this.port}` },

@@ -1,5 +1,6 @@
 import { type Registration, WorkerRole } from '#lib/contracts';
 import type { EngineDescription } from '#lib/engine';
+import { ChatTemplate } from '#lib/tokens';
 import type { WorkerIdentity } from '../worker-identity.js';
 import type { DeviceMeter } from './device-meter.js';
 import { samplingDefaultsOf } from './sampling-defaults.js';
@@ -7,11 +8,12 @@ import { samplingDefaultsOf } from './sampling-defaults.js';
 /** How this worker introduces itself. One process computes the whole model, so nothing is split. */
 export function registrationOf(
   { workerId, epoch, model: configured }: WorkerIdentity,
-  { engine, model, textFiles }: EngineDescription,
+  description: EngineDescription,
   meter: DeviceMeter,
   target: string,
   version: string,
 ): Registration {
+  const { engine, model, textFiles } = description;
   return {
     workerId,
     workerEpoch: epoch,
@@ -22,9 +24,15 @@ export function registrationOf(
     devices: meter.devices(),
     tensorParallelSize: 1,
     pipelineParallelSize: 1,
-    models: [{ ...model, samplingDefaults: samplingDefaultsOf(configured, textFiles) }],
+    models: [{ ...model, tasks: tasksOf(description), samplingDefaults: samplingDefaultsOf(configured, textFiles) }],
     adapters: [],
     kvTarget: '',
     labels: {},
   };
+}
+
+/** What the engine does, and `chat` when the model's text files have a template for it. */
+function tasksOf({ model: { tasks }, textFiles }: EngineDescription): string[] {
+  const canChat = tasks.includes('generate') && ChatTemplate.fromFiles(textFiles) !== undefined;
+  return canChat ? [...tasks, 'chat'] : tasks;
 }

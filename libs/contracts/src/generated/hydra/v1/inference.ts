@@ -316,7 +316,7 @@ export interface GetModelRequest {
 export interface Model {
   /** Name to ask for it by. */
   id: string;
-  /** Seconds since the Unix epoch. */
+  /** When the compiled model was made, in seconds since the Unix epoch. */
   created: number;
   /** `hydraserve`, whoever made the model. */
   ownedBy: string;
@@ -324,6 +324,8 @@ export interface Model {
   parent: string;
   /** Most tokens of prompt and output together. */
   contextTokens: number;
+  /** What it can be asked for: `completion`, `chat` (it has a chat template), `embedding`. */
+  capabilities: string[];
 }
 
 function createBaseGenerationOptions(): GenerationOptions {
@@ -2365,7 +2367,7 @@ export const GetModelRequest: MessageFns<GetModelRequest> = {
 };
 
 function createBaseModel(): Model {
-  return { id: "", created: 0, ownedBy: "", parent: "", contextTokens: 0 };
+  return { id: "", created: 0, ownedBy: "", parent: "", contextTokens: 0, capabilities: [] };
 }
 
 export const Model: MessageFns<Model> = {
@@ -2384,6 +2386,9 @@ export const Model: MessageFns<Model> = {
     }
     if (message.contextTokens !== 0) {
       writer.uint32(40).uint32(message.contextTokens);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -2441,6 +2446,14 @@ export const Model: MessageFns<Model> = {
             message.contextTokens = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2463,6 +2476,7 @@ export const Model: MessageFns<Model> = {
     message.ownedBy = object.ownedBy ?? "";
     message.parent = object.parent ?? "";
     message.contextTokens = object.contextTokens ?? 0;
+    message.capabilities = object.capabilities?.map((e) => e) || [];
     return message;
   },
 };

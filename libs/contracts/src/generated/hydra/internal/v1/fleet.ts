@@ -123,7 +123,7 @@ export interface ServedModel {
   unsupportedParameters: string[];
   /** When the model was made, in seconds since the Unix epoch (OpenAI's `created`). */
   createdUnixS: number;
-  /** What it does: `generate`, `embed`. */
+  /** What it does: `generate`, `chat` (it generates and has a chat template), `embed`. */
   tasks: string[];
   /** Tokens one step may carry (prefill budget). */
   stepTokenBudget: number;
