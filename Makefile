@@ -57,6 +57,10 @@ format: node_modules/.stamp scripts/tools/node_modules/.stamp ## let the formatt
 bench: dist/.stamp ## TTFT, ITL and tokens/s through the gateway and of the engine alone
 	@node bench/run.mjs
 
+.PHONY: bench-engine
+bench-engine: dist/.stamp ## the embedded engine against node-llama-cpp; writes docs/benchmarks/
+	@node bench/engine/run.mjs --docs docs
+
 .PHONY: gpu-libraries
 gpu-libraries: node_modules/.stamp ## CUDA libraries of ONNX Runtime, on a machine with an NVIDIA GPU
 	@ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js

@@ -3,19 +3,27 @@ import { compileModel, onnxEngineThread } from '#lib/engine-onnx';
 import { ModelStore, textFiles } from '#lib/models';
 
 /** The embedded engine as a worker would run it with this configuration, without a platform around it. */
-export async function onnxEngineFor({ models, storage, workers }) {
+export async function onnxEngineFor(config) {
+  return onnxEngineThread((await engineOptionsFor(config)).options);
+}
+
+/** What a worker gives its engine with this configuration, and the model's files. */
+export async function engineOptionsFor({ models, storage, workers }) {
   const [model] = models;
   const store = new ModelStore(storage);
   const source = await store.pullModel(model.source ?? model.id);
   const { weights, contextTokens } = model;
   const compiled = await compileModel({ source, weights, contextTokens, storeFolder: store.compiled.folder });
-  return onnxEngineThread({
+  const options = {
     modelId: model.id,
     compiledFolder: compiled.folder,
     textFiles: await textFiles(source),
-    threads: workers.threads ?? availableParallelism(),
+    threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,
+    maxSequences: workers.maxSequences,
     contextTokens,
     waitingGenerations: workers.waitingGenerations,
-  });
+    stepTimeoutMs: workers.stepTimeoutMs,
+  };
+  return { source, options };
 }

@@ -12,6 +12,7 @@ export async function startPlatform(env) {
     env: { ...process.env, HYDRA_HTTP_PORT: '0', HYDRA_GRPC_PORT: '0', HYDRA_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  process.once('exit', () => child.kill()); // it has no other way to learn that the bench has gone
   const lines = createInterface({ input: child.stdout });
   const url = await new Promise((resolve, reject) => {
     lines.on('line', (line) => {
@@ -30,15 +31,20 @@ export async function startPlatform(env) {
   };
 }
 
-/** Runs `hydra bench --json` against a server. */
+/** Chosen: ten times what the longest load takes on two cores. */
+const LOAD_LIMIT_MS = 300_000;
+
+/** Runs `hydra bench --json` against a server. Rejects when a request failed or it took too long. */
 export async function loadServer(url, args) {
   const child = spawn(process.execPath, [CLI, 'bench', url, '--json', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: LOAD_LIMIT_MS,
   });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
     output += text;
   });
-  await once(child, 'close');
+  const [code, signal] = await once(child, 'close');
+  if (code !== 0) throw new Error(`hydra bench ended with ${signal ?? `code ${code}`}. ${output}`);
   return JSON.parse(output);
 }

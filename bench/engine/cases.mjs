@@ -1,0 +1,52 @@
+/** Position in the middle of the measured steps of a decode. */
+const CONTEXT_TOKENS = 256;
+
+/** Steps that are measured, by rows: long enough to be steady, short enough for some rounds. */
+const DECODE_STEPS = { 1: 96, 2: 80, 4: 64, 8: 48, 16: 32, 32: 24 };
+/** Prompts that are measured, by their length. */
+const PREFILL_REPEATS = { 64: 10, 256: 4, 512: 2, 1024: 1 };
+
+const decodeCases = Object.entries(DECODE_STEPS).map(([rows, steps]) => ({
+  name: `decode.${rows}`,
+  kind: 'decode',
+  argument: { rows: Number(rows), contextTokens: CONTEXT_TOKENS, steps },
+}));
+const prefillCases = Object.entries(PREFILL_REPEATS).map(([tokens, repeats]) => ({
+  name: `prefill.${tokens}`,
+  kind: 'prefill',
+  argument: { tokens: Number(tokens), repeats },
+}));
+
+/** Measured on both engines in turn, one figure of tokens per second each. */
+export const RATE_CASES = [...decodeCases, ...prefillCases];
+
+/** Running streams beside a prompt, on both engines. */
+export const MIXED_CASE = {
+  name: 'mixed',
+  kind: 'mixed',
+  argument: { rows: 8, contextTokens: CONTEXT_TOKENS, steps: 120, promptTokens: 1000, longestMs: 15_000 },
+};
+
+/** The closed loop of `hydra bench`, through the platform and at the engine. */
+export const GATEWAY_CASE = {
+  name: 'gateway.16',
+  argument: { concurrency: 16, requests: 48, maxTokens: 64, promptWords: 30 },
+};
+
+export const JAVASCRIPT_CASE = {
+  name: 'javascriptShare.16',
+  argument: { rows: 16, contextTokens: CONTEXT_TOKENS, steps: 48 },
+};
+
+export const CASE_NAMES = [...RATE_CASES, MIXED_CASE, GATEWAY_CASE, JAVASCRIPT_CASE].map(({ name }) => name);
+
+/** What is to be reached, as ratio to the peer or as share; `atMost` where less is better. */
+export const TARGETS = {
+  'decode.1': { atLeast: 1 },
+  'decode.8': { atLeast: 1.8 },
+  'decode.16': { atLeast: 1.8 },
+  'prefill.256': { atLeast: 1.5 },
+  'gateway.16': { atLeast: 0.9 },
+  'javascriptShare.16': { atMost: 0.05 },
+  mixed: { atMost: 3 },
+};

@@ -1,0 +1,91 @@
+/**
+ * `make bench-engine`: the embedded engine against node-llama-cpp with the same weights and threads, through the gateway
+ * against alone, JavaScript's share of a step, and running streams beside long prompts. What is measured and how:
+ * docs/benchmarks.md.
+ */
+import { loadavg } from 'node:os';
+import { basename } from 'node:path';
+import { installPeer } from '../node-llama-cpp/install.mjs';
+import { GATEWAY_CASE, JAVASCRIPT_CASE } from './cases.mjs';
+import { startHydra } from './engines.mjs';
+import { gatewayRates } from './gateway.mjs';
+import { javascriptShares } from './javascript-shares.mjs';
+import { measurer } from './measure.mjs';
+import { parseOptions } from './options.mjs';
+import { fastestPeerSettings } from './peer-settings.mjs';
+import { comparisonFigures, gatewayFigures, machineAndVersions, peerVersion } from './report.mjs';
+import { pairedCases, runRounds } from './rounds.mjs';
+import { reportAsText } from './tables.mjs';
+import { writeDocs } from './write-docs.mjs';
+
+/** Three rounds take twelve minutes where nobody disturbs; from here on disturbed figures are not taken again. */
+const RETAKES_MS = 8 * 60_000;
+/** Something hangs: the whole is given up. Chosen; processes of the bench end with it. */
+const RUN_LIMIT_MS = 60 * 60_000;
+
+const say = (line) => process.stderr.write(`${line}\n`);
+// Without a handler a signal would leave the platform's processes behind.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+const options = optionsOrEnd();
+if (options.usage !== undefined) console.log(options.usage);
+else await bench(options);
+
+async function bench({ rounds, isWanted, json, docs }) {
+  setTimeout(() => giveUp(`The bench took longer than ${RUN_LIMIT_MS / 60_000} minutes.`), RUN_LIMIT_MS).unref();
+  const loadAverage = loadavg();
+  const cases = pairedCases(isWanted);
+  if (cases.length > 0) installPeer();
+  say('Loading the model ...');
+  const model = await describeModel();
+  const startMs = performance.now();
+  const measure = measurer({ retakeUntilMs: startMs + RETAKES_MS });
+  const report = {
+    ...machineAndVersions(),
+    command: ['npm run --silent bench:engine --', ...process.argv.slice(2)].join(' '),
+    loadAverage,
+    rounds,
+    model: { id: model.modelId, weights: model.weights, gguf: model.ggufPath && basename(model.ggufPath) },
+    threads: model.threads,
+  };
+  if (cases.length > 0) Object.assign(report, await comparison({ rounds, cases, model, measure }));
+  if (isWanted(GATEWAY_CASE.name)) report.gateway = { 16: gatewayFigures(await gatewayRates({ rounds, say })) };
+  if (isWanted(JAVASCRIPT_CASE.name)) report.javascriptShare = { 16: await javascriptShares({ measure, say }) };
+  report.minutes = (performance.now() - startMs) / 60_000;
+
+  if (docs !== undefined) writeDocs(report, docs);
+  console.log(json ? JSON.stringify(report, null, 2) : reportAsText(report));
+}
+
+/** Both engines in the same cases. */
+async function comparison({ rounds, cases, model, measure }) {
+  if (model.ggufPath === undefined) {
+    throw new Error('The first model of hydra.yaml is no GGUF file, which node-llama-cpp needs.');
+  }
+  say('Trying flash attention of node-llama-cpp ...');
+  const peer = await fastestPeerSettings(model, measure);
+  const { decode, prefill } = peer.flashAttention;
+  const flashAttention = { decode, prefill, mixed: decode };
+  const peerSettings = (kind) => ({ flashAttention: flashAttention[kind] });
+  const answers = await runRounds({ rounds, cases, model, peerSettings, measure, say });
+  return { peer: { ...peer, version: peerVersion() }, ...comparisonFigures(answers) };
+}
+
+/** Pulls and compiles the model where that has not been done yet. */
+async function describeModel() {
+  await using hydra = await startHydra();
+  return hydra.description;
+}
+
+function optionsOrEnd() {
+  try {
+    return parseOptions(process.argv.slice(2));
+  } catch (error) {
+    return giveUp(`${error.message} --help says more.`);
+  }
+}
+
+function giveUp(message) {
+  say(message);
+  process.exit(1);
+}

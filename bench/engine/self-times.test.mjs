@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { selfTimes } from './self-times.mjs';
+
+const node = (id, functionName, url = '', lineNumber = -1) => ({ id, callFrame: { functionName, url, lineNumber } });
+
+it('given a profile, then shares are of all time, the largest first, and waiting is none of them', () => {
+  const profile = {
+    nodes: [node(1, '(idle)'), node(2, 'choose', 'file:///engine/sampler.js', 41), node(3, ''), node(4, 'choose')],
+    samples: [1, 2, 3, 2, 1],
+    timeDeltas: [0, 700, 150, 50, 50, 50],
+    startTime: 1_000,
+    endTime: 2_000,
+  };
+  const { profiledShare, functions } = selfTimes(profile);
+  expect(functions).toEqual([
+    { name: 'choose sampler.js:42', share: 0.2 },
+    { name: '(anonymous)', share: 0.05 },
+  ]);
+  expect(profiledShare).toBeCloseTo(0.25);
+});
