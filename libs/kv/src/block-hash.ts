@@ -31,8 +31,8 @@ export interface PrefixIdentity {
   readonly modelFingerprint: string;
   /** Version of the LoRA adapter; empty for the base model. */
   readonly adapterVersion: string;
-  /** Keeps tenants apart: the tenant's own by default, a common one where a model shares across tenants. */
-  readonly salt: string;
+  /** Keeps tenants apart: the tenant's own by default, a common one where a model shares across tenants. Text counts as UTF-8. */
+  readonly salt: string | Uint8Array;
 }
 
 /**
@@ -43,10 +43,10 @@ export interface PrefixIdentity {
 export function prefixSeed(identity: PrefixIdentity): Uint8Array {
   const parts: Buffer[] = [];
   for (const field of [SEED_DOMAIN, identity.modelFingerprint, identity.adapterVersion, identity.salt]) {
-    const text = Buffer.from(field, 'utf8');
+    const bytes = typeof field === 'string' ? Buffer.from(field, 'utf8') : Buffer.from(field);
     const length = Buffer.alloc(TOKEN_BYTES);
-    length.writeUInt32LE(text.length);
-    parts.push(length, text);
+    length.writeUInt32LE(bytes.length);
+    parts.push(length, bytes);
   }
   return truncatedSha256(Buffer.concat(parts));
 }

@@ -141,7 +141,7 @@ function toPlace({ leaseId, workerId, workerEpoch, target, kvSources }: Lease): 
 function prefixHashes(request: GenerationRequest, served: ServedModel): Buffer[] {
   if (served.blockTokens === 0) return [];
   const { modelFingerprint, blockTokens } = served;
-  const seed = prefixSeed({ modelFingerprint, adapterVersion: '', salt: request.cacheSalt.toString() });
+  const seed = prefixSeed({ modelFingerprint, adapterVersion: '', salt: request.cacheSalt });
   const ids = request.promptTokenIds.slice(0, MAX_PREFIX_HASHES * blockTokens);
   return hashBlocks(ids, blockTokens, seed).map((hash) => Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength));
 }
