@@ -3,10 +3,11 @@ import { GenerationRequest } from '#lib/contracts';
 /**
  * Loads an engine without a platform around it: the same closed loop as `hydra bench`, at the Engine port.
  * @param {import('#lib/engine').Engine} engine  started
- * @param {{concurrency: number, requests: number, maxTokens: number, promptOf: (i: number) => ArrayLike<number>}} options
+ * @param {{concurrency: number, requests: number, maxTokens: number, promptOf: (i: number) => ArrayLike<number>, warmUp?: number}} options
+ *   `warmUp`: requests that come before and do not count; as many as run at once unless said otherwise
  * @returns {Promise<{ttftMs: number[], itlMs: number[], outputTokens: number, tokensPerSecond: number}>}
  */
-export async function loadEngine(engine, { concurrency, requests, maxTokens, promptOf }) {
+export async function loadEngine(engine, { concurrency, requests, maxTokens, promptOf, warmUp = concurrency }) {
   const open = new Map();
   engine.onEvent((event) => {
     if (event.kind === 'step') {
@@ -37,7 +38,7 @@ export async function loadEngine(engine, { concurrency, requests, maxTokens, pro
     open.delete(generationId);
     return { ttftMs: arrivals[0] - startMs, itlMs: arrivals.slice(1).map((at, i) => at - arrivals[i]) };
   };
-  await inParallel(concurrency, concurrency, (i) => sample(-1 - i));
+  await inParallel(concurrency, warmUp, (i) => sample(-1 - i));
   const samples = [];
   const startMs = performance.now();
   await inParallel(concurrency, requests, async (i) => samples.push(await sample(i)));

@@ -22,6 +22,7 @@ export async function engineOptionsFor({ models, storage, workers }) {
     kvBytes: model.kvBytes ?? workers.kvBytes,
     maxSequences: workers.maxSequences,
     contextTokens,
+    prefixCache: workers.prefixCache,
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,
   };

@@ -74,7 +74,7 @@ async function benchMock() {
 }
 
 async function benchReal() {
-  const platform = await startPlatform({});
+  const platform = await startPlatform({ HYDRA_PREFIX_CACHE: 'false' }); // every prompt is to be computed
   const args = [
     '--concurrency',
     CONCURRENCIES.join(','),
@@ -88,7 +88,7 @@ async function benchReal() {
   const through = await loadServer(platform.url, args);
   await platform.stop();
 
-  const engine = await onnxEngineFor(config);
+  const engine = await onnxEngineFor({ ...config, workers: { ...config.workers, prefixCache: false } });
   await engine.start(new AbortController().signal);
   const prompts = await promptsFor(TextModel.load(engine.describe().textFiles), 40);
   const alone = [];

@@ -229,8 +229,14 @@ export const hydraSchema = z.strictObject({
         env: 'HYDRA_THREADS',
       }),
       kvBytes: bytes.default(1024 * 1024 * 1024).meta({
-        description: 'Most memory for attention state, in bytes; sequences take of it as they grow.',
+        description:
+          'Most memory for attention state, in bytes; sequences take of it as they grow, and computed prefixes are kept in the rest.',
         env: 'HYDRA_KV_BYTES',
+      }),
+      prefixCache: z.boolean().default(true).meta({
+        description:
+          'Whether computed prefixes are kept, so that a prompt that begins like an earlier one costs its new tokens only.',
+        env: 'HYDRA_PREFIX_CACHE',
       }),
       maxSequences: count.default(32).meta({
         description:

@@ -3,6 +3,7 @@ import { constrainedMemory } from 'node:process';
 import type { ModelRunnerLimits } from '#lib/engine';
 import { slotTokens } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
+import { KvBlockPlaces, planBlockPlaces } from './runtime/kv-block-places.js';
 import { KvMemory } from './runtime/kv-memory.js';
 import { OrtMemory } from './runtime/ort-memory.js';
 import type { OrtRuntime } from './runtime/ort-runtime.js';
@@ -22,9 +23,15 @@ export class KvMemoryUnavailableError extends Error {
   }
 }
 
+export interface AllocatedKv {
+  readonly kv: KvMemory;
+  /** Room for blocks of prefixes; on the CPU only. */
+  readonly blocks?: KvBlockPlaces;
+}
+
 /**
- * Addresses for the whole context of every slot on the CPU, behind which memory comes as slots grow; on a GPU the memory
- * itself.
+ * Addresses for the whole context of every slot on the CPU, and for as many blocks of prefixes as the memory could hold,
+ * behind which memory comes as slots grow and blocks are kept; on a GPU the memory of the slots itself.
  * @throws KvMemoryUnavailableError when it is not to be had, or is more than this process may ever use
  */
 export function allocateKv(
@@ -33,17 +40,21 @@ export function allocateKv(
   graph: DecoderGraph,
   limits: ModelRunnerLimits,
   provider: ExecutionProvider = { kind: 'cpu' },
-): KvMemory {
+): AllocatedKv {
   const shape = { ...graph, slots: limits.slots, slotTokens: slotTokens(limits) };
   const isOnCpu = provider.kind === 'cpu';
   if (isOnCpu && limits.kvTotalBytes > usableBytes()) throw new KvMemoryUnavailableError(limits.kvTotalBytes);
   try {
-    if (isOnCpu && VirtualMemory.pageBytes() !== undefined) {
-      const memory = VirtualMemory.reserve(KvMemory.byteLength(shape), session.ledger);
-      return new KvMemory(memory, runtime.cpuMemory, shape);
+    const pageBytes = VirtualMemory.pageBytes();
+    if (isOnCpu && pageBytes !== undefined) {
+      const slotsBytes = KvMemory.byteLength(shape);
+      const places = planBlockPlaces(shape, { pageBytes, kvTotalBytes: limits.kvTotalBytes });
+      const memory = VirtualMemory.reserve(slotsBytes + places.count * places.placeBytes, session.ledger);
+      const kv = new KvMemory(memory, runtime.cpuMemory, shape);
+      return { kv, blocks: new KvBlockPlaces(memory, kv, { ...places, offset: slotsBytes }) };
     }
     const memory = OrtMemory.allocate(runtime, session, provider, KvMemory.byteLength(shape));
-    return new KvMemory(memory, memory.place, shape);
+    return { kv: new KvMemory(memory, memory.place, shape) };
   } catch (cause) {
     throw new KvMemoryUnavailableError(limits.kvTotalBytes, cause);
   }

@@ -17,6 +17,7 @@ import { OnnxModelRunner } from './onnx-model-runner.js';
 import { readCompiledModel } from './read-compiled-model.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { freeAbandoned } from './runtime/free-abandoned.js';
+import { BLOCK_TOKENS } from './runtime/kv-block-places.js';
 import { NativeLedger } from './runtime/native-ledger.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
 
@@ -25,8 +26,6 @@ import type { ExecutionProvider } from './runtime/ort-session-options.js';
  * far fewer, and a request has up to 2,048 inputs.
  */
 const CONCURRENT_EMBEDDINGS = 32;
-/** Tokens per KV block that this engine announces, the unit of prefix reuse. */
-const BLOCK_TOKENS = 16;
 
 /** All an engine needs; plain data, so that it crosses into the engine's thread. */
 export interface OnnxEngineOptions {
@@ -45,6 +44,8 @@ export interface OnnxEngineOptions {
   readonly maxSequences?: number;
   /** Most tokens of prompt and output together. Default: as many as the graph computes. */
   readonly contextTokens?: number;
+  /** Whether computed prefixes are kept for later requests, within `kvBytes`; on the CPU only. Default true. */
+  readonly prefixCache?: boolean;
   /** Generations that may wait for a slot. */
   readonly waitingGenerations: number;
   /** A step that takes longer is taken for hung; only of an engine in its thread. Default 30,000. */
@@ -59,12 +60,12 @@ export interface OnnxEngineOptions {
 
 /** The embedded engine in the calling thread. */
 export function onnxEngine(options: OnnxEngineOptions): Engine {
-  const { waitingGenerations } = options;
+  const { waitingGenerations, prefixCache: keepsPrefixes } = options;
   if (options.task === 'embed') {
     const waitingRequests = CONCURRENT_EMBEDDINGS + waitingGenerations;
     return new EmbeddingEngine({ waitingRequests, load: (signal) => loadEncoder(options, signal) });
   }
-  return new StepLoopEngine({ waitingGenerations, load: (signal) => loadModel(options, signal) });
+  return new StepLoopEngine({ waitingGenerations, keepsPrefixes, load: (signal) => loadModel(options, signal) });
 }
 
 /** The embedded engine in a thread of its own: the process that holds it stays responsive. */

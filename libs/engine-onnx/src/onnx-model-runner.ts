@@ -9,6 +9,7 @@ import {
 import { allocateKv } from './allocate-kv.js';
 import { type OnnxModelRunnerOptions, planLimits } from './runner-limits.js';
 import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
+import type { KvBlockPlaces } from './runtime/kv-block-places.js';
 import type { KvMemory } from './runtime/kv-memory.js';
 import { OrtRuntime } from './runtime/ort-runtime.js';
 import { OrtSession } from './runtime/ort-session.js';
@@ -38,6 +39,7 @@ export class OnnxModelRunner extends ModelRunner {
     private readonly runtime: OrtRuntime,
     private readonly session: OrtSession,
     private readonly kv: KvMemory,
+    override readonly blocks: KvBlockPlaces | undefined,
     graph: DecoderGraph,
     limits: ModelRunnerLimits,
   ) {
@@ -67,8 +69,8 @@ export class OnnxModelRunner extends ModelRunner {
     try {
       session = await OrtSession.load(runtime, graph.path, options);
       checkDecoderGraph(graph, session);
-      const kv = allocateKv(runtime, session, graph, limits, options.executionProvider);
-      return new OnnxModelRunner(runtime, session, kv, graph, limits);
+      const { kv, blocks } = allocateKv(runtime, session, graph, limits, options.executionProvider);
+      return new OnnxModelRunner(runtime, session, kv, blocks, graph, limits);
     } catch (error) {
       await session?.close();
       runtime.close();

@@ -5,6 +5,7 @@ import {
   type GenerationUsage,
   type ServedModel,
 } from '#lib/contracts';
+import type { PrefixChange } from './prefix/prefix-change.js';
 
 /**
  * Generates tokens for many generations at once: the port between a worker process and whatever computes.
@@ -105,6 +106,8 @@ export type EngineEvent =
       /** Hint before a retry, in milliseconds. */
       readonly retryAfterMs?: number;
     }
+  /** What its prefix store holds has changed. An engine that is started holds nothing, whatever was told before. */
+  | { readonly kind: 'prefix'; readonly change: PrefixChange }
   /** The engine itself broke; every generation has had its `failed` event. It can be started again. */
   | { readonly kind: 'engine-lost'; readonly message: string };
 
@@ -113,7 +116,10 @@ export interface EngineState {
   readonly waitingGenerations: number;
   /** Prompt tokens accepted and not yet computed. */
   readonly pendingPrefillTokens: number;
+  /** KV that sequences have. */
   readonly kvUsedBytes: number;
+  /** KV of prefixes that are kept for later: of what no sequence has, and any sequence that needs it gets it. */
+  readonly kvCachedBytes: number;
   readonly kvTotalBytes: number;
   /** Totals since start. */
   readonly steps: number;
@@ -121,6 +127,8 @@ export interface EngineState {
   readonly computedPromptTokens: number;
   readonly cachedPromptTokens: number;
   readonly queriedPromptTokens: number;
+  /** Blocks of prefixes that went to make room. */
+  readonly evictedPrefixBlocks: number;
   /** How often a running sequence lost its slot for lack of memory, to be computed again later. */
   readonly preemptions: number;
   /** Sum of step durations since start, in microseconds. */

@@ -6,6 +6,8 @@ export { IDLE_STATE } from './idle-state.js';
 export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
 export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';
 export * from './model-runner.js';
+export type { BlockMemory } from './prefix/block-memory.js';
+export type { PrefixChange } from './prefix/prefix-change.js';
 export { isRetryable } from './retryable.js';
 export { InvalidLogitsError } from './sampling/largest-logit.js';
 export { Sampler, type SamplerParams } from './sampling/sampler.js';

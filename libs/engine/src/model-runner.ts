@@ -1,3 +1,5 @@
+import type { BlockMemory } from './prefix/block-memory.js';
+
 /**
  * Runs the model's forward passes for the step loop: the port under it. One caller, one pass at a time.
  *
@@ -7,10 +9,12 @@
  */
 export abstract class ModelRunner {
   abstract readonly limits: ModelRunnerLimits;
+  /** Room for blocks of prefixes. Runners without it compute every prompt anew. */
+  readonly blocks?: BlockMemory;
   /**
-   * Begins a sequence in a free slot; what stood there is gone. Only runners that keep prefixes have it: they bring what
-   * they hold of this one. That may take time, in which the other slots go on.
-   * @returns how many leading tokens the slot now holds, less than `tokenIds.length`
+   * Begins a sequence in a free slot, in which what the prefix store had of it stands already. Runners that bring more of
+   * its prefix, or need to know, have it. It may take time, in which the other slots go on.
+   * @returns how many leading tokens the slot now holds, at least `heldTokens` and less than `tokenIds.length`
    */
   openSlot?(opening: SlotOpening, signal: AbortSignal): number | Promise<number>;
   /** The sequence has left the slot: its memory serves other slots from now on. */
@@ -76,8 +80,8 @@ export interface SlotOpening {
   /** The prompt, then what was accepted from an earlier attempt. */
   readonly tokenIds: ArrayLike<number>;
   readonly promptTokens: number;
-  /** Only equal salts may share a prefix. */
-  readonly cacheSalt: Uint8Array;
+  /** Leading tokens that the slot holds already. */
+  readonly heldTokens: number;
 }
 
 export interface PrefillChunk {

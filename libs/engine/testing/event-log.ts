@@ -1,5 +1,6 @@
 import type { FinishReason, GenerationUsage, PositionLogprobs } from '#lib/contracts';
 import type { Engine, EngineEvent } from '../src/engine.js';
+import type { PrefixChange } from '../src/prefix/prefix-change.js';
 
 /** What came of one sequence. */
 export interface SequenceOutcome {
@@ -26,6 +27,8 @@ export interface GenerationOutcome {
 export class EventLog {
   readonly outcomes = new Map<string, GenerationOutcome>();
   readonly steps: (EngineEvent & { kind: 'step' })[] = [];
+  /** Hashes of what the prefix store holds, by its changes; a change that does not fit is an error. */
+  readonly cachedHashes = new Set<string>();
   isEngineLost = false;
   private waiters: (() => void)[] = [];
 
@@ -82,10 +85,26 @@ export class EventLog {
       }
       return;
     }
+    if (event.kind === 'prefix') {
+      this.follow(event.change);
+      return;
+    }
     const outcome = this.of(event.generationId);
     outcome.ends++;
     if (event.kind === 'finished') outcome.usage = event.usage;
     else outcome.failure = event;
+  }
+
+  private follow(change: PrefixChange): void {
+    const { cachedHashes } = this;
+    if (change.kind === 'stored' && change.parentHash !== undefined && !cachedHashes.has(change.parentHash)) {
+      throw new Error(`blocks are stored behind ${change.parentHash}, which is not held`);
+    }
+    for (const hash of change.hashes) {
+      if (cachedHashes.has(hash) === (change.kind === 'stored')) throw new Error(`${hash} is ${change.kind} twice`);
+      if (change.kind === 'stored') cachedHashes.add(hash);
+      else cachedHashes.delete(hash);
+    }
   }
 }
 

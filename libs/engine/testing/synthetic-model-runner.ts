@@ -7,6 +7,7 @@ import {
   type SlotCopy,
   type SlotOpening,
 } from '../src/model-runner.js';
+import type { BlockMemory } from '../src/prefix/block-memory.js';
 
 export const SYNTHETIC_VOCABULARY = 64;
 
@@ -17,6 +18,11 @@ export interface SyntheticModelRunnerOptions extends Partial<ModelRunnerLimits> 
   readonly copiesSlots?: boolean;
   /** Whether it moves slots. Default true. */
   readonly movesSlots?: boolean;
+  /** Places for blocks of prefixes. Default 0: it has no room for them. */
+  readonly blockPlaces?: number;
+  /** Tokens of a block, and what a place takes. Default 4, and as much as that. */
+  readonly blockTokens?: number;
+  readonly placeTokens?: number;
   /** Leading tokens that a slot holds when it is opened. */
   readonly heldTokens?: (opening: SlotOpening) => number | Promise<number>;
 }
@@ -35,12 +41,16 @@ export class SyntheticModelRunner extends ModelRunner {
   decodeRuns = 0;
   decodes = 0;
   moves = 0;
+  /** What stands in each place. */
+  private readonly places = new Map<number, number[]>();
+  override readonly blocks?: BlockMemory;
   override readonly copySlot?: (copy: SlotCopy) => void;
   override readonly moveSlot?: (move: SlotCopy) => void;
 
   constructor(private readonly options: SyntheticModelRunnerOptions = {}) {
     super();
-    const { onRun: _, heldTokens: __, copiesSlots = true, movesSlots = true, ...limits } = options;
+    const { onRun: _, heldTokens: __, copiesSlots = true, movesSlots = true, blockPlaces = 0, ...rest } = options;
+    const { blockTokens = 4, placeTokens = blockTokens, ...limits } = rest;
     this.limits = {
       contextTokens: 128,
       vocabularySize: SYNTHETIC_VOCABULARY,
@@ -52,13 +62,16 @@ export class SyntheticModelRunner extends ModelRunner {
       ...limits,
     };
     this.slots = Array.from({ length: this.limits.slots }, () => []);
+    if (blockPlaces > 0) this.blocks = this.blockMemory(blockPlaces, blockTokens, placeTokens);
     if (copiesSlots) this.copySlot = (copy) => this.copy(copy);
     if (movesSlots) this.moveSlot = (move) => this.move(move);
   }
 
   override async openSlot(opening: SlotOpening): Promise<number> {
-    const held = (await this.options.heldTokens?.(opening)) ?? 0;
-    this.slots[opening.slot] = Array.prototype.slice.call(opening.tokenIds, 0, held);
+    const { slot, tokenIds, heldTokens } = opening;
+    if (this.slots[slot]!.length !== heldTokens) throw new Error(`slot ${slot} does not hold ${heldTokens} tokens`);
+    const held = Math.max(heldTokens, (await this.options.heldTokens?.(opening)) ?? 0);
+    this.slots[slot]!.push(...(Array.prototype.slice.call(tokenIds, heldTokens, held) as number[]));
     this.checkMemory();
     return held;
   }
@@ -104,8 +117,38 @@ export class SyntheticModelRunner extends ModelRunner {
   private checkMemory(): void {
     const { kvPageTokens = 1, kvBytesPerToken, kvTotalBytes } = this.limits;
     const pages = this.slots.reduce((sum, held) => sum + Math.ceil(held.length / kvPageTokens), 0);
-    const bytes = pages * kvPageTokens * kvBytesPerToken;
+    const cachedTokens = this.places.size * (this.blocks?.placeTokens ?? 0);
+    const bytes = (pages * kvPageTokens + cachedTokens) * kvBytesPerToken;
     if (bytes > kvTotalBytes) throw new Error(`${bytes} of ${kvTotalBytes} bytes of KV are used`);
+  }
+
+  private blockMemory(places: number, blockTokens: number, placeTokens: number): BlockMemory {
+    return {
+      blockTokens,
+      places,
+      placeTokens,
+      save: (slot, firstBlock, to) => {
+        for (const [index, place] of to.entries()) {
+          const from = (firstBlock + index) * blockTokens;
+          const block = this.slots[slot]!.slice(from, from + blockTokens);
+          if (block.length < blockTokens || place >= places) throw new Error(`${block} cannot be kept in ${place}`);
+          this.places.set(place, block);
+        }
+        this.checkMemory();
+      },
+      load: (from, slot) => {
+        if (this.slots[slot]!.length > 0) throw new Error(`slot ${slot} is not empty`);
+        for (const place of from) {
+          const block = this.places.get(place);
+          if (block === undefined) throw new Error(`nothing stands in place ${place}`);
+          this.slots[slot]!.push(...block);
+        }
+        this.checkMemory();
+      },
+      release: (gone) => {
+        for (const place of gone) if (!this.places.delete(place)) throw new Error(`place ${place} is empty already`);
+      },
+    };
   }
 
   private copy({ from, to, tokens }: SlotCopy): void {

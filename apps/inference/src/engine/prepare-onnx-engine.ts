@@ -46,6 +46,7 @@ export async function prepareOnnxEngine(
     threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,
     maxSequences: workers.maxSequences,
+    prefixCache: workers.prefixCache,
     contextTokens: model.contextTokens,
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,

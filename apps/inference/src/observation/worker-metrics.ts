@@ -98,11 +98,16 @@ export class WorkerMetrics {
       'Prompt tokens accepted and not yet computed.',
       (state) => state.pendingPrefillTokens,
     );
-    gauge('hydra_worker_kv_used_bytes', 'Attention state in use, in bytes.', (state) => state.kvUsedBytes);
+    gauge('hydra_worker_kv_used_bytes', 'Attention state that sequences have, in bytes.', (state) => state.kvUsedBytes);
+    gauge(
+      'hydra_worker_kv_cached_bytes',
+      'Attention state of prefixes that are kept, in bytes; sequences get it when they need it.',
+      (state) => state.kvCachedBytes,
+    );
     gauge('hydra_worker_kv_bytes', 'Memory for attention state, in bytes.', (state) => state.kvTotalBytes);
     gauge(
       'hydra_worker_kv_usage_ratio',
-      'Share of the memory for attention state that is in use, 0 to 1.',
+      'Share of the memory for attention state that sequences have, 0 to 1.',
       (state) => (state.kvTotalBytes > 0 ? state.kvUsedBytes / state.kvTotalBytes : 0),
       'vllm:kv_cache_usage_perc',
     );
@@ -135,6 +140,11 @@ export class WorkerMetrics {
       'Prompt tokens found in the prefix store.',
       (state) => state.cachedPromptTokens,
       'vllm:prefix_cache_hits_total',
+    );
+    total(
+      'hydra_worker_prefix_evicted_blocks_total',
+      'Blocks of kept prefixes that went to make room.',
+      (state) => state.evictedPrefixBlocks,
     );
     total('hydra_worker_steps_total', 'Steps of the engine.', (state) => state.steps);
     total('hydra_worker_step_seconds_total', 'Time spent in steps, in seconds.', (state) => state.stepUs / 1e6);

@@ -123,6 +123,7 @@ export class Generations {
         if (run !== undefined) this.failed(run, event);
         break;
       }
+      case 'prefix':
       case 'engine-lost':
         break;
       default:

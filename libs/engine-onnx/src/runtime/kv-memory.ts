@@ -56,20 +56,26 @@ export class KvMemory {
 
   /** Copies positions [0, tokens) of one slot to another: for each head of each layer one move of memory. */
   copy(fromSlot: number, toSlot: number, tokens: number): void {
+    const copiedBytes = tokens * this.shape.headDim * FLOAT_BYTES;
+    const toOffsets = this.headOffsets(toSlot);
+    for (const [head, from] of this.headOffsets(fromSlot).entries()) {
+      this.copyBytes(from, toOffsets[head]!, copiedBytes);
+    }
+  }
+
+  /** Where the keys of each head of a slot begin, then the values, layer by layer: in each a run of [slotTokens, headDim]. */
+  headOffsets(slot: number): number[] {
     const { kvHeads, slotTokens, headDim } = this.shape;
     const headBytes = slotTokens * headDim * FLOAT_BYTES;
-    const copiedBytes = tokens * headDim * FLOAT_BYTES;
-    for (const [from, to] of this.sidesOf(fromSlot, toSlot)) {
-      for (let head = 0; head < kvHeads; head++) {
-        this.copyBytes(from + head * headBytes, to + head * headBytes, copiedBytes);
-      }
-    }
+    return this.sideOffsets(slot).flatMap((side) =>
+      Array.from({ length: kvHeads }, (_, head) => side + head * headBytes),
+    );
   }
 
   /** Gives back the memory of a slot, where it can be. */
   release(slot: number): void {
     if (!(this.memory instanceof VirtualMemory)) return;
-    for (const [offset] of this.sidesOf(slot)) this.memory.release(offset, this.slotBytes);
+    for (const offset of this.sideOffsets(slot)) this.memory.release(offset, this.slotBytes);
   }
 
   /** Memory and shape of one layer's keys or values over the slots [firstSlot, firstSlot + slotCount). */
@@ -98,13 +104,10 @@ export class KvMemory {
     return kvHeads * slotTokens * headDim * FLOAT_BYTES;
   }
 
-  /** Where the keys and then the values of slots begin, layer by layer. */
-  private *sidesOf<Slots extends number[]>(...slots: Slots): Generator<{ [Index in keyof Slots]: number }> {
-    for (let side = 0; side < 2 * this.shape.layers; side++) {
-      yield slots.map((slot) => (side * this.shape.slots + slot) * this.slotBytes) as {
-        [Index in keyof Slots]: number;
-      };
-    }
+  /** Where the keys and then the values of a slot begin, layer by layer. */
+  private sideOffsets(slot: number): number[] {
+    const { layers, slots } = this.shape;
+    return Array.from({ length: 2 * layers }, (_, side) => (side * slots + slot) * this.slotBytes);
   }
 
   private copyBytes(from: number, to: number, byteLength: number): void {

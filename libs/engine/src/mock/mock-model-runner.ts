@@ -7,7 +7,7 @@ import {
   type PrefillChunk,
   type SlotOpening,
 } from '../model-runner.js';
-import { MockPrefixCache } from './mock-prefix-cache.js';
+import type { BlockMemory } from '../prefix/block-memory.js';
 import { MockText } from './mock-text.js';
 import { StepPace } from './step-pace.js';
 
@@ -48,7 +48,8 @@ interface MockSlot {
 export class MockModelRunner extends ModelRunner {
   override readonly limits: ModelRunnerLimits;
   private readonly pace: StepPace;
-  private readonly prefixes: MockPrefixCache | undefined;
+  /** There is no KV to be copied: what is kept is known by its hashes alone. */
+  override readonly blocks?: BlockMemory;
   private readonly slots = new Map<number, MockSlot>();
   private logits: Float32Array;
   private generations = 0;
@@ -72,15 +73,13 @@ export class MockModelRunner extends ModelRunner {
       kvTotalBytes: kvTokens * MOCK_KV_BYTES_PER_TOKEN,
     };
     this.pace = new StepPace(options.itlMs);
-    this.prefixes = options.prefixCache
-      ? new MockPrefixCache(MOCK_BLOCK_TOKENS, Math.ceil(kvTokens / MOCK_BLOCK_TOKENS))
-      : undefined;
+    this.blocks = options.prefixCache ? blocksWithout(kvTokens) : undefined;
     this.logits = new Float32Array(slots * vocabularySize);
   }
 
   /** The time of a prompt passes here rather than in `prefill`, so that prompts do not wait for each other. */
   override openSlot(opening: SlotOpening, signal: AbortSignal): number | Promise<number> {
-    const { slot, tokenIds, promptTokens, sequenceIndex, cacheSalt } = opening;
+    const { slot, tokenIds, promptTokens, sequenceIndex, heldTokens } = opening;
     if (sequenceIndex === 0) this.generations++;
     const { failEveryRequests, crashEveryRequests = 0, ttftMs } = this.options;
     const acceptedIds: number[] = Array.prototype.slice.call(tokenIds, promptTokens);
@@ -92,9 +91,7 @@ export class MockModelRunner extends ModelRunner {
       isFailing: failEveryRequests > 0 && this.generations % failEveryRequests === 0,
       isCrashing: crashEveryRequests > 0 && this.generations % crashEveryRequests === 0,
     });
-    const cachedTokens = this.prefixes?.visit(tokenIds, cacheSalt) ?? 0;
-    const heldTokens = Math.min(cachedTokens, tokenIds.length - 1);
-    const delayMs = Math.ceil(ttftMs * (1 - cachedTokens / tokenIds.length));
+    const delayMs = Math.ceil(ttftMs * (1 - heldTokens / tokenIds.length));
     return delayMs === 0 ? heldTokens : waited(delayMs, signal).then(() => heldTokens);
   }
 
@@ -143,6 +140,12 @@ export class MockModelRunner extends ModelRunner {
     own[text.byteAt(index > endIgnoredAt ? index - 1 : index)] = NEXT_LOGIT;
     if (index >= text.endsAfter && index <= endIgnoredAt) own[this.eosTokenId] = END_LOGIT;
   }
+}
+
+/** Room for blocks of all KV there is, in which nothing stands. */
+function blocksWithout(kvTokens: number): BlockMemory {
+  const places = Math.floor(kvTokens / MOCK_BLOCK_TOKENS);
+  return { blockTokens: MOCK_BLOCK_TOKENS, placeTokens: MOCK_BLOCK_TOKENS, places, save() {}, load() {}, release() {} };
 }
 
 function waited(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   StopConditions,
 } from '#lib/contracts';
 import { SequenceText, StopStrings, type TokenTable } from '#lib/tokens';
+import type { BlockHashes } from '../prefix/block-hashes.js';
 import { LogitAdjustments } from '../sampling/logit-adjustments.js';
 
 /** What of a model the step loop must know to turn ids into text and ends. */
@@ -129,6 +130,12 @@ export class Sequence {
   kvTokens = 0;
   /** The slot holds positions [0, computedTokens). */
   computedTokens = 0;
+  /** Those of them that a token was chosen after: a fault in what was computed would have shown in its logits. */
+  provenTokens = 0;
+  /** Leading tokens of the slot that the prefix store has, or has had no room for. */
+  keptTokens = 0;
+  /** Names of its blocks in the prefix store; made when they are first needed. */
+  blockHashes: BlockHashes | undefined;
   /** Prompt, accepted and generated ids. */
   readonly tokenIds: number[];
   /** Tokens that may still be delivered. */

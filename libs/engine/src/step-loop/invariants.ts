@@ -37,8 +37,9 @@ export function violations({ limits, slots, live, waitingIds, generations }: Loo
     }
   }
   check(new Set(waitingIds).size === waitingIds.length, `a generation waits twice: ${waitingIds}`);
-  const { freeKvTokens, totalKvTokens } = slots;
+  const { freeKvTokens, cachedKvTokens, totalKvTokens } = slots;
   check(freeKvTokens >= 0, `${-freeKvTokens} tokens of KV more are taken than there are`);
+  check(cachedKvTokens <= freeKvTokens, `${cachedKvTokens} tokens of KV are cached where ${freeKvTokens} are free`);
   check(
     !Number.isFinite(totalKvTokens) || heldTokens + freeKvTokens === totalKvTokens,
     `${heldTokens} tokens of KV are held and ${freeKvTokens} free, of ${totalKvTokens}`,

@@ -1,5 +1,6 @@
 import type { EngineState } from '../engine.js';
 import type { Sequence } from './generation.js';
+import type { OpenedSlot } from './slots.js';
 import type { PlannedStep } from './step-plan.js';
 
 type Totals = Pick<
@@ -23,10 +24,10 @@ export class LoopCounters {
   private cachedPromptTokens = 0;
   private queriedPromptTokens = 0;
 
-  /** A sequence has its slot, with `heldTokens` in it. What one that was preempted finds again is not told. */
-  opened({ generation, index, knownTokens, preemptions }: Sequence, heldTokens: number): void {
+  /** A sequence has its slot, and may hold a prefix. What one that was preempted finds again is not told. */
+  opened({ generation, index, knownTokens, preemptions }: Sequence, { heldTokens, wasAsked }: OpenedSlot): void {
     if (preemptions > 0) return;
-    this.queriedPromptTokens += knownTokens;
+    if (wasAsked) this.queriedPromptTokens += knownTokens;
     this.cachedPromptTokens += heldTokens;
     if (index === 0) generation.cachedPromptTokens = Math.min(heldTokens, generation.promptTokens);
   }

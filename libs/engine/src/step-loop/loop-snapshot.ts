@@ -10,8 +10,9 @@ export interface LoopSnapshot {
     readonly free: readonly number[];
     /** Slots whose prefix is being brought; memory is given for those whose sequence has left. */
     readonly opening: readonly { readonly slot: number; readonly abandonedTokens: number }[];
-    /** All in whole pages. */
     readonly freeKvTokens: number;
+    /** Memory of cached prefixes: a part of what is free. */
+    readonly cachedKvTokens: number;
     readonly totalKvTokens: number;
     readonly pageTokens: number;
   };

@@ -1,4 +1,5 @@
 import type { ModelRunner } from '../model-runner.js';
+import type { PrefixStore } from '../prefix/prefix-store.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
 
@@ -9,7 +10,17 @@ interface Opening {
   abandonedTokens: number;
 }
 
-/** Who has which slot, and how much of the KV memory each slot has: the one place where both change. */
+export interface OpenedSlot {
+  /** Leading tokens that the slot holds. */
+  readonly heldTokens: number;
+  /** Whether they were looked for in the prefix store. */
+  readonly wasAsked: boolean;
+}
+
+/**
+ * Who has which slot, and how much of the KV memory each slot has: the one place where both change. What no slot has may
+ * be used by the prefix store, and comes back from it at once when a slot grows.
+ */
 export class Slots {
   readonly pages: KvPages;
   /** Ascending. */
@@ -20,6 +31,7 @@ export class Slots {
 
   constructor(
     private readonly runner: ModelRunner,
+    private readonly prefixes: PrefixStore | undefined,
     private readonly onChange: () => void,
   ) {
     this.pages = new KvPages(runner.limits);
@@ -33,27 +45,38 @@ export class Slots {
   }
 
   /** Gives a slot with memory for `kvTokens` to a sequence and brings its prefix: at once, or `opening` until it is there. */
-  open(sequence: Sequence, slot: number, kvTokens: number, onOpened: (heldTokens: number) => void): void {
+  open(sequence: Sequence, slot: number, kvTokens: number, onOpened: (opened: OpenedSlot) => void): void {
     this.freeSlots.splice(this.freeSlots.indexOf(slot), 1);
     sequence.slot = slot;
     sequence.phase = 'opening';
-    this.grow(sequence, kvTokens);
+    const wasAsked = this.prefixes !== undefined && this.needsPrefix(sequence);
+    const hashes = wasAsked ? this.hashesOf(sequence, sequence.knownTokens - 1) : []; // the last token's logits are wanted
+    const chain = this.prefixes?.match(hashes, sequence.tokenIds) ?? [];
+    this.grow(sequence, kvTokens); // what has to go for it is not what was found, as long as there is something else
+    const restoredTokens = this.prefixes?.restore(chain, slot) ?? 0;
+    sequence.keptTokens = restoredTokens;
     const opened = (foundTokens: number) => {
       // their logits are wanted: what is held does not have them
       const heldTokens = sequence.generation.lacksPromptLogprobs ? 0 : foundTokens;
       sequence.computedTokens = heldTokens;
       sequence.phase = 'prefill';
-      onOpened(heldTokens);
+      onOpened({ heldTokens, wasAsked });
     };
     const { generation, index, tokenIds } = sequence;
-    const { promptTokens, request } = generation;
     const abort = new AbortController();
     const held = this.runner.openSlot?.(
-      { slot, generationId: generation.id, sequenceIndex: index, tokenIds, promptTokens, cacheSalt: request.cacheSalt },
+      {
+        slot,
+        generationId: generation.id,
+        sequenceIndex: index,
+        tokenIds,
+        promptTokens: generation.promptTokens,
+        heldTokens: restoredTokens,
+      },
       abort.signal,
     );
     if (held === undefined || typeof held === 'number') {
-      opened(held ?? 0);
+      opened(held ?? restoredTokens);
       return;
     }
 
@@ -65,13 +88,30 @@ export class Slots {
       else opened(heldTokens);
       this.onChange();
     };
-    held.then(settle, () => settle(0)); // a prefix that does not come costs time, nothing else: it is computed
+    held.then(settle, () => settle(restoredTokens)); // what does not come costs time, nothing else: it is computed
   }
 
   /** More memory for a sequence's slot. Never more than is free: the plan has seen to that. */
   grow(sequence: Sequence, kvTokens: number): void {
     this.freeKvTokens -= kvTokens - sequence.kvTokens;
     sequence.kvTokens = kvTokens;
+    this.prefixes?.shrinkTo(this.freeKvTokens);
+  }
+
+  /**
+   * Keeps further blocks of a sequence for others and for what follows it, as far as tokens have proven them.
+   * @returns how many, at most `mostBlocks`
+   */
+  keepNext(sequence: Sequence, mostBlocks: number): number {
+    const blockTokens = this.prefixes?.blockTokens ?? Infinity;
+    const blocks = Math.min(mostBlocks, Math.floor((sequence.provenTokens - sequence.keptTokens) / blockTokens));
+    if (blocks > 0) this.keepUpTo(sequence, sequence.keptTokens + blocks * blockTokens);
+    return Math.max(0, blocks);
+  }
+
+  /** Keeps all that is proven of a sequence before it leaves, also what there was no room for earlier. */
+  keepAll(sequence: Sequence): void {
+    this.keepUpTo(sequence, sequence.provenTokens);
   }
 
   /** Takes a sequence to a free slot, with its memory. */
@@ -90,6 +130,8 @@ export class Slots {
     sequence.slot = undefined;
     sequence.kvTokens = 0;
     sequence.computedTokens = 0;
+    sequence.provenTokens = 0;
+    sequence.keptTokens = 0;
     const opening = this.openings.get(slot);
     if (opening === undefined) {
       this.free(slot, kvTokens);
@@ -100,14 +142,34 @@ export class Slots {
   }
 
   snapshot() {
-    const { freeSlots, openings, freeKvTokens, pages } = this;
+    const { freeSlots, openings, freeKvTokens, pages, prefixes } = this;
     return {
       free: [...freeSlots],
       opening: [...openings].map(([slot, { abandonedTokens }]) => ({ slot, abandonedTokens })),
       freeKvTokens,
+      cachedKvTokens: prefixes?.heldTokens ?? 0,
       totalKvTokens: pages.totalTokens,
       pageTokens: pages.pageTokens,
     };
+  }
+
+  /** Not where all of the prompt's logits are wanted, and not where a sequence of its generation will give it the prompt. */
+  private needsPrefix(sequence: Sequence): boolean {
+    const { sequences, lacksPromptLogprobs } = sequence.generation;
+    if (lacksPromptLogprobs) return false;
+    return this.runner.copySlot === undefined || !sequences.some((one) => one !== sequence && one.slot !== undefined);
+  }
+
+  private keepUpTo(sequence: Sequence, tokens: number): void {
+    const { slot, tokenIds } = sequence;
+    if (slot === undefined) return;
+    sequence.keptTokens = tokens;
+    this.prefixes?.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens) }, this.freeKvTokens);
+  }
+
+  private hashesOf(sequence: Sequence, tokens: number): readonly string[] {
+    sequence.blockHashes ??= this.prefixes?.hashesFor(sequence.generation.request.cacheSalt);
+    return sequence.blockHashes?.of(sequence.tokenIds, tokens) ?? [];
   }
 
   private free(slot: number, kvTokens: number): void {

@@ -17,6 +17,8 @@ export interface StepLoopEngineOptions {
   readonly load: (signal: AbortSignal) => Promise<LoadedModel>;
   /** Generations that may wait for a slot; further ones are refused as saturated. */
   readonly waitingGenerations: number;
+  /** Whether computed prefixes are kept for later requests, where the runner has room for them. Default true. */
+  readonly keepsPrefixes?: boolean;
 }
 
 /** An engine of our own: the step loop over a model runner, in the thread that made it. */
@@ -34,10 +36,16 @@ export class StepLoopEngine extends Engine {
     if (this.running !== undefined) throw new Error('The engine is running already.');
     const model = await this.options.load(signal);
     const text = TextModel.load(model.description.textFiles);
+    const { waitingGenerations, keepsPrefixes = true } = this.options;
+    const { modelFingerprint } = model.description.model;
     const loop = new StepLoop(
       model.runner,
       { table: text.table, eosTokenIds: text.generationDefaults.eosTokenIds },
-      { waitingGenerations: this.options.waitingGenerations, onEvent: (event) => this.listener(event) },
+      {
+        waitingGenerations,
+        prefixes: keepsPrefixes ? { modelFingerprint } : undefined,
+        onEvent: (event) => this.listener(event),
+      },
     );
     this.description = model.description;
     const ended = loop.run().catch((error: unknown) => this.lose(loop, model, error));

@@ -29,7 +29,13 @@ function startLoop({ headroomTokens, ...options }: SyntheticModelRunnerOptions &
       await options.onRun?.();
     },
   });
-  const loop: StepLoop = new StepLoop(runner, TEXT, { waitingGenerations: 64, headroomTokens, onEvent: log.listener });
+  const prefixes = { modelFingerprint: 'synthetic' };
+  const loop: StepLoop = new StepLoop(runner, TEXT, {
+    waitingGenerations: 64,
+    headroomTokens,
+    prefixes,
+    onEvent: log.listener,
+  });
   const ended = loop.run();
   const stop = async () => {
     loop.close();
@@ -51,10 +57,17 @@ async function alone(request: GenerationRequest, options: SyntheticModelRunnerOp
   return log.of(request.generationId);
 }
 
+/** Many begin like others. */
+const prompts = () =>
+  fc
+    .tuple(fc.nat(40), fc.array(fc.nat(62), { minLength: 1, maxLength: 40 }))
+    .map(([shared, own]) => [...Array.from({ length: shared }, (_, i) => (i * 7) % 60), ...own].slice(0, 40));
+
 const requests = (): fc.Arbitrary<GenerationRequest> =>
   fc
     .record({
-      promptTokenIds: fc.array(fc.nat(62), { minLength: 1, maxLength: 40 }),
+      promptTokenIds: prompts(),
+      cacheSalt: fc.constantFrom('a', 'b').map((salt) => Buffer.from(salt)),
       acceptedTokenIds: fc.constant<number[]>([]),
       sequenceCount: fc.integer({ min: 1, max: 3 }),
       initialCredit: fc.integer({ min: 1, max: 12 }),
@@ -103,9 +116,11 @@ const commands = (): fc.Arbitrary<Command[]> =>
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('StepLoop', () => {
-  it('given any interleaving of submits, cancels, credits and steps, then each sequence has what it gives alone, every generation ends once, and nothing is aliased or leaked', async () => {
+  it('given any interleaving of submits, cancels, credits and steps, with prefixes kept or not, then each sequence has what it gives alone, every generation ends once, and nothing is aliased or leaked', async () => {
     let preemptions = 0;
     let moves = 0;
+    let cachedTokens = 0;
+    let evictedBlocks = 0;
     await fc.assert(
       fc.asyncProperty(
         commands(),
@@ -121,6 +136,9 @@ describe('StepLoop', () => {
           kvPageTokens: fc.constantFrom(1, 4, 16),
           headroomTokens: fc.constantFrom(0, 0, 0, 4, 64),
           kvTotalBytes: fc.constantFrom(60, 64, 80, 128, 1_000),
+          blockPlaces: fc.constantFrom(0, 3, 300),
+          blockTokens: fc.constantFrom(1, 4, 16),
+          placeTokens: fc.constantFrom(16, 17),
         }),
         fc.array(fc.nat(6), { minLength: 1, maxLength: 7 }),
         async (script, limits, delays) => {
@@ -129,9 +147,9 @@ describe('StepLoop', () => {
             const delay = delays[opened++ % delays.length]!;
             for (let i = 0; i < delay; i++) await turn();
             if (delay === 5) throw new Error('the prefix did not come');
-            return Math.min(delay * 3, tokenIds.length - 1);
+            return delay % 2 === 1 ? 0 : Math.min(delay * 3, tokenIds.length - 1);
           };
-          const { loop, log, broken, stop, runner } = startLoop({ ...limits, heldTokens });
+          const { loop, log, broken, stop, ended, runner } = startLoop({ ...limits, heldTokens });
           const taken: GenerationRequest[] = [];
           const cancelled = new Set<string>();
           for (const command of script) {
@@ -153,13 +171,17 @@ describe('StepLoop', () => {
             }
           }
           for (const { generationId } of taken) loop.credit(generationId, 1_000);
-          await Promise.all(taken.map(({ generationId }) => log.end(generationId)));
+          await Promise.race([Promise.all(taken.map(({ generationId }) => log.end(generationId))), ended]);
           expect(loop.state()).toMatchObject({
             runningGenerations: 0,
             waitingGenerations: 0,
             pendingPrefillTokens: 0,
             kvUsedBytes: 0,
           });
+          const { cachedPromptTokens, evictedPrefixBlocks, kvCachedBytes } = loop.state();
+          expect(kvCachedBytes).toBe(log.cachedHashes.size * limits.placeTokens);
+          cachedTokens += cachedPromptTokens;
+          evictedBlocks += evictedPrefixBlocks;
           preemptions += loop.state().preemptions;
           await stop();
           moves += runner.moves;
@@ -183,8 +205,9 @@ describe('StepLoop', () => {
       ),
       { numRuns: 2_000 },
     );
-    expect(Math.min(preemptions, moves)).toBeGreaterThan(50);
-  });
+    expect(Math.min(preemptions, moves, evictedBlocks)).toBeGreaterThan(50);
+    expect(cachedTokens).toBeGreaterThan(1_000);
+  }, 300_000);
 
   it('given memory for fewer than run, when they grow, then the latest is preempted and goes on later as if nothing had been', async () => {
     const limits = { slots: 4, kvTotalBytes: 128, kvPageTokens: 8, headroomTokens: 8 };

@@ -1,6 +1,7 @@
 import { FailureCode, FinishReason, type FrameEntry } from '#lib/contracts';
 import type { EngineEvent, EngineState, SubmitOutcome } from '../engine.js';
 import type { ModelRunner } from '../model-runner.js';
+import { PrefixStore, type PrefixStoreOptions } from '../prefix/prefix-store.js';
 import { acceptToken, entryOf } from './accept-token.js';
 import { planAdmissions } from './admission-plan.js';
 import { type CheckedRequest, Generation, type Sequence, type TextSource } from './generation.js';
@@ -23,6 +24,8 @@ export interface StepLoopOptions {
    * fewer, admitted sequences are soon preempted again; with more, memory waits for tokens that may never come.
    */
   readonly headroomTokens?: number;
+  /** Keeps computed prefixes, where the runner has room for them. */
+  readonly prefixes?: Pick<PrefixStoreOptions, 'modelFingerprint' | 'policy'>;
   readonly onEvent: (event: EngineEvent) => void;
 }
 
@@ -32,6 +35,7 @@ export interface StepLoopOptions {
  */
 export class StepLoop {
   private readonly generations = new GenerationSet();
+  private readonly prefixes: PrefixStore | undefined;
   private readonly slots: Slots;
   private readonly chooser: TokenChooser;
   private readonly counters = new LoopCounters();
@@ -44,7 +48,8 @@ export class StepLoop {
     private readonly text: TextSource,
     private readonly options: StepLoopOptions,
   ) {
-    this.slots = new Slots(runner, () => this.wakeable.wake());
+    this.prefixes = createStore(runner, options);
+    this.slots = new Slots(runner, this.prefixes, () => this.wakeable.wake());
     this.chooser = new TokenChooser(runner.limits.vocabularySize, text.table);
   }
 
@@ -67,6 +72,7 @@ export class StepLoop {
         this.isStepping = true;
         this.place(plan);
         this.commit(plan, await runStep(plan, this.runner, this.chooser));
+        this.keepPrefixes();
         this.isStepping = false;
         this.counters.stepUs += nowUs() - startedUs;
         await nextTurn();
@@ -115,7 +121,7 @@ export class StepLoop {
     this.preempt(preempted);
     for (const { sequence, slot, kvTokens } of admitted) {
       sequence.generation.begin(nowUs());
-      this.slots.open(sequence, slot, kvTokens, (heldTokens) => this.counters.opened(sequence, heldTokens));
+      this.slots.open(sequence, slot, kvTokens, (opened) => this.counters.opened(sequence, opened));
       this.generations.admit(sequence);
     }
     for (const { generation } of unserviceable) {
@@ -159,6 +165,7 @@ export class StepLoop {
       sequence.computedTokens = computedTokens;
       sequence.idleSteps = 0;
       if (choice?.kind === 'token') {
+        sequence.provenTokens = computedTokens;
         const entry = acceptToken(sequence, choice, this.contextTokens);
         sequence.generation.tokenCame(nowUs());
         this.counters.generatedTokens++;
@@ -170,6 +177,12 @@ export class StepLoop {
     }
     if (entries.length > 0) this.options.onEvent({ kind: 'step', step: this.counters.steps, entries });
     for (const generation of touched) this.finishIfEnded(generation);
+  }
+
+  /** Blocks that have become full go to the prefix store, a few in each step: a long prompt must not hold up the others. */
+  private keepPrefixes(): void {
+    let blocks = KEPT_BLOCKS_PER_STEP;
+    for (const sequence of this.generations.live) blocks -= this.slots.keepNext(sequence, blocks);
   }
 
   private endCancelled(): void {
@@ -199,6 +212,7 @@ export class StepLoop {
   }
 
   private leave(sequence: Sequence, finishReason: FinishReason | undefined): void {
+    if (finishReason !== undefined) this.slots.keepAll(sequence);
     this.dismiss(sequence);
     sequence.phase = 'ended';
     sequence.finishReason = finishReason;
@@ -238,8 +252,10 @@ export class StepLoop {
       waitingGenerations: waiting.length,
       pendingPrefillTokens,
       kvUsedBytes: live.reduce((sum, { kvTokens }) => sum + kvTokens, 0) * kvBytesPerToken,
+      kvCachedBytes: (this.prefixes?.heldTokens ?? 0) * kvBytesPerToken,
       kvTotalBytes,
       isStepping: this.isStepping,
+      evictedPrefixBlocks: this.prefixes?.evictedBlocks ?? 0,
       ...this.counters.totals(),
     };
   }
@@ -251,6 +267,13 @@ export class StepLoop {
 }
 
 const DEFAULT_HEADROOM_TOKENS = 64;
+/** Chosen: 256 tokens, a few milliseconds of copying in a small model, beside a step of tens. */
+const KEPT_BLOCKS_PER_STEP = 16;
+
+function createStore({ blocks }: ModelRunner, { prefixes, onEvent }: StepLoopOptions): PrefixStore | undefined {
+  if (blocks === undefined || prefixes === undefined) return undefined;
+  return new PrefixStore({ ...prefixes, memory: blocks, onChange: (change) => onEvent({ kind: 'prefix', change }) });
+}
 
 /** Monotonic, in microseconds. */
 function nowUs(): number {

@@ -188,7 +188,7 @@ export class EngineThread extends Engine {
         this.watchdog.heard(output.state);
         for (const event of output.events) {
           if (event.kind === 'engine-lost') continue; // said when the thread has ended: only then can it be started again
-          if (event.kind !== 'step') this.openIds.delete(event.generationId);
+          if (event.kind === 'finished' || event.kind === 'failed') this.openIds.delete(event.generationId);
           this.listener(fromThreadEvent(event));
         }
         return;
@@ -239,6 +239,7 @@ export class EngineThread extends Engine {
       waitingGenerations: 0,
       pendingPrefillTokens: 0,
       kvUsedBytes: 0,
+      kvCachedBytes: 0,
     };
     const message = this.isStopping ? 'The engine was stopped.' : `The engine failed: ${reason}`;
     for (const generationId of [...this.openIds]) {

@@ -1,0 +1,77 @@
+import type { BlockMemory } from '#lib/engine';
+import { type KvMemory, type KvShape, kvBytesPerToken } from './kv-memory.js';
+import type { VirtualMemory } from './virtual-memory.js';
+
+/** Tokens per block that this engine announces, the unit of prefix reuse. */
+export const BLOCK_TOKENS = 16;
+
+export interface BlockPlacesPlan {
+  /** As many as all memory for KV holds. */
+  readonly count: number;
+  /** Bytes of a place, in whole pages of the system. */
+  readonly placeBytes: number;
+  readonly bytesPerToken: number;
+}
+
+export function planBlockPlaces(
+  shape: Pick<KvShape, 'layers' | 'kvHeads' | 'headDim'>,
+  { pageBytes, kvTotalBytes }: { readonly pageBytes: number; readonly kvTotalBytes: number },
+): BlockPlacesPlan {
+  const bytesPerToken = kvBytesPerToken(shape);
+  const placeBytes = Math.ceil((BLOCK_TOKENS * bytesPerToken) / pageBytes) * pageBytes;
+  return { count: Math.floor(kvTotalBytes / placeBytes), placeBytes, bytesPerToken };
+}
+
+/**
+ * Places for blocks of prefixes in the memory of the slots, behind them. A block lies in one piece, shape [2 · layers,
+ * kvHeads, BLOCK_TOKENS, headDim], so that its pages come with it and go with it; in a slot it lies in as many pieces as
+ * there are heads over all layers.
+ */
+export class KvBlockPlaces implements BlockMemory {
+  readonly blockTokens = BLOCK_TOKENS;
+  readonly places: number;
+  readonly placeTokens: number;
+
+  /** @param plan  with the `offset` in `memory` at which places begin, between two pages */
+  constructor(
+    private readonly memory: VirtualMemory,
+    private readonly kv: KvMemory,
+    private readonly plan: BlockPlacesPlan & { readonly offset: number },
+  ) {
+    this.places = plan.count;
+    this.placeTokens = Math.ceil(plan.placeBytes / plan.bytesPerToken);
+  }
+
+  save(slot: number, firstBlock: number, places: readonly number[]): void {
+    for (const { inSlot, inPlace, byteLength } of this.pieces(slot, firstBlock, places)) {
+      this.memory.copy(inPlace, inSlot, byteLength);
+    }
+  }
+
+  load(places: readonly number[], slot: number): void {
+    for (const { inSlot, inPlace, byteLength } of this.pieces(slot, 0, places)) {
+      this.memory.copy(inSlot, inPlace, byteLength);
+    }
+  }
+
+  release(places: readonly number[]): void {
+    for (const place of places) this.memory.release(this.offsetOf(place), this.plan.placeBytes);
+  }
+
+  /** Head by head, so that what is read or written in the slot follows one another. */
+  private *pieces(slot: number, firstBlock: number, places: readonly number[]) {
+    const heads = this.kv.headOffsets(slot);
+    const byteLength = (BLOCK_TOKENS * this.plan.bytesPerToken) / heads.length;
+    const placeOffsets = places.map((place) => this.offsetOf(place));
+    for (const [head, headOffset] of heads.entries()) {
+      for (const [index, placeOffset] of placeOffsets.entries()) {
+        const inSlot = headOffset + (firstBlock + index) * byteLength;
+        yield { inSlot, inPlace: placeOffset + head * byteLength, byteLength };
+      }
+    }
+  }
+
+  private offsetOf(place: number): number {
+    return this.plan.offset + place * this.plan.placeBytes;
+  }
+}

@@ -1,0 +1,28 @@
+import { hashBlocks, type PrefixIdentity, prefixSeed } from '#lib/kv';
+
+/** The block hashes of one sequence, made as they are asked for: its tokens only grow. */
+export class BlockHashes {
+  private readonly hashes: string[] = [];
+  private last: Uint8Array;
+
+  constructor(
+    identity: PrefixIdentity,
+    private readonly blockTokens: number,
+  ) {
+    this.last = prefixSeed(identity);
+  }
+
+  /** @returns the hash of each full block of the first `tokens` of `tokenIds`, as hexadecimal digits */
+  of(tokenIds: readonly number[], tokens: number): readonly string[] {
+    const { blockTokens, hashes } = this;
+    const blocks = Math.floor(tokens / blockTokens);
+    if (blocks > hashes.length) {
+      const next = tokenIds.slice(hashes.length * blockTokens, blocks * blockTokens);
+      for (const hash of hashBlocks(next, blockTokens, this.last)) {
+        this.last = hash;
+        hashes.push(Buffer.from(hash).toString('hex'));
+      }
+    }
+    return blocks === hashes.length ? hashes : hashes.slice(0, blocks);
+  }
+}

@@ -1,0 +1,103 @@
+import { type CachedBlock, type EvictionPolicy, PrefixIndex } from '#lib/kv';
+import { BlockHashes } from './block-hashes.js';
+import type { BlockMemory } from './block-memory.js';
+import type { PrefixChange } from './prefix-change.js';
+
+export interface PrefixStoreOptions {
+  readonly memory: BlockMemory;
+  /** Of the model whose KV it is, as in `ServedModel`. */
+  readonly modelFingerprint: string;
+  /** Default: the least recently used block goes. */
+  readonly policy?: EvictionPolicy;
+  readonly onChange: (change: PrefixChange) => void;
+}
+
+/** A run of tokens in a slot, and the hashes of those of its blocks that are to be kept. */
+export interface KeptPrefix {
+  readonly slot: number;
+  readonly tokenIds: readonly number[];
+  readonly hashes: readonly string[];
+}
+
+/**
+ * Computed prefixes, block by block, beside the slots: copied from a slot to be kept, and back into one whose prompt begins
+ * with them. What is kept is memory that nobody needs now: whoever does has it by `shrinkTo`.
+ */
+export class PrefixStore {
+  /** Blocks that had to go so far. */
+  evictedBlocks = 0;
+  private readonly index: PrefixIndex;
+
+  constructor(private readonly options: PrefixStoreOptions) {
+    const { memory, policy } = options;
+    this.index = new PrefixIndex({ blockTokens: memory.blockTokens, places: memory.places, policy });
+  }
+
+  get blockTokens(): number {
+    return this.options.memory.blockTokens;
+  }
+
+  /** Memory that its blocks take, in tokens. */
+  get heldTokens(): number {
+    return this.index.size * this.options.memory.placeTokens;
+  }
+
+  /** @param salt  only equal salts share a prefix */
+  hashesFor(salt: Uint8Array): BlockHashes {
+    return new BlockHashes(
+      { modelFingerprint: this.options.modelFingerprint, adapterVersion: '', salt },
+      this.blockTokens,
+    );
+  }
+
+  /** The longest run of leading blocks that is held; it is used now, so others make room first. */
+  match(hashes: readonly string[], tokenIds: readonly number[]): readonly CachedBlock[] {
+    return this.index.match(hashes, tokenIds);
+  }
+
+  /**
+   * Copies a chain, as far as it is held still, to the beginning of a slot.
+   * @returns tokens that the slot holds now
+   */
+  restore(chain: readonly CachedBlock[], slot: number): number {
+    const places = this.index.stillHeld(chain).map(({ place }) => place);
+    if (places.length > 0) this.options.memory.load(places, slot);
+    return places.length * this.blockTokens;
+  }
+
+  /**
+   * Copies those blocks of a slot that are not held, as far as there is room.
+   * @param roomTokens  memory that the store may take in all
+   */
+  keep({ slot, tokenIds, hashes }: KeptPrefix, roomTokens: number): void {
+    const { memory, onChange } = this.options;
+    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens));
+    // a place that was emptied for a block of this very chain is written at once and need not be given back
+    const filled = new Set(added.map(({ place }) => place));
+    this.noteRemoved(
+      removed,
+      removed.filter(({ place }) => !filled.has(place)),
+    );
+    if (added.length === 0) return;
+    const places = added.map(({ place }) => place);
+    memory.save(slot, knownBlocks, places);
+    onChange({ kind: 'stored', parentHash: hashes[knownBlocks - 1], hashes: added.map(({ hash }) => hash) });
+  }
+
+  /** Gives memory back until it takes at most `tokens`. */
+  shrinkTo(tokens: number): void {
+    const removed = this.index.shrinkTo(this.blocksIn(tokens));
+    this.noteRemoved(removed, removed);
+  }
+
+  private noteRemoved(removed: readonly CachedBlock[], released: readonly CachedBlock[]): void {
+    if (removed.length === 0) return;
+    this.evictedBlocks += removed.length;
+    if (released.length > 0) this.options.memory.release(released.map(({ place }) => place));
+    this.options.onChange({ kind: 'removed', hashes: removed.map(({ hash }) => hash) });
+  }
+
+  private blocksIn(tokens: number): number {
+    return Math.floor(tokens / this.options.memory.placeTokens);
+  }
+}
