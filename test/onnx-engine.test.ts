@@ -10,6 +10,14 @@ import { EventLog } from '../libs/engine/testing/event-log.js';
 import { requestOf } from '../libs/engine/testing/requests.js';
 
 const MODEL_FOLDER = fileURLToPath(new URL('data/models/llama', import.meta.url));
+const SOURCE = {
+  kind: 'hf-folder',
+  folder: MODEL_FOLDER,
+  id: MODEL_FOLDER,
+  origin: 'folder',
+  bytes: 0,
+  contentKey: 'llama',
+} as const;
 const GOLDEN = JSON.parse(readFileSync(join(MODEL_FOLDER, 'golden.json'), 'utf8')) as {
   cases: { prompt: number[]; greedy: number[] }[];
 };
@@ -20,18 +28,7 @@ const NEVER = new AbortController().signal;
 const storeFolder = mkdtempSync(join(tmpdir(), 'onnx-engine-'));
 let options: OnnxEngineOptions;
 beforeAll(async () => {
-  const { folder } = await compileModel({
-    source: {
-      kind: 'hf-folder',
-      folder: MODEL_FOLDER,
-      id: MODEL_FOLDER,
-      origin: 'folder',
-      bytes: 0,
-      contentKey: 'llama',
-    },
-    weights: 'fp32',
-    storeFolder,
-  });
+  const { folder } = await compileModel({ source: SOURCE, weights: 'fp32', storeFolder });
   const names = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'generation_config.json'];
   options = {
     modelId: 'tiny-llama',
@@ -86,6 +83,25 @@ describe('the ONNX engine in its thread', () => {
     expect(await createdUnixS()).toBe(first);
     expect(first).toBeLessThanOrEqual(Date.now() / 1_000);
     expect(first).toBeGreaterThan(1_700_000_000);
+  });
+
+  it('given exact numerics and weights that are not fp32, when started, then it says so', async () => {
+    const { folder } = await compileModel({ source: SOURCE, weights: 'int8', storeFolder });
+    await expect(thread({ compiledFolder: folder, numerics: 'exact' }).start(NEVER)).rejects.toThrow(
+      /^Exact numerics take fp32 weights; .* is compiled to int8\.$/,
+    );
+  });
+
+  it('given numerics, when started, then they are told, and keep the fingerprints apart', async () => {
+    const told = [];
+    for (const numerics of ['exact', 'fast'] as const) {
+      const engine = thread({ numerics });
+      await engine.start(NEVER);
+      told.push(engine.describe().model);
+      await engine.stop();
+    }
+    expect(told.map(({ numerics }) => numerics)).toEqual(['exact', 'fast']);
+    expect(told[0]?.modelFingerprint).not.toBe(told[1]?.modelFingerprint);
   });
 
   it('given a folder without a model, when started, then the error names it', async () => {

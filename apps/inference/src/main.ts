@@ -42,13 +42,14 @@ try {
 
   await worker.prepare();
   reportListening(worker);
-  const { modelId, weights, contextTokens, maxRunningSequences, textFingerprint } = worker.model();
+  const { modelId, weights, numerics, contextTokens, maxRunningSequences, textFingerprint } = worker.model();
   logger.info(
     {
       http_port: worker.httpPort,
       grpc_port: worker.grpcPort,
       model_id: modelId,
       weights,
+      numerics,
       context_tokens: contextTokens,
       sequences: maxRunningSequences,
       text_fingerprint: textFingerprint,

@@ -8,8 +8,8 @@ const HEAD = `# Configuration
 HydraServe reads \`hydra.yaml\` in the working folder (or the file that \`HYDRA_CONFIG\` names) once, at start; environment
 variables stand above it. A wrong value stops the start and is named, with what was expected.
 
-Two variables act on the list of models: \`HYDRA_MODEL\` (a catalogue name, a hub id, a folder or a \`.gguf\` file) serves
-that one model instead of those listed, and \`HYDRA_WEIGHTS\` changes the form of the weights of all.
+Three variables act on the list of models: \`HYDRA_MODEL\` (a catalogue name, a hub id, a folder or a \`.gguf\` file) serves
+that one model instead of those listed; \`HYDRA_WEIGHTS\` and \`HYDRA_NUMERICS\` set \`weights\` and \`numerics\` of all.
 Aliases of the file are kept; one that points to a model no longer served stops the start, so let them point to \`default\`.
 `;
 

@@ -63,7 +63,10 @@ function setAt(tree: ConfigTree, path: readonly string[], value: unknown): void 
   at[path.at(-1) as string] = value;
 }
 
-/** `HYDRA_MODEL` serves that one model instead of those of the file; `HYDRA_WEIGHTS` changes the form of all. */
+/** What acts on all models, by variable. */
+const MODEL_VARIABLES = { HYDRA_WEIGHTS: 'weights', HYDRA_NUMERICS: 'numerics' } as const;
+
+/** `HYDRA_MODEL` serves that one model instead of those of the file; `HYDRA_WEIGHTS` and `HYDRA_NUMERICS` act on all. */
 export function applyModelOverrides(tree: ConfigTree, env: Environment, origins: Map<string, string>): void {
   const name = env['HYDRA_MODEL'];
   if (name) {
@@ -71,11 +74,12 @@ export function applyModelOverrides(tree: ConfigTree, env: Environment, origins:
     const known = listed.find((model) => model?.['id'] === name);
     tree['models'] = [known ?? { id: idOfSource(name), source: name }];
   }
-  const weights = env['HYDRA_WEIGHTS'];
-  if (weights) {
+  for (const [variable, key] of Object.entries(MODEL_VARIABLES)) {
+    const value = env[variable];
+    if (!value) continue;
     const models = (Array.isArray(tree['models']) ? tree['models'] : [{ id: DEFAULT_MODEL_ID }]) as ConfigTree[];
-    tree['models'] = models.map((model) => ({ ...model, weights }));
-    origins.set('models[].weights', 'HYDRA_WEIGHTS');
+    tree['models'] = models.map((model) => ({ ...model, [key]: value }));
+    origins.set(`models[].${key}`, variable);
   }
 }
 

@@ -97,6 +97,23 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('given exact numerics, when loaded, then weights are fp32, and smaller ones stop the start', () => {
+    expect(load('models: [{ id: a }, { id: b, numerics: exact }]').models).toMatchObject([
+      { numerics: 'fast', weights: 'auto' },
+      { numerics: 'exact', weights: 'fp32' },
+    ]);
+    expect(load('', { HYDRA_NUMERICS: 'exact' }).models).toMatchObject([{ numerics: 'exact', weights: 'fp32' }]);
+    expect(problems('models: [{ id: a }, { id: b, numerics: exact, weights: int8 }]')).toEqual([
+      'models[1].numerics: `exact` computes with weights `fp32` alone, and models[1] has `int8`',
+    ]);
+    expect(problems('', { HYDRA_NUMERICS: 'exact', HYDRA_WEIGHTS: 'int4' })).toEqual([
+      'HYDRA_NUMERICS: `exact` computes with weights `fp32` alone, and models[0] has `int4`',
+    ]);
+    expect(problems('', { HYDRA_NUMERICS: 'precise' })).toEqual([
+      'HYDRA_NUMERICS: expected one of `exact`, `fast`, got "precise"',
+    ]);
+  });
+
   it('given HYDRA_MODEL, when loaded, then that model alone is served', () => {
     const config = load('models: [{ id: a }, { id: b, weights: int8 }]\naliases: { gpt: default }', {
       HYDRA_MODEL: './x/tiny',

@@ -40,7 +40,7 @@ export function loadConfig({ env = process.env, folder = process.cwd() }: LoadCo
   if (!result.success) {
     throw new ConfigError(result.error.issues.map((issue) => describeIssue(issue, tree, fields, origins)));
   }
-  return deepFreeze(withAbsoluteFolder(withDefaultAlias(crossCheck(result.data, origins)), folder));
+  return deepFreeze(withAbsoluteFolder(withDefaultAlias(withExactWeights(crossCheck(result.data, origins))), folder));
 }
 
 function readFile(env: Environment, folder: string): ConfigTree {
@@ -97,6 +97,11 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
   const ids = config.models.map((model) => model.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) problems.push(`models: the id ${JSON.stringify(twice)} stands twice`);
+  for (const [i, { numerics, weights }] of config.models.entries()) {
+    if (numerics === 'fast' || weights === 'auto' || weights === 'fp32') continue;
+    const name = origins.get('models[].numerics') ?? `models[${i}].numerics`;
+    problems.push(`${name}: \`exact\` computes with weights \`fp32\` alone, and models[${i}] has \`${weights}\``);
+  }
   for (const [alias, target] of Object.entries(config.aliases)) {
     if (target !== 'default' && !ids.includes(target)) {
       problems.push(
@@ -117,6 +122,14 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** Kernels for smaller weights round what goes through them, depending on the batch. */
+function withExactWeights(config: HydraConfig): HydraConfig {
+  const models = config.models.map((model) =>
+    model.numerics === 'exact' ? { ...model, weights: 'fp32' as const } : model,
+  );
+  return { ...config, models };
 }
 
 /** Under `default` the first model can always be asked for, unless the name was given away. */

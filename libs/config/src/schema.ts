@@ -23,6 +23,7 @@ export const STRATEGIES = [
   'least-pending-prefill',
 ] as const;
 export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
+export const NUMERICS = ['exact', 'fast'] as const;
 export const ENGINES = ['onnx', 'mock'] as const;
 
 /** In the spelling and the ranges of the public API. */
@@ -57,6 +58,12 @@ const modelSchema = z.strictObject({
     .enum(WEIGHTS)
     .default('auto')
     .describe('Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form.'),
+  numerics: z
+    .enum(NUMERICS)
+    .default('fast')
+    .describe(
+      '`exact`: fp32 weights, and the same tokens however a request is batched, preempted or resumed; `fast` leaves both open, see docs/numerics.md.',
+    ),
   contextTokens: count
     .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
     .optional(),

@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** Form of the compiled weights, docs/compile.md. */
 export type WeightsForm = 'fp32' | 'int8' | 'int4';
 
+/** `exact`: equal tokens however a sequence is batched, cut or computed again; takes fp32 weights. See docs/numerics.md. */
+export type Numerics = 'exact' | 'fast';
+
 /** Raised whenever the same source would compile to something else; part of every key. */
 export const COMPILER_REVISION = 3;
 /** The graph; runtime/decoder-graph.ts and runtime/encoder-graph.ts have the tensors it takes and gives. */
@@ -19,8 +22,6 @@ export interface CompiledModelManifest {
   /** Elements of an encoder's vectors; absent for a decoder. */
   readonly embeddingDimensions?: number;
   readonly weights: WeightsForm;
-  /** `exact`: fp32 compute, equal tokens however a sequence is batched. `fast`: integer kernels. */
-  readonly numerics: 'exact' | 'fast';
   readonly layers: number;
   readonly kvHeads: number;
   readonly headDim: number;
@@ -44,7 +45,6 @@ export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
   architecture: z.string(),
   embeddingDimensions: count.positive().optional(),
   weights: z.enum(['fp32', 'int8', 'int4']),
-  numerics: z.enum(['exact', 'fast']),
   layers: count,
   kvHeads: count,
   headDim: count,

@@ -1,6 +1,6 @@
 export { KvMemoryUnavailableError } from './allocate-kv.js';
 export { type CompileOptions, type CompileProgress, compileModel } from './compile/compile-model.js';
-export type { CompiledModel, CompiledModelManifest, WeightsForm } from './compiled-model.js';
+export type { CompiledModel, CompiledModelManifest, Numerics, WeightsForm } from './compiled-model.js';
 export { OnnxEncoderRunner, type OnnxEncoderRunnerOptions } from './onnx-encoder-runner.js';
 export { type OnnxEngineOptions, onnxEngine, onnxEngineThread } from './onnx-engine.js';
 export { OnnxModelRunner } from './onnx-model-runner.js';

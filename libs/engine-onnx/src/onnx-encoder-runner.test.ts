@@ -32,7 +32,7 @@ describe('the encoder runner on the tiny BERT', () => {
 
   beforeAll(async () => {
     const { graphPath, manifest } = await compileModel({ source, weights: 'auto', storeFolder });
-    expect(manifest).toMatchObject({ weights: 'fp32', numerics: 'exact', embeddingDimensions: 64, contextTokens: 256 });
+    expect(manifest).toMatchObject({ weights: 'fp32', embeddingDimensions: 64, contextTokens: 256 });
     dimensions = manifest.embeddingDimensions!;
     const graph = { ...manifest, path: graphPath, dimensions };
     runner = await OnnxEncoderRunner.load(graph, { threads: 1, batchTokens: BATCH_TOKENS });
@@ -75,7 +75,7 @@ describe('the encoder runner on the tiny BERT', () => {
 
   it('given int8 weights, when encoded, then the vectors point where the exact ones do', async () => {
     const { graphPath, manifest } = await compileModel({ source, weights: 'int8', storeFolder });
-    expect(manifest).toMatchObject({ weights: 'int8', numerics: 'fast' });
+    expect(manifest).toMatchObject({ weights: 'int8' });
     const coarse = await OnnxEncoderRunner.load({ ...manifest, path: graphPath, dimensions }, { threads: 1 });
     try {
       for (const { ids, vector } of goldens) expect(dot(await coarse.encode([ids]), vector)).toBeGreaterThan(0.99);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import {
   EmbeddingEngine,
@@ -11,7 +12,7 @@ import {
   UNSUPPORTED_PARAMETERS,
 } from '#lib/engine';
 import type { TextFiles } from '#lib/tokens';
-import type { CompiledModel } from './compiled-model.js';
+import type { CompiledModel, Numerics } from './compiled-model.js';
 import { OnnxEncoderRunner } from './onnx-encoder-runner.js';
 import { OnnxModelRunner } from './onnx-model-runner.js';
 import { readCompiledModel } from './read-compiled-model.js';
@@ -35,6 +36,8 @@ export interface OnnxEngineOptions {
   readonly compiledFolder: string;
   /** What the compiled model does. Default `generate`. */
   readonly task?: 'generate' | 'embed';
+  /** Default `fast`. `exact` asks for a model compiled to fp32. */
+  readonly numerics?: Numerics;
   readonly textFiles: TextFiles;
   /** Compute threads of a step. */
   readonly threads: number;
@@ -78,7 +81,7 @@ export function onnxEngineThread(options: OnnxEngineOptions): EngineThread {
 }
 
 async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedModel> {
-  const compiled = await readCompiledModel(options.compiledFolder);
+  const compiled = await readCompiled(options);
   signal.throwIfAborted();
   const runner = await OnnxModelRunner.load(decoderGraph(compiled), options);
   try {
@@ -91,7 +94,7 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
 }
 
 async function loadEncoder(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedEncoder> {
-  const compiled = await readCompiledModel(options.compiledFolder);
+  const compiled = await readCompiled(options);
   signal.throwIfAborted();
   const { vocabularySize, contextTokens, embeddingDimensions: dimensions } = compiled.manifest;
   if (dimensions === undefined) throw new Error(`${compiled.folder} is compiled to generate, not to embed.`);
@@ -104,6 +107,15 @@ async function loadEncoder(options: OnnxEngineOptions, signal: AbortSignal): Pro
     await runner.close();
     throw error;
   }
+}
+
+async function readCompiled({ compiledFolder, numerics }: OnnxEngineOptions): Promise<CompiledModel> {
+  const compiled = await readCompiledModel(compiledFolder);
+  const { weights } = compiled.manifest;
+  if (numerics === 'exact' && weights !== 'fp32') {
+    throw new Error(`Exact numerics take fp32 weights; ${compiledFolder} is compiled to ${weights}.`);
+  }
+  return compiled;
 }
 
 function decoderGraph({ graphPath, manifest }: CompiledModel): DecoderGraph {
@@ -157,12 +169,12 @@ async function describeEncoder(
 }
 
 async function describeCompiled(
-  { modelId, textFiles }: OnnxEngineOptions,
-  { graphPath, manifest: { fingerprint, numerics, weights } }: CompiledModel,
+  { modelId, textFiles, numerics = 'fast' }: OnnxEngineOptions,
+  { graphPath, manifest: { fingerprint, weights } }: CompiledModel,
 ) {
   return {
     modelId,
-    modelFingerprint: fingerprint,
+    modelFingerprint: createHash('sha256').update(`${fingerprint} ${numerics}`).digest('hex'),
     textFingerprint: textFingerprint(textFiles),
     numerics,
     weights,

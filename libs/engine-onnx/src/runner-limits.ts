@@ -1,4 +1,5 @@
 import { allLogitsTokens, type ChunkBesideDecode, type ModelRunnerLimits } from '#lib/engine';
+import type { Numerics } from './compiled-model.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { kvBytesPerToken, kvPageTokens } from './runtime/kv-memory.js';
 import type { OrtSessionOptions } from './runtime/ort-session-options.js';
@@ -21,6 +22,8 @@ const DEFAULT_CHUNK_BESIDE_DECODE: ChunkBesideDecode = { leastTokens: 20, tokens
 export interface OnnxModelRunnerOptions extends OrtSessionOptions {
   /** Most memory for KV, in bytes. */
   readonly kvBytes: number;
+  /** Default `fast`. */
+  readonly numerics?: Numerics;
   /** Most tokens of a sequence. Default: as many as the model can compute and the memory holds. */
   readonly contextTokens?: number;
   /** Most sequences at once. Default 32. */
@@ -78,6 +81,7 @@ export function planLimits(graph: DecoderGraph, options: OnnxModelRunnerOptions)
     kvBytesPerToken: bytesPerToken,
     kvTotalBytes: kvTokens * bytesPerToken,
     kvPageTokens: pageTokens,
+    isExact: options.numerics === 'exact',
   };
 }
 

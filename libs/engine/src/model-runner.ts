@@ -60,6 +60,12 @@ export interface ModelRunnerLimits {
   readonly chunksPerStep?: number;
   readonly kvBytesPerToken: number;
   readonly kvTotalBytes: number;
+  /**
+   * Whether logits are equal to the bit however rows are batched and prompts are cut, as far as a position is computed by the
+   * same kernels: the loop then sees to that, also when it computes one again. `chunkTokens` and the like are at least 3
+   * then. Default false.
+   */
+  readonly isExact?: boolean;
   /** A slot's memory grows by pages of so many tokens. The whole context where slots cannot grow. Default 1. */
   readonly kvPageTokens?: number;
 }
@@ -105,7 +111,7 @@ const ALL_LOGITS_BYTES = 16 * 1024 * 1024;
 
 /** Most tokens of a chunk that gives the logits of all, so that they take at most 16 MiB. */
 export function allLogitsTokens(chunkTokens: number, vocabularySize: number): number {
-  return Math.max(1, Math.min(chunkTokens, Math.floor(ALL_LOGITS_BYTES / (vocabularySize * 4))));
+  return Math.max(3, Math.min(chunkTokens, Math.floor(ALL_LOGITS_BYTES / (vocabularySize * 4))));
 }
 
 export interface DecodeRow {

@@ -27,9 +27,12 @@ export interface SyntheticModelRunnerOptions extends Partial<ModelRunnerLimits> 
   readonly heldTokens?: (opening: SlotOpening) => number | Promise<number>;
 }
 
+/** Beside a token that was computed alone, where that makes a difference. */
+const ALONE = SYNTHETIC_VOCABULARY;
+
 /**
  * A model whose logits depend on every token in the slot, so that a slot that is mixed up, skipped or overwritten shows in
- * the tokens. It refuses what a runner is never to be asked for.
+ * the tokens. When its limits say that it is exact, they also depend on which tokens were computed alone and which in a chunk. It refuses what a runner is never to be asked for.
  */
 export class SyntheticModelRunner extends ModelRunner {
   override readonly limits: ModelRunnerLimits;
@@ -68,10 +71,11 @@ export class SyntheticModelRunner extends ModelRunner {
   }
 
   override async openSlot(opening: SlotOpening): Promise<number> {
-    const { slot, tokenIds, heldTokens } = opening;
+    const { slot, tokenIds, promptTokens, heldTokens } = opening;
     if (this.slots[slot]!.length !== heldTokens) throw new Error(`slot ${slot} does not hold ${heldTokens} tokens`);
     const held = Math.max(heldTokens, (await this.options.heldTokens?.(opening)) ?? 0);
-    this.slots[slot]!.push(...(Array.prototype.slice.call(tokenIds, heldTokens, held) as number[]));
+    const isAlone = (position: number) => promptTokens === 1 || position >= promptTokens;
+    for (let at = heldTokens; at < held; at++) this.slots[slot]!.push(this.marked(tokenIds[at]!, isAlone(at)));
     this.checkMemory();
     return held;
   }
@@ -110,8 +114,13 @@ export class SyntheticModelRunner extends ModelRunner {
     if (held === undefined) throw new Error(`slot ${slot} does not exist`);
     if (position > held.length) throw new Error(`position ${position} of a slot that holds ${held.length} tokens`);
     if (position + tokenIds.length > this.limits.contextTokens) throw new Error('beyond the context');
-    this.slots[slot] = [...held.slice(0, position), ...tokenIds];
+    const written = tokenIds.map((tokenId) => this.marked(tokenId, tokenIds.length === 1));
+    this.slots[slot] = [...held.slice(0, position), ...written];
     this.checkMemory();
+  }
+
+  private marked(tokenId: number, isAlone: boolean): number {
+    return this.limits.isExact && isAlone ? tokenId + ALONE : tokenId;
   }
 
   private checkMemory(): void {

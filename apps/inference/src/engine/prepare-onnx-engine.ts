@@ -42,6 +42,7 @@ export async function prepareOnnxEngine(
     modelId: model.id,
     compiledFolder: compiled.folder,
     task: compiled.manifest.embeddingDimensions === undefined ? 'generate' : 'embed',
+    numerics: model.numerics,
     textFiles,
     threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,

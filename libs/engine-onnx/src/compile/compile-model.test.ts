@@ -105,7 +105,7 @@ describe('compileModel', () => {
     const first = await compileModel({ source, weights: 'auto', storeFolder });
     rmSync((source as { folder: string }).folder, { recursive: true });
     expect(await compileModel({ source, weights: 'auto', storeFolder })).toEqual(first);
-    expect(first.manifest).toMatchObject({ weights: 'fp32', numerics: 'exact', contextTokens: 512, eosTokenIds: [1] });
+    expect(first.manifest).toMatchObject({ weights: 'fp32', contextTokens: 512, eosTokenIds: [1] });
   });
 
   it('given `auto` and the form that it chooses, when both are asked for, then one compiled model serves them', async () => {

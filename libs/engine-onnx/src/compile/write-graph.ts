@@ -55,7 +55,6 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
     architecture: config.architecture,
     ...(build.task === 'embed' ? { embeddingDimensions: config.hiddenSize } : {}),
     weights: form,
-    numerics: form === 'fp32' ? 'exact' : 'fast',
     layers: config.layers,
     kvHeads: config.kvHeads,
     headDim: config.headDim,

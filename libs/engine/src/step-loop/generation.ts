@@ -115,8 +115,8 @@ export class Generation {
 /**
  * - `waiting`: has no slot: not yet, or not any more since it was preempted
  * - `opening`: has a slot, whose prefix is being brought
- * - `prefill`: more than its last known token is still to be computed, or it has no token of its own yet
- * - `decode`: all known tokens but the last are computed
+ * - `prefill`: chunks of it are still to be computed, or it has no token of its own yet
+ * - `decode`: a row in each step: all known tokens but the last are computed, or, where the runner is exact, all of the prompt
  * - `ended`: has given its last entry
  */
 export type SequencePhase = 'waiting' | 'opening' | 'prefill' | 'decode' | 'ended';

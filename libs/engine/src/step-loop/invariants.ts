@@ -21,7 +21,7 @@ export function violations({ limits, slots, live, waitingIds, generations }: Loo
   check(live.length === placed.length, `${live.length} sequences are live, ${placed.length} have a slot`);
 
   let heldTokens = slots.opening.reduce((sum, { abandonedTokens }) => sum + abandonedTokens, 0);
-  for (const { id, sequences } of generations) {
+  for (const { id, promptTokens, sequences } of generations) {
     const isWaiting = sequences.some(({ phase }) => phase === 'waiting');
     check(isWaiting === waitingIds.includes(id), `${id} ${isWaiting ? 'is not' : 'is'} in the waiting queue`);
     for (const { slot, phase, computedTokens, knownTokens, kvTokens } of sequences) {
@@ -30,8 +30,12 @@ export function violations({ limits, slots, live, waitingIds, generations }: Loo
       heldTokens += kvTokens;
       check(hasSlot === (phase !== 'waiting' && phase !== 'ended'), `${who} ${hasSlot ? 'has a' : 'has no'} slot`);
       check(hasSlot || kvTokens === 0, `${who} has memory for ${kvTokens} tokens and no slot`);
-      check(phase !== 'decode' || computedTokens === knownTokens - 1, `${who}: ${computedTokens} of ${knownTokens}`);
-      check(phase !== 'prefill' || computedTokens < knownTokens, `${who}: ${computedTokens} of ${knownTokens}`);
+      const leastTokens = phase !== 'decode' ? 0 : limits.isExact ? promptTokens : knownTokens - 1;
+      const isComputing = phase === 'decode' || phase === 'prefill';
+      check(
+        !isComputing || (computedTokens >= leastTokens && computedTokens < knownTokens),
+        `${who}: ${computedTokens} of ${knownTokens}`,
+      );
       check(computedTokens <= kvTokens, `${who} holds ${computedTokens} tokens in memory for ${kvTokens}`);
       check(kvTokens % slots.pageTokens === 0, `${who} has ${kvTokens} tokens of memory, not whole pages`);
     }

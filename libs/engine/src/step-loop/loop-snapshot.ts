@@ -20,6 +20,7 @@ export interface LoopSnapshot {
   readonly waitingIds: readonly string[];
   readonly generations: readonly {
     readonly id: string;
+    readonly promptTokens: number;
     readonly sequences: readonly {
       readonly slot: number | undefined;
       readonly phase: SequencePhase;
@@ -37,8 +38,9 @@ export function snapshotOf(limits: ModelRunnerLimits, slots: Slots, generations:
     slots: slots.snapshot(),
     live: generations.live.map(({ slot, phase }) => ({ slot, phase })),
     waitingIds: generations.waiting.ids(),
-    generations: generations.all().map(({ id, sequences }) => ({
+    generations: generations.all().map(({ id, promptTokens, sequences }) => ({
       id,
+      promptTokens,
       sequences: sequences.map(({ slot, phase, computedTokens, knownTokens, kvTokens }) => ({
         slot,
         phase,

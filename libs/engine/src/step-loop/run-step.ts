@@ -9,7 +9,7 @@ export interface StepResult {
   readonly sequence: Sequence;
   /** Tokens the slot holds now. */
   readonly computedTokens: number;
-  /** Absent for a prompt's chunk that is not its last. */
+  /** Absent when the token after is known: within a prompt, and within what is computed again. */
   readonly choice?: Choice;
   /** Of the tokens after those of a prompt's chunk. */
   readonly promptLogprobs?: readonly PositionLogprobs[];
@@ -30,8 +30,9 @@ export async function runStep(plan: PlannedStep, runner: ModelRunner, chooser: T
       })),
     );
     for (const [row, sequence] of sequences.entries()) {
-      const choice = chooser.choose(sequence, logits, row);
-      results.push({ sequence, computedTokens: sequence.computedTokens + 1, choice });
+      const computedTokens = sequence.computedTokens + 1;
+      const choice = computedTokens === sequence.knownTokens ? chooser.choose(sequence, logits, row) : undefined;
+      results.push({ sequence, computedTokens, choice });
     }
   }
   for (const chunk of plan.chunks) results.push(await runChunk(chunk, runner, chooser));

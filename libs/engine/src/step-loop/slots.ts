@@ -1,5 +1,6 @@
 import type { ModelRunner } from '../model-runner.js';
 import type { PrefixStore } from '../prefix/prefix-store.js';
+import { keepableTokens, restorableTokens, usedTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
 
@@ -50,14 +51,13 @@ export class Slots {
     sequence.slot = slot;
     sequence.phase = 'opening';
     const wasAsked = this.prefixes !== undefined && this.needsPrefix(sequence);
-    const hashes = wasAsked ? this.hashesOf(sequence, sequence.knownTokens - 1) : []; // the last token's logits are wanted
+    const hashes = wasAsked ? this.hashesOf(sequence, restorableTokens(sequence, this.runner.limits)) : [];
     const chain = this.prefixes?.match(hashes, sequence.tokenIds) ?? [];
     this.grow(sequence, kvTokens); // what has to go for it is not what was found, as long as there is something else
     const restoredTokens = this.prefixes?.restore(chain, slot) ?? 0;
     sequence.keptTokens = restoredTokens;
     const opened = (foundTokens: number) => {
-      // their logits are wanted: what is held does not have them
-      const heldTokens = sequence.generation.lacksPromptLogprobs ? 0 : foundTokens;
+      const heldTokens = usedTokens(sequence, foundTokens, this.runner.limits);
       sequence.computedTokens = heldTokens;
       sequence.phase = 'prefill';
       onOpened({ heldTokens, wasAsked });
@@ -104,14 +104,17 @@ export class Slots {
    */
   keepNext(sequence: Sequence, mostBlocks: number): number {
     const blockTokens = this.prefixes?.blockTokens ?? Infinity;
-    const blocks = Math.min(mostBlocks, Math.floor((sequence.provenTokens - sequence.keptTokens) / blockTokens));
+    const blocks = Math.min(
+      mostBlocks,
+      Math.floor((this.keepableTokens(sequence) - sequence.keptTokens) / blockTokens),
+    );
     if (blocks > 0) this.keepUpTo(sequence, sequence.keptTokens + blocks * blockTokens);
     return Math.max(0, blocks);
   }
 
   /** Keeps all that is proven of a sequence before it leaves, also what there was no room for earlier. */
   keepAll(sequence: Sequence): void {
-    this.keepUpTo(sequence, sequence.provenTokens);
+    this.keepUpTo(sequence, this.keepableTokens(sequence));
   }
 
   /** Takes a sequence to a free slot, with its memory. */
@@ -165,6 +168,10 @@ export class Slots {
     if (slot === undefined) return;
     sequence.keptTokens = tokens;
     this.prefixes?.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens) }, this.freeKvTokens);
+  }
+
+  private keepableTokens(sequence: Sequence): number {
+    return keepableTokens(sequence, this.runner.limits);
   }
 
   private hashesOf(sequence: Sequence, tokens: number): readonly string[] {

@@ -10,6 +10,7 @@ import {
   SyntheticModelRunner,
   type SyntheticModelRunnerOptions,
 } from '../../testing/synthetic-model-runner.js';
+import type { ChunkBesideDecode } from '../model-runner.js';
 import type { CheckedRequest } from './generation.js';
 import { violations } from './invariants.js';
 import { StepLoop } from './step-loop.js';
@@ -113,6 +114,19 @@ const commands = (): fc.Arbitrary<Command[]> =>
     { minLength: 1, maxLength: 30 },
   );
 
+/** Chunks of an exact runner are never cut to one token. */
+function atLeastThree<
+  T extends { chunkTokens: number; allLogitsTokens: number; chunkBesideDecode?: ChunkBesideDecode },
+>(limits: T): T {
+  const { chunkTokens, allLogitsTokens, chunkBesideDecode } = limits;
+  return {
+    ...limits,
+    chunkTokens: Math.max(3, chunkTokens),
+    allLogitsTokens: Math.max(3, allLogitsTokens),
+    chunkBesideDecode: chunkBesideDecode && { ...chunkBesideDecode, leastTokens: 3 },
+  };
+}
+
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('StepLoop', () => {
@@ -139,9 +153,11 @@ describe('StepLoop', () => {
           blockPlaces: fc.constantFrom(0, 3, 300),
           blockTokens: fc.constantFrom(1, 4, 16),
           placeTokens: fc.constantFrom(16, 17),
+          isExact: fc.boolean(),
         }),
         fc.array(fc.nat(6), { minLength: 1, maxLength: 7 }),
-        async (script, limits, delays) => {
+        async (script, drawn, delays) => {
+          const limits = drawn.isExact ? atLeastThree(drawn) : drawn;
           let opened = 0;
           const heldTokens = async ({ tokenIds }: { tokenIds: ArrayLike<number> }) => {
             const delay = delays[opened++ % delays.length]!;
@@ -187,11 +203,11 @@ describe('StepLoop', () => {
           moves += runner.moves;
           expect(broken).toEqual([]);
 
-          const { kvTotalBytes, kvPageTokens } = limits;
+          const { kvTotalBytes, kvPageTokens, isExact } = limits;
           for (const request of taken) {
             const outcome = log.of(request.generationId);
             expect(outcome).toMatchObject({ ends: 1, lateEntries: 0, failure: undefined });
-            const own = await alone(request, { kvTotalBytes, kvPageTokens });
+            const own = await alone(request, { kvTotalBytes, kvPageTokens, isExact });
             for (const [index, sequence] of own.sequences) {
               const came = outcome.sequences.get(index)!;
               if (cancelled.has(request.generationId) && came.finishReason === FinishReason.CANCELLED) {

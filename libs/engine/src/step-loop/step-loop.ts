@@ -4,6 +4,7 @@ import type { ModelRunner } from '../model-runner.js';
 import { PrefixStore, type PrefixStoreOptions } from '../prefix/prefix-store.js';
 import { acceptToken, entryOf } from './accept-token.js';
 import { planAdmissions } from './admission-plan.js';
+import { isPrefilled } from './computed-in-chunks.js';
 import { type CheckedRequest, Generation, type Sequence, type TextSource } from './generation.js';
 import { GenerationSet } from './generation-set.js';
 import { LoopCounters } from './loop-counters.js';
@@ -173,7 +174,7 @@ export class StepLoop {
         touched.add(sequence.generation);
         if (entry.finishReason !== FinishReason.UNSPECIFIED) this.leave(sequence, entry.finishReason);
       }
-      if (sequence.phase === 'prefill' && computedTokens === sequence.knownTokens - 1) sequence.phase = 'decode';
+      if (sequence.phase === 'prefill' && isPrefilled(sequence, this.runner.limits)) sequence.phase = 'decode';
     }
     if (entries.length > 0) this.options.onEvent({ kind: 'step', step: this.counters.steps, entries });
     for (const generation of touched) this.finishIfEnded(generation);

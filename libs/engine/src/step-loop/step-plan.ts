@@ -1,4 +1,5 @@
 import type { ModelRunnerLimits } from '../model-runner.js';
+import { chunkEnd, reusablePromptTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 import { type PlannedGrowth, planMemory } from './memory-plan.js';
 import type { PlanningView } from './planning-view.js';
@@ -13,7 +14,7 @@ export interface PlannedChunk {
   readonly isLast: boolean;
 }
 
-/** The prompt, but for its last token, goes from one sequence to another of its generation. */
+/** The prompt, but for its end, goes from one sequence to another of its generation. */
 export interface PlannedFork {
   readonly from: Sequence;
   readonly to: Sequence;
@@ -61,9 +62,9 @@ function planPrefill(live: readonly Sequence[], decodeRows: number, { limits, ca
   const mostChunks = limits.chunksPerStep ?? 1;
   for (const sequence of live) {
     if (sequence.phase !== 'prefill') continue;
-    const sibling = canCopySlots ? promptSibling(sequence, live, chunks) : undefined;
+    const sibling = canCopySlots ? promptSibling(sequence, live, chunks, limits) : undefined;
     if (sibling !== undefined) {
-      if (sibling.holdsPrompt) forks.push({ from: sibling.sequence, to: sequence, tokens: prefixTokens(sequence) });
+      if (sibling.holdsPrompt) forks.push({ from: sibling.sequence, to: sequence, tokens: sibling.tokens });
     } else if (chunks.length < mostChunks) {
       const chunk = nextChunk(sequence, decodeRows, limits);
       if (chunk !== undefined) chunks.push(chunk);
@@ -77,7 +78,7 @@ function nextChunk(sequence: Sequence, decodeRows: number, limits: ModelRunnerLi
   const from = sequence.computedTokens;
   const { lacksPromptLogprobs } = sequence.generation;
   const mostTokens = (lacksPromptLogprobs ? limits.allLogitsTokens : undefined) ?? limits.chunkTokens;
-  const to = Math.min(from + mostTokens, from + chunkTokens(decodeRows, limits), sequence.knownTokens);
+  const to = chunkEnd(sequence, from, Math.min(mostTokens, chunkTokens(decodeRows, limits)), limits);
   const isLast = to === sequence.knownTokens;
   if (isLast && sequence.creditTokens <= 0) return undefined;
   return { sequence, from, to, isLast };
@@ -97,9 +98,10 @@ function promptSibling(
   sequence: Sequence,
   live: readonly Sequence[],
   chunks: readonly PlannedChunk[],
-): { readonly sequence: Sequence; readonly holdsPrompt: boolean } | undefined {
-  const { sequences } = sequence.generation;
-  const tokens = prefixTokens(sequence);
+  limits: ModelRunnerLimits,
+): { readonly sequence: Sequence; readonly holdsPrompt: boolean; readonly tokens: number } | undefined {
+  const { sequences, promptTokens } = sequence.generation;
+  const tokens = reusablePromptTokens(promptTokens, limits); // what is left is computed again, for its logits
   if (sequences.length === 1 || tokens === 0 || sequence.computedTokens >= tokens) return undefined;
   const others = sequences.filter((other) => other !== sequence && live.includes(other));
   const holder = others.find(
@@ -107,14 +109,9 @@ function promptSibling(
       (other.phase !== 'opening' && other.computedTokens >= tokens) ||
       chunks.some((chunk) => chunk.sequence === other && chunk.to >= tokens),
   );
-  if (holder !== undefined) return { sequence: holder, holdsPrompt: true };
+  if (holder !== undefined) return { sequence: holder, holdsPrompt: true, tokens };
   const earlier = others.find(({ index }) => index < sequence.index);
-  return earlier && { sequence: earlier, holdsPrompt: false };
-}
-
-/** What a fork copies; the last token is computed again, for its logits. */
-function prefixTokens({ generation }: Sequence): number {
-  return generation.promptTokens - 1;
+  return earlier && { sequence: earlier, holdsPrompt: false, tokens };
 }
 
 function inRuns(sequences: readonly Sequence[], slotOf: (sequence: Sequence) => number, rows: number): Sequence[][] {
