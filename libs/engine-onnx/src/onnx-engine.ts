@@ -53,8 +53,8 @@ export interface OnnxEngineOptions {
   readonly waitingGenerations: number;
   /** A step that takes longer is taken for hung; only of an engine in its thread. Default 30,000. */
   readonly stepTimeoutMs?: number;
-  /** Whether idle compute threads spin: faster on a machine that does nothing else. Default false. */
-  readonly isSpinning?: boolean;
+  /** How long an idle compute thread spins before it sleeps, in microseconds; 0 for not at all. Default 50. */
+  readonly spinMicroseconds?: number;
   /** Default CPU. */
   readonly executionProvider?: ExecutionProvider;
   /** Of the host's ledger, in a thread. */

@@ -17,7 +17,7 @@ import { WeightsFile } from './weights-file.js';
 const COLUMNS = 96;
 const ROWS = [6, 10] as const;
 
-/** A graph of nothing but `build`, from float32 `x` [B, S, COLUMNS] to float32 `y` [B, S, rows]. */
+/** A graph of nothing but `build`, from float32 `x` [T, COLUMNS] to float32 `y` [T, rows]. */
 async function compiled(
   checkpoint: Checkpoint,
   form: WeightsForm,
@@ -37,16 +37,16 @@ async function compiled(
 
 const linear = (checkpoint: Checkpoint, form: WeightsForm, rows: number) =>
   compiled(checkpoint, form, async (blocks, graph) => {
-    graph.input('x', 'float32', ['B', 'S', COLUMNS]);
+    graph.input('x', 'float32', ['T', COLUMNS]);
     const y = await blocks.linear('product', 'x', ['first', 'second']);
-    graph.output(graph.op('Identity', [y], 'y'), 'float32', ['B', 'S', rows]);
+    graph.output(graph.op('Identity', [y], 'y'), 'float32', ['T', rows]);
   });
 
 /** Multiplies the unit vectors: activations of one 1 and zeros survive their quantization, so the weights come out. */
 async function weightsOf(session: InferenceSession, rows: number): Promise<number[][]> {
   const units = new Float32Array(COLUMNS * COLUMNS);
   for (let i = 0; i < COLUMNS; i++) units[i * COLUMNS + i] = 1;
-  const { y } = await session.run({ x: new Tensor('float32', units, [1, COLUMNS, COLUMNS]) });
+  const { y } = await session.run({ x: new Tensor('float32', units, [COLUMNS, COLUMNS]) });
   const columns = y!.data as Float32Array;
   return Array.from({ length: rows }, (_, row) =>
     Array.from({ length: COLUMNS }, (_, column) => columns[column * rows + row]!),

@@ -12,8 +12,10 @@ export class EncoderBlocks {
   ) {}
 
   /** x · Wᵀ + bias. @param weight  tensor name without `.weight` */
-  linear(name: string, x: Value, weight: string): Promise<Value> {
-    return this.shared.linear(name, x, [weight]);
+  async linear(name: string, x: Value, weight: string): Promise<Value> {
+    const { columns } = this.weights.tensors.shape([`${weight}.weight`]);
+    const rows = this.shared.rows(`${name}.rows`, x, columns);
+    return this.shared.sequences(name, await this.shared.linear(`${name}.product`, rows, [weight]));
   }
 
   /** Token ids int64 [B, S] to their embeddings. */

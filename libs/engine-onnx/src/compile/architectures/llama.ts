@@ -9,7 +9,8 @@ export async function buildLlama({ config, graph, tensors, blocks, rope }: Archi
   const { layers, attentionHeads: heads, kvHeads, headDim, rmsNormEps, tiedEmbeddings } = config;
   const vocabulary = await blocks.embedding('model.embed_tokens.weight', tiedEmbeddings ? undefined : 'lm_head.weight');
 
-  let residual = vocabulary.embed('input_ids');
+  const tokens = graph.op('Reshape', ['input_ids', graph.int64s('one_axis', [-1])], 'tokens');
+  let residual = vocabulary.embed(tokens);
   let normed = await blocks.rmsNorm(
     'layer_0.attention_norm',
     residual,
@@ -43,8 +44,7 @@ export async function buildLlama({ config, graph, tensors, blocks, rope }: Archi
     normed = after.normed;
   }
 
-  const flat = graph.op('Reshape', [normed, graph.int64s('flat_shape', [-1, config.hiddenSize])], 'hidden_rows');
-  await vocabulary.logits(graph.op('Gather', [flat, 'last_index'], 'last_rows', { axis: 0 }));
+  await vocabulary.logits(graph.op('Gather', [normed, 'last_index'], 'last_rows', { axis: 0 }));
 }
 
 function checkVariant({ architecture, hiddenActivation, slidingWindow, contextTokens }: ModelConfig): void {
