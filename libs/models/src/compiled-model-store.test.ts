@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { deadProcessId } from '../testing/dead-process.js';
 import { tempFolder } from '../testing/temp-folder.js';
 import { CompiledModelStore } from './compiled-model-store.js';
 
@@ -56,6 +58,50 @@ describe('CompiledModelStore', () => {
     await store.create('k', writes('x'));
     expect((await readdir(store.folder)).sort()).toEqual([`.unfinished-k-other-${UUID}`, 'k']);
   });
+
+  it('given a writer that its signal ended, when the same is created, then the next goes on in its folder', async () => {
+    const store = await setUp();
+    const controller = new AbortController();
+    const ended = store.create(
+      'k',
+      async (folder) => {
+        await writes('half')(folder);
+        controller.abort(new Error('enough'));
+        controller.signal.throwIfAborted();
+      },
+      { signal: controller.signal },
+    );
+    await expect(ended).rejects.toThrow('enough');
+    const folder = await store.create('k', async (found) => {
+      expect(await readFile(join(found, 'graph'), 'utf8')).toBe('half');
+      await writes('whole')(found);
+    });
+    expect(await readdir(folder)).toEqual(['graph']);
+    expect(await readdir(store.folder)).toEqual(['k']);
+  });
+
+  it.each([
+    [
+      'of this machine whose process is gone',
+      async () => ({ processId: await deadProcessId(), host: hostname() }),
+      ['graph'],
+    ],
+    ['of this process', async () => ({ processId: process.pid, host: hostname() }), []],
+    ['of another machine', async () => ({ processId: 1, host: 'another' }), []],
+  ])(
+    'given what a writer %s left, when the same is created, then it is gone on with only if nobody can write there any more',
+    async (_, writer, found) => {
+      const store = await setUp();
+      const left = join(store.folder, `.unfinished-k-${UUID}`);
+      await mkdir(left, { recursive: true });
+      await writeFile(join(left, 'graph'), 'half');
+      await writeFile(join(left, 'hydra-writer.json'), JSON.stringify({ writer: { nonce: 'n', ...(await writer()) } }));
+      await store.create('k', async (folder) => {
+        expect((await readdir(folder)).filter((name) => name !== 'hydra-writer.json')).toEqual(found);
+      });
+      expect(await readdir(store.folder)).toEqual(['k']);
+    },
+  );
 
   it('given leftovers, when removed, then those of a compilation that runs stay', async () => {
     const store = await setUp();

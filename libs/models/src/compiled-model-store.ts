@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { toStorageError } from './errors.js';
 import { FileLock, type LockHolder } from './file-lock.js';
 import { folderBytes } from './folder-bytes.js';
 import type { ResolvedModel } from './resolved-model.js';
+import { UnfinishedFolder } from './unfinished-folder.js';
 
 export interface CompiledModel {
   readonly key: string;
@@ -59,7 +60,8 @@ export class CompiledModelStore {
 
   /**
    * The compiled model of the key, written by `write` if there is none. One process writes; others wait for it.
-   * @param write  fills the empty folder it is given; when it throws, nothing stays
+   * @param write  fills the folder it is given, which is empty or as an earlier call left it when it was interrupted: killed, or
+   * ended by the signal. When it throws for another reason, nothing stays.
    * @returns the folder
    */
   async create(
@@ -73,7 +75,7 @@ export class CompiledModelStore {
       if (present !== undefined) return present;
       const lock = await FileLock.acquire(this.lockPathOf(key), options);
       try {
-        return (await this.locate(key)) ?? (await this.writeLocked(key, write, lock, options.model));
+        return (await this.locate(key)) ?? (await this.writeLocked(key, write, lock, options));
       } finally {
         await lock.release();
       }
@@ -131,31 +133,39 @@ export class CompiledModelStore {
     key: string,
     write: (tempFolder: string) => Promise<void>,
     lock: FileLock,
-    model: CompiledFrom | undefined,
+    { model, signal }: CreateOptions,
   ): Promise<string> {
-    await this.removeLeftoversOf(key);
     const path = this.pathOf(key);
-    const tempFolder = join(this.folder, `.unfinished-${key}-${randomUUID()}`);
-    await mkdir(tempFolder, { recursive: true });
+    const unfinished = await this.unfinishedFolder(key, lock);
     try {
-      await write(tempFolder);
+      await write(unfinished.path);
       if (model !== undefined) {
-        await writeFile(join(tempFolder, MODEL_NOTE), JSON.stringify({ id: model.id, contentKey: model.contentKey }));
+        await writeFile(
+          join(unfinished.path, MODEL_NOTE),
+          JSON.stringify({ id: model.id, contentKey: model.contentKey }),
+        );
       }
       await lock.assertHeld();
-      await rename(tempFolder, path);
+      await unfinished.forgetWriter();
+      await rename(unfinished.path, path);
     } catch (error) {
-      await rm(tempFolder, { recursive: true, force: true });
+      if (signal?.aborted) await unfinished.leave();
+      else await unfinished.remove();
       throw error;
     }
     return path;
   }
 
-  /** Those of this key can only be of processes that died: the caller holds the lock. */
-  private async removeLeftoversOf(key: string): Promise<void> {
+  /** What an interrupted writer of this key left, or a new folder. The caller holds the lock; what cannot be gone on with goes. */
+  private async unfinishedFolder(key: string, lock: FileLock): Promise<UnfinishedFolder> {
+    let found: UnfinishedFolder | undefined;
     for (const name of await this.entries()) {
-      if (UNFINISHED.exec(name)?.[1] === key) await rm(join(this.folder, name), { recursive: true, force: true });
+      if (UNFINISHED.exec(name)?.[1] !== key) continue;
+      const folder = new UnfinishedFolder(join(this.folder, name));
+      if (found === undefined && (await folder.take(lock.holder))) found = folder;
+      else await folder.remove();
     }
+    return found ?? UnfinishedFolder.create(join(this.folder, `.unfinished-${key}-${randomUUID()}`), lock.holder);
   }
 
   private async entries(): Promise<string[]> {

@@ -1,20 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { deadProcessId } from '../testing/dead-process.js';
 import { tempFolder } from '../testing/temp-folder.js';
 import { FileLock } from './file-lock.js';
-
-/** The id of a process that is no more. */
-async function deadProcessId(): Promise<number> {
-  const child = spawn(process.execPath, ['-e', '']);
-  await once(child, 'exit');
-  return child.pid ?? 0;
-}
 
 describe('FileLock', () => {
   it('given a held lock, when another wants it, then it waits until it is released', async () => {

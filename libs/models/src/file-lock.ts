@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,7 +34,7 @@ const SILENCE_MS = 60_000;
 export class FileLock {
   private constructor(
     private readonly path: string,
-    private readonly holder: LockHolder,
+    readonly holder: LockHolder,
     private readonly heartbeat: NodeJS.Timeout,
   ) {}
 
@@ -49,11 +49,9 @@ export class FileLock {
       if (await create(path, holder)) return FileLock.beat(path, holder);
       const current = await readHolder(path);
       if (current === 'free') continue;
-      if (await isStale(path, current)) {
-        await takeOver(path, current);
-        continue;
-      }
-      if (!hasWaited && current !== 'unwritten') {
+      const isLeftOver = await isStale(path, current);
+      if (isLeftOver && (await clear(path, current))) continue;
+      if (!isLeftOver && !hasWaited && current !== 'unwritten') {
         hasWaited = true;
         options.onWait?.(current);
       }
@@ -67,6 +65,11 @@ export class FileLock {
   static async holderOf(path: string): Promise<LockHolder | undefined> {
     const current = await readHolder(path);
     return current === 'free' || current === 'unwritten' || (await isStale(path, current)) ? undefined : current;
+  }
+
+  /** Whether it is certain that the holder's process has ended: it was one of this machine. */
+  static async isGone(holder: LockHolder): Promise<boolean> {
+    return (await lifeOf(holder)) === 'gone';
   }
 
   /** @throws when another took the lock over, so that what it protects must not be published */
@@ -135,17 +138,28 @@ async function readHolder(path: string): Promise<CurrentHolder> {
 }
 
 async function isStale(path: string, current: LockHolder | 'unwritten'): Promise<boolean> {
-  if (current !== 'unwritten' && current.host === hostname()) {
-    if (!isAlive(current.processId)) return true;
-    const start = await startOf(current.processId);
-    if (start !== undefined && current.processStart !== undefined) return start !== current.processStart;
-  }
+  const life = current === 'unwritten' ? 'unknown' : await lifeOf(current);
+  if (life !== 'unknown') return life === 'gone';
+  return isSilent(path);
+}
+
+/** Whether nobody has touched the file for so long that who should is taken for dead. */
+async function isSilent(path: string): Promise<boolean> {
   try {
     return Date.now() - (await stat(path)).mtimeMs > SILENCE_MS;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
+}
+
+/** What can be seen of the holder's process from here; of another machine's nothing. */
+async function lifeOf({ host, processId, processStart }: LockHolder): Promise<'alive' | 'gone' | 'unknown'> {
+  if (host !== hostname()) return 'unknown';
+  if (!isAlive(processId)) return 'gone';
+  const start = await startOf(processId);
+  if (start === undefined || processStart === undefined) return 'unknown';
+  return start === processStart ? 'alive' : 'gone';
 }
 
 function isAlive(processId: number): boolean {
@@ -170,27 +184,28 @@ async function startOf(processId: number): Promise<string | undefined> {
 }
 
 /**
- * Takes the stale file away. Two waiters may do so at once, and the slower would take the faster one's new lock: so the
- * file is moved first, looked at, and put back if it is not the stale one.
+ * Takes the stale file away. Many may want to at once, and a slow one must not take the new lock of a fast one: so only who has
+ * claimed this one holder does, and looks again once it has the claim.
+ * @returns false when another has the claim
  */
-async function takeOver(path: string, stale: LockHolder | 'unwritten'): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+async function clear(path: string, stale: LockHolder | 'unwritten'): Promise<boolean> {
+  const nonce = stale === 'unwritten' ? stale : stale.nonce;
+  const claim = `${path}.stale-${createHash('sha256').update(nonce).digest('hex').slice(0, 16)}`;
   try {
-    await rename(path, aside);
+    await writeFile(claim, '', { flag: 'wx' });
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
+    if (await isSilent(claim)) await rm(claim, { force: true }); // who had it died with it
+    return false;
   }
-  const moved = await readHolder(aside);
-  const isTheStaleOne =
-    typeof moved === 'string' || typeof stale === 'string' ? moved === stale : moved.nonce === stale.nonce;
-  if (!isTheStaleOne) {
-    await link(aside, path).catch((error: unknown) => {
-      // A third one was faster: the moved holder learns of it by assertHeld.
-      if (codeOf(error) !== 'EEXIST') throw error;
-    });
+  try {
+    const current = await readHolder(path);
+    const isSame = typeof current === 'string' ? current === stale : current.nonce === nonce;
+    if (isSame && current !== 'free' && (await isStale(path, current))) await rm(path, { force: true });
+  } finally {
+    await rm(claim, { force: true });
   }
-  await rm(aside, { force: true });
+  return true;
 }
 
 function codeOf(error: unknown): string | undefined {

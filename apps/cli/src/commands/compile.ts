@@ -21,7 +21,7 @@ Examples:
 
 const COMPILE_HELP = `
 Weights: auto keeps the precision of the source in its smallest exact form, fp32 is the reference, int8 and int4 are smaller
-and faster. What is compiled once is found again: hydra up does this by itself.
+and faster. What is compiled once is found again: hydra up does this by itself. Interrupted, it goes on where it stopped.
 
 Examples:
   hydra compile ./my-model --weights int8

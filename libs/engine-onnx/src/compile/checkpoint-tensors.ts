@@ -77,6 +77,12 @@ export class CheckpointTensors {
     return joined;
   }
 
+  /** Tensors that need not be read: what was made of them is there. @throws the signal's reason when aborted */
+  pass(tensors: readonly string[]): void {
+    this.signal?.throwIfAborted();
+    for (const tensor of tensors) this.onTensor(this.checkpoint.info(tensor).byteLength);
+  }
+
   /** @throws the signal's reason when aborted, between two slabs */
   async *slabs(tensors: readonly string[]): AsyncGenerator<Slab> {
     let before = 0;

@@ -2,6 +2,7 @@ import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ResolvedModel } from '#lib/models';
 import type { WeightsForm } from '../compiled-model.js';
@@ -95,6 +96,10 @@ function variantOf(change: Record<string, unknown>, files: readonly string[] = [
   return { kind: 'hf-folder', folder, id: folder, origin: 'folder', bytes: 0, contentKey: JSON.stringify(change) };
 }
 
+/** Names of a folder's files, with their content as base64. */
+const filesOf = (folder: string) =>
+  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name)).toString('base64')]));
+
 const compiledEntries = (storeFolder: string) =>
   readdirSync(storeFolder).filter((entry) => !/^\.(lock|request)-/.test(entry));
 
@@ -146,15 +151,32 @@ describe('compileModel', () => {
     expect(seen.at(-1)?.bytesDone).toBe(seen.at(-1)?.bytesTotal);
   });
 
-  it('given an abort while compiling, when it ends, then the store is empty and the next attempt works', async () => {
-    const storeFolder = newStore();
-    const aborted = new AbortController();
-    const options = { source: sourceOf('llama'), weights: 'fp32', storeFolder } as const;
-    const onProgress = () => aborted.abort();
-    await expect(compileModel({ ...options, signal: aborted.signal, onProgress })).rejects.toThrow('aborted');
-    expect(readdirSync(storeFolder)).toEqual([]);
-    expect((await compileModel(options)).manifest.layers).toBe(3);
-  });
+  it.each(['fp32', 'int8', 'int4'] as const)(
+    'given aborts after any tensors of %s, when compiled in the end, then the folder is that of an undisturbed compilation',
+    async (weights) => {
+      const options = { source: sourceOf('llama'), weights } as const;
+      const undisturbed = await compileModel({ ...options, storeFolder: newStore() });
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 29 }), { minLength: 1, maxLength: 3 }), async (aborts) => {
+          const storeFolder = newStore();
+          for (const afterTensors of aborts) {
+            const aborted = new AbortController();
+            let tensors = 0;
+            const onProgress = () => {
+              if (++tensors === afterTensors) aborted.abort();
+            };
+            const compiling = compileModel({ ...options, storeFolder, signal: aborted.signal, onProgress });
+            await expect(compiling).rejects.toThrow('aborted');
+            expect(compiledEntries(storeFolder)).toEqual([expect.stringMatching(/^\.unfinished-/)]);
+          }
+          const compiled = await compileModel({ ...options, storeFolder });
+          expect(filesOf(compiled.folder)).toEqual(filesOf(undisturbed.folder));
+          expect(compiledEntries(storeFolder)).toHaveLength(1);
+        }),
+        { numRuns: 8 },
+      );
+    },
+  );
 
   it.each<[string, ResolvedModel, Partial<CompileOptions>, string]>([
     [

@@ -26,9 +26,10 @@ async function compiled(
   const folder = await mkdtemp(join(tmpdir(), 'hydra-blocks-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const graph = new GraphBuilder();
-  const file = await WeightsFile.create(folder);
+  const file = await WeightsFile.open(folder);
   const tensors = new CheckpointTensors(checkpoint, () => undefined, undefined);
   await build(new DecoderBlocks(graph, new WeightStore(tensors, graph, file), form), graph);
+  await file.flush();
   await file.close();
   const path = join(folder, 'model.onnx');
   await writeFile(path, graph.encode());

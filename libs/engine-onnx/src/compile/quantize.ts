@@ -56,7 +56,7 @@ export function toSymmetricEightBit(
   const scales = new Float32Array(elements / BLOCK_ELEMENTS);
   for (let block = 0; block < scales.length; block++) {
     const first = block * BLOCK_ELEMENTS;
-    const { low, high } = extremes(values, first);
+    const { low, high } = extremesWithZero(values, first);
     const scale = Math.max(-low, high) / 127;
     scales[block] = scale;
     for (let i = first; i < first + BLOCK_ELEMENTS; i++)
@@ -98,29 +98,30 @@ function roundToEightBit(values: Float32Array): EightBitBlocks {
   const codes = new Uint8Array(values.length);
   for (let block = 0; block < scales.length; block++) {
     const first = block * BLOCK_ELEMENTS;
-    const { low, high } = extremes(values, first);
+    const { low, high } = extremesWithZero(values, first);
     const scale = (high - low) / 255;
     if (scale === 0) continue; // a block of zeros
     const zero = Math.round(-low / scale);
     scales[block] = scale;
     zeroPoints[block] = zero;
-    for (let i = first; i < first + BLOCK_ELEMENTS; i++)
-      codes[i] = clamp(Math.round((values[i] as number) / scale) + zero, 255);
+    for (let i = first; i < first + BLOCK_ELEMENTS; i++) {
+      const code = Math.floor((values[i] as number) / scale + 0.5) + zero;
+      codes[i] = Math.max(0, Math.min(255, code));
+    }
   }
   return { codes, scales, zeroPoints };
 }
 
-/** Smallest and largest element of a block, 0 included. */
-function extremes(values: Float32Array, first: number): { low: number; high: number } {
+/** Smallest and largest element of a block, 0 included; not a number when one is not. Loops without calls: this runs for every weight. */
+function extremesWithZero(values: Float32Array, first: number): { low: number; high: number } {
   let low = 0;
   let high = 0;
+  let poison = 0;
   for (let i = first; i < first + BLOCK_ELEMENTS; i++) {
-    low = Math.min(low, values[i] as number);
-    high = Math.max(high, values[i] as number);
+    const value = values[i] as number;
+    if (value < low) low = value;
+    if (value > high) high = value;
+    poison += value * 0; // no comparison shows what is not a number
   }
-  return { low, high };
-}
-
-function clamp(code: number, largest: number): number {
-  return Math.min(largest, Math.max(0, code));
+  return { low: low + poison, high: high + poison };
 }

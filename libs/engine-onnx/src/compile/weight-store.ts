@@ -1,6 +1,6 @@
 import { BLOCK_ELEMENTS } from '#lib/models';
 import { type CheckpointTensors, checkFinite, slabFloats } from './checkpoint-tensors.js';
-import type { GraphBuilder, Value } from './graph-builder.js';
+import type { ExternalData, GraphBuilder, Value } from './graph-builder.js';
 import { packNibbles, toEightBit, toFourBit, toSymmetricEightBit } from './quantize.js';
 import type { Region, WeightsFile } from './weights-file.js';
 
@@ -21,24 +21,24 @@ export class WeightStore {
   /** float32 [rows, columns], as it stands. */
   async matrix(name: string, tensor: string): Promise<Value> {
     const { rows, columns } = this.tensors.shape([tensor]);
-    const region = this.file.allocate(rows * columns * 4);
-    for await (const slab of this.tensors.slabs([tensor])) {
-      await region.write(slab.firstRow * columns * 4, slabFloats(slab));
-    }
-    return this.graph.external(name, 'float32', [rows, columns], region);
+    const [region] = await this.part(name, [tensor], async (allocate) => {
+      const values = allocate(rows * columns * 4);
+      for await (const slab of this.tensors.slabs([tensor])) await values.append(slabFloats(slab));
+    });
+    return this.graph.external(name, 'float32', [rows, columns], region as ExternalData);
   }
 
   /** float32 [columns, rows]: what MatMul multiplies with. Holds the whole of it in memory. */
   async transposed(name: string, tensors: readonly string[]): Promise<Value> {
     const { rows, columns } = this.tensors.shape(tensors);
-    const whole = new Float32Array(rows * columns);
-    for await (const slab of this.tensors.slabs(tensors)) {
-      const values = slabFloats(slab);
-      transposeInto(whole, rows, slab.firstRow, values, columns);
-    }
-    const region = this.file.allocate(whole.byteLength);
-    await region.write(0, whole);
-    return this.graph.external(name, 'float32', [columns, rows], region);
+    const [region] = await this.part(name, tensors, async (allocate) => {
+      const whole = new Float32Array(rows * columns);
+      for await (const slab of this.tensors.slabs(tensors)) {
+        transposeInto(whole, rows, slab.firstRow, slabFloats(slab), columns);
+      }
+      await allocate(whole.byteLength).append(whole);
+    });
+    return this.graph.external(name, 'float32', [columns, rows], region as ExternalData);
   }
 
   /** For MatMulNBits: codes uint8 [rows, blocks, 32], scales [rows × blocks], zero points [rows × blocks]. */
@@ -47,16 +47,20 @@ export class WeightStore {
     tensors: readonly string[],
   ): Promise<{ codes: Value; scales: Value; zeroPoints: Value }> {
     const { rows, columns, blocks } = this.tensors.blockShape(tensors);
-    const codes = this.file.allocate(rows * columns);
-    const scales = this.file.allocate(rows * blocks * 4);
-    const zeroPoints = this.file.allocate(rows * blocks);
-    for await (const slab of this.tensors.slabs(tensors)) {
-      const part = toEightBit(slab.dtype, slab.bytes, slab.elements);
-      checkFinite(slab.tensor, part.scales);
-      await codes.write(slab.firstRow * columns, part.codes);
-      await scales.write(slab.firstRow * blocks * 4, part.scales);
-      await zeroPoints.write(slab.firstRow * blocks, part.zeroPoints);
-    }
+    const [codes, scales, zeroPoints] = (await this.part(name, tensors, async (allocate) => {
+      const to = {
+        codes: allocate(rows * columns),
+        scales: allocate(rows * blocks * 4),
+        zeroPoints: allocate(rows * blocks),
+      };
+      for await (const slab of this.tensors.slabs(tensors)) {
+        const from = toEightBit(slab.dtype, slab.bytes, slab.elements);
+        checkFinite(slab.tensor, from.scales);
+        await to.codes.append(from.codes);
+        await to.scales.append(from.scales);
+        await to.zeroPoints.append(from.zeroPoints);
+      }
+    })) as [ExternalData, ExternalData, ExternalData];
     return {
       codes: this.graph.external(`${name}.codes`, 'uint8', [rows, blocks, BLOCK_ELEMENTS], codes),
       scales: this.graph.external(`${name}.scales`, 'float32', [rows * blocks], scales),
@@ -73,26 +77,26 @@ export class WeightStore {
     tensors: readonly string[],
   ): Promise<{ codes: Value; scales: Value; offsets: Value | undefined }> {
     const { rows, columns, blocks } = this.tensors.blockShape(tensors);
-    const codes = this.file.allocate((rows * columns) / 2);
-    const scales = this.file.allocate(rows * blocks * 4);
-    const offsets = new Float32Array(blocks * rows);
-    for await (const slab of this.tensors.slabs(tensors)) {
-      const part = toFourBit(slab.dtype, slab.bytes, slab.elements);
-      checkFinite(slab.tensor, part.scales);
-      checkFinite(slab.tensor, part.minimums);
-      await codes.write((slab.firstRow * columns) / 2, packNibbles(part.codes));
-      await scales.write(slab.firstRow * blocks * 4, part.scales);
-      for (let i = 0; i < part.scales.length; i++) {
-        const row = slab.firstRow + Math.floor(i / blocks);
-        offsets[(i % blocks) * rows + row] = (part.minimums[i] as number) + 8 * (part.scales[i] as number);
+    const [codes, scales, offsets] = (await this.part(name, tensors, async (allocate) => {
+      const to = { codes: allocate((rows * columns) / 2), scales: allocate(rows * blocks * 4) };
+      const leftOut = new Float32Array(blocks * rows);
+      for await (const slab of this.tensors.slabs(tensors)) {
+        const from = toFourBit(slab.dtype, slab.bytes, slab.elements);
+        checkFinite(slab.tensor, from.scales);
+        checkFinite(slab.tensor, from.minimums);
+        await to.codes.append(packNibbles(from.codes));
+        await to.scales.append(from.scales);
+        for (let i = 0; i < from.scales.length; i++) {
+          const row = slab.firstRow + Math.floor(i / blocks);
+          leftOut[(i % blocks) * rows + row] = (from.minimums[i] as number) + 8 * (from.scales[i] as number);
+        }
       }
-    }
+      if (leftOut.some((offset) => offset !== 0)) await allocate(leftOut.byteLength).append(leftOut);
+    })) as [ExternalData, ExternalData, ExternalData?];
     return {
       codes: this.graph.external(`${name}.codes`, 'uint8', [rows, blocks, BLOCK_ELEMENTS / 2], codes),
       scales: this.graph.external(`${name}.scales`, 'float32', [rows * blocks], scales),
-      offsets: offsets.some((offset) => offset !== 0)
-        ? await this.whole(`${name}.offsets`, [blocks, rows], offsets)
-        : undefined,
+      offsets: offsets && this.graph.external(`${name}.offsets`, 'float32', [blocks, rows], offsets),
     };
   }
 
@@ -100,16 +104,17 @@ export class WeightStore {
   async embedding(
     name: string,
     tensor: string,
-  ): Promise<{ codes: Value; scales: Value; codesAt: Region; scalesAt: Region }> {
+  ): Promise<{ codes: Value; scales: Value; codesAt: ExternalData; scalesAt: ExternalData }> {
     const { rows, columns, blocks } = this.tensors.blockShape([tensor]);
-    const codesAt = this.file.allocate(rows * columns);
-    const scalesAt = this.file.allocate(rows * blocks * 4);
-    for await (const slab of this.tensors.slabs([tensor])) {
-      const part = toSymmetricEightBit(slab.dtype, slab.bytes, slab.elements);
-      checkFinite(slab.tensor, part.scales);
-      await codesAt.write(slab.firstRow * columns, part.codes);
-      await scalesAt.write(slab.firstRow * blocks * 4, part.scales);
-    }
+    const [codesAt, scalesAt] = (await this.part(name, [tensor], async (allocate) => {
+      const to = { codes: allocate(rows * columns), scales: allocate(rows * blocks * 4) };
+      for await (const slab of this.tensors.slabs([tensor])) {
+        const from = toSymmetricEightBit(slab.dtype, slab.bytes, slab.elements);
+        checkFinite(slab.tensor, from.scales);
+        await to.codes.append(from.codes);
+        await to.scales.append(from.scales);
+      }
+    })) as [ExternalData, ExternalData];
     return {
       codes: this.graph.external(`${name}.codes`, 'uint8', [rows, columns], codesAt),
       scales: this.graph.external(`${name}.scales`, 'float32', [rows, blocks], scalesAt),
@@ -118,10 +123,16 @@ export class WeightStore {
     };
   }
 
-  private async whole(name: string, shape: readonly number[], values: Float32Array): Promise<Value> {
-    const region = this.file.allocate(values.byteLength);
-    await region.write(0, values);
-    return this.graph.external(name, 'float32', shape, region);
+  /** What `write` puts into the file, or an earlier attempt has put there. @returns its regions, in the order of their allocation */
+  private async part(
+    name: string,
+    tensors: readonly string[],
+    write: (allocate: (length: number) => Region) => Promise<void>,
+  ): Promise<readonly ExternalData[]> {
+    const found = await this.file.findPart(name);
+    if (found === undefined) return this.file.writePart(name, write);
+    this.tensors.pass(tensors);
+    return found;
   }
 }
 

@@ -28,11 +28,14 @@ export interface GraphInput {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Writes graph, weights and manifest of a model into a folder. The manifest comes last, and each is on disk before the next. */
+/**
+ * Writes graph, weights and manifest of a model into a folder. The manifest comes last, and each is on disk before the next.
+ * @param folder  empty, or as this function left it when it was killed with the same input: then it goes on
+ */
 export async function writeGraph(folder: string, input: GraphInput): Promise<void> {
   const { config, contextTokens, form, checkpoint, build, onTensor, signal } = input;
   const graph = new GraphBuilder();
-  const file = await WeightsFile.create(folder);
+  const file = await WeightsFile.open(folder);
   try {
     const tensors = new CheckpointTensors(checkpoint, onTensor, signal);
     const weights = new WeightStore(tensors, graph, file);
@@ -45,6 +48,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
       const rope = addRopeTables(graph, config, contextTokens);
       await build.build({ config, graph, tensors, blocks, rope });
     }
+    await file.flush();
   } finally {
     await file.close();
   }
@@ -67,6 +71,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
     weightsBytes: file.byteLength,
   };
   await writeSynced(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+  await file.removeJournal();
 }
 
 /** The inputs and outputs that every decoder has, as runtime/decoder-graph.ts describes them. */
