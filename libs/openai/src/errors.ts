@@ -57,7 +57,11 @@ export const API_ERRORS = {
   model_not_found: invalid(404, 'NOT_FOUND', 'The model or alias does not exist.'),
   route_not_found: invalid(404, 'UNIMPLEMENTED', 'The path does not exist.'),
   method_not_allowed: invalid(405, 'UNIMPLEMENTED', 'The path exists, but not with this method.'),
-  request_timeout: invalid(408, 'DEADLINE_EXCEEDED', 'Head and body did not arrive within `gateway.receiveTimeoutMs`.'),
+  request_timeout: invalid(
+    408,
+    'DEADLINE_EXCEEDED',
+    'Head and body, or the message of gRPC, did not arrive within `gateway.receiveTimeoutMs`.',
+  ),
   request_too_large: invalid(413, 'RESOURCE_EXHAUSTED', 'The body is larger than `gateway.bodyBytes`.'),
   unsupported_media_type: invalid(415, 'INVALID_ARGUMENT', 'The body is not `application/json`.'),
   expectation_failed: invalid(417, 'UNIMPLEMENTED', 'The header `Expect` asks for something else than `100-continue`.'),
@@ -161,7 +165,7 @@ export function modelNotFound(model: string): ApiError {
 
 /** At most 64 characters of what the client sent, for use in a message. */
 export function shortened(text: string): string {
-  return text.length <= 64 ? text : `${text.slice(0, 61).toWellFormed()}...`;
+  return text.length <= 64 ? text : `${text.slice(0, 61).replace(/[\ud800-\udbff]$/, '')}...`; // no half of a character
 }
 
 /** Metadata values are printable ASCII. */

@@ -10,7 +10,7 @@ import { type CallStatus, CLIENT_GONE, conditionOf, refusalByLibrary, statusOf }
  * counted once. Other services (health, reflection) are left alone.
  *
  * What grpc-js refuses by itself passes no interceptor. It goes through `sendStatus` of the lowest call all the same, which is
- * the one that an only interceptor is given: that method is replaced. Should grpc-js ever stop using it, such failures have
+ * the one that the first interceptor is given: that method is replaced. Should grpc-js ever stop using it, such failures have
  * their status and no trailers.
  */
 @Injectable()

@@ -9,6 +9,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { CallEnds } from './call-ends.js';
 import { withLenientDecoding } from './decoded-requests.js';
 import { InferenceCalls } from './inference-calls.js';
+import { receiveTimeout } from './receive-timeout.js';
 
 type ServingStatus = 'SERVING' | 'NOT_SERVING';
 
@@ -31,8 +32,9 @@ export class GrpcServer implements OnModuleInit {
     calls: InferenceCalls,
     ends: CallEnds,
   ) {
-    const options = serverChannelOptions({ maxMessageBytes: config.gateway.bodyBytes });
-    this.server = new Server({ ...options, interceptors: [ends.intercept] });
+    const { bodyBytes, receiveTimeoutMs } = config.gateway;
+    const options = serverChannelOptions({ maxMessageBytes: bodyBytes });
+    this.server = new Server({ ...options, interceptors: [ends.intercept, receiveTimeout(receiveTimeoutMs)] });
     this.server.addService(withLenientDecoding(publicApi.InferenceService), calls.handlers);
     this.health.addToServer(this.server);
     addReflection(this.server, ['hydra/v1/inference.proto'], [SERVICE]);

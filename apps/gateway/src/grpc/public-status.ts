@@ -36,7 +36,7 @@ export function refusalByLibrary({ code, details }: CallStatus): CallStatus | un
     case status.UNIMPLEMENTED:
       return details.includes('encoding')
         ? statusOf(new ApiError('unsupported_media_type', 'Messages may be packed with gzip or deflate.'), code)
-        : statusOf(new ApiError('bad_request', 'A call of this method has exactly one message.'), code);
+        : statusOf(new ApiError('bad_request', 'A call of this method has exactly one whole message.'), code);
     case status.INTERNAL:
       if (details.includes('grpc-timeout')) return refusal(`${details}.`);
       if (details.includes('decompress')) return refusal('The message cannot be unpacked as grpc-encoding says.');
