@@ -76,7 +76,7 @@ describe('loadConfig', () => {
       'gateway: expected a map, got nothing',
       'scheduler: expected a map, got []',
     ]);
-    expect(problems('models: []')).toEqual([expect.stringMatching(/^models: Too small/)]);
+    expect(problems('models: []')).toEqual(['models: expected at least one model, got []']);
   });
 
   it('given times that cannot work, when loaded, then the start is stopped', () => {

@@ -114,7 +114,7 @@ const mockSchema = z.strictObject({
 export const hydraSchema = z.strictObject({
   models: z
     .array(modelSchema)
-    .min(1)
+    .min(1, 'expected at least one model')
     .default([modelSchema.parse({ id: DEFAULT_MODEL_ID })])
     .describe('The models served; the first is the default.'),
   aliases: z

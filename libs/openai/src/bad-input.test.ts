@@ -71,6 +71,8 @@ describe('bad parameters of either route', () => {
       [{ stop: '' }, 'invalid_value', 'stop'],
       [{ stop: ['a', ''] }, 'invalid_value', 'stop[1]'],
       [{ stop: ['a', 7] }, 'invalid_type', 'stop[1]'],
+      [{ stop: ['a', null] }, 'invalid_type', 'stop[1]'],
+      [{ logit_bias: { 5: null } }, 'invalid_type', 'logit_bias[5]'],
       [{ stop: 'x'.repeat(257) }, 'invalid_value', 'stop'],
       [{ stop: Array(17).fill('a') }, 'invalid_value', 'stop'],
       [{ stop: Array(10_000).fill('x'.repeat(300)) }, 'invalid_value', 'stop'],
@@ -133,7 +135,7 @@ describe('bad completion requests', () => {
       [{ prompt: [1, -1] }, 'invalid_value', 'prompt[1]'],
       [{ prompt: [1.5] }, 'invalid_type', 'prompt[0]'],
       [{ prompt: [[1], [1, 'a']] }, 'invalid_type', 'prompt[1][1]'],
-      [{ prompt: [null] }, 'missing_required_parameter', 'prompt[0]'],
+      [{ prompt: [null] }, 'invalid_type', 'prompt[0]'],
       [{ prompt: Array(129).fill('a') }, 'invalid_value', 'prompt'],
       [{ prompt: Array(2_000).fill('a') }, 'invalid_value', 'prompt'],
       [{ prompt: ['a', 'b'], n: 65 }, 'invalid_value', 'prompt'],
@@ -156,6 +158,7 @@ describe('bad chat requests', () => {
       [{ messages: [] }, 'invalid_value', 'messages'],
       [{ messages: 'Hello' }, 'invalid_type', 'messages'],
       [{ messages: [7] }, 'invalid_type', 'messages[0]'],
+      [{ messages: [null] }, 'invalid_type', 'messages[0]'],
       [{ messages: Array(20_000).fill({}) }, 'invalid_value', 'messages'],
       [{ messages: [{ content: 'x' }] }, 'missing_required_parameter', 'messages[0].role'],
       [{ messages: [{ role: 'robot', content: 'x' }] }, 'invalid_value', 'messages[0].role'],
@@ -195,6 +198,11 @@ describe('bad chat requests', () => {
     ]),
   )('given %s, then %s names %s', (_, condition, param, changes) => {
     expect(errorOf('chat', changes)).toMatchObject({ condition, param });
+  });
+
+  it('given what is empty, then the sentence says so without counting', () => {
+    expect(errorOf('chat', { stop: '' }).message).toBe("Invalid 'stop': expected a string that is not empty.");
+    expect(errorOf('chat', { messages: [] }).message).toBe("Invalid 'messages': expected an array that is not empty.");
   });
 
   it.each([[null], [[]], [7], ['{}'], [undefined]])('given the body %j, then it is refused', (body) => {

@@ -51,6 +51,8 @@ describe('the error table', () => {
 
   it('given a huge model name, then the message stays small', () => {
     expect(modelNotFound('x'.repeat(1_000_000)).message.length).toBeLessThan(120);
+    const emoji = modelNotFound('😀'.repeat(100)).message; // of two UTF-16 units each: none is cut in half
+    expect(emoji).toBe(`The model '${'😀'.repeat(30)}...' does not exist.`);
   });
 
   it('given a param beyond ASCII, then the metadata is still a legal value', () => {

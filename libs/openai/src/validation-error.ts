@@ -18,7 +18,7 @@ export function toValidationError(error: ErrorObject | undefined, body: unknown)
   const value = valueAt(body, path);
   if (error.keyword === 'required')
     return missingParameter(toParam([...path, String(error.params['missingProperty'])]));
-  if (error.keyword === 'type') return typeError(param, error.params['type'] as string | string[], value); // by ajv's keyword
+  if (error.keyword === 'type') return typeError(path, error.params['type'] as string | string[], value); // by ajv's keyword
   return invalidValue(param, `${expectation(error)}${gotInstead(error, value)}`);
 }
 
@@ -37,9 +37,11 @@ export function unsupportedParameter(param: string, detail: string): ApiError {
   });
 }
 
-function typeError(param: string, types: string | readonly string[], value: unknown): ApiError {
+function typeError(path: readonly string[], types: string | readonly string[], value: unknown): ApiError {
   const expected = [types].flat();
-  if (value === null && !expected.includes('null')) return missingParameter(param);
+  const param = toParam(path);
+  const isEntry = /^\d+$/.test(path.at(-1) ?? ''); // of a list, where null stands for nothing
+  if (value === null && !isEntry) return missingParameter(param);
   const words = expected.filter((type) => type !== 'null').map((type) => TYPE_WORDS[type] ?? type);
   const alternatives = words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
   const message = `Invalid type for '${param}': expected ${alternatives}, but got ${described(value)} instead.`;
@@ -78,8 +80,9 @@ function expectation({ keyword, params, propertyName }: ErrorObject): string {
   }
 }
 
-function gotInstead({ keyword, propertyName }: ErrorObject, value: unknown): string {
+function gotInstead({ keyword, params, propertyName }: ErrorObject, value: unknown): string {
   if (propertyName !== undefined) return '';
+  if (/^min(Length|Items)$/.test(keyword) && params['limit'] === 1) return ''; // it says that it is empty
   if (keyword.endsWith('Items') && Array.isArray(value)) return `, but got ${value.length}`;
   if (typeof value === 'string') {
     if (keyword.endsWith('Length')) return `, but got ${value.length}`;

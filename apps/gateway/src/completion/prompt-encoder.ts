@@ -66,7 +66,7 @@ async function idsOf(encoding: Promise<Uint32Array>, param: string): Promise<rea
 
 function toApiError(error: unknown, param: string): unknown {
   if (error instanceof TooManyTokensError) {
-    const message = `This model's maximum context length is ${error.maxTokens} tokens. However, your ${param} is far longer. Please reduce its length.`;
+    const message = `This model's maximum context length is ${error.maxTokens} tokens. However, the text of your ${param} is far longer. Please shorten it.`;
     return new ApiError('context_length_exceeded', message, { param, cause: error });
   }
   if (error instanceof TextTooLongError) return new ApiError('context_length_exceeded', error.message, { param });

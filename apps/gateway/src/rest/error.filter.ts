@@ -58,6 +58,7 @@ function orGone(exception: unknown, { raw }: FastifyRequest): unknown {
 /** What Fastify and Nest refuse before a handler of ours runs. */
 function fromHttpStatus(exception: HttpException, request: FastifyRequest, reply: FastifyReply): ApiError {
   switch (exception.getStatus()) {
+    case 403: // a path that leads out of the folder of Swagger's files
     case 404: {
       const path = request.url.split('?', 1)[0] ?? '';
       const allowed = allowedMethods(path);
@@ -74,6 +75,6 @@ function fromHttpStatus(exception: HttpException, request: FastifyRequest, reply
     case 415:
       return new ApiError('unsupported_media_type', 'Send the request body as `Content-Type: application/json`.');
     default:
-      return new ApiError('bad_request', `The request is not valid: ${exception.message}.`);
+      return new ApiError('bad_request', `The request is not valid: ${exception.message.replace(/\.$/, '')}.`);
   }
 }
