@@ -106,6 +106,8 @@ describe('bad parameters of either route', () => {
       [{ timeout_ms: 0 }, 'invalid_value', 'timeout_ms'],
       [{ user: {} }, 'invalid_type', 'user'],
       [{ session_id: 'x'.repeat(513) }, 'invalid_value', 'session_id'],
+      [{ cache_salt: '' }, 'invalid_value', 'cache_salt'],
+      [{ cache_salt: 7 }, 'invalid_type', 'cache_salt'],
       [{ response_format: { type: 'json_object' } }, 'unsupported_parameter', 'response_format'],
     ]),
   )('given %s, then %s names %s', (_, condition, param, changes) => {

@@ -28,6 +28,7 @@ export function toCallParameters(request: SharedRequest, maxTokens: number | und
     echo: false,
     sessionId: (request.session_id ?? request.prompt_cache_key ?? '').toWellFormed() || undefined,
     user: (request.user ?? request.safety_identifier ?? '').toWellFormed() || undefined,
+    cacheSalt: request.cache_salt?.toWellFormed(),
     priority: request.priority ?? 0,
     timeoutMs: request.timeout_ms ?? undefined,
   } satisfies Partial<CompletionCall>;

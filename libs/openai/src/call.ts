@@ -22,6 +22,8 @@ export interface CompletionCall {
   readonly sessionId: string | undefined;
   /** End-user identity, for affinity and abuse tracking. */
   readonly user: string | undefined;
+  /** Keeps its prefixes apart from those of other salts of the same tenant. */
+  readonly cacheSalt: string | undefined;
   /** -10 to 10; larger is served earlier. */
   readonly priority: number;
   /** Most time from arrival to the last token, in milliseconds. */

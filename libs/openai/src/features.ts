@@ -41,6 +41,7 @@ export const FEATURES: readonly Feature[] = [
   served('logprobs', only(false), 'chat'),
   served('top_logprobs', only(0), 'chat'),
   served('prompt_logprobs', nothing()),
+  served('cache_salt', nothing()),
 
   refused('best_of', only(1), 'completion'),
   refused('suffix', only(''), 'completion'),
@@ -55,7 +56,6 @@ export const FEATURES: readonly Feature[] = [
   refused('bad_words', emptyArray()),
   refused('use_beam_search', only(false)),
   refused('length_penalty', only(1)),
-  refused('cache_salt', nothing()),
 
   refused('tools', emptyArray(), 'chat'),
   refused('tool_choice', only('none', 'auto'), 'chat'),

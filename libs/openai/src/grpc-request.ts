@@ -64,6 +64,7 @@ function optionsBody(model: string, options: publicApi.GenerationOptions | undef
       return_token_ids: options.returnTokenIds,
       session_id: options.sessionId || undefined,
       user: options.user || undefined,
+      cache_salt: options.cacheSalt || undefined,
       priority: options.priority,
       timeout_ms: options.timeoutMs,
     }),

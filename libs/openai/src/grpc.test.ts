@@ -46,6 +46,7 @@ describe('gRPC requests', () => {
       n: 2,
       user: 'u',
       sessionId: 's',
+      cacheSalt: 'c',
       priority: -3,
       returnTokenIds: true,
     };
@@ -60,6 +61,7 @@ describe('gRPC requests', () => {
       n: 2,
       user: 'u',
       session_id: 's',
+      cache_salt: 'c',
       priority: -3,
       return_token_ids: true,
       stream: true,

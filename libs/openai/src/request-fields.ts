@@ -111,6 +111,9 @@ export const sharedFields = {
   safety_identifier: label('Taken as `user` when that is absent.'),
   session_id: label('Requests of one session go to one worker where possible.'),
   prompt_cache_key: label('Taken as `session_id` when that is absent.'),
+  cache_salt: z.string().min(1).max(512).nullish().meta({
+    description: 'Only requests of one tenant with equal salts share computed prefixes. Default: all of the tenant do.',
+  }),
   priority: integer(-10, 10, 'Larger is served earlier among waiting requests.', 0),
   timeout_ms: integer(1, MAX_TOKENS, 'Most time from arrival to the last token, in milliseconds.'),
   metadata: z.unknown().optional().meta({ description: 'Accepted; not used.' }),

@@ -102,6 +102,7 @@ describe('completion requests', () => {
       stream_options: { include_usage: true },
       user: 'u',
       session_id: 's',
+      cache_salt: 'c',
       priority: -10,
       timeout_ms: 5_000,
     });
@@ -129,6 +130,7 @@ describe('completion requests', () => {
       includeUsage: true,
       user: 'u',
       sessionId: 's',
+      cacheSalt: 'c',
       priority: -10,
       timeoutMs: 5_000,
     });

@@ -20,6 +20,7 @@ import { LatencyTimer } from '../observation/latency-timer.js';
 import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
 import { AdmissionGate } from './admission-gate.js';
 import type { AnswerSink } from './answer-sink.js';
+import { cacheSaltOf } from './cache-salt.js';
 import { PromptEncoder } from './prompt-encoder.js';
 import type { RequestLife } from './request-life.js';
 
@@ -84,7 +85,7 @@ export class CompletionService {
       drawSeed: () => randomInt(SEED_BOUND),
       deadlineUnixMs: life.deadlineUnixMs,
       initialCredit: this.config.gateway.streamBufferTokens,
-      cacheSalt: Buffer.from(life.tenantId),
+      cacheSalt: cacheSaltOf(life.tenantId, call.cacheSalt),
       trace: life.trace,
     });
   }

@@ -94,7 +94,11 @@ export interface GenerationOptions {
     | number
     | undefined;
   /** Most time from arrival to the last token, in milliseconds; absent: the server's limit. */
-  timeoutMs?: number | undefined;
+  timeoutMs?:
+    | number
+    | undefined;
+  /** Only requests of one tenant with equal salts share computed prefixes; at most 512 characters; empty: all of the tenant do. */
+  cacheSalt: string;
 }
 
 export interface GenerationOptions_LogitBiasEntry {
@@ -351,6 +355,7 @@ function createBaseGenerationOptions(): GenerationOptions {
     user: "",
     priority: undefined,
     timeoutMs: undefined,
+    cacheSalt: "",
   };
 }
 
@@ -422,6 +427,9 @@ export const GenerationOptions: MessageFns<GenerationOptions> = {
     }
     if (message.timeoutMs !== undefined) {
       writer.uint32(168).uint32(message.timeoutMs);
+    }
+    if (message.cacheSalt !== "") {
+      writer.uint32(178).string(message.cacheSalt);
     }
     return writer;
   },
@@ -620,6 +628,14 @@ export const GenerationOptions: MessageFns<GenerationOptions> = {
             message.timeoutMs = reader.uint32();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.cacheSalt = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -666,6 +682,7 @@ export const GenerationOptions: MessageFns<GenerationOptions> = {
     message.user = object.user ?? "";
     message.priority = object.priority ?? undefined;
     message.timeoutMs = object.timeoutMs ?? undefined;
+    message.cacheSalt = object.cacheSalt ?? "";
     return message;
   },
 };
