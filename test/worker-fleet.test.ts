@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { WorkerRole } from '#lib/contracts';
+import { hashBlocks, prefixSeed } from '#lib/kv';
 import { requestOf } from '../libs/engine/testing/requests.js';
 import { TestFleet } from './support/test-fleet.js';
 import { TestSession } from './support/test-session.js';
@@ -92,4 +93,60 @@ it('given a later life of the same worker, when the scheduler tells, then this o
   const { fleet, worker } = await joined();
   fleet.tell({ $case: 'superseded', value: { byEpoch: worker.epoch + 1 } });
   await worker.superseded;
+});
+
+it('given prompts that were computed, then the scheduler is told of their blocks under the hashes that gateways look for, and of all when it asks', async () => {
+  const { fleet, worker } = await joined();
+  const session = await TestSession.open(worker.grpcPort);
+  closers.push(() => session.close());
+  const { modelId, modelFingerprint, blockTokens } = worker.model();
+  const promptTokenIds = Array.from({ length: 40 }, (_, i) => i);
+  const cacheSalt = Buffer.from('ff00fe', 'hex'); // no text
+  const run = async (ids: number[]) => {
+    const request = requestOf({ modelId, workerEpoch: worker.epoch, cacheSalt, promptTokenIds: ids });
+    await session.end(session.submit({ ...request, stop: { ...request.stop!, maxTokens: 2 } }));
+  };
+  const hashesOf = (ids: number[]) =>
+    hashBlocks(ids, blockTokens, prefixSeed({ modelFingerprint, adapterVersion: '', salt: cacheSalt })).map(
+      Buffer.from,
+    );
+
+  expect(fleet.of('kvEvents')).toEqual([
+    { firstSequence: 1, events: [], snapshot: false, checksum: Buffer.alloc(16) }, // nothing is held, as it joins
+  ]);
+  await run(promptTokenIds);
+  await fleet.until(() => fleet.of('kvEvents').length > 1);
+  const [first, second] = hashesOf(promptTokenIds);
+  const stored = { modelId, adapterId: '', medium: 'device' };
+  expect(fleet.of('kvEvents').at(-1)).toEqual({
+    firstSequence: 1,
+    events: [
+      {
+        change: { $case: 'stored', value: { ...stored, parentHash: Buffer.alloc(0), blockHashes: [first, second] } },
+      },
+    ],
+    snapshot: false,
+    checksum: first!.map((byte, at) => byte ^ second![at]!),
+  });
+
+  const longer = [...promptTokenIds.slice(0, 16), ...promptTokenIds];
+  await run(longer);
+  await fleet.until(() => fleet.of('kvEvents').length > 2);
+  fleet.tell({ $case: 'requestKvSnapshot', value: {} });
+  await fleet.until(() => fleet.of('kvEvents').some(({ snapshot }) => snapshot));
+  const snapshot = fleet.of('kvEvents').find((message) => message.snapshot)!;
+  expect(snapshot.firstSequence).toBe(3);
+  const all = snapshot.events.flatMap(({ change }) => (change?.$case === 'stored' ? change.value.blockHashes : []));
+  const expected = new Set([...hashesOf(promptTokenIds), ...hashesOf(longer)].map((hash) => hash.toString('hex')));
+  expect(new Set(all.map((hash) => hash.toString('hex')))).toEqual(expected);
+  expect(all).toHaveLength(expected.size);
+
+  const { port } = fleet;
+  fleet.kill();
+  await fleet.listen(port);
+  await fleet.until(() => fleet.of('registration').length === 2);
+  const next = snapshot.firstSequence + snapshot.events.length;
+  await fleet.until(() =>
+    fleet.of('kvEvents').some(({ firstSequence, events }) => firstSequence === next && events.length === 0),
+  );
 });

@@ -7,6 +7,7 @@ import { createEngine } from './engine/create-engine.js';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
 import { FleetMembership } from './fleet/fleet-membership.js';
+import { KvEventLog } from './fleet/kv-event-log.js';
 import { StateReporter } from './fleet/state-reporter.js';
 import { Drain } from './lifecycle/drain.js';
 import { EngineMetrics } from './observation/engine-metrics.js';
@@ -52,7 +53,7 @@ export class InferenceModule {
       module: InferenceModule,
       imports: [engine, ObservabilityModule.forApp({ logger, readiness: WorkerReadiness, imports: [engine] })],
       controllers: [WorkerController],
-      providers: [GatewaySessions, DeviceMeter, StateReporter, FleetMembership],
+      providers: [GatewaySessions, DeviceMeter, StateReporter, KvEventLog, FleetMembership],
     };
   }
 }

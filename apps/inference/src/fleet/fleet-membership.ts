@@ -11,6 +11,7 @@ import { Generations } from '../session/generations.js';
 import { HYDRA_CONFIG } from '../worker-config.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { DeviceMeter } from './device-meter.js';
+import { KvEventLog } from './kv-event-log.js';
 import { registrationOf } from './registration.js';
 import { StateReporter } from './state-reporter.js';
 
@@ -39,12 +40,14 @@ export class FleetMembership {
     private readonly meter: DeviceMeter,
     private readonly reporter: StateReporter,
     private readonly drain: Drain,
+    private readonly kvEvents: KvEventLog,
     generations: Generations,
     embeddings: Embeddings,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {
     generations.onChange(() => this.reportSoon());
     embeddings.onChange(() => this.reportSoon());
+    kvEvents.onChange(() => this.reportSoon());
     drain.onBegin((graceMs) => {
       this.send({ $case: 'drainStarted', value: { graceMs } });
       this.reportSoon();
@@ -96,6 +99,7 @@ export class FleetMembership {
     const registration = registrationOf(this.identity, description, this.meter, `${host}:${port}`, version);
     this.send({ $case: 'registration', value: registration });
     if (this.drain.hasBegun) this.send({ $case: 'drainStarted', value: { graceMs: 0 } });
+    this.send({ $case: 'kvEvents', value: this.kvEvents.take() }); // a scheduler that knows less asks for the rest
     this.reportEvery(this.config.scheduler.reportIntervalMs);
   }
 
@@ -139,11 +143,8 @@ export class FleetMembership {
         );
         this.supersededListener();
         return;
-      case 'requestKvSnapshot': // this engine shares no blocks: its snapshot is empty
-        this.send({
-          $case: 'kvEvents',
-          value: { firstSequence: 1, events: [], snapshot: true, checksum: Buffer.alloc(16) },
-        });
+      case 'requestKvSnapshot':
+        this.send({ $case: 'kvEvents', value: this.kvEvents.snapshot() });
         return;
       case undefined: // a directive of a later revision
         return;
@@ -175,8 +176,12 @@ export class FleetMembership {
     }, CHANGE_DELAY_MS);
   }
 
-  /** A scheduler that does not read misses reports: the next one says all that they said. */
+  /**
+   * A scheduler that does not read misses reports: the next one says all that they said. Changes of the prefix store wait
+   * for it in their log, which is bounded.
+   */
   private report(): void {
+    if (!this.isBlocked && this.kvEvents.hasNews) this.send({ $case: 'kvEvents', value: this.kvEvents.take() });
     if (!this.isBlocked) this.send({ $case: 'report', value: this.reporter.report() });
   }
 

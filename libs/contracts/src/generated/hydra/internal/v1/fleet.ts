@@ -201,13 +201,19 @@ export interface DeviceState {
   powerWatts: number;
 }
 
-/** Changes of a worker's prefix store. */
+/**
+ * Changes of a worker's prefix store. Sent as they come; after each registration at least once, without events when there are
+ * none, so that a scheduler that knows less than the worker has told sees the gap.
+ */
 export interface KvEvents {
-  /** Counts events within an epoch, from 1; a gap asks for a snapshot. */
+  /**
+   * Number of the first of `events`, counted within an epoch, from 1; without events the number that the next one will have. A
+   * gap to what was received before asks for a snapshot.
+   */
   firstSequence: number;
-  /** In order; each counts one. */
+  /** In order; each counts one, also those of a snapshot. */
   events: KvEvent[];
-  /** Whether this replaces all that was known (answer to `request_kv_snapshot`). */
+  /** Whether this replaces all that was known, whatever its number (answer to `request_kv_snapshot`). */
   snapshot: boolean;
   /** XOR of all block hashes held after these events, 16 bytes, to find silent divergence. */
   checksum: Buffer;
