@@ -8,6 +8,8 @@ const MAY_IMPORT = {
   tokens: [],
   models: [],
   observability: [],
+  database: [],
+  auth: ['database'],
   channels: ['contracts', 'observability'],
   openai: ['contracts', 'tokens'],
   placement: ['contracts', 'kv'],

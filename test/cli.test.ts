@@ -25,6 +25,8 @@ describe('hydra --help', () => {
     [['models', 'pull'], /Examples/],
     [['chat'], /Examples/],
     [['status'], /leases/],
+    [['keys'], /bootstrap/],
+    [['keys', 'bootstrap'], /HYDRA_API_KEY[\s\S]*HYDRA_AUTH=required/],
     [['bench'], /TTFT[\s\S]*Examples/],
     [['simulate'], /--strategy[\s\S]*Examples/],
   ])('given %j, then it teaches', async (args, pattern) => {

@@ -5,6 +5,7 @@ import { productVersion } from '#lib/contracts';
 import { addBench } from './commands/bench.js';
 import { addChat } from './commands/chat.js';
 import { addCompile, addPull } from './commands/compile.js';
+import { addKeys } from './commands/keys.js';
 import { addModels } from './commands/models.js';
 import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
@@ -33,7 +34,8 @@ First steps:
 In the repository: npm run --silent hydra -- COMMAND. Every command explains itself: hydra COMMAND --help.`,
   );
 
-for (const add of [addUp, addModels, addPull, addCompile, addChat, addStatus, addBench, addSimulate]) add(program);
+const COMMANDS = [addUp, addModels, addPull, addCompile, addChat, addStatus, addBench, addSimulate, addKeys];
+for (const add of COMMANDS) add(program);
 
 try {
   await program.parseAsync();

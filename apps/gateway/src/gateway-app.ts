@@ -8,6 +8,9 @@ import type { Logger } from '#lib/observability';
 import { AdmissionGate } from './completion/admission-gate.js';
 import { GatewayModule } from './gateway.module.js';
 import { GrpcServer } from './grpc/grpc-server.js';
+import { Identity } from './identity/identity.js';
+import { RequestGuard } from './identity/request-guard.js';
+import { addRestAuthentication } from './identity/rest-authentication.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { createHttpAdapter } from './rest/http-adapter.js';
 import { openApiDocument } from './rest/openapi-document.js';
@@ -42,6 +45,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'], // no second form of the document, in YAML, under a path that nobody chose
   });
+  addRestAuthentication(app.getHttpAdapter().getInstance(), app.get(RequestGuard), corsOrigins.length > 0);
   const gate = app.get(AdmissionGate);
   app.get(GatewayMetrics).observeInFlight(() => gate.inFlight);
 
@@ -61,6 +65,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
       const cut = setTimeout(() => app.getHttpServer().closeAllConnections(), LAST_BYTES_MS);
       await Promise.all([app.close(), grpc.close(LAST_BYTES_MS)]);
       clearTimeout(cut);
+      await app.get(Identity).close();
     },
   };
 }

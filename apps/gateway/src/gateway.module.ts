@@ -14,6 +14,10 @@ import { GATEWAY_CONFIG, GATEWAY_ID } from './gateway-config.js';
 import { CallEnds } from './grpc/call-ends.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { InferenceCalls } from './grpc/inference-calls.js';
+import { GrpcAuthentication } from './identity/grpc-authentication.js';
+import { Identity, openIdentity } from './identity/identity.js';
+import { ModelAccess } from './identity/model-access.js';
+import { RequestGuard } from './identity/request-guard.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
 import { GenerationRunner } from './placement/generation-runner.js';
@@ -28,11 +32,13 @@ import { ModelsController } from './rest/models.controller.js';
 /** The gateway's core, without HTTP: what REST and gRPC share. */
 @Module({})
 class CoreModule {
-  static for(config: HydraConfig): DynamicModule {
+  static for(config: HydraConfig, logger: Logger): DynamicModule {
     const providers = [
       { provide: GATEWAY_CONFIG, useValue: config },
       { provide: GATEWAY_ID, useFactory: () => `gateway-${newId().slice(0, 12)}` },
       ...[AdmissionGate, CompletionService, FailureTranslator, PromptEncoder],
+      { provide: Identity, useFactory: () => openIdentity(config, logger) },
+      ...[RequestGuard, ModelAccess],
       ...[FleetView, ModelDirectory, TextModels],
       ...[SchedulerClient, LeaseBook, Placer, GenerationRunner, EmbeddingService],
       GatewayMetrics,
@@ -44,12 +50,18 @@ class CoreModule {
 @Module({})
 export class GatewayModule {
   static for(config: HydraConfig, logger: Logger): DynamicModule {
-    const core = CoreModule.for(config);
+    const core = CoreModule.for(config, logger);
     return {
       module: GatewayModule,
       imports: [core, ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] })],
       controllers: [CompletionsController, EmbeddingsController, ModelsController],
-      providers: [InferenceCalls, CallEnds, GrpcServer, { provide: APP_FILTER, useClass: ErrorFilter }],
+      providers: [
+        InferenceCalls,
+        CallEnds,
+        GrpcAuthentication,
+        GrpcServer,
+        { provide: APP_FILTER, useClass: ErrorFilter },
+      ],
     };
   }
 }

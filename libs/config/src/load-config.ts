@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { applyModelOverrides, type ConfigTree, type Environment, overlayEnvironment } from './environment.js';
 import { type ConfigField, configFields, expectation, shown } from './fields.js';
+import { jwtProblems } from './jwt-problems.js';
 import { type HydraConfig, hydraSchema } from './schema.js';
 
 /** A value that stops the start. The message names every wrong value, where it came from and what was expected. */
@@ -120,6 +121,7 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
       `scheduler.reportIntervalMs: expected less than scheduler.workerTimeoutMs (${workerTimeoutMs}), got ${reportIntervalMs}`,
     );
   }
+  problems.push(...config.auth.jwt.flatMap(jwtProblems));
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }

@@ -30,11 +30,12 @@ describe('the error table', () => {
     });
   });
 
-  it('given a fault of the client, then 4xx, else 5xx; and every 503 says when to come back', () => {
+  it('given a fault of the client, then 4xx, else 5xx; and every 429 and 503 says when to come back', () => {
     for (const condition of CONDITIONS) {
       const { httpStatus, type } = API_ERRORS[condition];
-      expect(type).toBe(httpStatus < 500 ? 'invalid_request_error' : 'server_error');
-      if (httpStatus === 503) expect(new ApiError(condition, '').retryAfterS).toBeGreaterThan(0);
+      const ofClient = httpStatus === 429 ? 'requests' : 'invalid_request_error';
+      expect(type).toBe(httpStatus < 500 ? ofClient : 'server_error');
+      if (httpStatus === 503 || httpStatus === 429) expect(new ApiError(condition, '').retryAfterS).toBeGreaterThan(0);
     }
   });
 

@@ -4,16 +4,18 @@ export const GRPC_STATUS = {
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
 } as const;
 
 export type GrpcStatusName = keyof typeof GRPC_STATUS;
 
 /** `type` of the error body: whose fault it is. */
-export type ErrorType = 'invalid_request_error' | 'server_error';
+export type ErrorType = 'invalid_request_error' | 'requests' | 'server_error';
 
 export interface ErrorDefinition {
   readonly httpStatus: number;
@@ -54,7 +56,13 @@ export const API_ERRORS = {
     'INVALID_ARGUMENT',
     'The request is not valid HTTP, or its gRPC message cannot be decoded.',
   ),
-  model_not_found: invalid(404, 'NOT_FOUND', 'The model or alias does not exist.'),
+  invalid_api_key: invalid(
+    401,
+    'UNAUTHENTICATED',
+    'No key or token was sent, or one that is unknown, expired, revoked or of a suspended tenant.',
+  ),
+  insufficient_permissions: invalid(403, 'PERMISSION_DENIED', 'The credential lacks the scope that the path needs.'),
+  model_not_found: invalid(404, 'NOT_FOUND', 'The model or alias does not exist, or may not be used.'),
   route_not_found: invalid(404, 'UNIMPLEMENTED', 'The path does not exist.'),
   method_not_allowed: invalid(405, 'UNIMPLEMENTED', 'The path exists, but not with this method.'),
   request_timeout: invalid(
@@ -66,6 +74,13 @@ export const API_ERRORS = {
   unsupported_media_type: invalid(415, 'INVALID_ARGUMENT', 'The body is not `application/json`.'),
   expectation_failed: invalid(417, 'UNIMPLEMENTED', 'The header `Expect` asks for something else than `100-continue`.'),
   request_head_too_large: invalid(431, 'RESOURCE_EXHAUSTED', 'The headers are too large.'),
+  rate_limit_exceeded: {
+    httpStatus: 429,
+    grpcStatus: 'RESOURCE_EXHAUSTED',
+    type: 'requests',
+    retryAfterS: 1,
+    when: 'More bad credentials came from the address than `auth.freeFailures`.',
+  },
   client_closed: invalid(
     499,
     'CANCELLED',
@@ -78,6 +93,12 @@ export const API_ERRORS = {
   ),
   engine_error: server(500, 'INTERNAL', 'The engine failed on this request and it could not be placed again.'),
   worker_lost: server(502, 'UNAVAILABLE', 'The worker went away after the answer had begun, or too often before.', 1),
+  auth_unavailable: server(
+    503,
+    'UNAVAILABLE',
+    'The database or the issuer that credentials are checked with is away.',
+    1,
+  ),
   no_worker: server(503, 'UNAVAILABLE', 'No live worker serves the model at present.', 5),
   saturated: server(503, 'UNAVAILABLE', 'Every worker asked was full.', 1),
   queue_full: server(503, 'UNAVAILABLE', 'As many requests wait as `scheduler.queueLength` allows.', 1),

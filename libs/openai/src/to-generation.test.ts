@@ -11,6 +11,7 @@ const MODEL: ModelFacts = {
   contextTokens: 100,
   vocabularySize: 1_000,
   unsupportedParameters: ['min_p'],
+  caps: {},
   samplingDefaults: { temperature: 0.6, topK: 20 },
 };
 

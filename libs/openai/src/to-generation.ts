@@ -2,6 +2,7 @@ import type { GenerationRequest, TraceContext } from '#lib/contracts';
 import { type CompletionCall, promptParam, type RequestedSampling } from './call.js';
 import { ApiError } from './errors.js';
 import { assertModelSupports } from './features.js';
+import { assertCaps, maxTokensParam, type RequestCaps } from './request-caps.js';
 import { invalidValue } from './validation-error.js';
 
 /** OpenAI's default for completions; chat gets what the context leaves. */
@@ -14,6 +15,8 @@ export interface ModelFacts {
   /** Most tokens of prompt and output together. */
   readonly contextTokens: number;
   readonly vocabularySize: number;
+  /** What the client's role may ask for. */
+  readonly caps: RequestCaps;
   /** Public names of what its workers refuse. */
   readonly unsupportedParameters: readonly string[];
   readonly samplingDefaults: SamplingDefaults;
@@ -58,7 +61,8 @@ export function toGenerationRequests(
 ): GenerationRequest[] {
   assertModelSupports(call, model.unsupportedParameters);
   assertVocabulary(call, model.vocabularySize);
-  const maxTokens = prompts.map((prompt, index) => fittingMaxTokens(call, model.contextTokens, prompt.length, index));
+  assertCaps(call, model.caps);
+  const maxTokens = prompts.map((prompt, index) => fittingMaxTokens(call, model, prompt.length, index));
   return prompts.map((prompt, index) => ({
     generationId: context.newGenerationId(),
     requestId: context.requestId,
@@ -114,8 +118,13 @@ function samplingOf(asked: RequestedSampling, model: SamplingDefaults) {
   };
 }
 
-/** What may be generated: as asked, else the route's default cut to what the context leaves. */
-function fittingMaxTokens(call: CompletionCall, contextTokens: number, promptTokens: number, index: number): number {
+/** What may be generated: as asked, else the route's default cut to what context and cap leave. */
+function fittingMaxTokens(
+  call: CompletionCall,
+  { contextTokens, caps: { maxTokens: cap = Infinity } }: ModelFacts,
+  promptTokens: number,
+  index: number,
+): number {
   const asked = call.stop.maxTokens;
   const param = promptParam(call, index);
   if (promptTokens === 0) throw invalidValue(param, 'the prompt has no tokens');
@@ -124,7 +133,8 @@ function fittingMaxTokens(call: CompletionCall, contextTokens: number, promptTok
   if (least > room)
     throw contextExceeded(call, contextTokens, promptTokens, asked, room > 0 ? maxTokensParam(call) : param);
   if (asked !== undefined) return asked;
-  return call.kind === 'chat' ? room : Math.min(room, Math.max(COMPLETION_MAX_TOKENS, call.stop.minTokens));
+  const wanted = call.kind === 'chat' ? room : Math.max(COMPLETION_MAX_TOKENS, call.stop.minTokens);
+  return Math.min(room, wanted, cap);
 }
 
 function contextExceeded(
@@ -142,11 +152,6 @@ function contextExceeded(
   const advice = param === input || asked === undefined ? input : `${input} or completion`;
   const message = `This model's maximum context length is ${contextTokens} tokens. However, ${figures}. Please reduce the length of the ${advice}.`;
   return new ApiError('context_length_exceeded', message, { param });
-}
-
-function maxTokensParam(call: CompletionCall): string {
-  if (call.stop.maxTokens === undefined) return 'min_tokens';
-  return call.activeParameters.includes('max_completion_tokens') ? 'max_completion_tokens' : 'max_tokens';
 }
 
 /** Ids the client chose; what the tokenizer made is not looked at. */

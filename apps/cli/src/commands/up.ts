@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type HydraConfig, loadConfig } from '#lib/config';
+import { exposureProblems } from '#lib/auth';
+import { ConfigError, type HydraConfig, loadConfig } from '#lib/config';
 import { prepareModel } from '../models/prepare-model.js';
 import { Platform } from '../platform/platform.js';
 import { removeRunState, writeRunState } from '../platform/run-state.js';
@@ -28,6 +29,8 @@ All of them: docs/configuration.md. Ctrl-C stops everything, a second Ctrl-C at 
 
 async function up(): Promise<void> {
   const config = loadConfig();
+  const problems = exposureProblems(config.gateway.host, config.auth.mode);
+  if (problems.length > 0) throw new ConfigError(problems);
   let platform: Platform | undefined;
   const interrupted = untilInterrupted(() => {
     platform?.kill();

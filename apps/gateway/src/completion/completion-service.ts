@@ -15,6 +15,7 @@ import {
 import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
 import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { ModelAccess } from '../identity/model-access.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
 import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
@@ -37,6 +38,7 @@ export class CompletionService {
     @Inject(APP_LOGGER) private readonly logger: Logger,
     private readonly gate: AdmissionGate,
     private readonly models: ModelDirectory,
+    private readonly access: ModelAccess,
     private readonly prompts: PromptEncoder,
     private readonly generations: GenerationRunner,
     private readonly metrics: GatewayMetrics,
@@ -54,7 +56,8 @@ export class CompletionService {
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
       this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
 
-      const model = await this.models.resolve(call.model, life.signal);
+      const rights = await this.access.of(life.principal);
+      const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'generate');
       const promptTokenIds = await this.prompts.encode(call, model.text, model.facts.contextTokens, life.signal);
       life.signal.throwIfAborted();
@@ -85,7 +88,7 @@ export class CompletionService {
       drawSeed: () => randomInt(SEED_BOUND),
       deadlineUnixMs: life.deadlineUnixMs,
       initialCredit: this.config.gateway.streamBufferTokens,
-      cacheSalt: cacheSaltOf(life.tenantId, call.cacheSalt),
+      cacheSalt: cacheSaltOf(life.principal.cacheSalt, call.cacheSalt),
       trace: life.trace,
     });
   }

@@ -1,9 +1,11 @@
+import type { Principal } from '#lib/auth';
 import type { TraceContext } from '#lib/observability';
 import { ApiError } from '#lib/openai';
 
 export interface RequestOrigin {
   readonly requestId: string;
   readonly trace: TraceContext;
+  readonly principal: Principal;
   /** Where it came in, for metrics: `/v1/completions`, `/hydra.v1.Inference/Chat`. */
   readonly route: string;
   /** `x-session-id` as it came; wins over the body's own session fields. */
@@ -24,8 +26,8 @@ export class RequestLife {
   readonly trace: TraceContext;
   readonly route: string;
   readonly sessionHeader: string | undefined;
-  /** Without authentication all requests are one tenant's. */
-  readonly tenantId = 'anonymous';
+  /** Who sent it. */
+  readonly principal: Principal;
   readonly arrivedAtMs = performance.now();
   private readonly controller = new AbortController();
   private timer: NodeJS.Timeout | undefined;
@@ -34,8 +36,13 @@ export class RequestLife {
   constructor(origin: RequestOrigin) {
     this.requestId = origin.requestId;
     this.trace = origin.trace;
+    this.principal = origin.principal;
     this.route = origin.route;
     this.sessionHeader = origin.sessionHeader?.slice(0, MAX_SESSION_ID_CHARACTERS) || undefined;
+  }
+
+  get tenantId(): string {
+    return this.principal.tenantId;
   }
 
   get signal(): AbortSignal {

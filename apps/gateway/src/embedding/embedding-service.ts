@@ -11,6 +11,7 @@ import { FleetView } from '../fleet/fleet-view.js';
 import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js';
 import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { ModelAccess } from '../identity/model-access.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LeaseBook } from '../placement/lease-book.js';
 import { type Place, Placer } from '../placement/placer.js';
@@ -25,6 +26,7 @@ export class EmbeddingService {
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     private readonly gate: AdmissionGate,
     private readonly models: ModelDirectory,
+    private readonly access: ModelAccess,
     private readonly placer: Placer,
     private readonly leases: LeaseBook,
     private readonly fleet: FleetView,
@@ -38,7 +40,8 @@ export class EmbeddingService {
       const { requestTimeoutMs } = this.config.gateway;
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
       this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
-      const model = await this.models.resolve(call.model, life.signal);
+      const rights = await this.access.of(life.principal);
+      const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'embed');
       const inputs: number[][] = [];
       for (const input of call.inputs) {

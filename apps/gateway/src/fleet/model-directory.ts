@@ -4,6 +4,7 @@ import type { ServedModel } from '#lib/contracts';
 import { ApiError, type ListedModel, type ModelFacts, modelNotFound } from '#lib/openai';
 import type { TextModel } from '#lib/tokens';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import type { ModelRights } from '../identity/model-access.js';
 import { FleetView, type WorkerView } from './fleet-view.js';
 import { capabilitiesOf } from './model-tasks.js';
 import { TextModels } from './text-models.js';
@@ -44,10 +45,13 @@ export class ModelDirectory implements OnModuleInit {
 
   /**
    * @param name  model id or alias
-   * @throws ApiError model_not_found, or no_worker for a model that is configured and never had a worker
+   * @throws ApiError model_not_found, also for a model that may not be used; or no_worker for a model that is configured and never had a worker
    */
-  async resolve(name: string, signal: AbortSignal): Promise<ResolvedModel> {
+  async resolve(name: string, rights: ModelRights, signal: AbortSignal): Promise<ResolvedModel> {
     const modelId = this.modelIdOf(name);
+    const decision = rights(modelId);
+    if (!decision.isAllowed) throw modelNotFound(name);
+    const { contextTokens = Infinity, ...caps } = decision.caps;
     const served = this.live.get(modelId)?.served ?? this.lastKnown.get(modelId);
     if (served === undefined) {
       if (!this.isConfigured(modelId)) throw modelNotFound(name);
@@ -56,7 +60,8 @@ export class ModelDirectory implements OnModuleInit {
     const text = await this.textOf(served, signal);
     const facts: ModelFacts = {
       modelId,
-      contextTokens: served.contextTokens,
+      contextTokens: Math.min(served.contextTokens, contextTokens),
+      caps,
       vocabularySize: served.vocabularySize,
       unsupportedParameters: served.unsupportedParameters,
       samplingDefaults: served.samplingDefaults ?? text.generationDefaults,
@@ -69,20 +74,22 @@ export class ModelDirectory implements OnModuleInit {
     this.listeners.push(listener);
   }
 
-  /** Models with a worker, then the aliases of such models. */
-  list(): ListedModel[] {
-    const models = [...this.live.values()].map(({ served }) => toListed(served.modelId, served));
+  /** Models with a worker, then the aliases of such models; as far as they may be used. */
+  list(rights: ModelRights): ListedModel[] {
+    const usable = [...this.live.values()].filter(({ served }) => rights(served.modelId).isAllowed);
+    const models = usable.map(({ served }) => toListed(served.modelId, served));
     const aliases = Object.keys(this.config.aliases).flatMap((alias) => {
       const served = this.live.get(this.modelIdOf(alias))?.served;
-      return served === undefined || this.live.has(alias) ? [] : [toListed(alias, served)];
+      const isHidden = served === undefined || this.live.has(alias) || !rights(served.modelId).isAllowed;
+      return isHidden ? [] : [toListed(alias, served)];
     });
     return [...models, ...aliases];
   }
 
   /** @throws ApiError model_not_found */
-  find(name: string): ListedModel {
+  find(name: string, rights: ModelRights): ListedModel {
     const served = this.live.get(this.modelIdOf(name))?.served;
-    if (served === undefined) throw modelNotFound(name);
+    if (served === undefined || !rights(served.modelId).isAllowed) throw modelNotFound(name);
     return toListed(name, served);
   }
 

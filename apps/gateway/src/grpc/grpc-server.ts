@@ -6,6 +6,7 @@ import type { HydraConfig } from '#lib/config';
 import { PUBLIC_PACKAGE, publicApi } from '#lib/contracts';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GrpcAuthentication } from '../identity/grpc-authentication.js';
 import { CallEnds } from './call-ends.js';
 import { withLenientDecoding } from './decoded-requests.js';
 import { InferenceCalls } from './inference-calls.js';
@@ -31,10 +32,12 @@ export class GrpcServer implements OnModuleInit {
     private readonly models: ModelDirectory,
     calls: InferenceCalls,
     ends: CallEnds,
+    authentication: GrpcAuthentication,
   ) {
     const { bodyBytes, receiveTimeoutMs } = config.gateway;
     const options = serverChannelOptions({ maxMessageBytes: bodyBytes });
-    this.server = new Server({ ...options, interceptors: [ends.intercept, receiveTimeout(receiveTimeoutMs)] });
+    const interceptors = [ends.intercept, authentication.intercept, receiveTimeout(receiveTimeoutMs)];
+    this.server = new Server({ ...options, interceptors });
     this.server.addService(withLenientDecoding(publicApi.InferenceService), calls.handlers);
     this.health.addToServer(this.server);
     addReflection(this.server, ['hydra/v1/inference.proto'], [SERVICE]);

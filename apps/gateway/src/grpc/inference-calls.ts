@@ -28,6 +28,8 @@ import { RequestLife } from '../completion/request-life.js';
 import { WholeAnswerSink } from '../completion/whole-answer.js';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { GrpcAuthentication } from '../identity/grpc-authentication.js';
+import { ModelAccess, type ModelRights } from '../identity/model-access.js';
 import { assertDecoded } from './decoded-requests.js';
 import { type CreateGrpcStream, GrpcStreamReply } from './grpc-stream-reply.js';
 import { statusOf } from './public-status.js';
@@ -43,6 +45,8 @@ export class InferenceCalls {
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     private readonly completions: CompletionService,
     private readonly models: ModelDirectory,
+    private readonly access: ModelAccess,
+    private readonly authentication: GrpcAuthentication,
     private readonly failures: FailureTranslator,
   ) {}
 
@@ -51,8 +55,10 @@ export class InferenceCalls {
     chat: (call, reply) => void this.unary(call, reply, fromGrpcChat, toGrpcChatResponse),
     streamComplete: (call) => void this.stream(call, fromGrpcCompletion, (...of) => new GrpcCompletionStream(...of)),
     streamChat: (call) => void this.stream(call, fromGrpcChat, (...of) => new GrpcChatStream(...of)),
-    listModels: (call, reply) => this.answer(call, reply, () => ({ models: this.models.list().map(toGrpcModel) })),
-    getModel: (call, reply) => this.answer(call, reply, () => toGrpcModel(this.models.find(call.request.id))),
+    listModels: (call, reply) =>
+      void this.answer(call, reply, (rights) => ({ models: this.models.list(rights).map(toGrpcModel) })),
+    getModel: (call, reply) =>
+      void this.answer(call, reply, (rights) => toGrpcModel(this.models.find(call.request.id, rights))),
   };
 
   private async unary<Request, Response>(
@@ -61,7 +67,7 @@ export class InferenceCalls {
     translate: Translate<Request>,
     toResponse: ToResponse<Response>,
   ): Promise<void> {
-    const life = lifeOf(call);
+    const life = this.lifeOf(call);
     try {
       const sink = new WholeAnswerSink();
       const usage = await this.completions.complete(this.translated(call, translate, life, false), life, sink);
@@ -77,7 +83,7 @@ export class InferenceCalls {
     translate: Translate<Request>,
     create: CreateGrpcStream<Chunk>,
   ): Promise<void> {
-    const life = lifeOf(call);
+    const life = this.lifeOf(call);
     try {
       const sink = new GrpcStreamReply(call, life.signal, create);
       sink.end(await this.completions.complete(this.translated(call, translate, life, true), life, sink));
@@ -86,16 +92,17 @@ export class InferenceCalls {
     }
   }
 
-  private answer<Response>(
+  private async answer<Response>(
     call: ServerUnaryCall<unknown, Response>,
     reply: sendUnaryData<Response>,
-    make: () => Response,
-  ): void {
+    make: (rights: ModelRights) => Response,
+  ): Promise<void> {
+    const life = this.lifeOf(call);
     try {
       assertDecoded(call.request);
-      reply(null, make());
+      reply(null, make(await this.access.of(life.principal)));
     } catch (cause) {
-      reply(this.toStatus(cause, lifeOf(call)));
+      reply(this.toStatus(cause, life));
     }
   }
 
@@ -114,28 +121,29 @@ export class InferenceCalls {
     return { ...translated, timeoutMs };
   }
 
+  private lifeOf(call: AnyCall): RequestLife {
+    const header = (name: string) => {
+      const [value] = call.metadata.get(name);
+      return value === undefined ? undefined : value.toString();
+    };
+    const life = new RequestLife({
+      requestId: requestIdFrom(header('x-request-id')),
+      principal: this.authentication.principalOf(call),
+      trace: childOf(traceContextFrom(header('traceparent'), header('tracestate'))),
+      route: call.getPath(),
+      sessionHeader: header('x-session-id'),
+    });
+    const metadata = new Metadata();
+    metadata.set('x-request-id', life.requestId);
+    call.sendMetadata(metadata);
+    call.on('cancelled', () => (isPastDeadline(call) ? life.passDeadline() : life.clientGone()));
+    return life;
+  }
+
   private toStatus(cause: unknown, life: RequestLife): ServiceError {
     const ended = statusOf(this.failures.translate(cause, life));
     return Object.assign(new Error(ended.details), ended);
   }
-}
-
-function lifeOf(call: AnyCall): RequestLife {
-  const header = (name: string) => {
-    const [value] = call.metadata.get(name);
-    return value === undefined ? undefined : value.toString();
-  };
-  const life = new RequestLife({
-    requestId: requestIdFrom(header('x-request-id')),
-    trace: childOf(traceContextFrom(header('traceparent'), header('tracestate'))),
-    route: call.getPath(),
-    sessionHeader: header('x-session-id'),
-  });
-  const metadata = new Metadata();
-  metadata.set('x-request-id', life.requestId);
-  call.sendMetadata(metadata);
-  call.on('cancelled', () => (isPastDeadline(call) ? life.passDeadline() : life.clientGone()));
-  return life;
 }
 
 /** Timers may be early by a part of a millisecond. */

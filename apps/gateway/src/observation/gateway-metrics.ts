@@ -7,6 +7,7 @@ import {
   type HistogramConfiguration,
   register,
 } from 'prom-client';
+import type { AuthenticationFailure } from '#lib/auth';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
 
@@ -36,6 +37,11 @@ export class GatewayMetrics {
   ]);
   private readonly placedAlone = counter('placements_without_scheduler_total', 'Placed round robin.', []);
   private readonly unknownFields = counter('unknown_fields_total', 'Unknown fields in request bodies.', ['route']);
+  private readonly refusedCallers = counter(
+    'authentications_failed_total',
+    'Requests not let in: `missing`, `invalid`, `slowed`, `unavailable`, or `scope`.',
+    ['reason'],
+  );
   private readonly clientsGone = counter('aborted_clients_total', 'Clients that left before the end.', ['phase']);
 
   /** The gauge reads the value when it is scraped. */
@@ -86,6 +92,10 @@ export class GatewayMetrics {
 
   sawUnknownFields(route: string, count: number): void {
     if (count > 0) this.unknownFields.inc({ route }, count);
+  }
+
+  notLetIn(reason: AuthenticationFailure | 'scope'): void {
+    this.refusedCallers.inc({ reason });
   }
 
   clientGone(phase: LeavingPhase): void {

@@ -16,6 +16,7 @@ import { FailureTranslator } from '../completion/failure-translator.js';
 import { RequestLife } from '../completion/request-life.js';
 import { WholeAnswerSink } from '../completion/whole-answer.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { principalOf } from '../identity/rest-authentication.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { JSON_TYPE } from './error.filter.js';
 import { SseReply } from './sse-reply.js';
@@ -92,6 +93,7 @@ export function lifeOf(request: FastifyRequest): RequestLife {
   return new RequestLife({
     requestId: request.id,
     trace: childOf(traceContextFrom(first(traceparent), first(tracestate))),
+    principal: principalOf(request),
     route: request.routeOptions.url ?? request.url,
     sessionHeader: first(session),
   });

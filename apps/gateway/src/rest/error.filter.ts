@@ -36,6 +36,7 @@ export class ErrorFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
+    if (error.httpStatus === 401) void reply.header('www-authenticate', 'Bearer');
     if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
     void reply
       .status(error.httpStatus)

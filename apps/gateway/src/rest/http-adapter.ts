@@ -40,6 +40,7 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
     bodyLimit: bodyBytes,
     genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
     requestIdHeader: false,
+    trustProxy: gateway.trustedProxies.length > 0 ? [...gateway.trustedProxies] : false,
     routerOptions: { maxParamLength: 512 },
     clientErrorHandler: answerBroken,
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {

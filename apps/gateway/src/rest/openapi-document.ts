@@ -16,6 +16,7 @@ export function openApiDocument(version: string): OpenAPIObject {
       license: { name: 'MIT' },
     },
     servers: [{ url: '/' }],
+    security: [{ bearer: [] }],
     tags: [
       { name: 'completions', description: 'Text from a model, whole or streamed.' },
       { name: 'embeddings', description: 'Vectors of texts.' },
@@ -73,7 +74,16 @@ export function openApiDocument(version: string): OpenAPIObject {
         },
       },
     },
-    components: { schemas: openApiSchemas() as NonNullable<OpenAPIObject['components']>['schemas'] & object },
+    components: {
+      schemas: openApiSchemas() as NonNullable<OpenAPIObject['components']>['schemas'] & object,
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'A key or a token; nothing where `auth.mode` is `off`.',
+        },
+      },
+    },
   };
 }
 
@@ -109,7 +119,14 @@ function healthPath(summary: string) {
     description,
     content: { 'application/json': { schema: { type: 'object' as const } } },
   });
-  return { get: { tags: ['operation'], summary, responses: { 200: answer('Yes.'), 503: answer('No, and why.') } } };
+  return {
+    get: {
+      tags: ['operation'],
+      security: [],
+      summary,
+      responses: { 200: answer('Yes.'), 503: answer('No, and why.') },
+    },
+  };
 }
 
 function header(name: string, description: string) {

@@ -1,12 +1,38 @@
-/** The public paths with their methods, to tell a wrong method (405) from a wrong path (404). */
-const PUBLIC_ROUTES: readonly { readonly path: RegExp; readonly methods: string }[] = [
-  { path: /^\/v1\/((chat\/)?completions|embeddings)$/, methods: 'POST' },
-  { path: /^\/v1\/models(\/.+)?$/, methods: 'GET' },
-  { path: /^\/health\/(live|ready|startup)$/, methods: 'GET' },
-  { path: /^\/(metrics|docs|openapi\.json)$/, methods: 'GET' },
+import type { Scope } from '#lib/auth';
+
+/**
+ * The routes with their methods, to tell a wrong method (405) from a wrong path (404), and what a credential must be good for.
+ * `route` is the pattern as the router knows it: what it matched decides, not how the client wrote it.
+ */
+const PUBLIC_ROUTES: readonly {
+  readonly path: RegExp;
+  readonly route: RegExp;
+  readonly methods: string;
+  readonly scope: Scope | 'open';
+}[] = [
+  {
+    path: /^\/v1\/((chat\/)?completions|embeddings)$/,
+    route: /^\/v1\/((chat\/)?completions|embeddings)$/,
+    methods: 'POST',
+    scope: 'inference',
+  },
+  { path: /^\/v1\/models(\/.+)?$/, route: /^\/v1\/models(\/\*)?$/, methods: 'GET', scope: 'inference' },
+  {
+    path: /^\/health\/(live|ready|startup)$/,
+    route: /^\/health\/(live|ready|startup)$/,
+    methods: 'GET',
+    scope: 'open',
+  },
+  { path: /^\/metrics$/, route: /^\/metrics$/, methods: 'GET', scope: 'metrics' },
+  { path: /^\/(docs|openapi\.json)$/, route: /^\/(docs(\/.*)?|openapi\.json)$/, methods: 'GET', scope: 'open' },
 ];
 
 /** @returns value of `Allow`; `undefined` for a path that does not exist */
 export function allowedMethods(path: string): string | undefined {
   return PUBLIC_ROUTES.find((route) => route.path.test(path))?.methods;
+}
+
+/** @param route  pattern that the router matched @returns `undefined` for any other route: every credential will do */
+export function scopeOfRoute(route: string | undefined): Scope | 'open' | undefined {
+  return route === undefined ? undefined : PUBLIC_ROUTES.find((known) => known.route.test(route))?.scope;
 }

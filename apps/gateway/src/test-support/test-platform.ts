@@ -19,7 +19,14 @@ export interface TestPlatform {
 
 /** A real gateway on free ports before a fake scheduler and fake workers, ready to answer. */
 export async function startTestPlatform(
-  settings: { gateway?: object; scheduler?: object; workerCount?: number; expectReady?: boolean } = {},
+  settings: {
+    gateway?: object;
+    scheduler?: object;
+    auth?: object;
+    database?: object;
+    workerCount?: number;
+    expectReady?: boolean;
+  } = {},
 ): Promise<TestPlatform> {
   const { workerCount = 1, expectReady = true } = settings;
   register.clear(); // one process, several gateways one after the other
@@ -32,6 +39,8 @@ export async function startTestPlatform(
     aliases: { default: 'default', 'org/Some-Model-7B': 'test-model' },
     gateway: { httpPort: 0, grpcPort: 0, ...settings.gateway },
     scheduler: { target: scheduler.target, ...settings.scheduler },
+    auth: settings.auth ?? {},
+    database: settings.database ?? {},
     log: { level: 'silent' },
   });
   const gateway = await startGateway(config, createLogger('gateway', config.log));

@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { AuthenticationError, type Principal, type Scope } from '#lib/auth';
+import { ApiError } from '#lib/openai';
+import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { Identity } from './identity.js';
+
+/** What a request shows of itself before its body is read. */
+export interface Caller {
+  /** The header or metadata `authorization`. */
+  readonly authorization: string | undefined;
+  readonly address: string;
+}
+
+/** The one guard before REST and gRPC: lets in who has a credential that is good for what it asks for. */
+@Injectable()
+export class RequestGuard {
+  constructor(
+    private readonly identity: Identity,
+    private readonly metrics: GatewayMetrics,
+  ) {}
+
+  /** @param scope  absent when any credential will do @throws ApiError */
+  async admit(caller: Caller, scope: Scope | undefined): Promise<Principal> {
+    const principal = await this.authenticated(caller);
+    if (scope === undefined || principal.scopes.includes(scope)) return principal;
+    this.metrics.notLetIn('scope');
+    throw new ApiError('insufficient_permissions', `This credential lacks the scope '${scope}'.`);
+  }
+
+  private async authenticated(caller: Caller): Promise<Principal> {
+    try {
+      return await this.identity.authenticator.authenticate(caller);
+    } catch (error) {
+      if (!(error instanceof AuthenticationError)) throw error;
+      this.metrics.notLetIn(error.failure);
+      throw toApiError(error);
+    }
+  }
+}
+
+function toApiError(cause: AuthenticationError): ApiError {
+  const { failure, retryAfterMs } = cause;
+  switch (failure) {
+    case 'missing':
+      return new ApiError('invalid_api_key', "You didn't provide an API key: send it as 'Authorization: Bearer KEY'.", {
+        cause,
+      });
+    case 'invalid':
+      return new ApiError('invalid_api_key', 'Incorrect API key or token provided.', { cause });
+    case 'slowed':
+      return new ApiError('rate_limit_exceeded', 'Too many bad credentials came from your address.', {
+        cause,
+        retryAfterMs,
+      });
+    case 'unavailable':
+      return new ApiError('auth_unavailable', 'Credentials cannot be checked at present. Please try again.', {
+        cause,
+        retryAfterMs,
+      });
+    default:
+      return failure satisfies never;
+  }
+}

@@ -1,0 +1,44 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** Tells our keys from other tokens, for people and for secret scanners. */
+const PREFIX = 'hydra';
+const ID_BYTES = 9;
+/** 256 bits: nobody guesses one, so a fast hash is enough. */
+const SECRET_BYTES = 32;
+const FORM = /^hydra_([A-Za-z0-9-]{12})_[A-Za-z0-9_-]{43}$/;
+
+/** A key at the only moment it is known as a whole. */
+export interface MintedKey {
+  /** What the client sends: `hydra_<id>_<secret>`. Shown once, never stored, never logged. */
+  readonly text: string;
+  /** Its public part. */
+  readonly id: string;
+  readonly hash: string;
+}
+
+/** What can be known of a key that was presented. */
+export interface PresentedKey {
+  readonly id: string;
+  readonly hash: string;
+}
+
+export function mintApiKey(): MintedKey {
+  const id = randomBytes(ID_BYTES).toString('base64url').replaceAll('_', '-'); // `_` separates the parts
+  const text = `${PREFIX}_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+  return { text, id, hash: hashOf(text) };
+}
+
+/** @returns `undefined` for what cannot be one of our keys */
+export function parseApiKey(text: string): PresentedKey | undefined {
+  const id = FORM.exec(text)?.[1];
+  return id === undefined ? undefined : { id, hash: hashOf(text) };
+}
+
+/** Compares in a time that does not depend on where they differ. */
+export function isSameHash(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Database } from '#lib/database';
+import { AdministrationError } from './errors.js';
+
+type Tables = Database extends Kysely<infer T> ? T : never;
+export type Change = Transaction<Tables>;
+
+/** Who does it, for the audit log. */
+export interface Actor {
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface AuditEntry {
+  readonly id: string;
+  readonly atMs: number;
+  readonly actor: string;
+  readonly tenantId: string | undefined;
+  readonly action: string;
+  readonly target: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly address: string;
+}
+
+/** What is done, for the audit log. */
+interface Act {
+  readonly tenantId: string | undefined;
+  readonly action: string;
+  readonly target: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+const REVISION = 'identity';
+
+/**
+ * Every change of identities is one transaction with its entry in the audit log, and moves the revision by which other
+ * processes see that what they hold is old.
+ */
+export class IdentityChanges {
+  constructor(
+    readonly database: Database,
+    readonly now: () => number,
+  ) {}
+
+  async revision(): Promise<number> {
+    const row = await this.database
+      .selectFrom('revisions')
+      .select('value')
+      .where('name', '=', REVISION)
+      .executeTakeFirst();
+    return row?.value ?? 0;
+  }
+
+  /** Newest first. @param tenantId  absent: of all tenants @param before  the last entry of the page before */
+  async audit(
+    tenantId: string | undefined,
+    limit: number,
+    before?: Pick<AuditEntry, 'atMs' | 'id'>,
+  ): Promise<AuditEntry[]> {
+    let query = this.database.selectFrom('auditLog').selectAll();
+    if (tenantId !== undefined) query = query.where('tenantId', '=', tenantId);
+    if (before !== undefined) {
+      query = query.where((where) =>
+        where.or([
+          where('atMs', '<', before.atMs),
+          where.and([where('atMs', '=', before.atMs), where('id', '<', before.id)]),
+        ]),
+      );
+    }
+    const rows = await query.orderBy('atMs', 'desc').orderBy('id', 'desc').limit(limit).execute();
+    return rows.map(({ detailsJson, tenantId: of, ...row }) => ({
+      ...row,
+      tenantId: of ?? undefined,
+      details: JSON.parse(detailsJson) as Record<string, unknown>,
+    }));
+  }
+
+  /** The revision moves first: that takes the lock which keeps changes one after another. */
+  change<T>(actor: Actor, act: Act, work: (change: Change) => Promise<T>): Promise<T> {
+    return this.database.transaction().execute(async (change) => {
+      await change
+        .insertInto('revisions')
+        .values({ name: REVISION, value: 1 })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: sql`revisions.value + 1` }))
+        .execute();
+      const result = await work(change);
+      const { tenantId = null, action, target, details = {} } = act;
+      await change
+        .insertInto('auditLog')
+        .values({
+          ...{ id: newId(), atMs: this.now(), actor: actor.name, address: actor.address },
+          ...{ tenantId, action, target, detailsJson: JSON.stringify(details) },
+        })
+        .execute();
+      return result;
+    });
+  }
+}
+
+/** @throws AdministrationError not-found */
+export async function assertTenant(change: Change, id: string): Promise<void> {
+  const found = await change.selectFrom('tenants').select('id').where('id', '=', id).executeTakeFirst();
+  if (found === undefined) throw noTenant(id);
+}
+
+export function noTenant(id: string): AdministrationError {
+  return new AdministrationError('not-found', `there is no tenant '${id}'`, 'tenant');
+}
+
+export function newId(): string {
+  return randomUUID().replaceAll('-', '');
+}

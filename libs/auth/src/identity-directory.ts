@@ -1,0 +1,140 @@
+import { LRUCache } from 'lru-cache';
+import { AuthenticationError } from './errors.js';
+import type { IdentityStore } from './identity-store.js';
+import type { CheckedKey } from './key-store.js';
+import type { Policy } from './policy.js';
+import type { Tenant } from './tenant-store.js';
+
+export interface DirectoryOptions {
+  /** Most keys, and most tenants, that are kept. */
+  readonly entries: number;
+  /** How often the database is asked whether something changed, in milliseconds: a revoked key is good no longer than this. */
+  readonly refreshIntervalMs: number;
+  /** How long what is kept stays good while the database cannot be reached, in milliseconds. */
+  readonly outageGraceMs: number;
+  /** Milliseconds of a steady clock. */
+  readonly now?: () => number;
+}
+
+/** A tenant with the policies that hold in it. */
+export interface TenantView {
+  readonly tenant: Tenant;
+  readonly policies: readonly Policy[];
+}
+
+/** Ids of keys that do not exist, kept apart so that guesses never push out a key that does. */
+const UNKNOWN_KEYS = 1_000;
+const RETRY_MS = 1_000;
+
+/**
+ * What the store says of keys and tenants, kept in memory: a request asks no database. One look per `refreshIntervalMs` at
+ * the store's revision tells whether to forget it all. Without the database, what is kept stays good for `outageGraceMs`;
+ * then, and for what is not kept, authentication fails closed.
+ */
+export class IdentityDirectory {
+  private readonly keys: LRUCache<string, Promise<CheckedKey | undefined>>;
+  private readonly unknownKeys = new LRUCache<string, true>({ max: UNKNOWN_KEYS });
+  private readonly tenants: LRUCache<string, Promise<TenantView | undefined>>;
+  private readonly now: () => number;
+  private revision: number | undefined;
+  private syncedAtMs: number;
+  private timer: NodeJS.Timeout | undefined;
+  private isClosed = false;
+
+  constructor(
+    private readonly store: IdentityStore,
+    private readonly options: DirectoryOptions,
+  ) {
+    this.keys = new LRUCache({ max: options.entries });
+    this.tenants = new LRUCache({ max: options.entries });
+    this.now = options.now ?? (() => performance.now());
+    this.syncedAtMs = this.now();
+  }
+
+  /** Begins to look for changes. */
+  watch(): void {
+    this.timer = setTimeout(
+      () => void this.sync().then(() => this.isClosed || this.watch()),
+      this.options.refreshIntervalMs,
+    );
+    this.timer.unref();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+  }
+
+  /** Looks for changes now. A database that cannot be reached is no error here: time tells. */
+  async sync(): Promise<void> {
+    try {
+      const revision = await this.store.changes.revision();
+      if (revision !== this.revision) this.forget();
+      this.revision = revision;
+      this.syncedAtMs = this.now();
+    } catch {
+      // See `outageGraceMs`.
+    }
+  }
+
+  /** What is kept is read anew; for after a change of our own. */
+  forget(): void {
+    this.keys.clear();
+    this.unknownKeys.clear();
+    this.tenants.clear();
+  }
+
+  /** Whether `key` would answer without the database. */
+  hasKey(id: string): boolean {
+    return this.keys.has(id) || this.unknownKeys.has(id);
+  }
+
+  /** @throws AuthenticationError unavailable */
+  async key(id: string): Promise<CheckedKey | undefined> {
+    this.assertSynced();
+    if (this.unknownKeys.has(id)) return undefined;
+    const key = await kept(this.keys, id, () => this.store.keys.find(id));
+    if (key === undefined && this.keys.delete(id)) this.unknownKeys.set(id, true);
+    return key;
+  }
+
+  /** @returns `undefined` for a tenant that does not exist or is suspended @throws AuthenticationError unavailable */
+  async tenant(id: string): Promise<TenantView | undefined> {
+    this.assertSynced();
+    const view = await kept(this.tenants, id, () => this.load(id));
+    return view?.tenant.state === 'active' ? view : undefined;
+  }
+
+  private async load(id: string): Promise<TenantView | undefined> {
+    const [tenant, policies] = await Promise.all([this.store.tenants.find(id), this.store.policies.list(id)]);
+    return tenant && { tenant, policies };
+  }
+
+  private assertSynced(): void {
+    if (this.now() - this.syncedAtMs <= this.options.refreshIntervalMs + this.options.outageGraceMs) return;
+    throw unavailable('the database has been out of reach for longer than auth.outageGraceMs');
+  }
+}
+
+/** Loads once for all who ask at the same time; a failure is not kept. */
+async function kept<T extends object>(
+  cache: LRUCache<string, Promise<T | undefined>>,
+  id: string,
+  load: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  let loading = cache.get(id);
+  if (loading === undefined) {
+    loading = load();
+    cache.set(id, loading);
+  }
+  try {
+    return await loading;
+  } catch (cause) {
+    if (cache.peek(id) === loading) cache.delete(id);
+    throw unavailable('the database cannot be reached', cause);
+  }
+}
+
+function unavailable(message: string, cause?: unknown): AuthenticationError {
+  return new AuthenticationError('unavailable', message, { cause, retryAfterMs: RETRY_MS });
+}

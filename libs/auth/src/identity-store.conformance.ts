@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '#lib/database';
+import { parseApiKey } from './api-key.js';
+import { AdministrationError } from './errors.js';
+import { IdentityStore } from './identity-store.js';
+import { isGood } from './key-store.js';
+
+const ACTOR = { name: 'key:abc', address: '10.0.0.7' };
+const HOUR_MS = 3_600_000;
+
+/** What holds of the store on every database. @param open  an empty database with its tables */
+export function describeIdentityStore(name: string, open: () => Promise<Database>): void {
+  describe(`the identity store on ${name}`, () => {
+    let database: Database;
+    let store: IdentityStore;
+    let nowMs = 1_800_000_000_000;
+    const reason = async (work: Promise<unknown>) => {
+      const error = await work.catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(AdministrationError);
+      return (error as AdministrationError).reason;
+    };
+    const createKey = async (tenantId = 'acme', expiresAtMs?: number) =>
+      store.keys.create({ tenantId, accountName: 'bot', scopes: ['inference'], expiresAtMs }, ACTOR);
+    beforeEach(async () => {
+      database = await open();
+      store = new IdentityStore(database, () => nowMs++);
+      for (const id of ['acme', 'other']) {
+        await store.tenants.create({ id, name: id }, ACTOR);
+        await store.tenants.createAccount({ tenantId: id, name: 'bot', roles: ['user'] }, ACTOR);
+      }
+    });
+    afterEach(() => database.destroy());
+
+    it('given tenants, when listed, then each has a salt of its own and its state', async () => {
+      const [acme, other] = await store.tenants.list();
+      expect(acme).toMatchObject({ id: 'acme', state: 'active', createdAtMs: expect.any(Number) });
+      expect(acme?.cacheSalt).toMatch(/^[0-9a-f]{32}$/);
+      expect(acme?.cacheSalt).not.toBe(other?.cacheSalt);
+      await store.tenants.setState('acme', 'suspended', ACTOR);
+      expect((await store.tenants.find('acme'))?.state).toBe('suspended');
+    });
+
+    it('given names that are taken or unknown, then the refusal says which', async () => {
+      expect(await reason(store.tenants.create({ id: 'acme', name: 'x' }, ACTOR))).toBe('conflict');
+      expect(await reason(store.tenants.setState('nobody', 'active', ACTOR))).toBe('not-found');
+      const account = (tenantId: string) => store.tenants.createAccount({ tenantId, name: 'bot', roles: [] }, ACTOR);
+      expect(await reason(account('acme'))).toBe('conflict');
+      expect(await reason(account('nobody'))).toBe('not-found');
+      expect(await reason(createKey('nobody'))).toBe('not-found');
+      expect(await reason(store.policies.delete('acme', 'nothing', ACTOR))).toBe('not-found');
+    });
+
+    it('given a key, when looked up by its id, then its hash is that of the text, which stands nowhere', async () => {
+      const { key, text } = await createKey('acme', nowMs + HOUR_MS);
+      const presented = parseApiKey(text);
+      expect(presented?.id).toBe(key.id);
+      const found = await store.keys.find(key.id);
+      expect(found).toEqual({ ...key, hash: presented?.hash });
+      expect(found).toMatchObject({ tenantId: 'acme', accountName: 'bot', roles: ['user'], scopes: ['inference'] });
+      expect(await store.keys.list('acme')).toEqual([key]);
+      expect(await store.keys.list('other')).toEqual([]);
+      const everything = JSON.stringify([
+        await database.selectFrom('apiKeys').selectAll().execute(),
+        await database.selectFrom('auditLog').selectAll().execute(),
+      ]);
+      expect(everything).not.toContain(text.slice(-43));
+    });
+
+    it('given a key, when it expires or is revoked, then it is not good from then on', async () => {
+      const { key } = await createKey('acme', nowMs + HOUR_MS);
+      expect(isGood(key, nowMs)).toBe(true);
+      expect(isGood(key, nowMs + HOUR_MS)).toBe(false);
+      await store.keys.revoke('acme', key.id, 0, ACTOR);
+      expect(isGood((await store.keys.find(key.id)) as typeof key, nowMs)).toBe(false);
+      expect(await reason(store.keys.revoke('other', key.id, 0, ACTOR))).toBe('not-found');
+    });
+
+    it('given a rotation, then both keys are good for the overlap, and the old one not longer than it was', async () => {
+      const { key } = await createKey();
+      const { key: next } = await store.keys.rotate('acme', key.id, HOUR_MS, ACTOR);
+      const old = (await store.keys.find(key.id)) as typeof key;
+      expect([isGood(old, nowMs), isGood(next, nowMs)]).toEqual([true, true]);
+      expect([isGood(old, nowMs + HOUR_MS), isGood(next, nowMs + HOUR_MS)]).toEqual([false, true]);
+      expect({ ...next, id: '', createdAtMs: 0 }).toEqual({ ...key, id: '', createdAtMs: 0 });
+      await store.keys.revoke('acme', key.id, 2 * HOUR_MS, ACTOR);
+      expect(((await store.keys.find(key.id)) as typeof key).revokedAtMs).toBe(old.revokedAtMs);
+      await store.keys.revoke('acme', key.id, 0, ACTOR);
+      expect(await reason(store.keys.rotate('acme', key.id, HOUR_MS, ACTOR))).toBe('conflict');
+      expect(await reason(store.keys.rotate('other', next.id, HOUR_MS, ACTOR))).toBe('not-found');
+    });
+
+    it('given uses, when written down out of order, then the last one stays', async () => {
+      const { key } = await createKey();
+      await store.keys.touch(new Map([[key.id, 2_000]]));
+      await store.keys.touch(new Map([[key.id, 1_000]]));
+      expect((await store.keys.find(key.id))?.lastUsedAtMs).toBe(2_000);
+    });
+
+    it('given policies of tenants and of all, when listed for a tenant, then its own and the common ones come', async () => {
+      const policy = { role: 'intern', actions: ['use' as const], models: ['small-*'], caps: { maxTokens: 100 } };
+      const own = await store.policies.create({ ...policy, tenantId: 'acme' }, ACTOR);
+      const common = await store.policies.create({ ...policy, tenantId: undefined }, ACTOR);
+      await store.policies.create({ ...policy, tenantId: 'other' }, ACTOR);
+      expect(await store.policies.list('acme')).toEqual([own, common]);
+      expect(await reason(store.policies.delete('acme', common.id, ACTOR))).toBe('not-found');
+      await store.policies.delete(undefined, common.id, ACTOR);
+      expect(await store.policies.list('acme')).toEqual([own]);
+    });
+
+    it('given changes, then each moves the revision and is in the audit log; refused ones do neither', async () => {
+      const before = await store.changes.revision();
+      await createKey();
+      await reason(store.tenants.create({ id: 'acme', name: 'x' }, ACTOR));
+      expect(await store.changes.revision()).toBe(before + 1);
+      const [last, ...earlier] = await store.changes.audit('acme', 10);
+      expect(last).toMatchObject({ actor: 'key:abc', address: '10.0.0.7', action: 'key-create', tenantId: 'acme' });
+      expect(last?.details).toMatchObject({ accountName: 'bot', scopes: ['inference'] });
+      expect(earlier.map(({ action }) => action)).toEqual(['account-create', 'tenant-create']);
+      expect(await store.changes.audit('acme', 10, last)).toEqual(earlier);
+      expect((await store.changes.audit(undefined, 10)).length).toBe(5);
+    });
+
+    it('given many changes at once, then none is lost', async () => {
+      const before = await store.changes.revision();
+      await Promise.all(Array.from({ length: 20 }, () => createKey()));
+      expect((await store.keys.list('acme')).length).toBe(20);
+      expect(await store.changes.revision()).toBe(before + 20);
+    });
+  });
+}

@@ -1,0 +1,13 @@
+export { AnonymousStrategy } from './anonymous-strategy.js';
+export { ApiKeyStrategy } from './api-key-strategy.js';
+export { Authenticator } from './authenticator.js';
+export { AdministrationError, AuthenticationError, type AuthenticationFailure } from './errors.js';
+export { exposureProblems } from './exposure.js';
+export { FailureThrottle } from './failure-throttle.js';
+export { IdentityDirectory } from './identity-directory.js';
+export { IdentityStore } from './identity-store.js';
+export { JwtStrategy } from './jwt-strategy.js';
+export { type JwtIssuer, JwtVerifier } from './jwt-verifier.js';
+export { KeyUsage } from './key-usage.js';
+export { type Caps, decide, type Policy, type PolicyDecision } from './policy.js';
+export { ANONYMOUS, actorOf, BUILT_IN_ROLES, DEFAULT_SCOPES, type Principal, SCOPES, type Scope } from './principal.js';

@@ -1,0 +1,76 @@
+import type { JWTPayload } from 'jose';
+import { BearerStrategy } from './bearer-strategy.js';
+import type { IdentityDirectory } from './identity-directory.js';
+import type { JwtVerifier } from './jwt-verifier.js';
+import { BUILT_IN_ROLES, DEFAULT_SCOPES, isScope, type Principal, type Scope } from './principal.js';
+
+/** What the claims of an issuer mean here. */
+export interface JwtMapping {
+  readonly issuer: string;
+  /** Claim that holds the tenant's id. */
+  readonly tenantClaim: string;
+  /** Claim that holds roles: an array, or words apart by spaces. */
+  readonly rolesClaim: string;
+  /** Roles that the issuer may give; others are dropped. */
+  readonly roles: readonly string[];
+}
+
+const MAX_WORDS = 64;
+/** Of a subject, which comes into logs. */
+const MAX_SUBJECT_CHARACTERS = 128;
+
+/** Lets in who has a token of a known issuer for a known tenant. */
+export class JwtStrategy extends BearerStrategy {
+  override readonly name = 'jwt';
+
+  constructor(
+    private readonly verifier: JwtVerifier,
+    private readonly mappings: readonly JwtMapping[],
+    private readonly directory: IdentityDirectory,
+  ) {
+    super();
+  }
+
+  protected override claims(token: string): boolean {
+    return token.split('.', 4).length === 3;
+  }
+
+  protected override knows(token: string): boolean {
+    return this.verifier.knows(token);
+  }
+
+  protected override async verify(token: string): Promise<Principal | undefined> {
+    const verified = await this.verifier.verify(token);
+    const mapping = this.mappings.find(({ issuer }) => issuer === verified?.issuer.issuer);
+    if (verified === undefined || mapping === undefined) return undefined;
+    const { claims } = verified;
+    const tenantId = claims[mapping.tenantClaim];
+    const view = typeof tenantId === 'string' ? await this.directory.tenant(tenantId) : undefined;
+    if (view === undefined) return undefined;
+    const { id, cacheSalt } = view.tenant;
+    return {
+      kind: 'jwt',
+      tenantId: id,
+      subject: String(claims.sub).slice(0, MAX_SUBJECT_CHARACTERS),
+      roles: rolesOf(claims, mapping),
+      scopes: scopesOf(claims),
+      cacheSalt,
+    };
+  }
+}
+
+function rolesOf(claims: JWTPayload, { rolesClaim, roles }: JwtMapping): string[] {
+  const given = wordsOf(claims[rolesClaim]) ?? [BUILT_IN_ROLES.user];
+  return given.filter((role) => roles.includes(role));
+}
+
+/** Of the claim `scope` of OAuth 2.0 (RFC 9068); scopes that are not ours belong to somebody else. */
+function scopesOf(claims: JWTPayload): readonly Scope[] {
+  return wordsOf(claims['scope'])?.filter(isScope) ?? DEFAULT_SCOPES;
+}
+
+function wordsOf(claim: unknown): string[] | undefined {
+  if (claim === undefined) return undefined;
+  const words = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
+  return words.filter((word): word is string => typeof word === 'string' && word !== '').slice(0, MAX_WORDS);
+}

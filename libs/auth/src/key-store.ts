@@ -1,0 +1,153 @@
+import { sql } from 'kysely';
+import type { ApiKeyRow } from '#lib/database';
+import { mintApiKey } from './api-key.js';
+import { AdministrationError } from './errors.js';
+import type { Actor, IdentityChanges } from './identity-changes.js';
+import type { Scope } from './principal.js';
+
+/** A key without what it is made of. */
+export interface StoredKey {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly accountId: string;
+  readonly accountName: string;
+  readonly roles: readonly string[];
+  readonly scopes: readonly Scope[];
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | undefined;
+  readonly revokedAtMs: number | undefined;
+  readonly lastUsedAtMs: number | undefined;
+}
+
+/** A key as it is checked. */
+export type CheckedKey = StoredKey & { readonly hash: string };
+
+/** A key at its birth: the one time its text is known. */
+export interface NewKey {
+  readonly key: StoredKey;
+  readonly text: string;
+}
+
+/** API keys; only their hashes are stored. */
+export class KeyStore {
+  constructor(private readonly changes: IdentityChanges) {}
+
+  /**
+   * Makes a key for a service account of the tenant.
+   * @param expiresAtMs  absent: it does not expire
+   * @throws AdministrationError not-found without such an account
+   */
+  create(
+    wish: { tenantId: string; accountName: string; scopes: readonly Scope[]; expiresAtMs: number | undefined },
+    actor: Actor,
+  ): Promise<NewKey> {
+    const { tenantId, accountName, scopes, expiresAtMs } = wish;
+    const minted = mintApiKey();
+    const act = { tenantId, action: 'key-create', target: minted.id, details: { accountName, scopes, expiresAtMs } };
+    return this.changes.change(actor, act, async (change) => {
+      const account = await change
+        .selectFrom('serviceAccounts')
+        .selectAll()
+        .where('tenantId', '=', tenantId)
+        .where('name', '=', accountName)
+        .executeTakeFirst();
+      if (account === undefined) {
+        throw new AdministrationError('not-found', `there is no service account '${accountName}'`, 'account');
+      }
+      const row = {
+        ...{ id: minted.id, hash: minted.hash, tenantId, accountId: account.id, createdAtMs: this.changes.now() },
+        ...{ scopesJson: JSON.stringify(scopes), expiresAtMs: expiresAtMs ?? null },
+        ...{ revokedAtMs: null, lastUsedAtMs: null },
+      };
+      await change.insertInto('apiKeys').values(row).execute();
+      const { hash: _, ...key } = toKey({ ...row, accountName, rolesJson: account.rolesJson });
+      return { key, text: minted.text };
+    });
+  }
+
+  /**
+   * Makes a key like `id`, which goes on being good for `overlapMs`.
+   * @throws AdministrationError not-found; conflict when the key is revoked or expired
+   */
+  async rotate(tenantId: string, id: string, overlapMs: number, actor: Actor): Promise<NewKey> {
+    const old = await this.find(id);
+    if (old === undefined || old.tenantId !== tenantId) throw noKey(id);
+    if (!isGood(old, this.changes.now()))
+      throw new AdministrationError('conflict', `the key '${id}' is not good any more`, 'id');
+    const { accountName, scopes, expiresAtMs } = old;
+    const made = await this.create({ tenantId, accountName, scopes, expiresAtMs }, actor);
+    await this.revoke(tenantId, id, overlapMs, actor);
+    return made;
+  }
+
+  /** @param inMs  from now; 0 for at once. An earlier end of the key stays. @throws AdministrationError not-found */
+  revoke(tenantId: string, id: string, inMs: number, actor: Actor): Promise<void> {
+    const revokedAtMs = this.changes.now() + inMs;
+    return this.changes.change(
+      actor,
+      { tenantId, action: 'key-revoke', target: id, details: { revokedAtMs } },
+      async (change) => {
+        const { numUpdatedRows } = await change
+          .updateTable('apiKeys')
+          .set({
+            revokedAtMs: sql<number>`case when revoked_at_ms < ${revokedAtMs} then revoked_at_ms else ${revokedAtMs} end`,
+          })
+          .where('id', '=', id)
+          .where('tenantId', '=', tenantId)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) throw noKey(id);
+      },
+    );
+  }
+
+  async find(id: string): Promise<CheckedKey | undefined> {
+    const row = await this.keyRows().where('apiKeys.id', '=', id).executeTakeFirst();
+    return row === undefined ? undefined : toKey(row);
+  }
+
+  async list(tenantId: string): Promise<StoredKey[]> {
+    const rows = await this.keyRows().where('apiKeys.tenantId', '=', tenantId).orderBy('apiKeys.createdAtMs').execute();
+    return rows.map(toKey).map(({ hash: _, ...key }) => key);
+  }
+
+  /** No change of what a key may do: neither audited nor seen by other processes. @param usedAtMs  by id of the key */
+  async touch(usedAtMs: ReadonlyMap<string, number>): Promise<void> {
+    for (const [id, atMs] of usedAtMs) {
+      await this.changes.database
+        .updateTable('apiKeys')
+        .set({ lastUsedAtMs: atMs })
+        .where('id', '=', id)
+        .where((where) => where.or([where('lastUsedAtMs', 'is', null), where('lastUsedAtMs', '<', atMs)]))
+        .execute();
+    }
+  }
+
+  private keyRows() {
+    return this.changes.database
+      .selectFrom('apiKeys')
+      .innerJoin('serviceAccounts', 'serviceAccounts.id', 'apiKeys.accountId')
+      .selectAll('apiKeys')
+      .select(['serviceAccounts.name as accountName', 'serviceAccounts.rolesJson']);
+  }
+}
+
+/** Whether a key may be used at the time. */
+export function isGood({ expiresAtMs, revokedAtMs }: StoredKey, nowMs: number): boolean {
+  return nowMs < (expiresAtMs ?? Infinity) && nowMs < (revokedAtMs ?? Infinity);
+}
+
+function noKey(id: string): AdministrationError {
+  return new AdministrationError('not-found', `there is no key '${id}'`, 'id');
+}
+
+function toKey(row: ApiKeyRow & { readonly accountName: string; readonly rolesJson: string }): CheckedKey {
+  const { scopesJson, rolesJson, expiresAtMs, revokedAtMs, lastUsedAtMs, ...rest } = row;
+  return {
+    ...rest,
+    roles: JSON.parse(rolesJson) as string[],
+    scopes: JSON.parse(scopesJson) as Scope[],
+    expiresAtMs: expiresAtMs ?? undefined,
+    revokedAtMs: revokedAtMs ?? undefined,
+    lastUsedAtMs: lastUsedAtMs ?? undefined,
+  };
+}
