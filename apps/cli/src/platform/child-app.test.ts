@@ -20,7 +20,7 @@ function childOf(code: string) {
   app = new ChildApp({
     name: 'fixture',
     entry,
-    env: {},
+    env: () => ({ KEPT: String(app?.ports?.grpcPort) }),
     onLine: (_name, line) => lines.push(line),
     onListening: (ports) => {
       listening.push(ports);
@@ -40,6 +40,15 @@ describe('ChildApp', () => {
     process.kill(app.pid as number, 'SIGKILL');
     expect((await again).grpcPort).not.toBe(first.grpcPort);
     expect(lines.join()).toContain('was ended by SIGKILL; restarting in 250 ms');
+  });
+
+  it('given an app that listened, when it is started again, then its environment can name the ports it had', async () => {
+    const { app, lines, nextListening } = childOf(`console.log('kept ' + process.env.KEPT); ${LISTEN}`);
+    const { grpcPort } = await app.start();
+    const again = nextListening();
+    process.kill(app.pid as number, 'SIGKILL');
+    await again;
+    expect(lines.filter((line) => line.startsWith('kept'))).toEqual(['kept undefined', `kept ${grpcPort}`]);
   });
 
   it('given an app that listens, when stopped, then it ends and is not started again', async () => {

@@ -7,7 +7,8 @@ export interface ChildAppOptions {
   readonly name: string;
   /** Module to run. */
   readonly entry: string;
-  readonly env: Readonly<Record<string, string>>;
+  /** Beside our own variables; asked at each start. */
+  readonly env: () => Readonly<Record<string, string>>;
   readonly onLine: (name: string, line: string) => void;
   /** Called each time it listens, with its ports. */
   readonly onListening?: (ports: ListeningMessage) => void;
@@ -32,7 +33,7 @@ export class ChildApp {
   private delayMs = FIRST_DELAY_MS;
   private startedAtMs = 0;
   private failedStarts = 0;
-  private hasListened = false;
+  private lastPorts: ListeningMessage | undefined;
   /** The child of now listens. */
   private isListening = false;
   private isStopping = false;
@@ -48,6 +49,11 @@ export class ChildApp {
 
   get pid(): number | undefined {
     return this.child?.pid;
+  }
+
+  /** Where it listens, or listened before it was started again; `undefined` until it does for the first time. */
+  get ports(): ListeningMessage | undefined {
+    return this.lastPorts;
   }
 
   /** Starts it. @returns its ports, once it listens for the first time; rejects when it was given up */
@@ -85,7 +91,7 @@ export class ChildApp {
     this.isListening = false;
     // A process group of its own: Ctrl-C in the terminal reaches the parent alone, which stops the children in order.
     const child = fork(entry, [], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env() },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     });
@@ -95,7 +101,7 @@ export class ChildApp {
     }
     child.on('message', (message) => {
       if (!isListeningMessage(message)) return;
-      this.hasListened = true;
+      this.lastPorts = message;
       this.isListening = true;
       this.failedStarts = 0;
       this.listening.resolve(message);
@@ -107,7 +113,7 @@ export class ChildApp {
   private onExit(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.isStopping) return;
     const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
-    if (!this.hasListened) this.failedStarts += 1;
+    if (this.lastPorts === undefined) this.failedStarts += 1;
     if (code === CONFIG_EXIT_CODE || this.failedStarts >= STARTS_BEFORE_GIVING_UP) {
       const reason = `${this.name} ${how} before it was ready`;
       this.listening.reject(new Error(reason));

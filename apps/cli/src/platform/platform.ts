@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { HydraConfig, ModelConfig } from '#lib/config';
-import type { ListeningMessage } from '#lib/observability';
 import { ChildApp, type ChildAppOptions } from './child-app.js';
-import { freePort, isPortFree } from './free-port.js';
+import { isPortFree } from './port-free.js';
 
 /** Time beyond the drain time after which a child that does not end is killed, in milliseconds. */
 const KILL_MARGIN_MS = 3_000;
@@ -31,46 +30,50 @@ export class Platform {
   private readonly workers: ChildApp[];
   private readonly scheduler: ChildApp;
 
-  private readonly schedulerTarget: string;
-
+  /**
+   * Each app takes any port that is free and says which, so that nobody else can take it in between; started again, it asks
+   * for the one it had.
+   */
   private constructor(
     private readonly config: HydraConfig,
-    ports: { schedulerGrpc: number; schedulerHttp: number; gatewayGrpc: number; gatewayHttp: number },
     logFormat: HydraConfig['log']['format'],
     events: PlatformEvents,
   ) {
-    this.schedulerTarget = `${config.scheduler.host}:${ports.schedulerGrpc}`;
-    const common = {
-      HYDRA_SCHEDULER_TARGET: this.schedulerTarget,
-      HYDRA_LOG_FORMAT: logFormat,
-    };
-    const child = (name: string, app: string, env: Record<string, string>): ChildApp =>
-      new ChildApp({ name, entry: entryOf(app), env: { ...common, ...env }, ...events } satisfies ChildAppOptions);
+    const child = (name: string, app: string, env: () => Record<string, string>): ChildApp =>
+      new ChildApp({
+        name,
+        entry: entryOf(app),
+        env: () => ({ HYDRA_LOG_FORMAT: logFormat, ...env() }),
+        ...events,
+      } satisfies ChildAppOptions);
 
-    this.scheduler = child('scheduler', 'scheduler', {
-      HYDRA_SCHEDULER_GRPC_PORT: String(ports.schedulerGrpc),
-      HYDRA_SCHEDULER_HTTP_PORT: String(ports.schedulerHttp),
-    });
+    this.scheduler = child('scheduler', 'scheduler', () => ({
+      HYDRA_SCHEDULER_GRPC_PORT: String(this.scheduler.ports?.grpcPort ?? 0),
+      HYDRA_SCHEDULER_HTTP_PORT: String(this.scheduler.ports?.httpPort ?? 0),
+    }));
     const placed = config.models.flatMap((model) =>
       Array<ModelConfig>(model.workers ?? config.workers.count).fill(model),
     );
     const threads = config.workers.threads ?? Math.max(1, Math.floor(availableParallelism() / placed.length));
     this.workers = placed.map((model, i) =>
-      child(`worker-${i}`, 'inference', {
+      child(`worker-${i}`, 'inference', () => ({
+        HYDRA_SCHEDULER_TARGET: this.schedulerTarget,
         HYDRA_WORKER_ID: `worker-${i}`,
         HYDRA_WORKER_MODEL: model.id,
         HYDRA_WORKER_GRPC_PORT: '0',
         HYDRA_WORKER_HTTP_PORT: '0',
         HYDRA_THREADS: String(threads),
-      }),
+      })),
     );
-    this.gateway = child('gateway', 'gateway', {
-      HYDRA_HTTP_PORT: String(ports.gatewayHttp),
-      HYDRA_GRPC_PORT: String(ports.gatewayGrpc),
-    });
+    const { httpPort, grpcPort } = config.gateway;
+    this.gateway = child('gateway', 'gateway', () => ({
+      HYDRA_SCHEDULER_TARGET: this.schedulerTarget,
+      HYDRA_HTTP_PORT: String(this.gateway.ports?.httpPort ?? httpPort),
+      HYDRA_GRPC_PORT: String(this.gateway.ports?.grpcPort ?? grpcPort),
+    }));
   }
 
-  /** Chooses ports, so that an app has the same after a restart. @throws PortTakenError when one of the gateway's is in use */
+  /** @throws PortTakenError when one that the configuration asks for is in use */
   static async prepare(
     config: HydraConfig,
     logFormat: HydraConfig['log']['format'],
@@ -87,27 +90,22 @@ export class Platform {
         );
       }
     }
-    const schedulerHost = config.scheduler.host;
-    const ports = {
-      schedulerGrpc: await freePort(schedulerHost),
-      schedulerHttp: await freePort(schedulerHost),
-      gatewayHttp: httpPort === 0 ? await freePort(host) : httpPort,
-      gatewayGrpc: grpcPort === 0 ? await freePort(host) : grpcPort,
-    };
-    return new Platform(config, ports, logFormat, events);
+    return new Platform(config, logFormat, events);
   }
 
   /** Starts everything and waits until a model can answer. Rejects when an app is given up or `signal` aborts. */
   async start(signal: AbortSignal): Promise<PlatformAddresses> {
-    const started = this.apps.map((app) => app.start());
-    const ports = await (started.at(-1) as Promise<ListeningMessage>); // the gateway's
+    await this.scheduler.start(); // the others are told where it listens
+    signal.throwIfAborted();
+    const workers = this.workers.map((worker) => worker.start());
+    const ports = await this.gateway.start();
     const { host } = this.config.gateway;
     const addresses = {
       gatewayUrl: `http://${host}:${ports.httpPort}`,
       grpcTarget: `${host}:${ports.grpcPort}`,
       schedulerTarget: this.schedulerTarget,
     };
-    await Promise.all(started);
+    await Promise.all(workers);
     await untilReady(addresses.gatewayUrl, signal);
     return addresses;
   }
@@ -123,6 +121,10 @@ export class Platform {
   /** Ends everything at once. */
   kill(): void {
     for (const app of this.apps) app.kill();
+  }
+
+  private get schedulerTarget(): string {
+    return `${this.config.scheduler.host}:${this.scheduler.ports?.grpcPort ?? 0}`;
   }
 
   private get apps(): ChildApp[] {
