@@ -10,7 +10,8 @@ export default defineConfig({
     include: ['libs/**/*.test.ts', 'apps/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.mjs'],
     exclude: ['**/node_modules/**', 'dist/**', 'test/integration/**'],
     testTimeout: 30_000,
-    hookTimeout: 120_000,
+    // Beyond the bound of test/support/platform.ts: its error has the platform's last lines, the one of a hook has nothing.
+    hookTimeout: 660_000,
     maxWorkers: 2,
     // Real processes on shared machines: one that was starved is tried again, and reported as such.
     retry: process.env['CI'] === undefined ? 0 : 1,

@@ -9,7 +9,7 @@ describe('the platform as `make run` starts it, with SmolLM2', () => {
   beforeAll(async () => {
     platform = await startPlatform();
     client = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: 'none', maxRetries: 0 });
-  }, 600_000);
+  });
   afterAll(() => platform?.stop());
 
   const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }];

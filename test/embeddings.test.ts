@@ -26,7 +26,7 @@ describe('the platform with an encoder', () => {
     const yaml = `models:\n  - id: bert\n    source: ${JSON.stringify(folder)}\n`;
     platform = await startPlatform({ yaml });
     client = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: 'none', maxRetries: 0 });
-  }, 120_000);
+  });
   afterAll(() => platform?.stop());
 
   const embed = (input: unknown, rest: object = {}) =>

@@ -35,7 +35,7 @@ describe('SmolLM2-135M-Instruct, compared with llama.cpp on the same GGUF', () =
   beforeAll(async () => {
     const { storage } = loadConfig();
     source = await new ModelStore(storage).pullModel('smollm2-135m-instruct');
-  }, 600_000);
+  });
   afterAll(async () => {
     await runner?.close();
     rmSync(compiledFolder, { recursive: true });

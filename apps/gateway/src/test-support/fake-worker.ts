@@ -1,6 +1,15 @@
-import { Server, ServerCredentials, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { serverChannelOptions } from '#lib/channels';
 import {
+  type EmbedRequest,
+  type EmbedResponse,
   type FailureCode,
   FinishReason,
   type GenerationRequest,
@@ -79,6 +88,11 @@ export class FakeWorker {
   readonly changed = new Signal();
   /** What happens with a new generation; by default it runs to its end. */
   onSubmit: (generation: FakeGeneration) => void = (generation) => void generation.runToEnd();
+  /** Requests for embeddings, in order of arrival. */
+  readonly embeddings: EmbedRequest[] = [];
+  /** What comes of a request for embeddings; by default a vector for each input: its length and its first token. */
+  onEmbed: (request: EmbedRequest) => EmbedResponse | Promise<EmbedResponse> = embedded;
+  tasks = ['generate', 'chat'];
   epoch = Date.now();
   textFingerprint = 'a'.repeat(64);
   createdUnixS = 1;
@@ -98,6 +112,11 @@ export class FakeWorker {
     this.server = new Server(serverChannelOptions());
     this.server.addService(WorkerService, {
       session: (call: SessionCall) => this.accept(call),
+      embed: (call: ServerUnaryCall<EmbedRequest, EmbedResponse>, reply: sendUnaryData<EmbedResponse>) => {
+        this.embeddings.push(call.request);
+        this.changed.fire();
+        void Promise.resolve(this.onEmbed(call.request)).then((response) => reply(null, response));
+      },
       getModelFiles: async (call: ServerWritableStream<GetModelFilesRequest, ModelFileChunk>) => {
         this.fileReads++;
         this.changed.fire();
@@ -126,7 +145,7 @@ export class FakeWorker {
         unsupportedParameters: ['logit_bias'],
         createdUnixS: this.createdUnixS,
       },
-      ...{ tasks: ['generate', 'chat'], stepTokenBudget: 512, samplingDefaults: { temperature: 0.25, topP: 0.75 } },
+      ...{ tasks: this.tasks, stepTokenBudget: 512, samplingDefaults: { temperature: 0.25, topP: 0.75 } },
     };
     return {
       ...{ workerId: this.workerId, workerEpoch: this.epoch, target: `127.0.0.1:${this.port}` },
@@ -186,6 +205,17 @@ export class FakeWorker {
   private of(generationId: string): FakeGeneration | undefined {
     return this.generations.findLast((generation) => generation.request.generationId === generationId);
   }
+}
+
+export function embedded({ inputs }: EmbedRequest): EmbedResponse {
+  const vectors = Buffer.alloc(inputs.length * 2 * 4);
+  inputs.forEach(({ tokenIds }, index) => {
+    vectors.writeFloatLE(tokenIds.length, index * 8);
+    vectors.writeFloatLE(tokenIds[0] ?? -1, index * 8 + 4);
+  });
+  const promptTokens = inputs.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+  const usage = { promptTokens, completionTokens: 0, cachedPromptTokens: 0, queueUs: 0, prefillUs: 0, decodeUs: 0 };
+  return { outcome: { $case: 'embedded', value: { vectors, dimensions: 2, usage } } };
 }
 
 export function bind(server: Server, port = 0): Promise<number> {

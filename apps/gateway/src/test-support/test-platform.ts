@@ -26,12 +26,18 @@ export async function startTestPlatform(
     database?: object;
     workerCount?: number;
     expectReady?: boolean;
+    /** What the model can do. Default `generate`. */
+    task?: 'generate' | 'embed';
   } = {},
 ): Promise<TestPlatform> {
-  const { workerCount = 1, expectReady = true } = settings;
+  const { workerCount = 1, expectReady = true, task = 'generate' } = settings;
   register.clear(); // one process, several gateways one after the other
   const workers = await Promise.all(
-    Array.from({ length: workerCount }, (_, index) => new FakeWorker(`worker-${index}`).listen()),
+    Array.from({ length: workerCount }, (_, index) => {
+      const worker = new FakeWorker(`worker-${index}`);
+      if (task === 'embed') worker.tasks = [task];
+      return worker.listen();
+    }),
   );
   const scheduler = await new FakeScheduler([...workers]).listen();
   const config: HydraConfig = hydraSchema.parse({

@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const EMBEDDING = 'model.embed_tokens.weight';
+/** Llama's and BERT's. */
+const EMBEDDINGS = ['model.embed_tokens.weight', 'embeddings.word_embeddings.weight'];
 
 /**
  * Makes the embedding of one token NaN in a compiled fp32 model whose output layer has weights of its own: whatever attends
- * to that token has no logits. The compiler refuses such numbers, so they come after it, as from a damaged file.
+ * to that token has no logits, and no vector. The compiler refuses such numbers, so they come after it, as from a damaged file.
  * @param source    folder of safetensors that it was compiled from
  * @param compiled  folder of the compiled model; changed
  */
@@ -25,8 +26,9 @@ function embeddingRow(safetensors: Buffer, tokenId: number): Buffer {
     string,
     { dtype: string; shape: [number, number]; data_offsets: [number, number] }
   >;
-  const { dtype, shape, data_offsets } = header[EMBEDDING]!;
-  if (dtype !== 'F32') throw new Error(`${EMBEDDING} is of type ${dtype}, not F32`);
+  const name = EMBEDDINGS.find((one) => one in header)!;
+  const { dtype, shape, data_offsets } = header[name]!;
+  if (dtype !== 'F32') throw new Error(`${name} is of type ${dtype}, not F32`);
   const rowBytes = shape[1] * 4;
   const at = 8 + headerBytes + data_offsets[0] + tokenId * rowBytes;
   return safetensors.subarray(at, at + rowBytes);

@@ -211,6 +211,19 @@ describe('EmbeddingEngine', () => {
     expectVectors(await embed(large), large);
   });
 
+  it('given a bound of inputs over all requests, when one more input would pass it, then it is refused as saturated', async () => {
+    const { engine, encoder, embed } = await startedEngine({ waitingRequests: 64 });
+    encoder.holds = true;
+    const most = Array.from({ length: 2_048 }, () => [1]);
+    const held = Array.from({ length: 32 }, () => embed(most));
+    expect(await embed([[1]])).toMatchObject({
+      code: FailureCode.SATURATED,
+      message: 'Too much waits for the encoder.',
+    });
+    await engine.stop();
+    for (const outcome of await Promise.all(held)) expect(outcome).toMatchObject({ code: FailureCode.ENGINE_ERROR });
+  });
+
   it.each([
     ['no input', [], 'input', 'expected 1 to 2048 inputs, but got 0'],
     ['too many', Array.from({ length: 2_049 }, () => [1]), 'input', 'expected 1 to 2048 inputs, but got 2049'],
