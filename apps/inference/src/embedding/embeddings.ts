@@ -54,6 +54,7 @@ export class Embeddings {
     this.changed();
     const arrivedAtMs = performance.now();
     try {
+      call.signal.throwIfAborted();
       const { modelId } = request;
       const inputs = request.inputs.map(({ tokenIds }) => tokenIds);
       const outcome = await this.host.engine.embed({ modelId, inputs }, call.signal);
@@ -85,10 +86,12 @@ export class Embeddings {
 
   private limit(deadlineUnixMs: number, call: AbortController): NodeJS.Timeout | undefined {
     if (deadlineUnixMs === 0) return undefined;
-    const remainingMs = Math.min(LONGEST_TIMER_MS, Math.max(0, deadlineUnixMs - Date.now()));
+    const remainingMs = deadlineUnixMs - Date.now();
     const expire = () =>
       call.abort(failure(FailureCode.DEADLINE_EXCEEDED, "The request's deadline passed before it was embedded."));
-    return setTimeout(expire, remainingMs);
+    if (remainingMs > 0) return setTimeout(expire, Math.min(LONGEST_TIMER_MS, remainingMs));
+    expire();
+    return undefined;
   }
 
   private refusalOf({ embeddingId, workerEpoch }: EmbedRequest): Failure | undefined {
