@@ -30,7 +30,7 @@ export class AuthenticationError extends Error {
 export class AdministrationError extends Error {
   override readonly name = 'AdministrationError';
   constructor(
-    readonly reason: 'not-found' | 'conflict',
+    readonly reason: 'not-found' | 'conflict' | 'invalid',
     message: string,
     /** The field at fault. */
     readonly field?: string,

@@ -49,7 +49,6 @@ export class IdentityDirectory {
     this.tenants = new LRUCache({ max: options.entries });
     this.now = options.now ?? (() => performance.now());
     this.syncedAtMs = this.now();
-    store.changes.onChange(() => this.forget());
   }
 
   /** Begins to look for changes. */
@@ -78,7 +77,8 @@ export class IdentityDirectory {
     }
   }
 
-  private forget(): void {
+  /** What is kept is read anew; for after a change of our own. */
+  forget(): void {
     this.keys.clear();
     this.unknownKeys.clear();
     this.tenants.clear();

@@ -12,6 +12,7 @@ import {
   UNSUPPORTED_PARAMETERS,
 } from '#lib/engine';
 import type { TextFiles } from '#lib/tokens';
+import { chunkTokensOf } from './chunk-tokens.js';
 import type { CompiledModel, Numerics } from './compiled-model.js';
 import { OnnxEncoderRunner } from './onnx-encoder-runner.js';
 import { OnnxModelRunner } from './onnx-model-runner.js';
@@ -83,7 +84,8 @@ export function onnxEngineThread(options: OnnxEngineOptions): EngineThread {
 async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedModel> {
   const compiled = await readCompiled(options);
   signal.throwIfAborted();
-  const runner = await OnnxModelRunner.load(decoderGraph(compiled), options);
+  const chunkTokens = chunkTokensOf(compiled.manifest);
+  const runner = await OnnxModelRunner.load(decoderGraph(compiled), { ...options, chunkTokens });
   try {
     signal.throwIfAborted();
     return { runner, description: await describeModel(options, compiled, runner) };

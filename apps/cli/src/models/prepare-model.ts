@@ -2,6 +2,7 @@ import type { HydraConfig, ModelConfig } from '#lib/config';
 import { type CompiledModel, compileModel, usableTextFiles } from '#lib/engine-onnx';
 import type { ResolvedModel } from '#lib/models';
 import { ProgressBar } from '../terminal/progress-bar.js';
+import { RecentRate } from '../terminal/recent-rate.js';
 import { openStore } from './open-store.js';
 
 /** Downloads a model if it is not here, with a bar, and sees whether its text files can be used. */
@@ -39,6 +40,7 @@ export async function prepareModel(
   const source = await pullWithProgress(model.source ?? model.id, config, signal);
   const label = `compile ${model.id} (${model.weights})`;
   const bar = new ProgressBar(label);
+  const rate = new RecentRate();
   let bytesTotal: number | undefined;
   const compiled = await compileModel({
     source,
@@ -47,7 +49,7 @@ export async function prepareModel(
     storeFolder: openStore(config).compiled.folder,
     onProgress: (progress) => {
       bytesTotal = progress.bytesTotal;
-      bar.update(progress);
+      bar.update({ ...progress, ...rate.after(progress.bytesDone, bytesTotal) });
     },
     onWait: () => process.stderr.write(`${label}: another process compiles it; waiting\n`),
     signal,

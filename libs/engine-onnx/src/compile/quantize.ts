@@ -60,7 +60,7 @@ export function toSymmetricEightBit(
     const scale = Math.max(-low, high) / 127;
     scales[block] = scale;
     for (let i = first; i < first + BLOCK_ELEMENTS; i++)
-      codes[i] = scale === 0 ? 128 : Math.round((values[i] as number) / scale) + 128;
+      codes[i] = scale === 0 ? 128 : Math.floor((values[i] as number) / scale + 0.5) + 128;
   }
   return { codes, scales };
 }

@@ -47,12 +47,23 @@ export async function buildLlama({ config, graph, tensors, blocks, rope }: Archi
   await vocabulary.logits(graph.op('Gather', [normed, 'last_index'], 'last_rows', { axis: 0 }));
 }
 
-function checkVariant({ architecture, hiddenActivation, slidingWindow, contextTokens }: ModelConfig): void {
-  if (hiddenActivation !== 'silu') {
-    throw new UnsupportedVariantError(architecture, `its activation is ${hiddenActivation}, and only silu is known`);
-  }
+/** What GroupQueryAttention takes; with other heads a model would load, and fail at its first token. */
+const HEAD_DIM_MULTIPLE = 16;
+
+function checkVariant(config: ModelConfig): void {
+  const { hiddenActivation, slidingWindow, contextTokens, attentionHeads, kvHeads, headDim } = config;
+  const refuse = (reason: string): never => {
+    throw new UnsupportedVariantError(config.architecture, reason);
+  };
+  if (hiddenActivation !== 'silu') refuse(`its activation is ${hiddenActivation}, and only silu is known`);
   if (slidingWindow !== undefined && slidingWindow < contextTokens) {
-    throw new UnsupportedVariantError(architecture, 'its attention looks back over a sliding window');
+    refuse('its attention looks back over a sliding window');
+  }
+  if (attentionHeads % kvHeads !== 0) {
+    refuse(`its ${attentionHeads} attention heads do not divide into ${kvHeads} heads of keys and values`);
+  }
+  if (headDim % HEAD_DIM_MULTIPLE !== 0) {
+    refuse(`its heads have ${headDim} elements; attention needs a multiple of ${HEAD_DIM_MULTIPLE}`);
   }
 }
 

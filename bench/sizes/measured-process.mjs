@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
+const LOOK_INTERVAL_MS = 200;
+/** Linux counts CPU time in hundredths of a second, whatever the machine. */
+const TICKS_PER_SECOND = 100;
+
+/**
+ * Runs a Node script and looks at its process while it does. Linux only.
+ * @returns {Promise<{output: string, seconds: number, cpuSeconds: number, peakBytes: number}>} what it printed, its time on the
+ *   clock and on the CPUs (itself, without children), and the largest resident set it had
+ */
+export async function runMeasured(args, env) {
+  const startMs = performance.now();
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const stop = () => child.kill();
+  process.once('exit', stop);
+  let [output, cpuSeconds, peakBytes] = ['', 0, 0];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+  });
+  const timer = setInterval(() => {
+    try {
+      peakBytes = residentSet(child.pid).peakBytes;
+      cpuSeconds = cpuTicks(child.pid) / TICKS_PER_SECOND;
+    } catch {
+      // It has just ended: the figures before are its last.
+    }
+  }, LOOK_INTERVAL_MS);
+  const [code, signal] = await once(child, 'close');
+  clearInterval(timer);
+  process.removeListener('exit', stop);
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${signal ?? `code ${code}`}. ${output}`);
+  return { output, seconds: (performance.now() - startMs) / 1000, cpuSeconds, peakBytes };
+}
+
+/** What a process has in memory: at most so far, of its own, and mapped from files. */
+export function residentSet(processId) {
+  const status = readFileSync(`/proc/${processId}/status`, 'utf8');
+  const bytes = (field) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)[1]) * 1024;
+  return { peakBytes: bytes('VmHWM'), bytes: bytes('VmRSS'), ownBytes: bytes('RssAnon'), fileBytes: bytes('RssFile') };
+}
+
+function cpuTicks(processId) {
+  const stat = readFileSync(`/proc/${processId}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from field 3 on
+  return Number(fields[14 - 3]) + Number(fields[15 - 3]);
+}

@@ -1,0 +1,39 @@
+import { SHAPES } from './shapes.mjs';
+
+const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(2)} GB`;
+
+/** What a decode step must read of the weights: all of them, but of an embedding that is not the output layer only some rows. */
+function weightBytesPerStep({ shape, weights, weightsBytes }) {
+  const { vocab_size: vocabulary, hidden_size: hidden, tie_word_embeddings: isTied } = SHAPES[shape];
+  const bytesPerElement = weights === 'fp32' ? 4 : 1 + 4 / 32;
+  return weightsBytes - (isTied ? 0 : vocabulary * hidden * bytesPerElement);
+}
+
+/** Tokens per second if a step took only the time to read its weights and KV from memory. */
+function decodeBound(report, batch) {
+  const { kvBytesPerToken, decodeContextTokens, bandwidthBytesPerSecond } = report;
+  const stepBytes = weightBytesPerStep(report) + batch * decodeContextTokens * kvBytesPerToken;
+  return (batch * bandwidthBytesPerSecond) / stepBytes;
+}
+
+export function printReport(report) {
+  const { date, machine, versions, shape, weights, compile, load, resident, decode, prefill, gateway } = report;
+  const lines = [
+    `${date}  ${machine.cpu}, ${machine.cores} cores  Node ${versions.node}  load ${report.loadAverage[0].toFixed(1)}`,
+    `${shape}, ${weights}: ${gigabytes(report.weightsBytes)} of weights`,
+    `compile   ${compile.seconds.toFixed(0)} s, ${compile.cpuSeconds.toFixed(0)} s of CPU, at most ${gigabytes(compile.peakBytes)} resident`,
+    `load      ${load.seconds.toFixed(1)} s; then ${gigabytes(load.afterBytes)} resident, ${gigabytes(load.ownBytes)} of them its own`,
+    `serving   at most ${gigabytes(resident.peakBytes)} resident`,
+    `memory    ${gigabytes(report.bandwidthBytesPerSecond)}/s read by ${machine.cores} threads`,
+    ...Object.entries(decode).map(([batch, { tokensPerSecond }]) => {
+      const bound = decodeBound(report, Number(batch));
+      const share = Math.round((100 * tokensPerSecond) / bound);
+      return `decode.${batch}  ${tokensPerSecond.toFixed(2)} tokens/s, ${share} % of the ${bound.toFixed(2)} that memory allows`;
+    }),
+    ...Object.entries(prefill).map(
+      ([tokens, { tokensPerSecond }]) => `prefill.${tokens}  ${tokensPerSecond.toFixed(1)} tokens/s`,
+    ),
+    `gateway   ready in ${gateway.readySeconds.toFixed(1)} s; ${gateway.usage.completion_tokens} tokens in ${gateway.answerSeconds.toFixed(1)} s`,
+  ];
+  console.log(lines.join('\n'));
+}
