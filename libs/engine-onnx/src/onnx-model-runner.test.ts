@@ -48,6 +48,7 @@ describe('the ONNX model runner', () => {
       kvBytesPerToken: TOKEN_BYTES,
       kvTotalBytes: SLOTS * SLOT_BYTES,
       kvPageTokens: PAGE_TOKENS,
+      isExact: false,
     });
   });
 
