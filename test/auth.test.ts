@@ -24,7 +24,7 @@ describe('a platform that needs keys', () => {
   });
   afterAll(() => platform?.stop());
 
-  it('given the first key, when the command line talks with it, then it is answered; without it, it is not', async () => {
+  it('given the first key, when the command line asks and administers with it, then it may; without it, it may not', async () => {
     const url = platform.url.replace('0.0.0.0', '127.0.0.1');
     const answered = await hydra(['chat', '--url', url, '--max-tokens', '3', 'hello'], { HYDRA_API_KEY: key });
     expect(answered).toMatchObject({ code: 0, stdout: expect.stringMatching(/\S/) });
@@ -32,8 +32,24 @@ describe('a platform that needs keys', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("didn't provide an API key") });
     const wrong = `${key.slice(0, -4)}AAAA`;
     expect((await hydra(['chat', '--url', url, 'hello'], { HYDRA_API_KEY: wrong })).code).toBe(1);
+    const as = { HYDRA_API_KEY: key };
+    const tool = (...args: string[]) => hydra([...args, '--url', url], as);
+    expect((await tool('tenants', 'create', 'acme')).stdout).toContain('hydra tenants add-account acme');
+    expect((await tool('tenants', 'add-account', 'acme', 'bot')).code).toBe(0);
+    const made = await tool('keys', 'create', 'acme', 'bot', '--days', '1');
+    const own = { HYDRA_API_KEY: made.stdout.trim() };
+    const id = made.stdout.slice(6, 18);
+    expect((await tool('keys', 'list', 'acme')).stdout).toMatch(new RegExp(`${id} +bot +user +inference,usage`));
+    expect((await tool('policies', 'create', 'user', 'no-*', '--tenant', 'acme', '--max-tokens', '5')).code).toBe(0);
+    expect((await tool('policies', 'list', 'acme')).stdout).toMatch(/acme +user +use +no-\* +max_tokens 5/);
+    const denied = await hydra(['chat', '--url', url, '--model', 'default', 'hello'], own);
+    expect(denied.stderr).toContain('does not exist');
+    expect((await tool('keys', 'revoke', 'acme', id)).code).toBe(0);
+    expect((await hydra(['chat', '--url', url, 'hello'], own)).stderr).toContain('Incorrect API key');
+    expect((await tool('tenants', 'suspend', 'nobody')).stderr).toMatch(/^hydra: There is no tenant 'nobody'\.\n$/);
     const lines = platform.lines.join('\n');
-    for (const secret of [key.slice(-43), wrong.slice(-43)]) expect(lines).not.toContain(secret);
+    for (const secret of [key.slice(-43), wrong.slice(-43), own.HYDRA_API_KEY.slice(-43)])
+      expect(lines).not.toContain(secret);
   });
 });
 

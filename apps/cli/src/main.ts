@@ -7,8 +7,10 @@ import { addChat } from './commands/chat.js';
 import { addCompile, addPull } from './commands/compile.js';
 import { addKeys } from './commands/keys.js';
 import { addModels } from './commands/models.js';
+import { addPolicies } from './commands/policies.js';
 import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
+import { addTenants } from './commands/tenants.js';
 import { addUp } from './commands/up.js';
 import { INTERRUPTED_EXIT_CODE, InterruptedError } from './terminal/shutdown.js';
 
@@ -34,7 +36,19 @@ First steps:
 In the repository: npm run --silent hydra -- COMMAND. Every command explains itself: hydra COMMAND --help.`,
   );
 
-const COMMANDS = [addUp, addModels, addPull, addCompile, addChat, addStatus, addBench, addSimulate, addKeys];
+const COMMANDS = [
+  addUp,
+  addModels,
+  addPull,
+  addCompile,
+  addChat,
+  addStatus,
+  addBench,
+  addSimulate,
+  addTenants,
+  addKeys,
+  addPolicies,
+];
 for (const add of COMMANDS) add(program);
 
 try {

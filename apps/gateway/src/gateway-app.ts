@@ -5,6 +5,7 @@ import { Logger as PinoLogger } from 'nestjs-pino';
 import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import type { Logger } from '#lib/observability';
+import { adminDocument } from './admin/admin-document.js';
 import { AdmissionGate } from './completion/admission-gate.js';
 import { GatewayModule } from './gateway.module.js';
 import { GrpcServer } from './grpc/grpc-server.js';
@@ -41,7 +42,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins];
     app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: ['x-request-id', 'retry-after'] });
   }
-  SwaggerModule.setup('docs', app, openApiDocument(productVersion()), {
+  SwaggerModule.setup('docs', app, openApiDocument(productVersion(), adminDocument(app)), {
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'], // no second form of the document, in YAML, under a path that nobody chose
   });

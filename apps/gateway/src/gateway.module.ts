@@ -1,7 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
+import { IdentityStore } from '#lib/auth';
 import type { HydraConfig } from '#lib/config';
 import { type Logger, newId, ObservabilityModule } from '#lib/observability';
+import { AuditController } from './admin/audit.controller.js';
+import { KeysController } from './admin/keys.controller.js';
+import { PoliciesController } from './admin/policies.controller.js';
+import { TenantsController } from './admin/tenants.controller.js';
 import { AdmissionGate } from './completion/admission-gate.js';
 import { CompletionService } from './completion/completion-service.js';
 import { FailureTranslator } from './completion/failure-translator.js';
@@ -38,6 +43,7 @@ class CoreModule {
       { provide: GATEWAY_ID, useFactory: () => `gateway-${newId().slice(0, 12)}` },
       ...[AdmissionGate, CompletionService, FailureTranslator, PromptEncoder],
       { provide: Identity, useFactory: () => openIdentity(config, logger) },
+      { provide: IdentityStore, useFactory: (identity: Identity) => identity.store, inject: [Identity] },
       ...[RequestGuard, ModelAccess],
       ...[FleetView, ModelDirectory, TextModels],
       ...[SchedulerClient, LeaseBook, Placer, GenerationRunner, EmbeddingService],
@@ -54,7 +60,10 @@ export class GatewayModule {
     return {
       module: GatewayModule,
       imports: [core, ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] })],
-      controllers: [CompletionsController, EmbeddingsController, ModelsController],
+      controllers: [
+        ...[CompletionsController, EmbeddingsController, ModelsController],
+        ...[TenantsController, KeysController, PoliciesController, AuditController],
+      ],
       providers: [
         InferenceCalls,
         CallEnds,

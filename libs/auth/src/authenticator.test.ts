@@ -105,9 +105,15 @@ describe('the authenticator with keys', () => {
     expect(await failureOf(ask(other.text))).toBe('invalid');
   });
 
-  it('given a change elsewhere, when not synced yet, then what is kept holds; after the sync it is gone', async () => {
+  it('given a change through the same store, then what was kept is forgotten at once', async () => {
     await ask(text);
     await store.keys.revoke('acme', keyId, 0, ACTOR);
+    expect(await failureOf(ask(text))).toBe('invalid');
+  });
+
+  it('given a change elsewhere, when not synced yet, then what is kept holds; after the sync it is gone', async () => {
+    await ask(text);
+    await new IdentityStore(database).keys.revoke('acme', keyId, 0, ACTOR);
     expect((await ask(text)).keyId).toBe(keyId);
     await directory.sync();
     expect(await failureOf(ask(text))).toBe('invalid');

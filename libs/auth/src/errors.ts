@@ -30,7 +30,7 @@ export class AuthenticationError extends Error {
 export class AdministrationError extends Error {
   override readonly name = 'AdministrationError';
   constructor(
-    readonly reason: 'not-found' | 'conflict' | 'invalid',
+    readonly reason: 'not-found' | 'conflict',
     message: string,
     /** The field at fault. */
     readonly field?: string,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type ExpressionBuilder, type Kysely, sql, type Transaction } from 'kysely';
 import type { Database } from '#lib/database';
 import { AdministrationError } from './errors.js';
 
@@ -38,10 +38,17 @@ const REVISION = 'identity';
  * processes see that what they hold is old.
  */
 export class IdentityChanges {
+  private readonly listeners: (() => void)[] = [];
+
   constructor(
     readonly database: Database,
     readonly now: () => number,
   ) {}
+
+  /** Called after each change that was made through this store. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
 
   async revision(): Promise<number> {
     const row = await this.database
@@ -52,21 +59,21 @@ export class IdentityChanges {
     return row?.value ?? 0;
   }
 
-  /** Newest first. @param tenantId  absent: of all tenants @param before  the last entry of the page before */
-  async audit(
-    tenantId: string | undefined,
-    limit: number,
-    before?: Pick<AuditEntry, 'atMs' | 'id'>,
-  ): Promise<AuditEntry[]> {
+  /**
+   * Newest first.
+   * @param tenantId  absent: of all tenants
+   * @param after  id of the last entry of the page before
+   * @throws AdministrationError not-found when there is no such entry
+   */
+  async audit(tenantId: string | undefined, limit: number, after?: string): Promise<AuditEntry[]> {
     let query = this.database.selectFrom('auditLog').selectAll();
     if (tenantId !== undefined) query = query.where('tenantId', '=', tenantId);
-    if (before !== undefined) {
-      query = query.where((where) =>
-        where.or([
-          where('atMs', '<', before.atMs),
-          where.and([where('atMs', '=', before.atMs), where('id', '<', before.id)]),
-        ]),
-      );
+    if (after !== undefined) {
+      const last = await this.database.selectFrom('auditLog').select('atMs').where('id', '=', after).executeTakeFirst();
+      if (last === undefined) throw new AdministrationError('not-found', `there is no entry '${after}'`, 'after');
+      const isEarlier = (where: ExpressionBuilder<Tables, 'auditLog'>) =>
+        where.or([where('atMs', '<', last.atMs), where.and([where('atMs', '=', last.atMs), where('id', '<', after)])]);
+      query = query.where(isEarlier);
     }
     const rows = await query.orderBy('atMs', 'desc').orderBy('id', 'desc').limit(limit).execute();
     return rows.map(({ detailsJson, tenantId: of, ...row }) => ({
@@ -77,14 +84,14 @@ export class IdentityChanges {
   }
 
   /** The revision moves first: that takes the lock which keeps changes one after another. */
-  change<T>(actor: Actor, act: Act, work: (change: Change) => Promise<T>): Promise<T> {
-    return this.database.transaction().execute(async (change) => {
+  async change<T>(actor: Actor, act: Act, work: (change: Change) => Promise<T>): Promise<T> {
+    const result = await this.database.transaction().execute(async (change) => {
       await change
         .insertInto('revisions')
         .values({ name: REVISION, value: 1 })
         .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: sql`revisions.value + 1` }))
         .execute();
-      const result = await work(change);
+      const made = await work(change);
       const { tenantId = null, action, target, details = {} } = act;
       await change
         .insertInto('auditLog')
@@ -93,8 +100,10 @@ export class IdentityChanges {
           ...{ tenantId, action, target, detailsJson: JSON.stringify(details) },
         })
         .execute();
-      return result;
+      return made;
     });
+    for (const listener of this.listeners) listener();
+    return result;
   }
 }
 

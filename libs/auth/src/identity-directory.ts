@@ -49,6 +49,7 @@ export class IdentityDirectory {
     this.tenants = new LRUCache({ max: options.entries });
     this.now = options.now ?? (() => performance.now());
     this.syncedAtMs = this.now();
+    store.changes.onChange(() => this.forget());
   }
 
   /** Begins to look for changes. */
@@ -77,8 +78,7 @@ export class IdentityDirectory {
     }
   }
 
-  /** What is kept is read anew; for after a change of our own. */
-  forget(): void {
+  private forget(): void {
     this.keys.clear();
     this.unknownKeys.clear();
     this.tenants.clear();

@@ -116,7 +116,7 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
       expect(last).toMatchObject({ actor: 'key:abc', address: '10.0.0.7', action: 'key-create', tenantId: 'acme' });
       expect(last?.details).toMatchObject({ accountName: 'bot', scopes: ['inference'] });
       expect(earlier.map(({ action }) => action)).toEqual(['account-create', 'tenant-create']);
-      expect(await store.changes.audit('acme', 10, last)).toEqual(earlier);
+      expect(await store.changes.audit('acme', 10, last?.id)).toEqual(earlier);
       expect((await store.changes.audit(undefined, 10)).length).toBe(5);
     });
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { AdministrationError } from '#lib/auth';
 import { APP_LOGGER, type Logger, newId } from '#lib/observability';
 import { ApiError, internalError } from '#lib/openai';
 import type { RequestLife } from './request-life.js';
@@ -10,8 +11,16 @@ export class FailureTranslator {
 
   translate(cause: unknown, { requestId, route }: Pick<RequestLife, 'requestId' | 'route'>): ApiError {
     if (cause instanceof ApiError) return cause;
+    if (cause instanceof AdministrationError) return fromAdministration(cause);
     const errorId = newId();
     this.logger.error({ request_id: requestId, route, error_id: errorId, error: cause }, 'unexpected error');
     return internalError(errorId, cause);
   }
+}
+
+const CONDITIONS = { 'not-found': 'not_found', conflict: 'already_exists' } as const;
+
+function fromAdministration(cause: AdministrationError): ApiError {
+  const message = `${cause.message.charAt(0).toUpperCase()}${cause.message.slice(1, 200).toWellFormed()}.`;
+  return new ApiError(CONDITIONS[cause.reason], message, { param: cause.field, cause });
 }

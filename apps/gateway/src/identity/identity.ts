@@ -19,7 +19,8 @@ import type { Logger } from '#lib/observability';
 /** Who may come in: made once at start, closed at the end. */
 export abstract class Identity {
   abstract readonly authenticator: Authenticator;
-  /** Absent where everybody is let in. */
+  /** Absent where everybody is let in, like `directory`. */
+  abstract readonly store: IdentityStore | undefined;
   abstract readonly directory: IdentityDirectory | undefined;
   abstract close(): Promise<void>;
 }
@@ -35,7 +36,7 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
     const problems = exposureProblems(config.gateway.host, mode);
     if (problems.length > 0) throw new ConfigError(problems);
     const authenticator = new Authenticator([new AnonymousStrategy()], throttle);
-    return { authenticator, directory: undefined, close: async () => {} };
+    return { authenticator, store: undefined, directory: undefined, close: async () => {} };
   }
   const issuers = config.auth.jwt.map(toIssuer);
   const database = await openDatabase(config.database.url, config.database.connections);
@@ -51,6 +52,7 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
   ];
   return {
     authenticator: new Authenticator(strategies, throttle),
+    store,
     directory,
     close: async () => {
       directory.close();

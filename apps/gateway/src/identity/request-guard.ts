@@ -24,6 +24,10 @@ export class RequestGuard {
     const principal = await this.authenticated(caller);
     if (scope === undefined || principal.scopes.includes(scope)) return principal;
     this.metrics.notLetIn('scope');
+    if (principal.kind === 'anonymous') {
+      const message = 'Without authentication there is nothing to administer: set `auth.mode`, see docs/auth.md.';
+      throw new ApiError('insufficient_permissions', message);
+    }
     throw new ApiError('insufficient_permissions', `This credential lacks the scope '${scope}'.`);
   }
 

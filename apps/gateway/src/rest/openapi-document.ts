@@ -1,12 +1,13 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { openApiSchemas } from '#lib/openai';
+import type { AdminDocument } from '../admin/admin-document.js';
 
 const REQUEST_ID_HEADERS = {
   'x-request-id': { description: "The request's id; yours when you sent one.", schema: { type: 'string' as const } },
 };
 
 /** The REST API as an OpenAPI 3.1 document. Its schemas are the very ones that requests are validated with. */
-export function openApiDocument(version: string): OpenAPIObject {
+export function openApiDocument(version: string, admin: AdminDocument): OpenAPIObject {
   return {
     openapi: '3.1.0',
     info: {
@@ -21,6 +22,7 @@ export function openApiDocument(version: string): OpenAPIObject {
       { name: 'completions', description: 'Text from a model, whole or streamed.' },
       { name: 'embeddings', description: 'Vectors of texts.' },
       { name: 'models', description: 'What can be asked for.' },
+      { name: 'administration', description: 'Tenants, keys and policies; where `auth.mode` is `required`.' },
       { name: 'operation', description: 'Health and metrics.' },
     ],
     paths: {
@@ -60,6 +62,7 @@ export function openApiDocument(version: string): OpenAPIObject {
           responses: { 200: json('The model.', 'Model'), default: errorAnswer() },
         },
       },
+      ...admin.paths,
       '/health/live': healthPath('Whether the process runs.'),
       '/health/ready': healthPath('Whether a model can answer now.'),
       '/health/startup': healthPath('Whether the start is over.'),
@@ -75,7 +78,7 @@ export function openApiDocument(version: string): OpenAPIObject {
       },
     },
     components: {
-      schemas: openApiSchemas() as NonNullable<OpenAPIObject['components']>['schemas'] & object,
+      schemas: { ...(openApiSchemas() as AdminDocument['schemas']), ...admin.schemas },
       securitySchemes: {
         bearer: {
           type: 'http',

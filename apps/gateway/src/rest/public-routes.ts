@@ -23,9 +23,19 @@ const PUBLIC_ROUTES: readonly {
     methods: 'GET',
     scope: 'open',
   },
+  ...administration(/^\/v1\/admin\/(tenants|tenants\/[^/]+\/(accounts|keys|policies))$/, 'GET, POST'),
+  ...administration(/^\/v1\/admin\/tenants\/[^/]+$/, 'PATCH'),
+  ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/keys\/[^/]+\/rotate)$/, 'POST'),
+  ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/(keys|policies))\/[^/]+$/, 'DELETE'),
+  ...administration(/^\/v1\/admin\/audit$/, 'GET'),
   { path: /^\/metrics$/, route: /^\/metrics$/, methods: 'GET', scope: 'metrics' },
   { path: /^\/(docs|openapi\.json)$/, route: /^\/(docs(\/.*)?|openapi\.json)$/, methods: 'GET', scope: 'open' },
 ];
+
+/** The router's patterns have `:name` where paths have any text, so one expression does for both. */
+function administration(path: RegExp, methods: string) {
+  return [{ path, route: path, methods, scope: 'admin' as const }];
+}
 
 /** @returns value of `Allow`; `undefined` for a path that does not exist */
 export function allowedMethods(path: string): string | undefined {

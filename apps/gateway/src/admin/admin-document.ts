@@ -1,0 +1,35 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+
+type Operation = { responses: Record<string, object> };
+
+const LISTED = /^list/;
+
+export interface AdminDocument {
+  readonly paths: OpenAPIObject['paths'];
+  readonly schemas: NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
+}
+
+/** Paths and schemas of administration, from the controllers' own declarations, to go into the one document. */
+export function adminDocument(app: INestApplication): AdminDocument {
+  const { paths, components } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+  const admin = Object.entries(paths).filter(([path]) => path.startsWith('/v1/admin/'));
+  for (const [, methods] of admin) {
+    for (const operation of Object.values(methods as Record<string, Operation & { operationId?: string }>)) {
+      operation.responses['default'] = {
+        description: 'Refused or failed; see docs/errors.md.',
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      };
+      if (LISTED.test(operation.operationId ?? '')) wrapList(operation);
+    }
+  }
+  return { paths: Object.fromEntries(admin), schemas: components?.schemas ?? {} };
+}
+
+/** Nest describes an array; what is answered has OpenAI's shape around it. */
+function wrapList({ responses }: Operation): void {
+  const content = (responses['200'] as { content?: Record<string, { schema: object }> }).content?.['application/json'];
+  if (content === undefined) return;
+  const properties = { object: { type: 'string', enum: ['list'] }, data: content.schema };
+  content.schema = { type: 'object', required: ['object', 'data'], properties };
+}

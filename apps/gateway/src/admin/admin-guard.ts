@@ -1,0 +1,25 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { AdministrationError } from '#lib/auth';
+import { ApiError } from '#lib/openai';
+import { principalOf } from '../identity/rest-authentication.js';
+import { Authority } from './authority.js';
+
+/**
+ * Lets operators administer everything, and administrators what is below their own tenant. A tenant of others looks to them
+ * like one that does not exist. The scope `admin` was checked before.
+ */
+@Injectable()
+export class AdminGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const authority = new Authority(principalOf(request));
+    if (authority.isOperator) return true;
+    const { tenant } = request.params as { readonly tenant?: string };
+    if (!authority.isAdministrator || tenant === undefined) {
+      throw new ApiError('insufficient_permissions', 'Your roles do not let you administer this.');
+    }
+    if (tenant !== authority.tenantId) throw new AdministrationError('not-found', `there is no tenant '${tenant}'`);
+    return true;
+  }
+}

@@ -1,0 +1,277 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUILT_IN_ROLES, IdentityStore, SCOPES } from '#lib/auth';
+import { openDatabase } from '#lib/database';
+import { post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
+
+const ACTOR = { name: 'test', address: '' };
+
+let platform: TestPlatform;
+let operator: string;
+beforeAll(async () => {
+  const url = `sqlite:${join(mkdtempSync(join(tmpdir(), 'hydra-admin-')), 'hydra.db')}`;
+  const database = await openDatabase(url);
+  const { tenants, keys } = new IdentityStore(database);
+  await tenants.create({ id: 'default', name: 'default' }, ACTOR);
+  const roles = [BUILT_IN_ROLES.operator, BUILT_IN_ROLES.user];
+  await tenants.createAccount({ tenantId: 'default', name: 'operator', roles }, ACTOR);
+  const wish = { tenantId: 'default', accountName: 'operator', scopes: SCOPES, expiresAtMs: undefined };
+  operator = (await keys.create(wish, ACTOR)).text;
+  await database.destroy();
+  platform = await startTestPlatform({ auth: { mode: 'required', refreshIntervalMs: 3_600_000 }, database: { url } });
+});
+afterAll(() => platform.stop());
+
+interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what came, whatever it is
+  readonly body: any;
+}
+
+async function ask(key: string, method: string, path: string, body?: unknown): Promise<Answer> {
+  const response = await fetch(`${platform.url}/v1/admin/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    body: typeof body === 'string' ? body : body === undefined ? null : JSON.stringify(body),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+}
+
+/** A tenant with an administrator and a user, each with a key. */
+async function makeTenant(id: string): Promise<{ admin: string; user: string }> {
+  expect((await ask(operator, 'POST', 'tenants', { id, name: id })).status).toBe(201);
+  const key = async (name: string, roles: string[], scopes: string[]) => {
+    expect((await ask(operator, 'POST', `tenants/${id}/accounts`, { name, roles })).status).toBe(201);
+    return (await ask(operator, 'POST', `tenants/${id}/keys`, { account: name, scopes })).body.key as string;
+  };
+  return {
+    admin: await key('admin', ['admin', 'user'], ['admin', 'inference']),
+    user: await key('user', ['user'], ['inference']),
+  };
+}
+const complete = (key: string, extra: object = {}) =>
+  post(
+    `${platform.url}/v1/completions`,
+    { model: 'default', prompt: 'hi', max_tokens: 2, ...extra },
+    { authorization: `Bearer ${key}` },
+  );
+const idOf = (key: string) => key.slice(6, 18);
+
+describe('administration by operators', () => {
+  it('given a tenant, an account and a key made one after another, then the key works at once', async () => {
+    const { user } = await makeTenant('acme');
+    expect((await complete(user)).status).toBe(200);
+    const { body } = await ask(operator, 'GET', 'tenants');
+    expect(body.data.map(({ id }: { id: string }) => id)).toEqual(['acme', 'default']);
+    expect(JSON.stringify(body)).not.toContain('salt');
+    const accounts = await ask(operator, 'GET', 'tenants/acme/accounts');
+    expect(accounts.body.data).toMatchObject([{ name: 'admin' }, { name: 'user', roles: ['user'] }]);
+  });
+
+  it('given keys, when listed, then nothing shows what they are made of', async () => {
+    const { body } = await ask(operator, 'GET', 'tenants/default/keys');
+    expect(body.data).toMatchObject([{ object: 'api_key', id: idOf(operator), account: 'operator', revoked_at: null }]);
+    expect(JSON.stringify(body)).not.toContain(operator.slice(-43));
+    expect(JSON.stringify(body)).not.toMatch(/hash/);
+  });
+
+  it('given a key that is rotated, then both work, until the old one is revoked; the gateway that did it knows at once', async () => {
+    const { user } = await makeTenant('rotating');
+    const rotated = await ask(operator, 'POST', `tenants/rotating/keys/${idOf(user)}/rotate`, { overlap_s: 3_600 });
+    expect(rotated.status).toBe(201);
+    expect([(await complete(user)).status, (await complete(rotated.body.key)).status]).toEqual([200, 200]);
+    expect((await ask(operator, 'DELETE', `tenants/rotating/keys/${idOf(user)}`)).status).toBe(204);
+    expect([(await complete(user)).status, (await complete(rotated.body.key)).status]).toEqual([401, 200]);
+  });
+
+  it('given a tenant that is suspended, then nobody of it is let in until it is active again', async () => {
+    const { user } = await makeTenant('pausing');
+    await ask(operator, 'PATCH', 'tenants/pausing', { state: 'suspended' });
+    expect((await complete(user)).status).toBe(401);
+    await ask(operator, 'PATCH', 'tenants/pausing', { state: 'active' });
+    expect((await complete(user)).status).toBe(200);
+  });
+
+  it('given policies, then they hold at once, in one tenant or in all, until they are taken back', async () => {
+    const { user } = await makeTenant('governed');
+    const policy = { role: 'user', models: ['test-*'], caps: { max_tokens: 3 } };
+    const made = await ask(operator, 'POST', 'tenants/governed/policies', policy);
+    expect(made).toMatchObject({
+      status: 201,
+      body: { tenant: 'governed', actions: ['use'], caps: { max_tokens: 3 } },
+    });
+    expect((await complete(user, { max_tokens: 4 })).status).toBe(400);
+    const listed = await ask(operator, 'GET', 'tenants/governed/policies');
+    expect(listed.body.data).toEqual([made.body]);
+    expect((await ask(operator, 'DELETE', `tenants/governed/policies/${made.body.id}`)).status).toBe(204);
+    expect((await complete(user, { max_tokens: 4 })).status).toBe(200);
+    const common = await ask(operator, 'POST', 'policies', { ...policy, role: 'tester', models: ['no-*'] });
+    expect(common.body.tenant).toBeNull();
+    expect((await ask(operator, 'DELETE', `policies/${common.body.id}`)).status).toBe(204);
+  });
+
+  it('given acts, then the audit log has each with who did it, page by page', async () => {
+    await makeTenant('audited');
+    const first = await ask(operator, 'GET', 'audit?tenant=audited&limit=3');
+    const rest = await ask(operator, 'GET', `audit?tenant=audited&after=${first.body.data[2].id}`);
+    const entries = [...first.body.data, ...rest.body.data];
+    expect(entries.map(({ action }: { action: string }) => action).sort()).toEqual([
+      'account-create',
+      'account-create',
+      'key-create',
+      'key-create',
+      'tenant-create',
+    ]);
+    expect(entries[0]).toMatchObject({ actor: `key:${idOf(operator)}`, tenant: 'audited', address: '127.0.0.1' });
+    expect((await ask(operator, 'GET', `audit?after=${'0'.repeat(32)}`)).status).toBe(404);
+  });
+
+  it.each<[string, string, unknown, number, string]>([
+    ['tenants', 'POST', { id: 'default', name: 'x' }, 409, 'already_exists'],
+    ['tenants/nobody', 'PATCH', { state: 'active' }, 404, 'not_found'],
+    ['tenants/nobody/accounts', 'POST', { name: 'x', roles: ['user'] }, 404, 'not_found'],
+    ['tenants/default/keys', 'POST', { account: 'nobody' }, 404, 'not_found'],
+    ['tenants/default/keys/abc/rotate', 'POST', {}, 404, 'not_found'],
+    ['tenants/default/keys/abc', 'DELETE', undefined, 404, 'not_found'],
+    ['policies/abc', 'DELETE', undefined, 404, 'not_found'],
+  ])(
+    'given what is taken or not there, when %s is asked to %s it, then the answer says so',
+    async (path, method, body, status, code) => {
+      expect(await ask(operator, method, path, body)).toMatchObject({ status, body: { error: { code } } });
+    },
+  );
+
+  it.each<[string, unknown, string | null]>([
+    ['no JSON', '{"id":', null],
+    ['an array', '[]', null],
+    ['a body nested 100,000 times', `{"id":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, null],
+    ['no id', { name: 'x' }, 'id'],
+    ['a number for an id', { id: 5, name: 'x' }, 'id'],
+    ['a path for an id', { id: '../../etc', name: 'x' }, 'id'],
+    ['an id in capitals', { id: 'Acme', name: 'x' }, 'id'],
+    ['the id of nobody', { id: 'anonymous', name: 'x' }, 'id'],
+    ['a line feed in the name', { id: 'x', name: 'a\nlevel=error' }, 'name'],
+    ['a name of 10,000 characters', { id: 'x', name: 'x'.repeat(10_000) }, 'name'],
+    ['what is not known', { id: 'x', name: 'x', state: 'active' }, 'state'],
+  ])('given %s for a tenant, then it is 400 and names it', async (_, body, param) => {
+    const answer = await ask(operator, 'POST', 'tenants', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error.param).toBe(param);
+  });
+
+  it('given a prototype in a body, then nothing comes of it', async () => {
+    const body =
+      '{"id":"plain","name":"x","__proto__":{"state":"suspended"},"constructor":{"prototype":{"polluted":1}}}';
+    expect((await ask(operator, 'POST', 'tenants', body)).body).toMatchObject({ id: 'plain', state: 'active' });
+    expect({}).not.toHaveProperty('polluted');
+  });
+
+  it.each<[string, object, string]>([
+    ['an unknown scope', { account: 'operator', scopes: ['everything'] }, 'scopes'],
+    ['no scope at all', { account: 'operator', scopes: [] }, 'scopes'],
+    ['an expiry in the past', { account: 'operator', expires_at: 1 }, 'expires_at'],
+    ['an expiry that is no whole number', { account: 'operator', expires_at: 1.5 }, 'expires_at'],
+    ['an expiry beyond all time', { account: 'operator', expires_at: 1e300 }, 'expires_at'],
+  ])('given %s for a key, then it is 400 and names it', async (_, body, param) => {
+    const answer = await ask(operator, 'POST', 'tenants/default/keys', body);
+    expect(answer).toMatchObject({ status: 400, body: { error: { param } } });
+  });
+
+  it.each<[string, object, string]>([
+    ['a cap of 0', { role: 'user', models: ['*'], caps: { max_tokens: 0 } }, 'caps.max_tokens'],
+    ['an unknown cap', { role: 'user', models: ['*'], caps: { tokens: 1 } }, 'caps.tokens'],
+    ['a text for caps', { role: 'user', models: ['*'], caps: 'none' }, 'caps'],
+    ['no pattern', { role: 'user', models: [] }, 'models'],
+    ['a number for a pattern', { role: 'user', models: [1] }, 'models'],
+    ['an unknown action', { role: 'user', models: ['*'], actions: ['steal'] }, 'actions'],
+  ])('given %s for a policy, then it is 400 and names it', async (_, body, param) => {
+    const answer = await ask(operator, 'POST', 'policies', body);
+    expect(answer).toMatchObject({ status: 400, body: { error: { param } } });
+  });
+
+  it('given the OpenAPI document, then administration is in it, with the credential', async () => {
+    const document = (await (await fetch(`${platform.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { security?: unknown }>>;
+      security: unknown;
+      components: { schemas: Record<string, object> };
+    };
+    expect(document.security).toEqual([{ bearer: [] }]);
+    expect(Object.keys(document.paths).filter((path) => path.startsWith('/v1/admin/')).length).toBe(11);
+    expect(document.components.schemas).toHaveProperty('CreateKey');
+    expect(document.paths['/v1/admin/tenants']).toHaveProperty('post');
+    expect(document.paths['/health/live']?.['get']?.security).toEqual([]);
+  });
+});
+
+describe('administration by others', () => {
+  it("given an administrator, then its own tenant is its own, and another's does not exist", async () => {
+    const { admin } = await makeTenant('home');
+    const { user: foreign } = await makeTenant('abroad');
+    expect((await ask(admin, 'GET', 'tenants/home/keys')).status).toBe(200);
+    expect((await ask(admin, 'POST', 'tenants/home/accounts', { name: 'bot', roles: ['user'] })).status).toBe(201);
+    expect((await ask(admin, 'POST', 'tenants/home/keys', { account: 'bot' })).status).toBe(201);
+    const unknown = await ask(admin, 'GET', 'tenants/nothere/keys');
+    expect(unknown.status).toBe(404);
+    for (const [method, path, body] of [
+      ['GET', 'tenants/abroad/keys', undefined],
+      ['GET', 'tenants/abroad/accounts', undefined],
+      ['GET', 'tenants/abroad/policies', undefined],
+      ['POST', 'tenants/abroad/keys', { account: 'user' }],
+      ['POST', `tenants/abroad/keys/${idOf(foreign)}/rotate`, {}],
+      ['DELETE', `tenants/abroad/keys/${idOf(foreign)}`, undefined],
+      ['PATCH', 'tenants/abroad', { state: 'suspended' }],
+    ] as const) {
+      const answer = await ask(admin, method, path, body);
+      expect(answer.status, path).toBe(404);
+      expect(answer.body.error.message).toBe(unknown.body.error.message.replace('nothere', 'abroad'));
+    }
+    expect((await ask(admin, 'DELETE', `tenants/home/keys/${idOf(foreign)}`)).status).toBe(404);
+    expect((await complete(foreign)).status).toBe(200);
+  });
+
+  it('given an administrator, then it cannot get more than it has', async () => {
+    const { admin } = await makeTenant('greedy');
+    await ask(operator, 'POST', 'tenants/greedy/accounts', { name: 'root', roles: ['operator'] });
+    const root = (await ask(operator, 'POST', 'tenants/greedy/keys', { account: 'root' })).body.id;
+    for (const [method, path, body] of [
+      ['GET', 'tenants', undefined],
+      ['POST', 'tenants', { id: 'mine', name: 'mine' }],
+      ['PATCH', 'tenants/greedy', { state: 'active' }],
+      ['POST', 'tenants/greedy/accounts', { name: 'boss', roles: ['operator'] }],
+      ['POST', 'tenants/greedy/accounts', { name: 'boss', roles: ['user', 'premium'] }],
+      ['POST', 'tenants/greedy/keys', { account: 'root' }],
+      ['POST', 'tenants/greedy/keys', { account: 'user', scopes: ['metrics'] }],
+      ['POST', `tenants/greedy/keys/${root}/rotate`, {}],
+      ['POST', 'tenants/greedy/policies', { role: 'user', models: ['*'] }],
+      ['DELETE', 'tenants/greedy/policies/abc', undefined],
+      ['POST', 'policies', { role: 'user', models: ['*'] }],
+      ['GET', 'audit', undefined],
+    ] as const) {
+      const answer = await ask(admin, method, path, body);
+      expect(answer, `${method} ${path}`).toMatchObject({
+        status: 403,
+        body: { error: { code: 'insufficient_permissions' } },
+      });
+    }
+  });
+
+  it('given a role or a scope alone, then it does not administer', async () => {
+    const { user } = await makeTenant('modest');
+    expect((await ask(user, 'GET', 'tenants/modest/keys')).status).toBe(403);
+    const noScope = await ask(operator, 'POST', 'tenants/modest/keys', { account: 'admin' });
+    expect((await ask(noScope.body.key, 'GET', 'tenants/modest/keys')).status).toBe(403);
+    const noRole = await ask(operator, 'POST', 'tenants/modest/keys', { account: 'user', scopes: ['admin'] });
+    expect((await ask(noRole.body.key, 'GET', 'tenants/modest/keys')).status).toBe(403);
+  });
+
+  it('given a gateway without authentication, then there is nothing to administer', async () => {
+    const open = await startTestPlatform({ expectReady: false });
+    const response = await post(`${open.url}/v1/admin/tenants`, { id: 'x', name: 'x' });
+    expect(response.status).toBe(403);
+    expect(await response.text()).toContain('auth.mode');
+    await open.stop();
+  });
+});
