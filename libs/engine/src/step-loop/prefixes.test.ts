@@ -111,11 +111,12 @@ describe('prefixes', () => {
     await stop();
   });
 
-  it('given log-probabilities of the prompt, when it is held, then all of it is computed', async () => {
-    const { run, stop } = startLoop();
+  it('given log-probabilities of the prompt, when it is held, then it is not looked for and all of it is computed', async () => {
+    const { loop, run, stop } = startLoop();
     await run({ promptTokenIds: LONG });
     const { cached, computed } = await run({ promptTokenIds: LONG, sampling: { reportPromptLogprobs: true } });
     expect([cached, computed]).toEqual([0, LONG.length]);
+    expect(loop.state().queriedPromptTokens).toBe(LONG.length); // of the first: the second has not been looked for
     await stop();
   });
 
