@@ -20,6 +20,7 @@ export interface Seen {
   preemptions: number;
   laterChunks: number;
   copies: number;
+  cachedTokens: number;
   moves: number;
   cancelled: number;
   resumed: number;
@@ -30,7 +31,16 @@ export interface Seen {
  * time with its prompt in one piece. Comparing them is to the bit: log-probabilities as well as tokens.
  */
 export class ExactModel {
-  readonly seen: Seen = { sequences: 0, preemptions: 0, laterChunks: 0, copies: 0, moves: 0, cancelled: 0, resumed: 0 };
+  readonly seen: Seen = {
+    sequences: 0,
+    preemptions: 0,
+    laterChunks: 0,
+    copies: 0,
+    cachedTokens: 0,
+    moves: 0,
+    cancelled: 0,
+    resumed: 0,
+  };
 
   private constructor(
     private readonly model: LoadedModel,
@@ -69,7 +79,7 @@ export class ExactModel {
     await Promise.all([this.crowded.close(), this.alone.close()]);
   }
 
-  /** Batched, chunked, preempted, moved, forked, cancelled: as alone. */
+  /** Batched, chunked, preempted, moved, forked, cancelled, with a prefix from the store: as alone. */
   async expectUndisturbed(schedule: readonly Command[]): Promise<ScheduleResult> {
     const result = await this.run(schedule);
     for (const { request, outcome } of result.outcomes) {
@@ -112,6 +122,7 @@ export class ExactModel {
     this.seen.preemptions += state.preemptions;
     this.seen.laterChunks += passes.laterChunks;
     this.seen.copies += passes.copies;
+    this.seen.cachedTokens += state.cachedPromptTokens;
     this.seen.moves += passes.moves;
     return result;
   }

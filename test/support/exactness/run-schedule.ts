@@ -32,12 +32,16 @@ export async function runSchedule(
   runner: ModelRunner,
   text: LoadedModel['text'],
   schedule: readonly Command[],
-  headroomTokens = 0,
 ): Promise<ScheduleResult> {
   const log = new EventLog();
   const broken: string[] = [];
   const watched = new WatchedRunner(runner, () => broken.push(...violations(snapshot())));
-  const loop: StepLoop = new StepLoop(watched, text, { waitingGenerations: 64, headroomTokens, onEvent: log.listener });
+  const loop: StepLoop = new StepLoop(watched, text, {
+    waitingGenerations: 64,
+    headroomTokens: 0, // admits as many as it can, so that they have to be preempted
+    prefixes: { modelFingerprint: 'model' },
+    onEvent: log.listener,
+  });
   const snapshot = (): LoopSnapshot => loop.snapshot();
   const ended = loop.run();
   const taken: { id: string; request: ScheduledRequest }[] = [];
@@ -85,7 +89,7 @@ export async function runAlone(
   return (await runSchedule(runner, text, [{ kind: 'submit', request: whole }])).outcomes[0]!.outcome;
 }
 
-/** The runner, but for copies and moves: each of `n` sequences computes the prompt by itself. */
+/** The runner, but for all that spares computing: every sequence computes its whole prompt by itself. */
 export function withoutCopies(runner: ModelRunner): ModelRunner {
   return {
     limits: runner.limits,
@@ -125,6 +129,10 @@ class WatchedRunner implements ModelRunner {
 
   get limits() {
     return this.runner.limits;
+  }
+
+  get blocks() {
+    return this.runner.blocks;
   }
 
   async prefill(chunk: PrefillChunk) {

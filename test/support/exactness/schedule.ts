@@ -46,10 +46,10 @@ export function schedules(limits: ScheduleLimits): fc.Arbitrary<readonly Command
     .map((parts) => parts.flatMap(([first, rest]) => [first, ...rest]));
 }
 
-/** Mostly of one sequence. Greedy or sampled in every way, some with penalties, which depend on all that came before. */
+/** Many prompts begin alike. Mostly of one sequence. Greedy or sampled in every way, some with penalties, which depend on all that came before. */
 export function requests({ vocabularySize, promptTokens, maxTokens }: ScheduleLimits): fc.Arbitrary<ScheduledRequest> {
   return fc.record({
-    promptTokenIds: fc.array(fc.nat(vocabularySize - 1), { minLength: 1, maxLength: promptTokens, size: 'max' }),
+    promptTokenIds: prompts(vocabularySize, promptTokens),
     sequenceCount: fc.constantFrom(1, 1, 1, 3),
     initialCredit: fc.constantFrom(1, 5, 1_000, 1_000),
     sampling: fc.record({
@@ -66,4 +66,12 @@ export function requests({ vocabularySize, promptTokens, maxTokens }: ScheduleLi
     }),
     stop: fc.record({ maxTokens: fc.integer({ min: 1, max: maxTokens }), ignoreEos: fc.boolean() }),
   });
+}
+
+function prompts(vocabularySize: number, mostTokens: number): fc.Arbitrary<number[]> {
+  const shared = Array.from({ length: mostTokens }, (_, at) => (at * at * 7 + 3) % vocabularySize);
+  const own = fc.array(fc.nat(vocabularySize - 1), { minLength: 1, maxLength: mostTokens, size: 'max' });
+  return fc
+    .tuple(fc.oneof(fc.constant(0), fc.nat(mostTokens)), own)
+    .map(([sharedTokens, ids]) => [...shared.slice(0, sharedTokens), ...ids].slice(0, mostTokens));
 }
