@@ -19,6 +19,11 @@ export interface SamplerParams {
  * at. Chosen: the first holds a few dozen candidates, and the run of `top_p` 0.9 of most rows of a language model.
  */
 const REACHES = [5, 7.5, 10, 13] as const;
+/**
+ * Where a number of candidates is wanted: the first holds 50 of a row as flat as normally distributed logits of deviation 1,
+ * of which 5 nats hold the half.
+ */
+const REACHES_OF_BEST = [2.5, ...REACHES] as const;
 
 /**
  * Chooses a token from one row of logits. Pure but for its scratch memory. The definition, docs/sampling.md: candidates in
@@ -52,13 +57,13 @@ export class Sampler {
     const gather = (reach: number) => candidates.gather(logits, largest, inverseTemperature, reach);
     const farthest = minP > 0 ? Math.min(-Math.log(minP), WEIGHTLESS_DISTANCE) : WEIGHTLESS_DISTANCE;
 
-    if (topK > 0) gatherUntil(gather, farthest, () => candidates.count >= topK);
+    if (topK > 0) gatherUntil(gather, REACHES_OF_BEST, farthest, () => candidates.count >= topK);
     else if (minP > 0) gather(farthest);
     else {
       const total = totalWeight(logits, largest, inverseTemperature);
       const isNucleus = topP < 1;
       const needed = isNucleus ? topP * total : Math.floor(u * total) + 1;
-      gatherUntil(gather, farthest, () => candidates.weight >= needed);
+      gatherUntil(gather, REACHES, farthest, () => candidates.weight >= needed);
       if (!isNucleus) return total;
       candidates.keepUntil(needed);
       return candidates.weight;
@@ -69,8 +74,13 @@ export class Sampler {
   }
 }
 
-function gatherUntil(gather: (reach: number) => void, farthest: number, isEnough: () => boolean): void {
-  for (const reach of REACHES) {
+function gatherUntil(
+  gather: (reach: number) => void,
+  reaches: readonly number[],
+  farthest: number,
+  isEnough: () => boolean,
+): void {
+  for (const reach of reaches) {
     if (reach >= farthest) break;
     gather(reach);
     if (isEnough()) return;
