@@ -58,7 +58,7 @@ bench: dist/.stamp ## TTFT, ITL and tokens/s through the gateway and of the engi
 	@node bench/run.mjs
 
 .PHONY: bench-engine
-bench-engine: dist/.stamp ## the embedded engine against node-llama-cpp; writes docs/benchmarks/
+bench-engine: dist/.stamp ## the embedded engine against its peers; writes docs/benchmarks/
 	@node bench/engine/run.mjs --docs docs
 
 .PHONY: gpu-libraries

@@ -7,7 +7,7 @@ export async function onnxEngineFor(config) {
   return onnxEngineThread((await engineOptionsFor(config)).options);
 }
 
-/** What a worker gives its engine with this configuration, and the model's files. */
+/** What a worker gives its engine with this configuration, the model's files, and what they were compiled to. */
 export async function engineOptionsFor({ models, storage, workers }) {
   const [model] = models;
   const store = new ModelStore(storage);
@@ -26,5 +26,5 @@ export async function engineOptionsFor({ models, storage, workers }) {
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,
   };
-  return { source, options };
+  return { source, compiled, options };
 }

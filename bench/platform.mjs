@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../dist/apps/cli/src/main.js', import.meta.url));
 
-/** Starts `hydra up` on free ports. @returns its URL, the milliseconds until it was ready, and a stop */
+/** Starts `hydra up` on free ports. @returns its URL and process id, the milliseconds until it was ready, and a stop */
 export async function startPlatform(env) {
   const startMs = performance.now();
   const child = spawn(process.execPath, [CLI, 'up'], {
@@ -23,6 +23,7 @@ export async function startPlatform(env) {
   });
   return {
     url,
+    pid: child.pid,
     readyMs: performance.now() - startMs,
     stop: async () => {
       child.kill('SIGINT');

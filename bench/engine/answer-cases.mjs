@@ -5,8 +5,9 @@ import { Disturbance } from './disturbance.mjs';
  * @param {Record<string, (argument: any) => Promise<object>>} answers  by kind of case
  * @param {object} description  of what was loaded
  * @param {() => Promise<void>} stop
+ * @param {() => number} [ownSeconds]  processor time of the engine, where it is not this process
  */
-export function answerCases(answers, description, stop) {
+export function answerCases(answers, description, stop, ownSeconds) {
   process.on('message', async ({ kind, argument }) => {
     if (kind === 'stop') {
       await stop();
@@ -14,7 +15,7 @@ export function answerCases(answers, description, stop) {
       return;
     }
     try {
-      const disturbance = new Disturbance();
+      const disturbance = new Disturbance(ownSeconds);
       const answer = await answers[kind](argument);
       process.send({ answer: { ...answer, disturbedShare: disturbance.share() } });
     } catch (error) {

@@ -23,9 +23,9 @@ export class EngineProcess {
     this.#child = child;
   }
 
-  /** Its output goes to stderr: stdout is the report's. Rejects when it cannot load. */
-  static async start(file, args) {
-    const child = fork(file, args, { stdio: ['ignore', 2, 2, 'ipc'] });
+  /** Its output goes to stderr: stdout is the report's. Rejects when it cannot load. @param {Record<string, string>} env  beyond ours */
+  static async start(file, args, env = {}) {
+    const child = fork(file, args, { stdio: ['ignore', 2, 2, 'ipc'], env: { ...process.env, ...env } });
     const engine = new EngineProcess(basename(fileURLToPath(file)), child);
     engine.description = await engine.#answer(START_LIMIT_MS);
     return engine;

@@ -1,7 +1,17 @@
 import { EngineProcess } from './engine-process.mjs';
 
 const HYDRA = new URL('./hydra-process.mjs', import.meta.url);
-const PEER = new URL('../node-llama-cpp/peer-process.mjs', import.meta.url);
+const LLAMA_CPP = new URL('../node-llama-cpp/peer-process.mjs', import.meta.url);
+const GENAI = new URL('../onnxruntime-genai/peer-process.mjs', import.meta.url);
 
-export const startHydra = (args = []) => EngineProcess.start(HYDRA, args);
-export const startPeer = ({ ggufPath, threads }) => EngineProcess.start(PEER, [ggufPath, String(threads)]);
+/** @param {Record<string, string>} env  settings other than those of hydra.yaml */
+export const startHydra = (args = [], env = {}) => EngineProcess.start(HYDRA, args, env);
+/** What it tells of itself; pulls and compiles the model where that has not been done yet. */
+export async function describeHydra(env) {
+  await using hydra = await startHydra([], env);
+  return hydra.description;
+}
+
+export const startLlamaCpp = ({ ggufPath, threads }) => EngineProcess.start(LLAMA_CPP, [ggufPath, String(threads)]);
+export const startGenai = ({ python, folder, threads }) =>
+  EngineProcess.start(GENAI, [python, folder, String(threads)]);

@@ -5,20 +5,23 @@
 import { loadConfig } from '#lib/config';
 import { EngineThread } from '#lib/engine';
 import { onnxEngineThread } from '#lib/engine-onnx';
+import { modelConfig } from '#lib/models';
 import { TextModel } from '#lib/tokens';
 import { promptOf } from '../../dist/apps/cli/src/load/prompt-of.js';
 import { loadEngine } from '../engine-load.mjs';
 import { engineOptionsFor } from '../onnx-engine.mjs';
 import { answerCases } from './answer-cases.mjs';
+import { CONTEXT_TOKENS } from './cases.mjs';
 import { EngineStreams } from './engine-streams.mjs';
 import { freshPrompt } from './prompts.mjs';
+import { bytesOfStep } from './step-bytes.mjs';
 import { interTokenLatency, jointRate } from './stream-rate.mjs';
 import { ThreadProfile } from './thread-profile.mjs';
 
 const WARM_UP_TOKENS = 2;
 const isProfiled = process.argv.includes('--profiled');
 
-const { source, options } = await engineOptionsFor(loadConfig());
+const { source, compiled, options } = await engineOptionsFor(loadConfig());
 const engine = isProfiled
   ? new EngineThread({ entry: new URL('./profiled-thread-entry.mjs', import.meta.url), workerData: options })
   : onnxEngineThread(options);
@@ -134,6 +137,10 @@ answerCases(
     weights: model.weights,
     threads: options.threads,
     ggufPath: source.ggufPath,
+    contentKey: source.contentKey,
+    compiledFolder: compiled.folder,
+    weightsBytes: compiled.manifest.weightsBytes,
+    bytesPerStep: bytesOfStep(compiled.manifest, await modelConfig(source), CONTEXT_TOKENS),
   },
   () => engine.stop(),
 );

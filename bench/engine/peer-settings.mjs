@@ -1,5 +1,5 @@
 import { RATE_CASES } from './cases.mjs';
-import { startPeer } from './engines.mjs';
+import { startLlamaCpp } from './engines.mjs';
 import { median } from './statistics.mjs';
 
 const TRIED_CASES = ['decode.8', 'prefill.256'];
@@ -11,7 +11,7 @@ const SETTINGS = { on: true, off: false };
  * @returns {Promise<{flashAttention: {decode: boolean, prefill: boolean}, tried: object}>} `tried`: tokens per second
  */
 export async function fastestPeerSettings(model, measure) {
-  await using peer = await startPeer(model);
+  await using peer = await startLlamaCpp(model);
   const flashAttention = {};
   const tried = {};
   for (const { name, kind, argument } of RATE_CASES.filter((each) => TRIED_CASES.includes(each.name))) {

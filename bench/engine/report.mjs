@@ -29,7 +29,7 @@ function commit() {
 export const peerVersion = () => versionOf('../node-llama-cpp/node_modules/node-llama-cpp/package.json');
 
 /**
- * @param {Map<string, {hydra: object[], nodeLlamaCpp: object[]}>} answers  of `runRounds`
+ * @param {Map<string, {hydra: object[], peer: object[]}>} answers  of `runRounds`
  * @returns {{decode: object, prefill: object, mixed?: object}} figures by case
  */
 export function comparisonFigures(answers) {
@@ -39,19 +39,28 @@ export function comparisonFigures(answers) {
     if (answer !== undefined) report[kind][name.split('.')[1]] = rateFigures(answer);
   }
   const mixed = answers.get('mixed');
-  if (mixed !== undefined)
-    report.mixed = { hydra: mixedFigures(mixed.hydra), nodeLlamaCpp: mixedFigures(mixed.nodeLlamaCpp) };
+  if (mixed !== undefined) report.mixed = mixedComparison(mixed);
   return report;
 }
 
-function rateFigures({ hydra, nodeLlamaCpp }) {
-  const [ours, theirs] = [hydra, nodeLlamaCpp].map((answers) => answers.map(({ tokensPerSecond }) => tokensPerSecond));
+function mixedComparison({ hydra, peer }) {
+  const totals = (answers) => answers.map(({ mixed }) => mixed.outputTokensPerSecond + mixed.promptTokensPerSecond);
+  return {
+    hydra: mixedFigures(hydra),
+    nodeLlamaCpp: mixedFigures(peer),
+    totalRatio: pairedRatio(totals(hydra), totals(peer)),
+  };
+}
+
+/** @param {{hydra: object[], peer: object[]}} answers  one of each per round */
+export function rateFigures({ hydra, peer }) {
+  const [ours, theirs] = [hydra, peer].map((answers) => answers.map(({ tokensPerSecond }) => tokensPerSecond));
   return {
     hydra: spread(ours),
-    nodeLlamaCpp: spread(theirs),
+    peer: spread(theirs),
     ratio: pairedRatio(ours, theirs),
-    ...rowsPerBatch(nodeLlamaCpp),
-    disturbedShare: Math.max(...[...hydra, ...nodeLlamaCpp].map(({ disturbedShare }) => disturbedShare)),
+    ...rowsPerBatch(peer),
+    disturbedShare: Math.max(...[...hydra, ...peer].map(({ disturbedShare }) => disturbedShare)),
   };
 }
 
@@ -79,6 +88,22 @@ function mixedFigures(answers) {
     mixed: phase('mixed'),
     itlP99Ratio: median(answers.map(({ alone, mixed }) => mixed.p99Ms / alone.p99Ms)),
     disturbedShare: Math.max(...answers.map(({ disturbedShare }) => disturbedShare)),
+  };
+}
+
+/**
+ * @param {number} tokensPerSecond  of one row
+ * @param {number} bytesPerStep  that each of them must read
+ * @param {readonly number[]} looks  bytes per second that memory gave; the most counts, the others were disturbed
+ */
+export function bandwidthFigures(tokensPerSecond, bytesPerStep, looks) {
+  const bytesPerSecond = Math.max(...looks);
+  return {
+    tokensPerSecond,
+    bytesPerStep,
+    bytesPerSecond,
+    looks,
+    share: (tokensPerSecond * bytesPerStep) / bytesPerSecond,
   };
 }
 

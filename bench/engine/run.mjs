@@ -1,21 +1,23 @@
 /**
- * `make bench-engine`: the embedded engine against node-llama-cpp with the same weights and threads, through the gateway
- * against alone, JavaScript's share of a step, and running streams beside long prompts. What is measured and how:
+ * `make bench-engine`: the embedded engine against its peers with the same weights and threads and against the speed of memory,
+ * through the gateway against alone, JavaScript's share of a step, a worker's memory, and running streams beside long prompts. What is measured and how:
  * docs/benchmarks.md.
  */
 import { loadavg } from 'node:os';
 import { basename } from 'node:path';
 import { installPeer } from '../node-llama-cpp/install.mjs';
-import { GATEWAY_CASE, JAVASCRIPT_CASE } from './cases.mjs';
-import { startHydra } from './engines.mjs';
+import { GATEWAY_CASE, JAVASCRIPT_CASE, MEMORY_CASE } from './cases.mjs';
+import { describeHydra, startHydra, startLlamaCpp } from './engines.mjs';
 import { gatewayRates } from './gateway.mjs';
 import { javascriptShares } from './javascript-shares.mjs';
 import { measurer } from './measure.mjs';
 import { parseOptions } from './options.mjs';
 import { fastestPeerSettings } from './peer-settings.mjs';
 import { comparisonFigures, gatewayFigures, machineAndVersions, peerVersion } from './report.mjs';
-import { pairedCases, runRounds } from './rounds.mjs';
+import { mainCases, runRounds } from './rounds.mjs';
+import { SidePairs } from './side-pairs.mjs';
 import { reportAsText } from './tables.mjs';
+import { workerMemory } from './worker-memory.mjs';
 import { writeDocs } from './write-docs.mjs';
 
 /** Three rounds take twelve minutes where nobody disturbs; from here on disturbed figures are not taken again. */
@@ -34,10 +36,11 @@ else await bench(options);
 async function bench({ rounds, isWanted, json, docs }) {
   setTimeout(() => giveUp(`The bench took longer than ${RUN_LIMIT_MS / 60_000} minutes.`), RUN_LIMIT_MS).unref();
   const loadAverage = loadavg();
-  const cases = pairedCases(isWanted);
-  if (cases.length > 0) installPeer();
+  const cases = mainCases(isWanted);
+  const needsLlamaCpp = cases.length > 0 || isWanted('int8');
+  if (needsLlamaCpp) installPeer();
   say('Loading the model ...');
-  const model = await describeModel();
+  const model = await describeHydra();
   const startMs = performance.now();
   const measure = measurer({ retakeUntilMs: startMs + RETAKES_MS });
   const report = {
@@ -48,33 +51,35 @@ async function bench({ rounds, isWanted, json, docs }) {
     model: { id: model.modelId, weights: model.weights, gguf: model.ggufPath && basename(model.ggufPath) },
     threads: model.threads,
   };
-  if (cases.length > 0) Object.assign(report, await comparison({ rounds, cases, model, measure }));
+  const peer = needsLlamaCpp ? await llamaCpp(model, measure) : undefined;
+  const flashAttention = peer?.flashAttention;
+  if (peer !== undefined) report.peer = peer;
+  if (cases.length > 0) {
+    const start = { hydra: () => startHydra(), peer: () => startLlamaCpp(model) };
+    const peerSettings = (kind) => ({ flashAttention: flashAttention[kind === 'prefill' ? 'prefill' : 'decode'] });
+    Object.assign(report, comparisonFigures(await runRounds({ rounds, cases, start, peerSettings, measure, say })));
+  }
+  const side = new SidePairs({ rounds, model, flashAttention, measure, say });
+  if (isWanted('int8')) await side.int8();
+  if (isWanted('genai')) await side.genai();
+  const { pairs, bandwidth, notMeasured } = side;
+  Object.assign(report, { pairs, bandwidth, notMeasured });
   if (isWanted(GATEWAY_CASE.name)) report.gateway = { 16: gatewayFigures(await gatewayRates({ rounds, say })) };
   if (isWanted(JAVASCRIPT_CASE.name)) report.javascriptShare = { 16: await javascriptShares({ measure, say }) };
+  if (isWanted(MEMORY_CASE.name)) report.memory = await workerMemory(model);
   report.minutes = (performance.now() - startMs) / 60_000;
 
   if (docs !== undefined) writeDocs(report, docs);
   console.log(json ? JSON.stringify(report, null, 2) : reportAsText(report));
 }
 
-/** Both engines in the same cases. */
-async function comparison({ rounds, cases, model, measure }) {
+/** What node-llama-cpp is, with its fastest settings. */
+async function llamaCpp(model, measure) {
   if (model.ggufPath === undefined) {
     throw new Error('The first model of hydra.yaml is no GGUF file, which node-llama-cpp needs.');
   }
   say('Trying flash attention of node-llama-cpp ...');
-  const peer = await fastestPeerSettings(model, measure);
-  const { decode, prefill } = peer.flashAttention;
-  const flashAttention = { decode, prefill, mixed: decode };
-  const peerSettings = (kind) => ({ flashAttention: flashAttention[kind] });
-  const answers = await runRounds({ rounds, cases, model, peerSettings, measure, say });
-  return { peer: { ...peer, version: peerVersion() }, ...comparisonFigures(answers) };
-}
-
-/** Pulls and compiles the model where that has not been done yet. */
-async function describeModel() {
-  await using hydra = await startHydra();
-  return hydra.description;
+  return { ...(await fastestPeerSettings(model, measure)), version: peerVersion() };
 }
 
 function optionsOrEnd() {

@@ -21,7 +21,7 @@ export function installPeer() {
   });
   if (status !== 0) {
     throw new Error(
-      'node-llama-cpp could not be installed, npm says why above; without it: --only gateway.16,javascriptShare.16.',
+      'node-llama-cpp could not be installed, npm says why above; without it: --only gateway.16,javascriptShare.16,memory,genai.',
     );
   }
 }

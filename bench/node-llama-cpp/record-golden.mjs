@@ -15,8 +15,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
-import { dequantizeGguf } from './dequantize-gguf.mjs';
 import { PROMPTS } from './prompts.mjs';
+import { dequantizeGguf } from './rewrite-gguf.mjs';
 
 const GENERATED_TOKENS = 24;
 const FLOAT_KV = { flashAttention: false, experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' };
