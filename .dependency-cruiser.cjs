@@ -9,7 +9,8 @@ const MAY_IMPORT = {
   models: [],
   observability: [],
   database: [],
-  auth: ['database'],
+  limits: [],
+  auth: ['database', 'limits'],
   channels: ['contracts', 'observability'],
   openai: ['contracts', 'tokens'],
   placement: ['contracts', 'kv'],
@@ -19,7 +20,7 @@ const MAY_IMPORT = {
 };
 
 /** Libs that no framework, no I/O and no clock may enter: the simulator runs exactly the code that serves. */
-const PURE = ['placement', 'kv'];
+const PURE = ['placement', 'kv', 'limits'];
 
 const libRules = Object.entries(MAY_IMPORT).map(([lib, allowed]) => ({
   name: `lib-${lib}`,
@@ -67,7 +68,7 @@ module.exports = {
     },
     {
       name: 'pure-libs',
-      comment: 'placement and kv import no framework and no I/O (node:crypto for hashes)',
+      comment: 'placement, kv and limits import no framework and no I/O (node:crypto for hashes)',
       severity: 'error',
       from: { path: `^libs/(${PURE.join('|')})/`, pathNot: '\\.(test|conformance)\\.ts$' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'core'], pathNot: '^crypto$' },

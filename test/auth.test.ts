@@ -42,6 +42,8 @@ describe('a platform that needs keys', () => {
     expect((await tool('keys', 'list', 'acme')).stdout).toMatch(new RegExp(`${id} +bot +user +inference,usage`));
     expect((await tool('policies', 'create', 'user', 'no-*', '--tenant', 'acme', '--max-tokens', '5')).code).toBe(0);
     expect((await tool('policies', 'list', 'acme')).stdout).toMatch(/acme +user +use +no-\* +max_tokens 5/);
+    expect((await tool('tenants', 'limit', 'acme', '--tokens-per-minute', '9')).code).toBe(0);
+    expect((await tool('tenants', 'limits', 'acme')).stdout).toMatch(/the tenant +– +9 +–/);
     const denied = await hydra(['chat', '--url', url, '--model', 'default', 'hello'], own);
     expect(denied.stderr).toContain('does not exist');
     expect((await tool('keys', 'revoke', 'acme', id)).code).toBe(0);

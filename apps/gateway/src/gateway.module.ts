@@ -5,6 +5,7 @@ import type { HydraConfig } from '#lib/config';
 import { type Logger, newId, ObservabilityModule } from '#lib/observability';
 import { AuditController } from './admin/audit.controller.js';
 import { KeysController } from './admin/keys.controller.js';
+import { LimitsController } from './admin/limits.controller.js';
 import { PoliciesController } from './admin/policies.controller.js';
 import { TenantsController } from './admin/tenants.controller.js';
 import { AdmissionGate } from './completion/admission-gate.js';
@@ -23,6 +24,7 @@ import { GrpcAuthentication } from './identity/grpc-authentication.js';
 import { Identity, openIdentity } from './identity/identity.js';
 import { ModelAccess } from './identity/model-access.js';
 import { RequestGuard } from './identity/request-guard.js';
+import { RequestLimits } from './limits/request-limits.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
 import { GenerationRunner } from './placement/generation-runner.js';
@@ -44,7 +46,7 @@ class CoreModule {
       ...[AdmissionGate, CompletionService, FailureTranslator, PromptEncoder],
       { provide: Identity, useFactory: () => openIdentity(config, logger) },
       { provide: IdentityStore, useFactory: (identity: Identity) => identity.store, inject: [Identity] },
-      ...[RequestGuard, ModelAccess],
+      ...[RequestGuard, ModelAccess, RequestLimits],
       ...[FleetView, ModelDirectory, TextModels],
       ...[SchedulerClient, LeaseBook, Placer, GenerationRunner, EmbeddingService],
       GatewayMetrics,
@@ -62,7 +64,7 @@ export class GatewayModule {
       imports: [core, ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] })],
       controllers: [
         ...[CompletionsController, EmbeddingsController, ModelsController],
-        ...[TenantsController, KeysController, PoliciesController, AuditController],
+        ...[TenantsController, KeysController, PoliciesController, LimitsController, AuditController],
       ],
       providers: [
         InferenceCalls,

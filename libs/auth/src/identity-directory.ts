@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { AuthenticationError } from './errors.js';
 import type { IdentityStore } from './identity-store.js';
 import type { CheckedKey } from './key-store.js';
+import type { StoredLimits } from './limit-store.js';
 import type { Policy } from './policy.js';
 import type { Tenant } from './tenant-store.js';
 
@@ -16,10 +17,11 @@ export interface DirectoryOptions {
   readonly now?: () => number;
 }
 
-/** A tenant with the policies that hold in it. */
+/** A tenant with the policies and limits that hold in it. */
 export interface TenantView {
   readonly tenant: Tenant;
   readonly policies: readonly Policy[];
+  readonly limits: readonly StoredLimits[];
 }
 
 /** Ids of keys that do not exist, kept apart so that guesses never push out a key that does. */
@@ -106,8 +108,9 @@ export class IdentityDirectory {
   }
 
   private async load(id: string): Promise<TenantView | undefined> {
-    const [tenant, policies] = await Promise.all([this.store.tenants.find(id), this.store.policies.list(id)]);
-    return tenant && { tenant, policies };
+    const { tenants, policies, limits } = this.store;
+    const [tenant, ...rules] = await Promise.all([tenants.find(id), policies.list(id), limits.list(id)]);
+    return tenant && { tenant, policies: rules[0], limits: rules[1] };
   }
 
   private assertSynced(): void {

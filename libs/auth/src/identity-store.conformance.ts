@@ -107,6 +107,22 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
       expect(await store.policies.list('acme')).toEqual([own]);
     });
 
+    it('given limits of a tenant and of a key, when set again or taken away, then the last word counts', async () => {
+      const { key } = await createKey();
+      await store.limits.set('acme', { keyId: key.id, limits: { requestsPerMinute: 5 } }, ACTOR);
+      await store.limits.set('acme', { keyId: undefined, limits: { tokensPerMinute: 100 } }, ACTOR);
+      await store.limits.set('acme', { keyId: undefined, limits: { concurrentRequests: 2 } }, ACTOR);
+      expect(await store.limits.list('acme')).toEqual([
+        { keyId: undefined, limits: { concurrentRequests: 2 } },
+        { keyId: key.id, limits: { requestsPerMinute: 5 } },
+      ]);
+      await store.limits.set('acme', { keyId: key.id, limits: {} }, ACTOR);
+      expect(await store.limits.list('acme')).toEqual([{ keyId: undefined, limits: { concurrentRequests: 2 } }]);
+      expect(await store.limits.list('other')).toEqual([]);
+      expect(await reason(store.limits.set('other', { keyId: key.id, limits: {} }, ACTOR))).toBe('not-found');
+      expect(await reason(store.limits.set('nobody', { keyId: undefined, limits: {} }, ACTOR))).toBe('not-found');
+    });
+
     it('given changes, then each moves the revision and is in the audit log; refused ones do neither', async () => {
       const before = await store.changes.revision();
       await createKey();

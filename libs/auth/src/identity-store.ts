@@ -1,6 +1,7 @@
 import type { Database } from '#lib/database';
 import { IdentityChanges } from './identity-changes.js';
 import { KeyStore } from './key-store.js';
+import { LimitStore } from './limit-store.js';
 import { PolicyStore } from './policy-store.js';
 import { TenantStore } from './tenant-store.js';
 
@@ -11,11 +12,13 @@ export class IdentityStore {
   readonly tenants: TenantStore;
   readonly keys: KeyStore;
   readonly policies: PolicyStore;
+  readonly limits: LimitStore;
 
   constructor(database: Database, now: () => number = Date.now) {
     this.changes = new IdentityChanges(database, now);
     this.tenants = new TenantStore(this.changes);
     this.keys = new KeyStore(this.changes);
     this.policies = new PolicyStore(this.changes);
+    this.limits = new LimitStore(this.changes);
   }
 }

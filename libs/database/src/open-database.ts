@@ -4,6 +4,7 @@ import { CamelCasePlugin, type Dialect, Kysely, PostgresDialect, sql } from 'kys
 import { type Migration, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { createIdentity } from './migrations/identity.js';
+import { createLimits } from './migrations/limits.js';
 import { nodeSqliteDialect } from './node-sqlite.js';
 import type { Tables } from './tables.js';
 
@@ -17,6 +18,7 @@ export class DatabaseUnusableError extends Error {
 /** In this order, each once; never changed after a release. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-identity': { up: createIdentity },
+  '002-limits': { up: createLimits },
 };
 
 /** Most time to wait for a connection to PostgreSQL, in milliseconds. */

@@ -7,6 +7,7 @@ export interface Tables {
   readonly serviceAccounts: ServiceAccountRow;
   readonly apiKeys: ApiKeyRow;
   readonly policies: PolicyRow;
+  readonly limits: LimitsRow;
   readonly auditLog: AuditRow;
   readonly revisions: RevisionRow;
 }
@@ -58,6 +59,13 @@ export interface PolicyRow {
   readonly modelsJson: string;
   readonly capsJson: string;
   readonly createdAtMs: number;
+}
+
+export interface LimitsRow {
+  readonly tenantId: string;
+  /** Of one key; empty for the tenant as a whole. */
+  readonly keyId: string;
+  readonly limitsJson: string;
 }
 
 /** One act of administration. Never updated. */

@@ -16,7 +16,7 @@ export const GRPC_STATUS = {
 export type GrpcStatusName = keyof typeof GRPC_STATUS;
 
 /** `type` of the error body: whose fault it is. */
-export type ErrorType = 'invalid_request_error' | 'requests' | 'server_error';
+export type ErrorType = 'invalid_request_error' | 'requests' | 'tokens' | 'server_error';
 
 export interface ErrorDefinition {
   readonly httpStatus: number;
@@ -82,7 +82,7 @@ export const API_ERRORS = {
     grpcStatus: 'RESOURCE_EXHAUSTED',
     type: 'requests',
     retryAfterS: 1,
-    when: 'More bad credentials came from the address than `auth.freeFailures`.',
+    when: 'A limit of the tenant or the key is reached (`tokens` when it is that of tokens), or more bad credentials came from the address than `auth.freeFailures`.',
   },
   client_closed: invalid(
     499,
@@ -127,7 +127,9 @@ export interface ErrorBody {
 export interface ApiErrorOptions {
   /** The parameter at fault, in the public spelling: `messages[2].content`. */
   readonly param?: string;
-  /** Overrides the table's, in milliseconds; 0 and absent do not. */
+  /** Overrides the table's. */
+  readonly type?: ErrorType;
+  /** Overrides the table's, in milliseconds; 0 and absent do not. Infinity: the same request never does better. */
   readonly retryAfterMs?: number;
   /** What is behind it; for the log, never for the client. */
   readonly cause?: unknown;
@@ -137,6 +139,7 @@ export interface ApiErrorOptions {
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly param: string | undefined;
+  readonly type: ErrorType;
   readonly httpStatus: number;
   readonly grpcStatus: number;
   /** Value of `Retry-After`, in whole seconds. */
@@ -150,23 +153,22 @@ export class ApiError extends Error {
     super(message, { cause: options.cause });
     const definition: ErrorDefinition = API_ERRORS[condition];
     this.param = options.param;
+    this.type = options.type ?? definition.type;
     this.httpStatus = definition.httpStatus;
     this.grpcStatus = GRPC_STATUS[definition.grpcStatus];
-    this.retryAfterS = options.retryAfterMs ? Math.ceil(options.retryAfterMs / 1_000) : definition.retryAfterS;
+    this.retryAfterS = retryAfterS(options.retryAfterMs, definition);
   }
 }
 
 export function toErrorBody(error: ApiError): ErrorBody {
-  const { type } = API_ERRORS[error.condition];
-  return { error: { message: error.message, type, param: error.param ?? null, code: error.condition } };
+  return { error: { message: error.message, type: error.type, param: error.param ?? null, code: error.condition } };
 }
 
 /** Trailing metadata of a gRPC error, in the words of the REST body. */
 export function toGrpcErrorMetadata(error: ApiError): Readonly<Record<string, string>> {
-  const { type } = API_ERRORS[error.condition];
   return {
     'hydra-error-code': error.condition,
-    'hydra-error-type': type,
+    'hydra-error-type': error.type,
     ...(error.param === undefined ? {} : { 'hydra-error-param': asciiOnly(error.param) }),
     ...(error.retryAfterS === undefined ? {} : { 'retry-after': String(error.retryAfterS) }),
   };
@@ -190,6 +192,11 @@ export function modelNotFound(model: string): ApiError {
 /** At most 64 characters of what the client sent, for use in a message. */
 export function shortened(text: string): string {
   return text.length <= 64 ? text : `${text.slice(0, 61).replace(/[\ud800-\udbff]$/, '')}...`; // no half of a character
+}
+
+function retryAfterS(ms: number | undefined, definition: ErrorDefinition): number | undefined {
+  if (!ms) return definition.retryAfterS;
+  return ms === Infinity ? undefined : Math.ceil(ms / 1_000);
 }
 
 /** Metadata values are printable ASCII. */

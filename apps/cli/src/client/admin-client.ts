@@ -22,7 +22,7 @@ export function withAdminOptions(command: Command): Command {
 /** Asks the gateway's administration; segments of the path are encoded. @returns `undefined` for an answer without a body */
 export async function administer<T>(
   { url }: AdminOptions,
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: readonly string[],
   body?: object,
 ): Promise<T> {

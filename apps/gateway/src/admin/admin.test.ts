@@ -113,6 +113,24 @@ describe('administration by operators', () => {
     expect((await ask(operator, 'DELETE', `policies/${common.body.id}`)).status).toBe(204);
   });
 
+  it('given limits, then they hold at once; an administrator sets those of keys only', async () => {
+    const { admin, user } = await makeTenant('measured');
+    const set = await ask(operator, 'PUT', 'tenants/measured/limits', { requests_per_minute: 1 });
+    expect(set).toMatchObject({ status: 200, body: { object: 'limits', key: null, requests_per_minute: 1 } });
+    expect([(await complete(user)).status, (await complete(user)).status]).toEqual([200, 429]);
+    expect((await ask(admin, 'PUT', 'tenants/measured/limits', {})).status).toBe(403);
+    const ofKey = { key: idOf(user), tokens_per_minute: 3 };
+    expect((await ask(admin, 'PUT', 'tenants/measured/limits', ofKey)).status).toBe(200);
+    expect((await ask(admin, 'GET', 'tenants/measured/limits')).body.data).toEqual([
+      set.body,
+      expect.objectContaining(ofKey),
+    ]);
+    expect((await ask(operator, 'PUT', 'tenants/measured/limits', {})).status).toBe(200);
+    expect((await complete(user)).status).toBe(429);
+    const wrong = await ask(operator, 'PUT', 'tenants/measured/limits', { requests_per_minute: 0 });
+    expect(wrong).toMatchObject({ status: 400, body: { error: { param: 'requests_per_minute' } } });
+  });
+
   it('given acts, then the audit log has each with who did it, page by page', async () => {
     await makeTenant('audited');
     const first = await ask(operator, 'GET', 'audit?tenant=audited&limit=3');
@@ -199,7 +217,7 @@ describe('administration by operators', () => {
       components: { schemas: Record<string, object> };
     };
     expect(document.security).toEqual([{ bearer: [] }]);
-    expect(Object.keys(document.paths).filter((path) => path.startsWith('/v1/admin/')).length).toBe(11);
+    expect(Object.keys(document.paths).filter((path) => path.startsWith('/v1/admin/')).length).toBe(12);
     expect(document.components.schemas).toHaveProperty('CreateKey');
     expect(document.paths['/v1/admin/tenants']).toHaveProperty('post');
     expect(document.paths['/health/live']?.['get']?.security).toEqual([]);

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import type { AuditEntry, Policy, ServiceAccount, StoredKey, Tenant } from '#lib/auth';
+import type { AuditEntry, Policy, ServiceAccount, StoredKey, StoredLimits, Tenant } from '#lib/auth';
 import { MODEL_ACTIONS, SCOPES } from '#lib/auth';
 
 /** What administration answers. Times are seconds since the Unix epoch, as everywhere in the public API. */
@@ -99,6 +99,23 @@ export class PolicyResource {
     this.actions = actions;
     this.models = models;
     this.caps = new CapsResource(caps);
+  }
+}
+
+export class LimitsResource {
+  @ApiProperty({ enum: ['limits'] }) readonly object = 'limits';
+  @ApiProperty({ type: String, nullable: true, description: 'Null: of the tenant as a whole.' }) readonly key:
+    | string
+    | null;
+  @ApiProperty({ type: 'integer', required: false }) readonly requests_per_minute: number | undefined;
+  @ApiProperty({ type: 'integer', required: false }) readonly tokens_per_minute: number | undefined;
+  @ApiProperty({ type: 'integer', required: false }) readonly concurrent_requests: number | undefined;
+
+  constructor({ keyId, limits }: StoredLimits) {
+    this.key = keyId ?? null;
+    this.requests_per_minute = limits.requestsPerMinute;
+    this.tokens_per_minute = limits.tokensPerMinute;
+    this.concurrent_requests = limits.concurrentRequests;
   }
 }
 

@@ -16,6 +16,7 @@ import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js'
 import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { ModelAccess } from '../identity/model-access.js';
+import { RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
 import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
@@ -24,6 +25,7 @@ import type { AnswerSink } from './answer-sink.js';
 import { cacheSaltOf } from './cache-salt.js';
 import { PromptEncoder } from './prompt-encoder.js';
 import type { RequestLife } from './request-life.js';
+import { mostTokens, TokenSpending } from './token-spending.js';
 
 const SEED_BOUND = 2 ** 48 - 1; // the most that randomInt draws at once
 
@@ -39,6 +41,7 @@ export class CompletionService {
     private readonly gate: AdmissionGate,
     private readonly models: ModelDirectory,
     private readonly access: ModelAccess,
+    private readonly limits: RequestLimits,
     private readonly prompts: PromptEncoder,
     private readonly generations: GenerationRunner,
     private readonly metrics: GatewayMetrics,
@@ -51,6 +54,7 @@ export class CompletionService {
    */
   async complete(call: CompletionCall, life: RequestLife, sink: AnswerSink): Promise<AnswerUsage> {
     this.gate.enter(life);
+    const spending = new TokenSpending();
     try {
       const { requestTimeoutMs } = this.config.gateway;
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
@@ -62,14 +66,16 @@ export class CompletionService {
       const promptTokenIds = await this.prompts.encode(call, model.text, model.facts.contextTokens, life.signal);
       life.signal.throwIfAborted();
       const requests = this.toRequests(call, model, promptTokenIds, life);
+      spending.begin(await this.limits.reserve(life, mostTokens(requests)), requests);
       sink.begin(toHead(call, model, requests), {
         includeUsage: call.includeUsage,
         returnTokenIds: call.returnTokenIds,
         promptTokenIds,
         choicesPerPrompt: call.choicesPerPrompt,
       });
-      return await this.generateAll(call, model, requests, life, sink);
+      return await this.generateAll(call, model, requests, life, sink, spending);
     } finally {
+      spending.end();
       life.close();
       this.gate.leave(life);
     }
@@ -100,6 +106,7 @@ export class CompletionService {
     requests: readonly GenerationRequest[],
     life: RequestLife,
     sink: AnswerSink,
+    spending: TokenSpending,
   ): Promise<AnswerUsage> {
     const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs);
     const siblings = new AbortController();
@@ -114,7 +121,10 @@ export class CompletionService {
       });
       const deliver = (entries: readonly FrameEntry[]) => {
         const deltas = entries.map((entry) => answer.delta(entry));
-        for (const delta of deltas) timer.observe(delta);
+        for (const delta of deltas) {
+          timer.observe(delta);
+          spending.spend(delta.tokenIds.length);
+        }
         return sink.deltas(deltas);
       };
       try {

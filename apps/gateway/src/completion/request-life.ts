@@ -1,4 +1,5 @@
 import type { Principal } from '#lib/auth';
+import type { LimitStates } from '#lib/limits';
 import type { TraceContext } from '#lib/observability';
 import { ApiError } from '#lib/openai';
 
@@ -28,6 +29,8 @@ export class RequestLife {
   readonly sessionHeader: string | undefined;
   /** Who sent it. */
   readonly principal: Principal;
+  /** Told how much is left of its limits, before anything is answered. */
+  onLimits: (states: LimitStates) => void = () => {};
   readonly arrivedAtMs = performance.now();
   private readonly controller = new AbortController();
   private timer: NodeJS.Timeout | undefined;

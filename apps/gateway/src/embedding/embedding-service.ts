@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { type Embedded, type EmbedRequest, FailureCode, GenerationRequest } from '#lib/contracts';
+import type { LimitedUse } from '#lib/limits';
 import { newId } from '#lib/observability';
 import { ApiError, type EmbeddingCall, fromWorkerFailure, type PromptInput } from '#lib/openai';
 import { type TextModel, TextTooLongError, TooManyTokensError } from '#lib/tokens';
@@ -12,6 +13,7 @@ import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js'
 import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { ModelAccess } from '../identity/model-access.js';
+import { RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LeaseBook } from '../placement/lease-book.js';
 import { type Place, Placer } from '../placement/placer.js';
@@ -27,6 +29,7 @@ export class EmbeddingService {
     private readonly gate: AdmissionGate,
     private readonly models: ModelDirectory,
     private readonly access: ModelAccess,
+    private readonly limits: RequestLimits,
     private readonly placer: Placer,
     private readonly leases: LeaseBook,
     private readonly fleet: FleetView,
@@ -36,6 +39,8 @@ export class EmbeddingService {
   /** @throws ApiError what the client is to be told */
   async embed(call: EmbeddingCall, life: RequestLife): Promise<Embedded> {
     this.gate.enter(life);
+    let spent = 0;
+    let use: LimitedUse | undefined;
     try {
       const { requestTimeoutMs } = this.config.gateway;
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
@@ -48,11 +53,17 @@ export class EmbeddingService {
         inputs.push(await encode(input, model)); // one after another: the first that fails ends the work
         life.signal.throwIfAborted();
       }
+      use = await this.limits.reserve(
+        life,
+        inputs.reduce((sum, input) => sum + input.length, 0),
+      );
       const embedded = await this.run(inputs, model, call, life);
       const promptTokens = embedded.usage?.promptTokens ?? 0;
+      spent = promptTokens;
       this.metrics.usedTokens(model.facts.modelId, { promptTokens, completionTokens: 0, cachedTokens: 0 });
       return embedded;
     } finally {
+      use?.settle(spent, performance.now());
       life.close();
       this.gate.leave(life);
     }

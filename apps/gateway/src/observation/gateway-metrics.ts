@@ -8,6 +8,7 @@ import {
   register,
 } from 'prom-client';
 import type { AuthenticationFailure } from '#lib/auth';
+import type { LimitName } from '#lib/limits';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
 
@@ -42,6 +43,9 @@ export class GatewayMetrics {
     'Requests not let in: `missing`, `invalid`, `slowed`, `unavailable`, or `scope`.',
     ['reason'],
   );
+  private readonly limited = counter('limited_requests_total', 'Requests over a limit of their tenant or key.', [
+    'limit',
+  ]);
   private readonly clientsGone = counter('aborted_clients_total', 'Clients that left before the end.', ['phase']);
 
   /** The gauge reads the value when it is scraped. */
@@ -96,6 +100,10 @@ export class GatewayMetrics {
 
   notLetIn(reason: AuthenticationFailure | 'scope'): void {
     this.refusedCallers.inc({ reason });
+  }
+
+  overLimit(limit: LimitName): void {
+    this.limited.inc({ limit });
   }
 
   clientGone(phase: LeavingPhase): void {

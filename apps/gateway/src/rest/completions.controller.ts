@@ -17,6 +17,7 @@ import { RequestLife } from '../completion/request-life.js';
 import { WholeAnswerSink } from '../completion/whole-answer.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { principalOf } from '../identity/rest-authentication.js';
+import { limitHeaders } from '../limits/limit-headers.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { JSON_TYPE } from './error.filter.js';
 import { SseReply } from './sse-reply.js';
@@ -49,6 +50,7 @@ export class CompletionsController {
     const body = parseJsonBody((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyDepth);
     const call = parse(body, { maxChoices });
     const life = lifeOf(request);
+    life.onLimits = (states) => void reply.headers(limitHeaders(states));
     const leave = () => {
       if (!reply.raw.writableFinished) life.clientGone();
     };

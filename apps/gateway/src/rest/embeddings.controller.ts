@@ -4,6 +4,7 @@ import type { HydraConfig } from '#lib/config';
 import { embeddingListBody, parseEmbeddingRequest, parseJsonBody } from '#lib/openai';
 import { EmbeddingService } from '../embedding/embedding-service.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { limitHeaders } from '../limits/limit-headers.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { lifeOf } from './completions.controller.js';
 import { JSON_TYPE } from './error.filter.js';
@@ -22,6 +23,7 @@ export class EmbeddingsController {
     const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
     const call = parseEmbeddingRequest(parseJsonBody(body, this.config.gateway.bodyDepth));
     const life = lifeOf(request);
+    life.onLimits = (states) => void reply.headers(limitHeaders(states));
     const leave = () => {
       if (!reply.raw.writableFinished) life.clientGone();
     };

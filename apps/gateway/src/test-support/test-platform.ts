@@ -90,8 +90,16 @@ export async function post(url: string, body: unknown, headers: Record<string, s
 }
 
 /** A raw client that reads only when it is told to. */
-export function openStream(url: string, body: unknown): { response: Promise<IncomingMessage>; abort(): void } {
-  const request = httpRequest(url, { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } });
+export function openStream(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): { response: Promise<IncomingMessage>; abort(): void } {
+  const request = httpRequest(url, {
+    method: 'POST',
+    agent: false,
+    headers: { 'content-type': 'application/json', ...headers },
+  });
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve);
     request.once('error', reject);

@@ -1,0 +1,45 @@
+import { Body, Controller, Get, Param, Put, Req, UseGuards, UsePipes } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { IdentityStore } from '#lib/auth';
+import { principalOf } from '../identity/rest-authentication.js';
+import { actorOfRequest } from './actor.js';
+import { AdminGuard } from './admin-guard.js';
+import { Authority } from './authority.js';
+import { DtoPipe } from './dto-pipe.js';
+import { SetLimits } from './requests.js';
+import { LimitsResource, listOf } from './resources.js';
+
+/** Limits of a tenant, by operators; of its keys, by its administrators, too. */
+@ApiTags('administration')
+@Controller('v1/admin/tenants/:tenant/limits')
+@UseGuards(AdminGuard)
+@UsePipes(DtoPipe)
+export class LimitsController {
+  constructor(private readonly identity: IdentityStore) {}
+
+  @Get()
+  @ApiOperation({ operationId: 'listLimits', summary: 'Limits of a tenant and of its keys.' })
+  @ApiResponse({ status: 200, description: 'The list.', type: [LimitsResource] })
+  async list(@Param('tenant') tenant: string) {
+    return listOf((await this.identity.limits.list(tenant)).map((stored) => new LimitsResource(stored)));
+  }
+
+  @Put()
+  @ApiOperation({
+    operationId: 'setLimits',
+    summary: 'Sets the limits of a tenant (for operators) or of one of its keys.',
+  })
+  @ApiResponse({ status: 200, description: 'What holds now.', type: LimitsResource })
+  async set(@Req() request: FastifyRequest, @Param('tenant') tenant: string, @Body() body: SetLimits) {
+    if (body.key === undefined) new Authority(principalOf(request)).assertOperator();
+    const { key: keyId, requests_per_minute, tokens_per_minute, concurrent_requests } = body;
+    const limits = {
+      requestsPerMinute: requests_per_minute,
+      tokensPerMinute: tokens_per_minute,
+      concurrentRequests: concurrent_requests,
+    };
+    await this.identity.limits.set(tenant, { keyId, limits }, actorOfRequest(request));
+    return new LimitsResource({ keyId, limits });
+  }
+}

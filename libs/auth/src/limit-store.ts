@@ -1,0 +1,53 @@
+import type { Limits } from '#lib/limits';
+import { AdministrationError } from './errors.js';
+import { type Actor, assertTenant, type IdentityChanges } from './identity-changes.js';
+
+/** The limits of a tenant, or of one of its keys. */
+export interface StoredLimits {
+  /** Absent: of the tenant as a whole. */
+  readonly keyId: string | undefined;
+  readonly limits: Limits;
+}
+
+/** What tenants and keys may use. */
+export class LimitStore {
+  constructor(private readonly changes: IdentityChanges) {}
+
+  /**
+   * Puts limits in the place of those that were; none at all takes them away.
+   * @throws AdministrationError not-found without its tenant, or without such a key of it
+   */
+  set(tenantId: string, { keyId, limits }: StoredLimits, actor: Actor): Promise<void> {
+    const act = { tenantId, action: 'limits-set', target: keyId ?? tenantId, details: { ...limits } };
+    return this.changes.change(actor, act, async (change) => {
+      await assertTenant(change, tenantId);
+      if (keyId !== undefined) {
+        const key = change.selectFrom('apiKeys').select('id').where('id', '=', keyId).where('tenantId', '=', tenantId);
+        if ((await key.executeTakeFirst()) === undefined) {
+          throw new AdministrationError('not-found', `there is no key '${keyId}'`, 'key');
+        }
+      }
+      const id = { tenantId, keyId: keyId ?? '' };
+      await change.deleteFrom('limits').where('tenantId', '=', id.tenantId).where('keyId', '=', id.keyId).execute();
+      if (Object.values(limits).every((limit) => limit === undefined)) return;
+      await change
+        .insertInto('limits')
+        .values({ ...id, limitsJson: JSON.stringify(limits) })
+        .execute();
+    });
+  }
+
+  /** Of the tenant as a whole first. */
+  async list(tenantId: string): Promise<StoredLimits[]> {
+    const rows = await this.changes.database
+      .selectFrom('limits')
+      .selectAll()
+      .where('tenantId', '=', tenantId)
+      .orderBy('keyId')
+      .execute();
+    return rows.map(({ keyId, limitsJson }) => ({
+      keyId: keyId === '' ? undefined : keyId,
+      limits: JSON.parse(limitsJson) as Limits,
+    }));
+  }
+}
