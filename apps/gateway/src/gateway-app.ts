@@ -26,6 +26,12 @@ export interface RunningGateway {
   stop(graceMs: number): Promise<void>;
 }
 
+/** What scripts in browsers may read. */
+const EXPOSED_HEADERS = [
+  ...['x-request-id', 'retry-after'],
+  ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
+];
+
 /** Time for the last bytes after the last request, in milliseconds. */
 const LAST_BYTES_MS = 1_000;
 
@@ -40,7 +46,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
   app.useLogger(app.get(PinoLogger));
   if (corsOrigins.length > 0) {
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins];
-    app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: ['x-request-id', 'retry-after'] });
+    app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: EXPOSED_HEADERS });
   }
   SwaggerModule.setup('docs', app, openApiDocument(productVersion(), adminDocument(app)), {
     jsonDocumentUrl: 'openapi.json',

@@ -1,4 +1,4 @@
-import { BUILT_IN_ROLES, type Principal, type Scope } from '#lib/auth';
+import { BUILT_IN_ROLES, type Principal, type Scope, type StoredKey } from '#lib/auth';
 import { ApiError } from '#lib/openai';
 
 /** What one who administers may hand on: nobody gives more than he has. */
@@ -27,6 +27,16 @@ export class Authority {
   assertScopes(scopes: readonly Scope[]): void {
     if (this.isOperator || !scopes.includes('metrics')) return;
     throw new ApiError('insufficient_permissions', "Only operators may give the scope 'metrics'.");
+  }
+
+  /**
+   * @param keys  of the tenant; one that is not among them is for the store to refuse
+   * @throws ApiError for a key that may do more than could be given
+   */
+  assertKey(keys: readonly StoredKey[], id: string): void {
+    const key = keys.find((one) => one.id === id);
+    this.assertRoles(key?.roles ?? []);
+    this.assertScopes(key?.scopes ?? []);
   }
 
   /** @throws ApiError */

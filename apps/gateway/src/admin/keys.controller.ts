@@ -56,9 +56,7 @@ export class KeysController {
     @Body() body: RotateKey,
   ) {
     const authority = new Authority(principalOf(request));
-    const old = (await this.identity.keys.list(tenant)).find((key) => key.id === id);
-    authority.assertRoles(old?.roles ?? []);
-    authority.assertScopes(old?.scopes ?? []);
+    authority.assertKey(await this.identity.keys.list(tenant), id);
     const made = await this.identity.keys.rotate(tenant, id, body.overlap_s * 1_000, actorOfRequest(request));
     return new NewKeyResource(made.key, made.text);
   }
@@ -68,6 +66,7 @@ export class KeysController {
   @ApiOperation({ operationId: 'revokeKey', summary: 'Ends a key at once.' })
   @ApiResponse({ status: 204, description: 'Done.' })
   async revoke(@Req() request: FastifyRequest, @Param('tenant') tenant: string, @Param('id') id: string) {
+    new Authority(principalOf(request)).assertKey(await this.identity.keys.list(tenant), id);
     await this.identity.keys.revoke(tenant, id, 0, actorOfRequest(request));
   }
 }

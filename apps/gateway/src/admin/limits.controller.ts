@@ -32,7 +32,9 @@ export class LimitsController {
   })
   @ApiResponse({ status: 200, description: 'What holds now.', type: LimitsResource })
   async set(@Req() request: FastifyRequest, @Param('tenant') tenant: string, @Body() body: SetLimits) {
-    if (body.key === undefined) new Authority(principalOf(request)).assertOperator();
+    const authority = new Authority(principalOf(request));
+    if (body.key === undefined) authority.assertOperator();
+    else authority.assertKey(await this.identity.keys.list(tenant), body.key);
     const { key: keyId, requests_per_minute, tokens_per_minute, concurrent_requests } = body;
     const limits = {
       requestsPerMinute: requests_per_minute,

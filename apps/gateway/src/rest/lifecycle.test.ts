@@ -248,6 +248,7 @@ describe('browsers', () => {
     const response = await post(completions(), streamed, { origin });
     expect(response.headers.get('access-control-allow-origin')).toBe(origin);
     expect(response.headers.get('access-control-expose-headers')).toContain('x-request-id');
+    expect(response.headers.get('access-control-expose-headers')).toContain('x-ratelimit-remaining-tokens');
     await response.text();
     const other = await post(completions(), streamed, { origin: 'https://other.example' });
     expect(other.headers.get('access-control-allow-origin')).not.toBe('https://other.example');
