@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { hydraSchema } from '#lib/config';
 import { type FleetSnapshot, Registration } from '#lib/contracts';
 import { createLogger } from '#lib/observability';
-import { createStrategy, STRATEGY_NAMES } from '#lib/placement';
+import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES } from '#lib/placement';
 import { FleetWatchers, type WatchCall } from './fleet-watchers.js';
 import { ModelStrategies } from './model-strategies.js';
 import { PlacementDesk } from './placement-desk.js';
@@ -28,7 +28,7 @@ class SlowCall extends EventEmitter {
 
 function watchedDesk() {
   const config = hydraSchema.parse({});
-  const strategies = STRATEGY_NAMES.map((name) => createStrategy(name, { consistentHashLoadFactor: 1.25 }));
+  const strategies = STRATEGY_NAMES.map((name) => createStrategy(name, DEFAULT_STRATEGY_OPTIONS));
   const logger = createLogger('test', { level: 'silent', format: 'json' });
   const desk = new PlacementDesk(config, logger, new ModelStrategies(config, strategies), new PlacementMetrics());
   return { desk, watchers: new FleetWatchers(desk) };

@@ -40,7 +40,7 @@ function toWireLease({ lease, target }: PlacementAnswer & { kind: 'placed' }, le
     leaseTtlMs,
     attempt,
     kvSources: [],
-    expectedCachedTokens: 0,
+    expectedCachedTokens: lease.cachedTokens,
   };
 }
 

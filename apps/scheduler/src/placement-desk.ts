@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
-import type { Registration, StateReport } from '#lib/contracts';
+import type { KvEvents, Registration, StateReport } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import {
   Attention,
   FleetState,
+  KvFollower,
+  KvIndex,
   type Lease,
   LeaseTable,
   type PlacementAnswer,
@@ -24,6 +26,9 @@ import { StrategyFaultLog } from './strategy-fault-log.js';
 
 /** How often the desk looks whether its own process runs, within the time that a worker may be silent. */
 const ATTENTIONS_PER_TIMEOUT = 10;
+
+/** Workers whose blocks the index can tell apart. */
+const KV_INDEX_WORKERS = 256;
 
 /** A call of `Place` that has its answer or waits for it. */
 export interface PlacementTicket {
@@ -52,6 +57,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   private readonly configuredModelIds: ReadonlySet<string>;
   isClosed = false;
 
+  private readonly kvFollower: KvFollower;
   private readonly answers = new Map<number, (answer: PlacementAnswer) => void>();
   private readonly strategyFaults: StrategyFaultLog;
   private readonly listeners = new Set<DeskListener>();
@@ -66,9 +72,12 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
-    const { leaseTtlMs, workerTimeoutMs, waitingPerWorker, queueLength, queueTimeoutMs } = config.scheduler;
+    const { leaseTtlMs, workerTimeoutMs, waitingPerWorker, queueLength, queueTimeoutMs, kvIndexBlocks } =
+      config.scheduler;
     this.leases = new LeaseTable({ leaseTtlMs, idPrefix: this.schedulerEpoch.toString(36) });
     this.fleet = new FleetState({ workerTimeoutMs, waitingPerWorker }, this.leases);
+    const kvIndex = new KvIndex({ capacityBlocks: kvIndexBlocks, capacityWorkers: KV_INDEX_WORKERS });
+    this.kvFollower = new KvFollower(kvIndex);
     this.configuredModelIds = new Set(config.models.map((model) => model.id));
     this.queue = new PlacementQueue(
       { queueLength, expectedModelIds: this.configuredModelIds, lossGraceMs: queueTimeoutMs },
@@ -77,6 +86,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
         leases: this.leases,
         strategyFor: (modelId) => strategies.strategyFor(modelId),
         random: seededRandom(randomInt(2 ** 32)),
+        prefixes: kvIndex,
       },
     );
     this.strategyFaults = new StrategyFaultLog(logger);
@@ -129,7 +139,10 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     const about = { worker, worker_epoch, target, models: models.map((model) => model.modelId) };
     if (outcome.kind === 'superseded') this.logger.warn({ ...about, by_epoch: outcome.byEpoch }, 'old worker refused');
     else this.logger.info(about, `worker ${outcome.kind}`);
-    if (outcome.kind === 'replaced') this.noteEnded(outcome.endedLeases, 'worker-left');
+    if (outcome.kind === 'replaced') {
+      this.kvFollower.forget(worker);
+      this.noteEnded(outcome.endedLeases, 'worker-left');
+    }
     if (outcome.kind === 'updated') this.carryOut(this.queue.place(nowMs()));
     else this.awaitFirstReport();
     return outcome;
@@ -142,6 +155,12 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   heard(workerId: string, workerEpoch: number): void {
     this.fleet.heard(workerId, workerEpoch, nowMs());
+  }
+
+  /** @returns whether the worker is to send a snapshot of all it holds */
+  applyKvEvents(workerId: string, workerEpoch: number, events: KvEvents): boolean {
+    this.heard(workerId, workerEpoch);
+    return this.kvFollower.apply(workerId, events) === 'needs-snapshot';
   }
 
   startDraining(workerId: string, workerEpoch: number): void {
@@ -206,6 +225,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   private noteDeparture(departure: WorkerDeparture, why: string): void {
     const { workerId: worker, workerEpoch: worker_epoch, endedLeases, wasDraining } = departure;
+    this.kvFollower.forget(worker);
     const level = wasDraining && endedLeases.length === 0 ? 'info' : 'warn';
     this.logger[level]({ worker, worker_epoch, leases: endedLeases.length, why }, 'worker left');
     this.noteEnded(endedLeases, 'worker-left');

@@ -19,7 +19,9 @@ export const strategyToken = (name: string) => `placement strategy ${name}`;
 @Module({})
 class PlacementModule {
   static forConfig(config: HydraConfig): DynamicModule {
-    const options = { consistentHashLoadFactor: config.scheduler.consistentHashLoadFactor };
+    const { consistentHashLoadFactor, weighted } = config.scheduler;
+    // The embedded engine computes prompts in the order they came; so do vLLM and TGI by default.
+    const options = { consistentHashLoadFactor, weighted, order: 'fifo' } as const;
     return {
       module: PlacementModule,
       providers: [

@@ -6,6 +6,9 @@ import { type HydraConfig, hydraSchema } from '#lib/config';
 import {
   FleetClient,
   FleetDirective,
+  KvBlocksStored,
+  type KvEvent,
+  KvEvents,
   type Lease,
   PlacementClient,
   PlaceRequest,
@@ -29,7 +32,10 @@ export class SchedulerFixture {
     readonly fleet: FleetClient,
   ) {}
 
-  static async start(settings: SchedulerSettings = {}, models = [{ id: 'm' }]): Promise<SchedulerFixture> {
+  static async start(
+    settings: SchedulerSettings = {},
+    models: { id: string; strategy?: string }[] = [{ id: 'm' }],
+  ): Promise<SchedulerFixture> {
     register.clear(); // one process, one registry, many schedulers
     const config = hydraSchema.parse({ models, scheduler: { grpcPort: 0, httpPort: 0, ...settings } });
     const scheduler = await startScheduler(config, createLogger('scheduler', { level: 'silent', format: 'json' }));
@@ -108,6 +114,10 @@ export class FakeWorker {
     this.stream.write({ event: { $case: 'report', value } });
   }
 
+  prefixes(events: Partial<KvEvents>): void {
+    this.stream.write({ event: { $case: 'kvEvents', value: KvEvents.fromPartial(events) } });
+  }
+
   async next<Case extends NonNullable<FleetDirective['directive']>['$case']>(expected: Case): Promise<FleetDirective> {
     while (this.directives.length === 0) await once(this.stream, 'directive');
     const directive = this.directives.shift()!;
@@ -123,6 +133,10 @@ export class FakeWorker {
 
 export function servedModel(model: Partial<ServedModel> = {}): ServedModel {
   return ServedModel.fromPartial({ modelId: 'm', blockTokens: 16, contextTokens: 8_192, ...model });
+}
+
+export function stored(hashes: readonly Buffer[]): KvEvent {
+  return { change: { $case: 'stored', value: KvBlocksStored.fromPartial({ blockHashes: [...hashes], modelId: 'm' }) } };
 }
 
 let generationCount = 0;

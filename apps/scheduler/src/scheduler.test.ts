@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type FleetSnapshot, RefusalReason, type Refused } from '#lib/contracts';
 import type { PlacementStrategy } from '#lib/placement';
 import { strategyToken } from './scheduler.module.js';
-import { FakeWorker, type PendingPlace, SchedulerFixture, servedModel } from './scheduler.test-support.js';
+import { FakeWorker, type PendingPlace, SchedulerFixture, servedModel, stored } from './scheduler.test-support.js';
 
 let fixture: SchedulerFixture;
 afterEach(() => fixture.close());
@@ -319,5 +319,27 @@ describe('the scheduler', () => {
     expect(metrics).toContain('hydra_scheduler_workers{state="taking"} 1');
     expect(metrics).toContain('hydra_scheduler_waiting_requests 0');
     expect(metrics).not.toContain('made-up');
+  });
+
+  it('follows what workers hold, and asks for a snapshot when it missed something', async () => {
+    const models = [{ id: 'm', strategy: 'prefix-aware' }];
+    fixture = await SchedulerFixture.start({ waitingPerWorker: 8 }, models);
+    const workers = [await fixture.join('w0'), await fixture.join('w1')];
+    const prefixHashes = [1, 2].map((seed) => Buffer.alloc(16, seed));
+    const placedOn = async () => {
+      const lease = await fixture.placed({ promptTokens: 40, prefixHashes });
+      await fixture.release(lease);
+      expect([0, 32]).toContain(lease.expectedCachedTokens);
+      return lease.workerId;
+    };
+    for (const [holder, worker] of workers.entries()) {
+      const other = workers[1 - holder]!;
+      other.prefixes({ firstSequence: 1, snapshot: true, events: [] });
+      worker.prefixes({ firstSequence: 7, events: [] }); // six were missed
+      await worker.next('requestKvSnapshot');
+      worker.prefixes({ firstSequence: 7, snapshot: true, events: [stored(prefixHashes)] });
+      await vi.waitFor(async () => expect(await placedOn()).toBe(`w${holder}`), 20_000);
+      expect([await placedOn(), await placedOn()]).toEqual([`w${holder}`, `w${holder}`]);
+    }
   });
 });

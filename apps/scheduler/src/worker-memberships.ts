@@ -1,7 +1,7 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
-import type { FleetDirective, Registration, WorkerEvent } from '#lib/contracts';
+import type { FleetDirective, KvEvents, Registration, WorkerEvent } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import type { WorkerDeparture } from '#lib/placement';
 import { PlacementDesk } from './placement-desk.js';
@@ -18,6 +18,8 @@ interface Membership {
   workerId: string;
   workerEpoch: number;
   isOver: boolean;
+  /** It was asked for a snapshot and has not sent it. */
+  awaitsSnapshot: boolean;
 }
 
 /**
@@ -38,7 +40,7 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
   }
 
   join(call: JoinCall): void {
-    const membership: Membership = { call, workerId: '', workerEpoch: 0, isOver: false };
+    const membership: Membership = { call, workerId: '', workerEpoch: 0, isOver: false, awaitsSnapshot: false };
     this.open.add(membership);
     call.on('data', (event: WorkerEvent) => this.take(event, membership));
     call.on('end', () => {
@@ -90,12 +92,22 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
         this.desk.startDraining(workerId, workerEpoch);
         break;
       case 'kvEvents':
+        this.applyKvEvents(event.value, membership);
+        break;
       case undefined: // an event of a later version
         this.desk.heard(workerId, workerEpoch);
         break;
       default:
         event satisfies never;
     }
+  }
+
+  private applyKvEvents(events: KvEvents, membership: Membership): void {
+    const { workerId, workerEpoch, call } = membership;
+    if (events.snapshot) membership.awaitsSnapshot = false;
+    if (!this.desk.applyKvEvents(workerId, workerEpoch, events) || membership.awaitsSnapshot) return;
+    membership.awaitsSnapshot = true;
+    call.write({ directive: { $case: 'requestKvSnapshot', value: {} } });
   }
 
   private register(registration: Registration, membership: Membership): void {

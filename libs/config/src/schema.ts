@@ -21,6 +21,10 @@ export const STRATEGIES = [
   'gpu-utilization',
   'power-of-two',
   'least-pending-prefill',
+  'prefix-aware',
+  'adapter-affinity',
+  'weighted',
+  'predicted-ttft',
 ] as const;
 export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
 export const NUMERICS = ['exact', 'fast'] as const;
@@ -83,6 +87,33 @@ const modelSchema = z.strictObject({
       'Values for what a request does not give. Default: what the authors of the model recommend, see docs/models.md.',
     )
     .optional(),
+});
+
+const weight = z.number().min(0).max(1_000);
+
+/** Options of the strategy `weighted`. */
+const weightedSchema = z.strictObject({
+  loadFactor: z
+    .number()
+    .min(0)
+    .default(1.5)
+    .describe(
+      'Filter: workers with more load than this multiple of the mean are left out while there is another; 0 is off.',
+    ),
+  weights: z
+    .strictObject({
+      prefix: weight.default(3).describe('Score: share of the prompt that the worker holds.'),
+      pending: weight
+        .default(2)
+        .describe('Score: few prompt tokens to compute, against the most among the candidates.'),
+      load: weight.default(1).describe('Score: free places.'),
+      kv: weight.default(0).describe('Score: little KV expected by leases, against the most among the candidates.'),
+    })
+    .prefault({}),
+  pick: z
+    .enum(['best', 'proportional'])
+    .default('best')
+    .describe('Pick: the largest sum, or at random in proportion to the sums.'),
 });
 
 const mockSchema = z.strictObject({
@@ -282,7 +313,13 @@ export const hydraSchema = z.strictObject({
         .number()
         .min(1)
         .default(1.25)
-        .describe('`consistent-hash`: most load of a worker as a multiple of the mean.'),
+        .describe(
+          '`consistent-hash`, `prefix-aware`, `adapter-affinity`: most load of a worker as a multiple of the mean.',
+        ),
+      kvIndexBlocks: count
+        .default(262_144)
+        .describe('Distinct KV blocks whose workers are remembered; 67 bytes each, rounded up to a power of two.'),
+      weighted: weightedSchema.prefault({}).describe('`weighted`: filter, score, pick.'),
     })
     .prefault({})
     .describe('Placement.'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Attention } from './attention.js';
-import { createStrategy } from './create-strategy.js';
+import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from './create-strategy.js';
 import { registration, request, scheduler } from './placement.test-support.js';
 
 describe('Attention', () => {
@@ -12,7 +12,7 @@ describe('Attention', () => {
 
 describe('an absence of the scheduler', () => {
   it('is neither silence of a worker nor neglect of a lease, and leaves the order of expiry', () => {
-    const strategy = createStrategy('round-robin', { consistentHashLoadFactor: 1.25 });
+    const strategy = createStrategy('round-robin', DEFAULT_STRATEGY_OPTIONS);
     const { fleet, leases, queue } = scheduler(strategy, { workerTimeoutMs: 5_000, leaseTtlMs: 9_000 });
     fleet.register(registration('w0'), 0);
     queue.enqueue(request({ generationId: 'early' }), 1_000, 0);

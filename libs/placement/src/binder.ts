@@ -2,6 +2,9 @@ import { type Candidates, selectCandidates } from './candidates.js';
 import { expectedKvTokens } from './capacity.js';
 import { explain, type PlacementExplanation } from './explanation.js';
 import type { FleetState } from './fleet-state.js';
+import { expectedPrefix } from './forecast/expected-prefix.js';
+import { prefixKeysOf } from './forecast/prefix-keys.js';
+import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { Lease, LeaseTable } from './lease-table.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { PlacementStrategy } from './placement-strategy.js';
@@ -22,6 +25,7 @@ export interface BinderParts {
   readonly strategyFor: (modelId: string) => PlacementStrategy;
   /** Seeded, in [0, 1). */
   readonly random: () => number;
+  readonly prefixes: PrefixLookup;
 }
 
 /** A request bound to a worker. */
@@ -108,7 +112,12 @@ export class Binder {
     { selection, workers }: Prospect & { kind: 'room' },
     nowMs: number,
   ): Chosen {
-    const choice = strategy.choose(request, selection.candidates, { nowMs, random: this.parts.random, workers });
+    const choice = strategy.choose(request, selection.candidates, {
+      nowMs,
+      random: this.parts.random,
+      workers,
+      prefixes: this.parts.prefixes,
+    });
     const worker = selection.candidates.find((one) => one.workerId === choice.workerId);
     if (worker === undefined) throw new Error(`it chose "${choice.workerId}", which is no candidate`);
     return { worker, explanation: request.explain ? explain(strategy.name, selection, choice) : undefined };
@@ -118,10 +127,15 @@ export class Binder {
     const { generationId, modelId, attempt, sequenceCount, promptTokens } = request;
     const { workerId, workerEpoch } = worker;
     const kvTokens = expectedKvTokens(request);
-    return this.parts.leases.grant(
-      { generationId, modelId, workerId, workerEpoch, attempt, sequenceCount, promptTokens, kvTokens },
+    const cachedTokens = expectedPrefix(request, this.parts.prefixes)(worker).tokens;
+    const lease = this.parts.leases.grant(
+      { generationId, modelId, workerId, workerEpoch, attempt, sequenceCount, promptTokens, kvTokens, cachedTokens },
       nowMs,
     );
+    const prefixKeys = prefixKeysOf(request.prefixHashes);
+    const remainingTokens = promptTokens - cachedTokens;
+    worker.mirror.sent({ generationId, promptTokens, prefixKeys, sentAtMs: nowMs, remainingTokens });
+    return lease;
   }
 
   private isAwaited(modelId: string, nowMs: number): boolean {

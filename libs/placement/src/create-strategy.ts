@@ -1,10 +1,15 @@
 import type { PlacementStrategy } from './placement-strategy.js';
+import type { PrefillOrder } from './prefill-order.js';
+import { AdapterAffinityStrategy } from './strategies/adapter-affinity.js';
 import { ConsistentHashStrategy } from './strategies/consistent-hash.js';
 import { GpuUtilizationStrategy } from './strategies/gpu-utilization.js';
 import { LeastLoadedStrategy } from './strategies/least-loaded.js';
 import { LeastPendingPrefillStrategy } from './strategies/least-pending-prefill.js';
 import { PowerOfTwoStrategy } from './strategies/power-of-two.js';
+import { PredictedTtftStrategy } from './strategies/predicted-ttft.js';
+import { PrefixAwareStrategy } from './strategies/prefix-aware.js';
 import { RoundRobinStrategy } from './strategies/round-robin.js';
+import { type WeightedOptions, WeightedStrategy } from './strategies/weighted.js';
 
 export const STRATEGY_NAMES = [
   'round-robin',
@@ -13,12 +18,25 @@ export const STRATEGY_NAMES = [
   'gpu-utilization',
   'power-of-two',
   'least-pending-prefill',
+  'prefix-aware',
+  'adapter-affinity',
+  'weighted',
+  'predicted-ttft',
 ] as const;
 export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
 export interface StrategyOptions {
   readonly consistentHashLoadFactor: number;
+  /** In which order the workers compute prompts. */
+  readonly order: PrefillOrder;
+  readonly weighted: WeightedOptions;
 }
+
+export const DEFAULT_STRATEGY_OPTIONS: StrategyOptions = {
+  consistentHashLoadFactor: 1.25,
+  order: 'fifo',
+  weighted: { loadFactor: 1.5, weights: { prefix: 3, pending: 2, load: 1, kv: 0 }, pick: 'best' },
+};
 
 /** A strategy was asked for by a name that none has. */
 export class UnknownStrategyError extends Error {
@@ -49,6 +67,14 @@ export function createStrategy(name: StrategyName, options: StrategyOptions): Pl
       return new PowerOfTwoStrategy();
     case 'least-pending-prefill':
       return new LeastPendingPrefillStrategy();
+    case 'prefix-aware':
+      return new PrefixAwareStrategy({ loadFactor: options.consistentHashLoadFactor });
+    case 'adapter-affinity':
+      return new AdapterAffinityStrategy({ loadFactor: options.consistentHashLoadFactor });
+    case 'weighted':
+      return new WeightedStrategy(options.weighted);
+    case 'predicted-ttft':
+      return new PredictedTtftStrategy({ order: options.order });
     default:
       throw new UnknownStrategyError(name satisfies never);
   }

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ServedModel, StateReport } from '#lib/contracts';
-import { createStrategy } from './create-strategy.js';
+import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from './create-strategy.js';
 import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
 
-const strategy = createStrategy('round-robin', { consistentHashLoadFactor: 1.25 });
+const strategy = createStrategy('round-robin', DEFAULT_STRATEGY_OPTIONS);
 
 function joined(model: Partial<ServedModel> = {}) {
   const parts = scheduler(strategy, { leaseTtlMs: 9_000 });

@@ -1,5 +1,7 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import { sequenceLimitOf } from './capacity.js';
+import { StepTimeModel } from './forecast/step-time-model.js';
+import { type IntervalReport, type StepReport, WorkerMirror } from './forecast/worker-mirror.js';
 import type { Lease, LeaseTable } from './lease-table.js';
 import { UnleasedGenerations } from './unleased-generations.js';
 import type { WorkerView } from './worker-view.js';
@@ -49,6 +51,9 @@ interface Member {
   isDraining: boolean;
   hasRefused: boolean;
   readonly unleased: UnleasedGenerations;
+  readonly mirror: WorkerMirror;
+  /** It reports each step; what it says of intervals is then less than what is known. */
+  reportsSteps: boolean;
   /** What had been granted in all when the report came. */
   grantedGenerations: number;
   grantedPromptTokens: number;
@@ -60,13 +65,17 @@ interface Member {
  */
 export class FleetState {
   private readonly members = new Map<string, Member>();
+  /** Of all workers. */
+  private readonly stepTimes = new StepTimeModel();
   /** When a model's last worker left, by model. */
   private readonly lostModels = new Map<string, number>();
 
   constructor(
     private readonly options: FleetStateOptions,
     private readonly leases: LeaseTable,
-  ) {}
+  ) {
+    leases.whenEnded(({ workerId, generationId }) => this.members.get(workerId)?.mirror.ended(generationId));
+  }
 
   get size(): number {
     return this.members.size;
@@ -93,6 +102,8 @@ export class FleetState {
       isDraining: false,
       hasRefused: false,
       unleased: new UnleasedGenerations(),
+      mirror: new WorkerMirror(this.stepTimes),
+      reportsSteps: false,
       grantedGenerations: 0,
       grantedPromptTokens: 0,
     });
@@ -122,7 +133,16 @@ export class FleetState {
     member.hasRefused = false;
     member.grantedGenerations = load.grantedGenerations;
     member.grantedPromptTokens = load.grantedPromptTokens;
+    if (!member.reportsSteps) member.mirror.reportInterval(intervalOf(report, member), nowMs);
     return ended;
+  }
+
+  /** The worker begins a step. */
+  reportStep(workerId: string, workerEpoch: number, report: StepReport, nowMs: number): void {
+    const member = this.memberOf(workerId, workerEpoch);
+    if (member === undefined) return;
+    member.reportsSteps = true;
+    member.mirror.report(report, nowMs);
   }
 
   /** The worker is alive, whatever it said. */
@@ -233,6 +253,7 @@ export class FleetState {
       promptTokensSinceReport: load.grantedPromptTokens - member.grantedPromptTokens,
       report: member.report,
       reportedAtMs: member.reportedAtMs,
+      mirror: member.mirror,
     };
   }
 
@@ -252,6 +273,20 @@ export class FleetState {
       this.lostModels.delete(modelId);
     }
   }
+}
+
+function intervalOf(report: StateReport, { models }: Member): IntervalReport {
+  const bytesPerToken = Math.max(0, ...[...models.values()].map((model) => model.kvBytesPerToken));
+  const tokensOf = (bytes: number) => (bytesPerToken > 0 ? Math.floor(bytes / bytesPerToken) : 0);
+  return {
+    stepMs: report.stepUs / 1_000,
+    prefillTokensPerSecond: report.prefillTokensPerSecond,
+    decodeTokensPerSecond: report.tokensPerSecond,
+    pendingPrefillTokens: report.pendingPrefillTokens,
+    runningSequences: report.runningGenerations,
+    contextTokens: tokensOf(report.kvUsedBytes),
+    kvTokens: tokensOf(report.kvTotalBytes),
+  };
 }
 
 /** The share of the reported KV that belongs to generations without a lease of ours. */

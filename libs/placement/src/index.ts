@@ -2,6 +2,7 @@ export { Attention } from './attention.js';
 export type { FilterReason } from './candidates.js';
 export {
   createStrategy,
+  DEFAULT_STRATEGY_OPTIONS,
   parseStrategyName,
   STRATEGY_NAMES,
   type StrategyName,
@@ -16,6 +17,9 @@ export {
   type RegisterOutcome,
   type WorkerDeparture,
 } from './fleet-state.js';
+export type { StepReport } from './forecast/worker-mirror.js';
+export { KvFollower } from './kv-index/kv-follower.js';
+export { KvIndex, PrefixLookup } from './kv-index/kv-index.js';
 export { type Lease, LeaseTable, type LeaseTableOptions } from './lease-table.js';
 export type { PlacementAnswer, PlacementDecision } from './placement-decision.js';
 export { MAX_ATTEMPT, PlacementQueue, type PlacementQueueOptions } from './placement-queue.js';
@@ -29,5 +33,6 @@ export {
 export { PREFILL_ORDERS, type PrefillOrder, prefillUrgency } from './prefill-order.js';
 export type { Refusal, RefusalReason } from './refusal.js';
 export { seededRandom } from './seeded-random.js';
+export { PredictedTtftStrategy } from './strategies/predicted-ttft.js';
 export type { StrategyFault } from './strategy-fault.js';
 export type { WorkerView } from './worker-view.js';

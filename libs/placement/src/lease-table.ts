@@ -10,6 +10,8 @@ export interface Lease {
   readonly promptTokens: number;
   /** Tokens of KV it is expected to need. */
   readonly kvTokens: number;
+  /** Prompt tokens that are expected to be cached when their turn comes. */
+  readonly cachedTokens: number;
   readonly grantedAtMs: number;
   readonly expiresAtMs: number;
 }
@@ -62,8 +64,14 @@ export class LeaseTable {
   private readonly leaseIdByGeneration = new Map<string, string>();
   private readonly workers = new Map<string, WorkerLeases>();
   private grantedCount = 0;
+  private noteEnd: (lease: Lease) => void = () => {};
 
   constructor(private readonly options: LeaseTableOptions) {}
+
+  /** @param listener  hears of every lease that ends, however it does */
+  whenEnded(listener: (lease: Lease) => void): void {
+    this.noteEnd = listener;
+  }
 
   get size(): number {
     return this.leases.size;
@@ -197,6 +205,7 @@ export class LeaseTable {
       worker.missing.delete(leaseId);
       worker.load = added(worker.load, lease, -1);
     }
+    this.noteEnd(lease);
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createStrategy, STRATEGY_NAMES } from './create-strategy.js';
+import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES } from './create-strategy.js';
 import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
 import type { PlacementDecision } from './placement-decision.js';
 import type { PlacementRequest } from './placement-request.js';
@@ -242,7 +242,7 @@ describe('the placement queue against its model', () => {
     (name) =>
       fc.assert(
         fc.property(fc.commands(commands, { maxCommands: 60, size: 'max' }), (history) => {
-          const strategy = createStrategy(name, { consistentHashLoadFactor: 1.25 });
+          const strategy = createStrategy(name, DEFAULT_STRATEGY_OPTIONS);
           const real = scheduler(strategy, {
             queueLength: QUEUE_LENGTH,
             leaseTtlMs: LEASE_TTL_MS,

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createStrategy } from './create-strategy.js';
+import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from './create-strategy.js';
 import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
 import type { PlacementDecision } from './placement-decision.js';
 import type { PlacementRequest } from './placement-request.js';
 import { type PlacementChoice, PlacementStrategy } from './placement-strategy.js';
 import type { WorkerView } from './worker-view.js';
 
-const leastLoaded = () => createStrategy('least-loaded', { consistentHashLoadFactor: 1.25 });
+const leastLoaded = () => createStrategy('least-loaded', DEFAULT_STRATEGY_OPTIONS);
 const reasonsOf = (decisions: PlacementDecision[]) =>
   decisions.map((one) => (one.kind === 'refused' ? one.refusal.reason : one.kind));
 

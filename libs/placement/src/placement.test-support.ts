@@ -1,5 +1,7 @@
 import { type Registration, ServedModel, StateReport, Registration as WireRegistration } from '#lib/contracts';
 import { FleetState } from './fleet-state.js';
+import { WorkerMirror } from './forecast/worker-mirror.js';
+import { KvIndex } from './kv-index/kv-index.js';
 import { LeaseTable } from './lease-table.js';
 import { PlacementQueue } from './placement-queue.js';
 import type { PlacementRequest } from './placement-request.js';
@@ -65,9 +67,12 @@ export function workerView(workerId: string, about: Partial<WorkerView> = {}): W
     promptTokensSinceReport: 0,
     report: undefined,
     reportedAtMs: 0,
+    mirror: new WorkerMirror(),
     ...about,
   };
 }
+
+export const emptyIndex = () => new KvIndex({ capacityBlocks: 1_000, capacityWorkers: 32 });
 
 export interface SchedulerSettings {
   readonly queueLength?: number;
@@ -85,7 +90,7 @@ export function scheduler(strategy: PlacementStrategy, settings: SchedulerSettin
   const expectedModelIds = new Set(settings.expectedModelIds ?? ['m']);
   const queue = new PlacementQueue(
     { queueLength, expectedModelIds, lossGraceMs: 1_000 },
-    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1) },
+    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1), prefixes: emptyIndex() },
   );
   return { leases, fleet, queue };
 }

@@ -1,4 +1,5 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
+import type { WorkerMirror } from './forecast/worker-mirror.js';
 
 /**
  * A worker as a strategy sees it, for one model. Leases are exact at every moment; the report is as old as
@@ -33,4 +34,6 @@ export interface WorkerView {
   readonly report: StateReport | undefined;
   /** When the report came; when the worker registered, before the first. */
   readonly reportedAtMs: number;
+  /** What it is doing. */
+  readonly mirror: WorkerMirror;
 }

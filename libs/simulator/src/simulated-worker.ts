@@ -3,12 +3,6 @@ import type { SimulatedCache } from './simulated-cache.js';
 import type { SimulatedRequest } from './simulated-request.js';
 import { type StepLoad, stepSeconds, type WorkerModel } from './worker-model.js';
 
-/** What happens in a worker, for whoever keeps the books. */
-export interface WorkerListener {
-  firstToken(request: SimulatedRequest, nowS: number): void;
-  finished(request: SimulatedRequest, nowS: number): void;
-}
-
 interface Chunk {
   readonly request: SimulatedRequest;
   readonly tokens: number;
@@ -21,22 +15,24 @@ interface Chunk {
  * | order | prompts get the budget |
  * |---|---|
  * | fifo | partly computed ones in order of admission, then the head of the queue while budget, places and blocks last |
- * | srpt | partly computed and waiting ones, the most urgent first (`prefillUrgency`); the first that finds no room ends it |
+ * | srpt | partly computed and waiting ones, the most urgent first (`prefillUrgency`); the first that finds no room ends admission |
  */
 export class SimulatedWorker {
   /** Infinity while no step runs. */
   stepEndsS = Number.POSITIVE_INFINITY;
   stepStartedS = 0;
+  /** When the last step ended. */
+  lastEndS = Number.NEGATIVE_INFINITY;
   load: StepLoad = { prefillTokens: 0, decodingSequences: 0, contextTokens: 0, attentionPairs: 0 };
   computedPrefillTokens = 0;
+  stepCount = 0;
 
   private readonly waiting: SimulatedRequest[] = [];
   private readonly prefilling: SimulatedRequest[] = [];
   private chunks: Chunk[] = [];
   private decodingSequences = 0;
   private contextTokens = 0;
-  /** Decode steps so far; sequences end at one of them, so that a step costs no look at each sequence. */
-  private decodeSteps = 0;
+  /** Sequences by the step at which they end, so that a step costs no look at each of them. */
   private readonly endingAt = new Map<number, SimulatedRequest[]>();
 
   constructor(
@@ -44,7 +40,7 @@ export class SimulatedWorker {
     private readonly model: WorkerModel,
     private readonly order: PrefillOrder,
     private readonly cache: SimulatedCache,
-    private readonly listener: WorkerListener,
+    private readonly finished: (request: SimulatedRequest) => void,
   ) {}
 
   get isIdle(): boolean {
@@ -67,9 +63,18 @@ export class SimulatedWorker {
     return this.contextTokens;
   }
 
-  /** Prompts that are not computed yet, those being computed first. */
-  pendingPrompts(): readonly SimulatedRequest[] {
-    return [...this.prefilling, ...this.waiting];
+  /** Prompt tokens accepted and not computed. */
+  pendingPrefillTokens(): number {
+    return this.pendingPrompts().reduce((sum, request) => sum + request.remainingPrefillTokens, 0);
+  }
+
+  /** Prompts that have been begun, and what is left of each after the step that runs. */
+  progress(): { generationId: string; remainingTokens: number }[] {
+    return this.prefilling.map((request) => ({
+      generationId: request.generationId,
+      remainingTokens:
+        request.remainingPrefillTokens - (this.chunks.find((chunk) => chunk.request === request)?.tokens ?? 0),
+    }));
   }
 
   submit(request: SimulatedRequest): void {
@@ -101,11 +106,17 @@ export class SimulatedWorker {
   endStep(): void {
     const nowS = this.stepEndsS;
     this.stepEndsS = Number.POSITIVE_INFINITY;
+    this.lastEndS = nowS;
     this.contextTokens += this.decodingSequences;
-    this.decodeSteps++;
-    for (const request of this.endingAt.get(this.decodeSteps) ?? []) this.finishDecoding(request, nowS);
-    this.endingAt.delete(this.decodeSteps);
+    this.stepCount++;
+    for (const request of this.endingAt.get(this.stepCount) ?? []) this.finishDecoding(request, nowS);
+    this.endingAt.delete(this.stepCount);
     for (const { request, tokens } of this.chunks) this.advance(request, tokens, nowS);
+  }
+
+  /** Prompts that are not computed yet, those being computed first. */
+  private pendingPrompts(): readonly SimulatedRequest[] {
+    return [...this.prefilling, ...this.waiting];
   }
 
   private planInOrder(budget: number): Chunk[] {
@@ -127,10 +138,13 @@ export class SimulatedWorker {
     candidates.sort((a, b) => b.urgency - a.urgency || a.request.index - b.request.index);
     const chunks: Chunk[] = [];
     let left = budget;
+    let hasRoom = true;
     for (const { request } of candidates) {
       if (left <= 0) break;
       if (request.reservation === undefined) {
-        if (!this.admit(request)) break;
+        // Those that hold KV go on when there is none for the next: only so does it come free.
+        hasRoom &&= this.admit(request);
+        if (!hasRoom) continue;
         this.waiting.splice(this.waiting.indexOf(request), 1);
       }
       left -= this.addChunk(chunks, request, left);
@@ -177,7 +191,6 @@ export class SimulatedWorker {
     if (request.remainingPrefillTokens > 0) return;
     this.prefilling.splice(this.prefilling.indexOf(request), 1);
     request.firstTokenS = nowS;
-    this.listener.firstToken(request, nowS);
     if (outputTokens === 1) this.finish(request, nowS);
     else this.startDecoding(request);
   }
@@ -185,7 +198,7 @@ export class SimulatedWorker {
   private startDecoding(request: SimulatedRequest): void {
     this.decodingSequences++;
     this.contextTokens += request.trace.promptTokens + 1;
-    const endsAt = this.decodeSteps + request.trace.outputTokens - 1;
+    const endsAt = this.stepCount + request.trace.outputTokens - 1;
     const ending = this.endingAt.get(endsAt);
     if (ending === undefined) this.endingAt.set(endsAt, [request]);
     else ending.push(request);
@@ -200,6 +213,6 @@ export class SimulatedWorker {
   private finish(request: SimulatedRequest, nowS: number): void {
     request.finishedS = nowS;
     this.cache.release(request.reservation!); // it was admitted
-    this.listener.finished(request, nowS);
+    this.finished(request);
   }
 }

@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { createStrategy, PREFILL_ORDERS, STRATEGY_NAMES, type StrategyName } from '#lib/placement';
+import {
+  createStrategy,
+  DEFAULT_STRATEGY_OPTIONS,
+  PREFILL_ORDERS,
+  STRATEGY_NAMES,
+  type StrategyName,
+} from '#lib/placement';
 import { scaleTrace } from './scale-trace.js';
 import { type SimulationOptions, simulate } from './simulation.js';
 import { parseTrace, type TraceFormat } from './trace.js';
 import { aloneSeconds, H100_8B } from './worker-model.js';
 
-const strategyOptions = { consistentHashLoadFactor: 1.25 };
+const strategyOptions = DEFAULT_STRATEGY_OPTIONS;
 const sample = (name: string, format: TraceFormat) =>
   parseTrace(gunzipSync(readFileSync(new URL(`../test-data/${name}`, import.meta.url))).toString('utf8'), format, 512);
 const conversation = scaleTrace(sample('conversation.jsonl.gz', 'mooncake'), 1, 2.8);

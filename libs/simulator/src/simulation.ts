@@ -1,8 +1,6 @@
-import { hash } from 'node:crypto';
-import { Registration, StateReport } from '#lib/contracts';
-import { BLOCK_HASH_BYTES } from '#lib/kv';
 import {
   FleetState,
+  KvIndex,
   LeaseTable,
   type PlacementAnswer,
   type PlacementDecision,
@@ -18,8 +16,10 @@ import { SimulatedCache } from './simulated-cache.js';
 import { SimulatedRequest } from './simulated-request.js';
 import { SimulatedWorker } from './simulated-worker.js';
 import type { WorkerModel } from './worker-model.js';
+import { blockHash, MODEL_ID, registrationOf, stateReportOf, stepReportOf, workerIdOf } from './worker-reports.js';
 
-const MODEL_ID = 'simulated';
+/** Name of the reference in which all workers share one cache. */
+export const POOLED = 'pooled';
 
 /** Tokens a request may generate, as far as the scheduler is told: it never sees the real length. */
 const OUTPUT_BOUND_TOKENS = 4_096;
@@ -33,6 +33,8 @@ export interface SimulationOptions {
   readonly model: WorkerModel;
   /** Microseconds of a running clock, to time decisions; it changes no other figure. */
   readonly clockUs: () => number;
+  /** Every worker reads one cache of `workers × kvBlocks` at no cost: a reference, not a strategy. */
+  readonly isPooled?: boolean;
 }
 
 export interface Simulation {
@@ -52,17 +54,17 @@ class Run {
   private readonly queue: PlacementQueue;
   private readonly workers: SimulatedWorker[] = [];
   private readonly requests: readonly SimulatedRequest[];
-  private readonly byGeneration = new Map<string, SimulatedRequest>();
   private readonly byTicket = new Map<number, SimulatedRequest>();
   private readonly leaseIds: string[] = [];
   private readonly hashes = new Map<number, Uint8Array>();
-  private readonly reportCounts: number[] = [];
   private readonly decisionUs: number[] = [];
+  private readonly prefixes: KvIndex;
   private imbalanceSum = 0;
   private nowS = 0;
 
   constructor(private readonly options: SimulationOptions) {
     const { trace, strategy, seed, workers, model } = options;
+    this.prefixes = new KvIndex({ capacityBlocks: (workers + 1) * model.kvBlocks, capacityWorkers: workers });
     this.requests = trace.requests.map((request, index) => new SimulatedRequest(index, request));
     this.fleet = new FleetState(
       { workerTimeoutMs: Number.POSITIVE_INFINITY, waitingPerWorker: this.requests.length },
@@ -70,21 +72,21 @@ class Run {
     );
     this.queue = new PlacementQueue(
       { queueLength: this.requests.length, expectedModelIds: new Set([MODEL_ID]), lossGraceMs: 0 },
-      { fleet: this.fleet, leases: this.leases, strategyFor: () => strategy, random: seededRandom(seed) },
+      {
+        fleet: this.fleet,
+        leases: this.leases,
+        strategyFor: () => strategy,
+        random: seededRandom(seed),
+        prefixes: this.prefixes,
+      },
     );
-    for (let index = 0; index < workers; index++) {
-      this.fleet.register(registrationOf(index, model), 0);
-      const cache = new SimulatedCache(model.kvBlocks, new LeastRecentlyReleased(), {
-        stored: () => {},
-        removed: () => {},
-      });
-      this.reportCounts.push(0);
-      this.workers.push(
-        new SimulatedWorker(index, model, options.order, cache, {
-          firstToken: () => {},
-          finished: (request) => this.finish(request),
-        }),
-      );
+    const ids = Array.from({ length: workers }, (_, index) => workerIdOf(index));
+    const shared = options.isPooled ? this.cacheOf(ids, workers * model.kvBlocks) : undefined;
+    for (const [index, id] of ids.entries()) {
+      this.fleet.register(registrationOf(id, model), 0);
+      const cache = shared ?? this.cacheOf([id], model.kvBlocks);
+      const finished = (request: SimulatedRequest) => this.finish(request);
+      this.workers.push(new SimulatedWorker(index, model, options.order, cache, finished));
     }
   }
 
@@ -92,21 +94,19 @@ class Run {
     let next = 0;
     for (;;) {
       const arrivalS = this.requests[next]?.trace.timeS ?? Number.POSITIVE_INFINITY;
-      const stepEndS = this.workers.reduce((least, { stepEndsS }) => Math.min(least, stepEndsS), arrivalS);
-      this.nowS = stepEndS;
+      this.nowS = this.workers.reduce((least, { stepEndsS }) => Math.min(least, stepEndsS), arrivalS);
       if (this.nowS === Number.POSITIVE_INFINITY) break;
       // What ends at a moment has ended for those who arrive at it; workers begin when all who arrive at it have been placed.
       for (const worker of this.workers) if (worker.stepEndsS === this.nowS) this.endStep(worker);
       while (next < this.requests.length && this.requests[next]!.trace.timeS === this.nowS)
         this.arrive(this.requests[next++]!);
-      for (const worker of this.workers) if (worker.isIdle) worker.startStep(this.nowS);
+      for (const worker of this.workers) if (worker.isIdle) this.startStep(worker);
     }
     return { result: this.measured(), requests: this.requests };
   }
 
   private arrive(request: SimulatedRequest): void {
     const { promptTokens, blockIds } = request.trace;
-    this.byGeneration.set(request.generationId, request);
     const placeable = {
       generationId: request.generationId,
       tenantId: 'simulated',
@@ -159,29 +159,39 @@ class Run {
 
   private endStep(worker: SimulatedWorker): void {
     worker.endStep();
-    this.fleet.report(workerIdOf(worker.index), 1, this.reportOf(worker), this.nowMs);
+    this.fleet.report(workerIdOf(worker.index), 1, stateReportOf(worker), this.nowMs);
+  }
+
+  private startStep(worker: SimulatedWorker): void {
+    const finished =
+      worker.lastEndS === this.nowS
+        ? { load: worker.load, durationMs: (this.nowS - worker.stepStartedS) * 1_000 }
+        : undefined;
+    worker.startStep(this.nowS);
+    if (finished === undefined && worker.isIdle) return;
+    this.fleet.reportStep(workerIdOf(worker.index), 1, stepReportOf(worker, this.options.model, finished), this.nowMs);
   }
 
   private finish(request: SimulatedRequest): void {
-    this.byGeneration.delete(request.generationId);
     this.carryOut(this.queue.release([this.leaseIds[request.index]!], this.nowMs));
   }
 
-  private reportOf(worker: SimulatedWorker): StateReport {
-    const pendingPrefillTokens = worker.pendingPrompts().reduce((sum, one) => sum + one.remainingPrefillTokens, 0);
-    return {
-      ...EMPTY_REPORT,
-      sequence: ++this.reportCounts[worker.index]!,
-      runningGenerations: worker.runningCount,
-      waitingGenerations: worker.waitingCount,
-      pendingPrefillTokens,
-    };
+  /** @param holders  workers that can read what is in it */
+  private cacheOf(holders: readonly string[], kvBlocks: number): SimulatedCache {
+    return new SimulatedCache(kvBlocks, new LeastRecentlyReleased(), {
+      stored: (blockId) => {
+        for (const workerId of holders) this.prefixes.stored(workerId, this.hashOf(blockId));
+      },
+      removed: (blockId) => {
+        for (const workerId of holders) this.prefixes.removed(workerId, this.hashOf(blockId));
+      },
+    });
   }
 
   private hashOf(blockId: number): Uint8Array {
     const known = this.hashes.get(blockId);
     if (known !== undefined) return known;
-    const made = new Uint8Array(hash('sha256', `${blockId}`, 'buffer').subarray(0, BLOCK_HASH_BYTES));
+    const made = blockHash(blockId);
     this.hashes.set(blockId, made);
     return made;
   }
@@ -192,7 +202,7 @@ class Run {
 
   private measured(): SimulationResult {
     return measure({
-      strategy: this.options.strategy.name,
+      strategy: this.options.isPooled ? POOLED : this.options.strategy.name,
       model: this.options.model,
       requests: this.requests,
       durationS: this.options.trace.durationS,
@@ -201,24 +211,4 @@ class Run {
       decisionUs: this.decisionUs,
     });
   }
-}
-
-const EMPTY_REPORT = StateReport.fromPartial({});
-
-const workerIdOf = (index: number) => `w${String(index).padStart(4, '0')}`;
-
-function registrationOf(index: number, model: WorkerModel): Registration {
-  return Registration.fromPartial({
-    workerId: workerIdOf(index),
-    workerEpoch: 1,
-    target: workerIdOf(index),
-    models: [
-      {
-        modelId: MODEL_ID,
-        blockTokens: model.blockTokens,
-        maxRunningSequences: model.maxSeqs,
-        stepTokenBudget: model.tokenBudget,
-      },
-    ],
-  });
 }

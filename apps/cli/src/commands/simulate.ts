@@ -1,7 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { createStrategy, PREFILL_ORDERS, type PrefillOrder, parseStrategyName, STRATEGY_NAMES } from '#lib/placement';
+
 import {
+  createStrategy,
+  DEFAULT_STRATEGY_OPTIONS,
+  PREFILL_ORDERS,
+  PredictedTtftStrategy,
+  type PrefillOrder,
+  parseStrategyName,
+  STRATEGY_NAMES,
+} from '#lib/placement';
+import {
+  POOLED,
   parseWorkerModel,
   type Simulation,
   scaleTrace,
@@ -38,7 +48,7 @@ export function addSimulate(program: Command): void {
     .requiredOption('--trace <file>', 'requests; .gz is unpacked')
     .addOption(new Option('--format <format>', 'of the trace').choices(TRACE_FORMATS).makeOptionMandatory())
     .requiredOption('--workers <n>', 'simulated workers', wholeNumber)
-    .requiredOption('--strategy <names>', `one or more of ${STRATEGY_NAMES.join(', ')}; or all`, strategyNames)
+    .requiredOption('--strategy <names>', `one or more of ${STRATEGY_NAMES.join(', ')}; pooled; or all`, strategyNames)
     .option('--copies <n>', 'the trace this often, shifted', wholeNumber, 1)
     .option('--speedup <factor>', 'all times divided by it', positiveNumber, 1)
     .option('--seed <n>', 'of what strategies draw', wholeNumber, 1)
@@ -73,9 +83,12 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
   const { workers, seed, order } = options;
   const simulations: Simulation[] = [];
   for (const name of options.strategy) {
-    const strategy = createStrategy(parseStrategyName(name), { consistentHashLoadFactor: 1.25 });
+    const isPooled = name === POOLED;
+    const strategy = isPooled
+      ? new PredictedTtftStrategy({ order, isSelfish: true })
+      : createStrategy(parseStrategyName(name), { ...DEFAULT_STRATEGY_OPTIONS, order });
     const clockUs = () => performance.now() * 1_000;
-    simulations.push(simulate({ trace, workers, strategy, seed, order, model, clockUs }));
+    simulations.push(simulate({ trace, workers, strategy, seed, order, model, clockUs, isPooled }));
   }
   const results = simulations.map(({ result }) => result);
   if (options.decisions !== undefined) await writeFile(options.decisions, decisionsCsv(simulations[0]!.requests));
@@ -85,7 +98,8 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
   else process.stdout.write(`${resultsTable(results)}\n`);
 }
 
-/** `least-loaded,round-robin`, `all` */
+/** `least-loaded,round-robin`, `all`; `pooled` is a reference, not a strategy of the product. */
 function strategyNames(text: string): string[] {
-  return text === 'all' ? [...STRATEGY_NAMES] : text.split(',').map(parseStrategyName);
+  if (text === 'all') return [...STRATEGY_NAMES, POOLED];
+  return text.split(',').map((name) => (name === POOLED ? name : parseStrategyName(name)));
 }

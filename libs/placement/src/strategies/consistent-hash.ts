@@ -7,6 +7,7 @@ import {
 } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
 import { mixed32, textHash } from './key-hash.js';
+import { loadBound } from './load-bound.js';
 import { PrefixAnchors } from './prefix-anchors.js';
 
 export interface ConsistentHashOptions {
@@ -40,13 +41,13 @@ export class ConsistentHashStrategy extends PlacementStrategy {
 
   choose(request: PlacementRequest, candidates: readonly WorkerView[], context: PlacementContext): PlacementChoice {
     const key = this.keyOf(request);
-    const loadBound = this.loadBound(context.workers);
+    const bound = loadBound(context.workers, this.options.loadFactor);
     const terms = new Map<string, PlacementTerms>();
     let best: { worker: WorkerView; rank: number } | undefined;
     for (const worker of candidates) {
       const rank = rankOf(key, worker.workerId);
-      terms.set(worker.workerId, { rank, load: worker.load, loadBound });
-      if (worker.load < loadBound && (best === undefined || rank > best.rank)) best = { worker, rank };
+      terms.set(worker.workerId, { rank, load: worker.load, loadBound: bound });
+      if (worker.load < bound && (best === undefined || rank > best.rank)) best = { worker, rank };
     }
     const chosen = best?.worker ?? candidates.reduce((least, worker) => (worker.load < least.load ? worker : least));
     return { workerId: chosen.workerId, terms };
@@ -57,12 +58,6 @@ export class ConsistentHashStrategy extends PlacementStrategy {
     if (request.prefixHashes.length === 0) return textHash(request.generationId);
     const anchor = this.anchors.anchorOf(request.prefixHashes);
     return mixed32(anchor >>> 0) ^ mixed32(Math.floor(anchor / 2 ** 32));
-  }
-
-  private loadBound(workers: readonly WorkerView[]): number {
-    const taking = workers.filter((worker) => !worker.isDraining);
-    const load = taking.reduce((sum, worker) => sum + worker.load, 0);
-    return Math.ceil((this.options.loadFactor * (load + 1)) / Math.max(1, taking.length));
   }
 }
 

@@ -1,16 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { createStrategy, parseStrategyName, STRATEGY_NAMES, UnknownStrategyError } from '../create-strategy.js';
-import { report, request, workerView } from '../placement.test-support.js';
+import {
+  createStrategy,
+  DEFAULT_STRATEGY_OPTIONS,
+  parseStrategyName,
+  STRATEGY_NAMES,
+  UnknownStrategyError,
+} from '../create-strategy.js';
+import { emptyIndex, report, request, workerView } from '../placement.test-support.js';
 import type { PlacementStrategy } from '../placement-strategy.js';
 import { seededRandom } from '../seeded-random.js';
 import type { WorkerView } from '../worker-view.js';
 import { describePlacementStrategy } from './strategy.conformance.js';
 
-const options = { consistentHashLoadFactor: 1.25 };
+const options = DEFAULT_STRATEGY_OPTIONS;
 for (const name of STRATEGY_NAMES) describePlacementStrategy(name, () => createStrategy(name, options));
 
 const choose = (strategy: PlacementStrategy, workers: WorkerView[]) =>
-  strategy.choose(request(), workers, { nowMs: 0, random: seededRandom(1), workers }).workerId;
+  strategy.choose(request(), workers, { nowMs: 0, random: seededRandom(1), workers, prefixes: emptyIndex() }).workerId;
 
 const busy = (utilization: number) =>
   report({ devices: [{ index: 0, utilization, memoryUsedBytes: 0, memoryTotalBytes: 0, powerWatts: 0 }] });

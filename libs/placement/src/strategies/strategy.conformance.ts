@@ -1,11 +1,36 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { selectCandidates } from '../candidates.js';
-import { registration, report, request, scheduler, workerView } from '../placement.test-support.js';
+import { prefixKeysOf } from '../forecast/prefix-keys.js';
+import { WorkerMirror } from '../forecast/worker-mirror.js';
+import { emptyIndex, registration, report, request, scheduler, workerView } from '../placement.test-support.js';
 import type { PlacementRequest } from '../placement-request.js';
 import type { PlacementStrategy } from '../placement-strategy.js';
 import { seededRandom } from '../seeded-random.js';
 import type { WorkerView } from '../worker-view.js';
+
+const hash = fc
+  .integer({ min: 0, max: 9 })
+  .map((seed) => Uint8Array.from({ length: 16 }, (_, index) => seed * (index + 1)));
+const hashes = fc.array(hash, { maxLength: 5 });
+
+/** A worker that has prompts to compute, and has said how long a step took. */
+const mirror = fc
+  .array(fc.record({ promptTokens: fc.integer({ min: 1, max: 9_000 }), prefixHashes: hashes }), { maxLength: 4 })
+  .chain((prompts) =>
+    fc.tuple(fc.constant(prompts), fc.nat({ max: 90_000 }), fc.double({ min: 0, max: 500, noNaN: true })),
+  )
+  .map(([prompts, contextTokens, durationMs]) => {
+    const made = new WorkerMirror();
+    for (const [index, { promptTokens, prefixHashes }] of prompts.entries()) {
+      const prefixKeys = prefixKeysOf(prefixHashes);
+      made.sent({ generationId: `p${index}`, promptTokens, prefixKeys, sentAtMs: 0, remainingTokens: promptTokens });
+    }
+    const load = { prefillTokens: 512, decodingSequences: 3, contextTokens, attentionPairs: 131_072 };
+    const finished = { load, durationMs };
+    made.report({ finished, begun: load, prompts: [], decodingSequences: 3, contextTokens, kvTokens: 400 }, 0);
+    return made;
+  });
 
 const utilization = fc.double({ min: 0, max: 1, noNaN: true });
 
@@ -17,6 +42,7 @@ const worker = fc
     hasRefused: fc.boolean(),
     leasedPromptTokens: fc.nat({ max: 10_000 }),
     generationsSinceReport: fc.nat({ max: 8 }),
+    mirror,
     report: fc.option(
       utilization.map((value) =>
         report({ devices: [{ index: 0, utilization: value, memoryUsedBytes: 0, memoryTotalBytes: 0, powerWatts: 0 }] }),
@@ -28,14 +54,12 @@ const worker = fc
 
 const workers = fc.uniqueArray(worker, { minLength: 1, maxLength: 12, selector: (one) => one.workerId });
 
-const hash = fc.uint8Array({ minLength: 16, maxLength: 16 });
-
 const requests = fc.array(
   fc.record({
     generationId: fc.string({ minLength: 1 }),
     tenantId: fc.constantFrom('a', 'b'),
     sessionKey: fc.oneof(fc.constant(''), fc.string({ maxLength: 4 })),
-    prefixHashes: fc.array(hash, { maxLength: 5 }),
+    prefixHashes: hashes,
     avoid: fc.array(fc.nat({ max: 11 }), { maxLength: 3 }),
   }),
   { minLength: 1, maxLength: 20 },
@@ -46,7 +70,9 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
   describe(`${name} as a placement strategy`, () => {
     const choose = (strategy: PlacementStrategy, asked: PlacementRequest, fleet: readonly WorkerView[]) => {
       const { candidates } = selectCandidates(asked, fleet, new Set());
-      const context = { nowMs: 0, random: seededRandom(1), workers: fleet };
+      const prefixes = emptyIndex();
+      for (const one of asked.prefixHashes) prefixes.stored(fleet[one[0]! % fleet.length]!.workerId, one);
+      const context = { nowMs: 0, random: seededRandom(1), workers: fleet, prefixes };
       return candidates.length === 0 ? undefined : strategy.choose(asked, candidates, context);
     };
     const asked = (

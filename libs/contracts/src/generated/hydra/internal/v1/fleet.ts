@@ -42,7 +42,7 @@ export interface WorkerEvent {
     /** Its state; also the sign of life. */
     { $case: "report"; value: StateReport }
     | //
-    /** Schedulers of this version take them as a sign of life only: no prefix index is kept yet. */
+    /** What its prefix store gained and lost; schedulers place by it. */
     { $case: "kvEvents"; value: KvEvents }
     | //
     /** The worker takes nothing new from now on. */
@@ -273,7 +273,7 @@ export interface FleetDirective {
     /** Answers a registration. */
     { $case: "accepted"; value: Accepted }
     | //
-    /** Asks for a `KvEvents` snapshot. Not sent by schedulers of this version. */
+    /** Asks for a `KvEvents` snapshot, after a gap or when checksums differ. */
     { $case: "requestKvSnapshot"; value: RequestKvSnapshot }
     | //
     /** The worker is to drain (scale-down, update). Not sent by schedulers of this version. */
@@ -297,7 +297,7 @@ export interface Accepted {
   reportIntervalMs: number;
 }
 
-/** Asks for the whole prefix store. Schedulers of this version do not send it. */
+/** Asks for the whole prefix store. */
 export interface RequestKvSnapshot {
 }
 

@@ -114,7 +114,7 @@ export interface Lease {
   attempt: number;
   /** Where prefix blocks may be fetched from, best first; always empty in this version. */
   kvSources: KvSource[];
-  /** Prompt tokens the scheduler believes to be cached on the worker; always 0 in this version, which keeps no index. */
+  /** Prompt tokens the scheduler believes to be cached on the worker when their turn comes. */
   expectedCachedTokens: number;
 }
 

@@ -1,0 +1,216 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { emptyIndex, request, servedModel, workerView } from '../placement.test-support.js';
+import { expectedPrefix } from './expected-prefix.js';
+import { commonBlocks, prefixKeysOf } from './prefix-keys.js';
+import { type StepLoad, StepTimeModel } from './step-time-model.js';
+import { forecastTtft } from './ttft-forecast.js';
+import { WorkerMirror } from './worker-mirror.js';
+
+const load = (about: Partial<StepLoad> = {}): StepLoad => ({
+  prefillTokens: 0,
+  decodingSequences: 0,
+  contextTokens: 0,
+  attentionPairs: 0,
+  ...about,
+});
+const anyLoad = fc.record({
+  prefillTokens: fc.nat({ max: 2_048 }),
+  decodingSequences: fc.nat({ max: 64 }),
+  contextTokens: fc.nat({ max: 200_000 }),
+  attentionPairs: fc.nat({ max: 40_000_000 }),
+});
+const truthMs = (speed: number, one: StepLoad) =>
+  speed *
+  (6 + 0.02 * one.prefillTokens + 0.01 * one.decodingSequences + 4e-5 * one.contextTokens + 1e-6 * one.attentionPairs);
+const block = (number: number) => Uint8Array.from({ length: 16 }, (_, index) => number * (index + 3));
+const chain = (...numbers: number[]) => numbers.map(block);
+
+describe('StepTimeModel', () => {
+  it('learns any speed from a hundred different steps, and follows when it changes', () =>
+    fc.assert(
+      fc.property(
+        fc.array(anyLoad, { minLength: 100, maxLength: 120 }),
+        fc.double({ min: 0.2, max: 20, noNaN: true }),
+        anyLoad,
+        (steps, speed, asked) => {
+          const model = new StepTimeModel();
+          for (const step of steps) model.observe(step, truthMs(speed, step));
+          expect(model.stepMs(asked) / truthMs(speed, asked)).toBeCloseTo(1, 1);
+          for (let round = 0; round < 100; round++)
+            for (const step of steps) model.observe(step, truthMs(2 * speed, step));
+          expect(model.stepMs(asked) / truthMs(2 * speed, asked)).toBeCloseTo(1, 1);
+        },
+      ),
+      { numRuns: 20 },
+    ));
+
+  it('takes a worker that was never observed for one like the others', () => {
+    const fleet = new StepTimeModel();
+    const [old, young] = [new WorkerMirror(fleet), new WorkerMirror(fleet)];
+    const step = load({ prefillTokens: 1_000 });
+    for (let report = 0; report < 50; report++) {
+      old.report({ ...idle, finished: { load: step, durationMs: 7 } }, report);
+    }
+    expect(young.stepTime.stepMs(step)).toBeCloseTo(7, 1);
+    young.report({ ...idle, finished: { load: step, durationMs: 90 } }, 50);
+    expect(young.stepTime.stepMs(step)).toBeCloseTo(90, 0);
+  });
+
+  it('given the same step again and again, then it stays finite and right for that step', () => {
+    const model = new StepTimeModel();
+    const same = load({ decodingSequences: 4, contextTokens: 4_000 });
+    for (let step = 0; step < 100_000; step++) model.observe(same, 12 + (step % 2) / 10);
+    expect(model.stepMs(same)).toBeCloseTo(12.05, 0);
+    expect(Number.isFinite(model.stepMs(load({ prefillTokens: 2_048 })))).toBe(true);
+  });
+});
+
+describe('prefix keys', () => {
+  it('find what two prompts begin with in common', () =>
+    fc.assert(
+      fc.property(fc.nat(40), fc.nat(40), fc.nat(40), (shared, a, b) => {
+        const common = Array.from({ length: shared }, (_, index) => index + 1);
+        const one = chain(...common, ...Array.from({ length: a }, (_, index) => 100 + index));
+        const other = chain(...common, ...Array.from({ length: b }, (_, index) => 160 + index));
+        expect(commonBlocks(prefixKeysOf(one), prefixKeysOf(other))).toBe(shared);
+      }),
+    ));
+});
+
+/** A worker that takes 10 ms a step and 0.02 ms for each prompt token, and knows it. */
+function mirror(): WorkerMirror {
+  const made = new WorkerMirror();
+  for (let step = 0; step < 400; step++) {
+    const observed = load({
+      prefillTokens: (step * 37) % 2_000,
+      decodingSequences: step % 7,
+      contextTokens: (step * 911) % 9_000,
+      attentionPairs: (step * 7_919) % 1_000_000,
+    });
+    made.stepTime.observe(observed, 10 + 0.02 * observed.prefillTokens);
+  }
+  return made;
+}
+const sent = (to: WorkerMirror, generationId: string, promptTokens: number, sentAtMs = 0) =>
+  to.sent({ generationId, promptTokens, prefixKeys: prefixKeysOf([]), sentAtMs, remainingTokens: promptTokens });
+const idle = {
+  finished: undefined,
+  begun: undefined,
+  prompts: [],
+  decodingSequences: 0,
+  contextTokens: 0,
+  kvTokens: 0,
+};
+const question = { promptTokens: 1_000, cachedTokens: 0, stepTokenBudget: 2_000, order: 'fifo', nowMs: 0 } as const;
+
+describe('a forecast of the first token', () => {
+  it('of an idle worker is the prompt without what is cached', () => {
+    expect(forecastTtft(mirror(), question).ttftMs).toBeCloseTo(30, 0);
+    expect(forecastTtft(mirror(), { ...question, cachedTokens: 500 }).ttftMs).toBeCloseTo(20, 0);
+  });
+
+  it('counts prompts sent a moment ago, until they are computed or have ended', () => {
+    const busy = mirror();
+    sent(busy, 'a', 3_000);
+    sent(busy, 'b', 1_000);
+    const before = forecastTtft(busy, question);
+    expect(before.ttftMs).toBeCloseTo(3 * 10 + 0.02 * 5_000, 0);
+    busy.report({ ...idle, prompts: [{ generationId: 'a', remainingTokens: 1_000 }] }, 0);
+    expect(forecastTtft(busy, question).ttftMs).toBeCloseTo(2 * 10 + 0.02 * 3_000, 0);
+    busy.report({ ...idle, prompts: [{ generationId: 'a', remainingTokens: 0 }] }, 0);
+    busy.ended('b');
+    expect(forecastTtft(busy, question).ttftMs).toBeCloseTo(30, 0);
+  });
+
+  it('counts the rest of the step that runs', () => {
+    const busy = mirror();
+    busy.report({ ...idle, begun: load({ prefillTokens: 2_000 }) }, 100);
+    expect(forecastTtft(busy, { ...question, nowMs: 120 }).stepMs).toBeCloseTo(30, 0);
+    expect(forecastTtft(busy, { ...question, nowMs: 900 }).stepMs).toBe(0);
+  });
+
+  it('of a shortest-first worker passes long prompts until they have waited enough', () => {
+    const busy = mirror();
+    sent(busy, 'long', 20_000);
+    const passing = forecastTtft(busy, { ...question, order: 'srpt' });
+    expect([passing.delayedPrompts, Math.round(passing.ttftMs)]).toEqual([1, 30]);
+    const later = forecastTtft(busy, { ...question, order: 'srpt', nowMs: 30_000 });
+    expect(later.delayedPrompts).toBe(0);
+    expect(later.ttftMs).toBeGreaterThan(400);
+  });
+});
+
+describe('a worker that reports intervals', () => {
+  const quiet = {
+    stepMs: 0,
+    prefillTokensPerSecond: 0,
+    decodeTokensPerSecond: 0,
+    pendingPrefillTokens: 0,
+    runningSequences: 0,
+    contextTokens: 0,
+    kvTokens: 100_000,
+  };
+
+  it('teaches its speed by means', () => {
+    const worker = new WorkerMirror();
+    for (let report = 0; report < 200; report++) {
+      const [prefillTokens, sequences] = [(report * 37) % 500, report % 9];
+      const stepMs = 30 + 0.5 * prefillTokens + 2 * sequences;
+      const perSecond = 1_000 / stepMs;
+      const about = { prefillTokensPerSecond: prefillTokens * perSecond, decodeTokensPerSecond: sequences * perSecond };
+      worker.reportInterval({ ...quiet, ...about, stepMs, runningSequences: sequences }, 500 * report);
+    }
+    const asked = { ...question, promptTokens: 400, stepTokenBudget: 512, nowMs: 1e9 };
+    worker.reportInterval(quiet, 1e9);
+    expect(forecastTtft(worker, asked).ttftMs / 230).toBeCloseTo(1, 1);
+  });
+
+  it('has computed the oldest prompts when it says that less is left, but for those that may not have arrived', () => {
+    const worker = new WorkerMirror();
+    sent(worker, 'a', 1_000, 100);
+    sent(worker, 'b', 1_000, 200);
+    worker.reportInterval({ ...quiet, pendingPrefillTokens: 0 }, 300);
+    expect(worker.pendingCount).toBe(2);
+    sent(worker, 'c', 1_000, 400);
+    worker.reportInterval({ ...quiet, pendingPrefillTokens: 600 }, 800);
+    expect([...worker.pending].map((one) => [one.generationId, one.remainingTokens])).toEqual([
+      ['b', 600],
+      ['c', 1_000],
+    ]);
+  });
+});
+
+describe('the time that prompts stay in a cache', () => {
+  it('is the time in which the worker computed as much as its KV holds beside running sequences', () => {
+    const worker = mirror();
+    const step = (nowMs: number, contextTokens = 0) =>
+      worker.report(
+        { ...idle, finished: { load: load({ prefillTokens: 100 }), durationMs: 12 }, contextTokens, kvTokens: 1_000 },
+        nowMs,
+      );
+    for (let nowMs = 0; nowMs < 500; nowMs += 100) step(nowMs);
+    expect(worker.retentionMs(500)).toBeUndefined();
+    for (let nowMs = 500; nowMs <= 10_000; nowMs += 100) step(nowMs);
+    expect(worker.retentionMs(10_000)).toBe(1_000);
+    step(10_100, 500);
+    expect(worker.retentionMs(10_100)).toBe(500);
+  });
+});
+
+describe('the prefix that a worker is expected to have', () => {
+  it('is what it holds or is about to compute, and never the whole prompt', () => {
+    const prefixes = emptyIndex();
+    const prompt = chain(1, 2, 3, 4);
+    for (const one of prompt.slice(0, 2)) prefixes.stored('w', one);
+    const busy = new WorkerMirror();
+    const worker = workerView('w', { mirror: busy, model: servedModel({ blockTokens: 16 }) });
+    const asked = request({ promptTokens: 64, prefixHashes: prompt });
+    expect(expectedPrefix(asked, prefixes)(worker)).toEqual({ blocks: 2, tokens: 32 });
+    const prefixKeys = prefixKeysOf(chain(1, 2, 3, 9));
+    busy.sent({ generationId: 'g', promptTokens: 64, prefixKeys, sentAtMs: 0, remainingTokens: 64 });
+    expect(expectedPrefix(asked, prefixes)(worker)).toEqual({ blocks: 3, tokens: 48 });
+    for (const one of prompt) prefixes.stored('w', one);
+    expect(expectedPrefix(asked, prefixes)(worker)).toEqual({ blocks: 4, tokens: 63 });
+  });
+});

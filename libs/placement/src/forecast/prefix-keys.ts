@@ -1,0 +1,23 @@
+/** A prompt's chain of block hashes, cut to 52 bits each; a collision costs time, never correctness. */
+export type PrefixKeys = Float64Array;
+
+export function prefixKeysOf(hashes: readonly Uint8Array[]): PrefixKeys {
+  const keys = new Float64Array(hashes.length);
+  for (const [index, hash] of hashes.entries()) {
+    const high = ((hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!) >>> 0;
+    keys[index] = high * 2 ** 20 + ((hash[4]! << 12) | (hash[5]! << 4) | (hash[6]! >>> 4));
+  }
+  return keys;
+}
+
+/** Blocks that two prompts begin with in common. Hashes are chained, so equal at one place means equal up to there. */
+export function commonBlocks(a: PrefixKeys, b: PrefixKeys): number {
+  let equal = 0;
+  let differs = Math.min(a.length, b.length) + 1;
+  while (differs - equal > 1) {
+    const middle = (equal + differs) >> 1;
+    if (a[middle - 1] === b[middle - 1]) equal = middle;
+    else differs = middle;
+  }
+  return equal;
+}

@@ -1,0 +1,83 @@
+import { type PrefillOrder, prefillUrgency } from '../prefill-order.js';
+import type { PendingPrompt, WorkerMirror } from './worker-mirror.js';
+
+export interface ForecastQuestion {
+  readonly promptTokens: number;
+  /** Of them, those that need not be computed. */
+  readonly cachedTokens: number;
+  /** Tokens one step may carry. */
+  readonly stepTokenBudget: number;
+  readonly order: PrefillOrder;
+  readonly nowMs: number;
+}
+
+/** When a worker would have the first token of a prompt, in milliseconds from now, term by term. */
+export interface TtftForecast {
+  /** Rest of the step that runs. */
+  readonly stepMs: number;
+  /** Prompts that are computed before. */
+  readonly queueMs: number;
+  /** This prompt, but for what is cached. */
+  readonly prefillMs: number;
+  /** Time that this prompt takes from everybody else on the worker. */
+  readonly workMs: number;
+  /** Prompts that wait longer because of this one. */
+  readonly delayedPrompts: number;
+  readonly ttftMs: number;
+}
+
+/**
+ * Predicts the time to first token of a prompt on a worker: the rest of the step that runs now, the prompts ahead of it, its own.
+ * Prompts are computed in chunks that fill each step's token budget beside the decoding sequences, so tokens ahead and own
+ * ones add up to whole steps. Prompts that come later are not foreseen.
+ */
+export function forecastTtft(mirror: WorkerMirror, question: ForecastQuestion): TtftForecast {
+  const { promptTokens, cachedTokens, nowMs } = question;
+  const ownTokens = Math.max(1, promptTokens - cachedTokens);
+  const ownPairs = pairsOf(promptTokens, ownTokens);
+  const budget = Math.max(1, question.stepTokenBudget - mirror.decodingSequences);
+  let aheadTokens = 0;
+  let aheadPairs = 0;
+  let aheadCount = 0;
+  let aheadContext = 0;
+  let delayedPrompts = 0;
+  const urgency = prefillUrgency(ownTokens, 0);
+  for (const prompt of mirror.pending) {
+    if (question.order === 'srpt' && !isAhead(prompt, urgency, nowMs)) {
+      delayedPrompts++;
+      continue;
+    }
+    aheadTokens += prompt.remainingTokens;
+    aheadPairs += pairsOf(prompt.promptTokens, prompt.remainingTokens);
+    aheadCount++;
+    aheadContext += prompt.promptTokens;
+  }
+  // Prompts ahead decode when their turn is over: on average half of them do while the others are computed.
+  const decodingSequences = mirror.decodingSequences + aheadCount / 2;
+  const contextTokens = mirror.contextTokens + aheadContext / 2;
+  const baseMs = mirror.stepTime.stepMs({ prefillTokens: 0, decodingSequences, contextTokens, attentionPairs: 0 });
+  const emptyMs = mirror.stepTime.stepMs({
+    prefillTokens: 0,
+    decodingSequences: 0,
+    contextTokens: 0,
+    attentionPairs: 0,
+  });
+  const computeMs = (prefillTokens: number, attentionPairs: number) =>
+    mirror.stepTime.stepMs({ prefillTokens, decodingSequences: 0, contextTokens: 0, attentionPairs }) - emptyMs;
+  const steps = Math.ceil((aheadTokens + ownTokens) / budget);
+  const stepsAhead = Math.floor(aheadTokens / budget);
+  const stepMs = mirror.restOfStepMs(nowMs);
+  const queueMs = stepsAhead * baseMs + computeMs(aheadTokens, aheadPairs);
+  const prefillMs = (steps - stepsAhead) * baseMs + computeMs(ownTokens, ownPairs);
+  const workMs = (ownTokens / budget) * baseMs + computeMs(ownTokens, ownPairs);
+  return { stepMs, queueMs, prefillMs, workMs, delayedPrompts, ttftMs: stepMs + queueMs + prefillMs };
+}
+
+function isAhead(prompt: PendingPrompt, urgency: number, nowMs: number): boolean {
+  return prefillUrgency(prompt.remainingTokens, nowMs - prompt.sentAtMs) >= urgency;
+}
+
+/** Pairs of the last `tokens` of a prompt with all before them. */
+function pairsOf(promptTokens: number, tokens: number): number {
+  return tokens * (promptTokens - tokens / 2);
+}

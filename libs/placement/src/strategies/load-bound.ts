@@ -1,0 +1,12 @@
+import type { WorkerView } from '../worker-view.js';
+
+/**
+ * The load at which a worker has more than its share: `ceil(factor × (m + 1) / n)`, m being the load of all n workers that are
+ * not draining.
+ * @see Mirrokni, Thorup, Zadimoghaddam 2016, Consistent Hashing with Bounded Loads, arXiv:1608.01350
+ */
+export function loadBound(workers: readonly WorkerView[], factor: number): number {
+  const taking = workers.filter((worker) => !worker.isDraining);
+  const load = taking.reduce((sum, worker) => sum + worker.load, 0);
+  return Math.ceil((factor * (load + 1)) / Math.max(1, taking.length));
+}

@@ -1,0 +1,122 @@
+import { expectedPrefix } from '../forecast/expected-prefix.js';
+import { forecastTtft, type TtftForecast } from '../forecast/ttft-forecast.js';
+import type { PlacementRequest } from '../placement-request.js';
+import {
+  type PlacementChoice,
+  type PlacementContext,
+  PlacementStrategy,
+  type PlacementTerms,
+} from '../placement-strategy.js';
+import type { PrefillOrder } from '../prefill-order.js';
+import type { WorkerView } from '../worker-view.js';
+import { ReuseRate } from './reuse-rate.js';
+import { Rotation } from './rotation.js';
+
+export interface PredictedTtftOptions {
+  /** In which order the workers compute prompts. */
+  readonly order: PrefillOrder;
+  /** Looks at nothing but this request's own first token: the reference that prices are measured against. */
+  readonly isSelfish?: boolean;
+}
+
+/**
+ * Requests that a prompt's work delays: some, and more for each prompt that waits now, since work delays whoever comes before
+ * the backlog is gone. Chosen by simulation (docs/scheduling.md): 1 to 2 and 0 to 2 differ by 2 % in time and hits.
+ */
+const DELAYED_ALWAYS = 1.5;
+const DELAYED_PER_PENDING = 0.7;
+
+/** Worth of a block that is about to be evicted, of that of an average one. Chosen: reuse gets rarer with age. */
+const WORTH_OF_OLDEST = 0.1;
+
+/** Milliseconds of a first token that one millisecond's delay of a decoding sequence is worth. Chosen: it evens out decoding. */
+const DECODE_PRICE = 0.003;
+
+/** Budget of a worker that does not say. */
+const ASSUMED_STEP_TOKENS = 2_048;
+
+/**
+ * `predicted-ttft`: the worker where the first token costs least, this request's own and everybody else's.
+ *
+ * Formula: `costMs = ttftMs + loadMs + delayMs + evictionMs + decodeMs`, least wins, then whose turn it is.
+ * | term | is |
+ * |---|---|
+ * | ttftMs | rest of the step that runs + prompts ahead in the worker's order + this prompt but for what is cached or about to be (`forecastTtft`) |
+ * | loadMs | `p × workMs`, `p = 1.5 + 0.7 n`: work delays those who come before the backlog is gone; n is the mean number of prompts that wait per worker |
+ * | delayMs | `workMs` for each prompt on the worker that this one passes (`order: srpt`) |
+ * | evictionMs | blocks this prompt would push out: `0.1 × reuse × youth × (1 + p) × workMs`; reuse: blocks found per block computed, lately; youth: mean time that prompts stay in the caches over this worker's |
+ * | decodeMs | 0.3 % of what decoding sequences lose |
+ *
+ * `workMs` is the time that this prompt takes from everybody else on the worker: the steps' time for what is not cached. So cached
+ * prefixes draw requests the more the busier the fleet is, and hot prefixes spread when waiting for them costs more than
+ * computing them again. What was just sent counts at once; no term waits for a metric. All speeds are fitted online, per worker
+ * (`StepTimeModel`).
+ * Options: the workers' order. Terms: the above, and `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `delayedPrompts`, `costMs`.
+ */
+export class PredictedTtftStrategy extends PlacementStrategy {
+  readonly name: string = 'predicted-ttft';
+  private readonly rotation = new Rotation();
+  private readonly reuse = new ReuseRate();
+
+  constructor(private readonly options: PredictedTtftOptions) {
+    super();
+  }
+
+  choose(request: PlacementRequest, candidates: readonly WorkerView[], context: PlacementContext): PlacementChoice {
+    const prefixOf = expectedPrefix(request, context.prefixes);
+    const pricesOf = this.prices(context);
+    const costs = new Map<WorkerView, number>();
+    const terms = new Map<string, PlacementTerms>();
+    for (const worker of candidates) {
+      const { blocks: cachedBlocks, tokens: cachedTokens } = prefixOf(worker);
+      const forecast = forecastTtft(worker.mirror, {
+        promptTokens: request.promptTokens,
+        cachedTokens,
+        stepTokenBudget: worker.model.stepTokenBudget || ASSUMED_STEP_TOKENS,
+        order: this.options.order,
+        nowMs: context.nowMs,
+      });
+      const prices = pricesOf(worker, forecast);
+      const costMs = forecast.ttftMs + prices.loadMs + prices.delayMs + prices.evictionMs + prices.decodeMs;
+      costs.set(worker, costMs);
+      terms.set(worker.workerId, { ...forecast, ...prices, cachedBlocks, cachedTokens, costMs });
+    }
+    const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => costs.get(worker)!);
+    this.reuse.note(terms.get(chosen.workerId)!['cachedBlocks']!, request.prefixHashes.length);
+    return { workerId: chosen.workerId, terms };
+  }
+
+  /** What others pay for a request's work, in milliseconds of their first tokens. */
+  private prices(context: PlacementContext) {
+    if (this.options.isSelfish) return () => ({ loadMs: 0, delayMs: 0, evictionMs: 0, decodeMs: 0 });
+    const delayed = DELAYED_ALWAYS + DELAYED_PER_PENDING * meanPending(context.workers);
+    const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
+    const youthOf = relativeYouth(context);
+    return (worker: WorkerView, { workMs, delayedPrompts }: TtftForecast) => ({
+      loadMs: delayed * workMs,
+      delayMs: delayedPrompts * workMs,
+      evictionMs: worthOfEvicted * youthOf(worker) * (1 + delayed) * workMs,
+      decodeMs: DECODE_PRICE * worker.mirror.decodingSequences * workMs,
+    });
+  }
+}
+
+function meanPending(workers: readonly WorkerView[]): number {
+  return workers.reduce((sum, { mirror }) => sum + mirror.pendingCount, 0) / workers.length;
+}
+
+/** Mean time that prompts stay in the caches over that of a worker: above 1, what it would evict is younger than elsewhere. */
+function relativeYouth({ workers, nowMs }: PlacementContext): (worker: WorkerView) => number {
+  let sumMs = 0;
+  let count = 0;
+  for (const { mirror } of workers) {
+    const ageMs = mirror.retentionMs(nowMs);
+    if (ageMs === undefined) continue;
+    sumMs += ageMs;
+    count++;
+  }
+  return ({ mirror }) => {
+    const ageMs = mirror.retentionMs(nowMs);
+    return ageMs === undefined ? 0 : sumMs / count / Math.max(1, ageMs);
+  };
+}
