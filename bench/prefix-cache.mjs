@@ -5,6 +5,7 @@
  */
 import { loadavg } from 'node:os';
 import { loadConfig } from '#lib/config';
+import { median } from './engine/statistics.mjs';
 import { loadEngine } from './engine-load.mjs';
 import { onnxEngineFor } from './onnx-engine.mjs';
 
@@ -61,8 +62,4 @@ async function firstTokenMs(prompt) {
     promptOf: () => prompt,
   });
   return times[0];
-}
-
-function median(values) {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }

@@ -9,6 +9,7 @@ import { mockEngine } from '#lib/engine';
 import { TextModel } from '#lib/tokens';
 import { promptOf } from '../dist/apps/cli/src/load/prompt-of.js';
 import { startBareServer } from './bare-server.mjs';
+import { quantile } from './engine/statistics.mjs';
 import { loadEngine } from './engine-load.mjs';
 import { onnxEngineFor } from './onnx-engine.mjs';
 import { loadServer, startPlatform } from './platform.mjs';
@@ -19,9 +20,6 @@ const PROMPT_WORDS = 30;
 const MOCK = { ttftMs: 20, itlMs: 5 };
 /** Requests before those that count: a server is judged when its code is compiled, which takes a few hundred calls. */
 const WARM_UP_REQUESTS = 300;
-
-const quantile = (values, share) =>
-  [...values].sort((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)] ?? 0;
 
 const config = loadConfig();
 const report = {

@@ -4,12 +4,12 @@
  * this machine and minute.
  */
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { freemem, loadavg, tmpdir } from 'node:os';
+import { availableParallelism, freemem, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readBandwidth } from './engine/read-bandwidth.mjs';
 import { machineAndVersions } from './engine/report.mjs';
 import { runMeasured } from './sizes/measured-process.mjs';
-import { memoryBandwidth } from './sizes/memory-bandwidth.mjs';
 import { writeRandomCheckpoint } from './sizes/random-checkpoint.mjs';
 import { printReport } from './sizes/report.mjs';
 import { compiledBytesAtMost, SHAPES, sourceBytes } from './sizes/shapes.mjs';
@@ -66,7 +66,7 @@ async function bench({ shape: shapeName, weights, folder: kept, json, 'kv-bytes'
   say(`Compiling to ${weights} ...`);
   const compiled = await runMeasured([CLI, 'compile'], env);
   say('Measuring memory bandwidth ...');
-  const bandwidth = await memoryBandwidth();
+  const bandwidth = await readBandwidth(availableParallelism());
   say('Serving ...');
   const engine = await runMeasured([join(import.meta.dirname, 'sizes/engine-figures.mjs')], env);
   const gateway = await runMeasured([join(import.meta.dirname, 'sizes/gateway-answer.mjs')], env);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { loadServer, startPlatform } from '../platform.mjs';
+import { residentSet } from '../resident-set.mjs';
 import { MEMORY_CASE } from './cases.mjs';
 
 /** Of `hydra up`, by what its child's command line holds. */
@@ -18,7 +19,7 @@ export async function workerMemory({ weightsBytes }) {
   const platform = await startPlatform({ HYDRA_KV_BYTES: String(kvBytes), HYDRA_WORKERS: '1' });
   try {
     await loadServer(platform.url, [...args, '--prompt-words', String(load.promptWords)]);
-    const residentBytes = residentBytesOf(workerOf(platform.pid));
+    const { bytes: residentBytes } = residentSet(workerOf(platform.pid));
     return { residentBytes, weightsBytes, kvBytes, beyondBytes: residentBytes - weightsBytes - kvBytes };
   } finally {
     await platform.stop();
@@ -30,9 +31,4 @@ function workerOf(pid) {
   const worker = children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(WORKER_ENTRY));
   if (worker === undefined) throw new Error(`hydra up (${pid}) has no worker among its children.`);
   return worker;
-}
-
-function residentBytesOf(pid) {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(kilobytes) * 1024;
 }

@@ -1,12 +1,12 @@
 /** The configured model in the embedded engine, in this process: prints memory and speed as JSON. */
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadConfig } from '#lib/config';
 import { onnxEngineThread } from '#lib/engine-onnx';
+import { modelConfig } from '#lib/models';
 import { EngineStreams } from '../engine/engine-streams.mjs';
+import { bytesOfStep } from '../engine/step-bytes.mjs';
 import { jointRate } from '../engine/stream-rate.mjs';
 import { engineOptionsFor } from '../onnx-engine.mjs';
-import { residentSet } from './measured-process.mjs';
+import { residentSet } from '../resident-set.mjs';
 
 const DECODE_STEPS = 16;
 const WARM_UP_TOKENS = 2;
@@ -15,7 +15,7 @@ const BATCHES = [1, 8];
 const PREFILL_TOKENS = 256;
 const PREFILLS = 2;
 
-const { options } = await engineOptionsFor(loadConfig());
+const { source, compiled, options } = await engineOptionsFor(loadConfig());
 const before = residentSet(process.pid);
 const startMs = performance.now();
 const engine = onnxEngineThread(options);
@@ -34,7 +34,8 @@ console.log(
   JSON.stringify({
     load: { seconds: loadSeconds, beforeBytes: before.bytes, afterBytes: loaded.bytes, ownBytes: loaded.ownBytes },
     resident: { peakBytes: used.peakBytes, ownBytes: used.ownBytes, fileBytes: used.fileBytes },
-    weightsBytes: statSync(join(options.compiledFolder, 'weights.bin')).size,
+    weightsBytes: compiled.manifest.weightsBytes,
+    weightBytesPerStep: bytesOfStep(compiled.manifest, await modelConfig(source), 0),
     kvBytesPerToken,
     decodeContextTokens: DECODE_PROMPT_TOKENS + WARM_UP_TOKENS + DECODE_STEPS / 2,
     decode,

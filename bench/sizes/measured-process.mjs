@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { residentSet } from '../resident-set.mjs';
 
 const LOOK_INTERVAL_MS = 200;
 /** Linux counts CPU time in hundredths of a second, whatever the machine. */
@@ -36,13 +37,6 @@ export async function runMeasured(args, env) {
   process.removeListener('exit', stop);
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${signal ?? `code ${code}`}. ${output}`);
   return { output, seconds: (performance.now() - startMs) / 1000, cpuSeconds, peakBytes };
-}
-
-/** What a process has in memory: at most so far, of its own, and mapped from files. */
-export function residentSet(processId) {
-  const status = readFileSync(`/proc/${processId}/status`, 'utf8');
-  const bytes = (field) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)[1]) * 1024;
-  return { peakBytes: bytes('VmHWM'), bytes: bytes('VmRSS'), ownBytes: bytes('RssAnon'), fileBytes: bytes('RssFile') };
 }
 
 function cpuTicks(processId) {

@@ -1,18 +1,9 @@
-import { SHAPES } from './shapes.mjs';
-
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(2)} GB`;
-
-/** What a decode step must read of the weights: all of them, but of an embedding that is not the output layer only some rows. */
-function weightBytesPerStep({ shape, weights, weightsBytes }) {
-  const { vocab_size: vocabulary, hidden_size: hidden, tie_word_embeddings: isTied } = SHAPES[shape];
-  const bytesPerElement = weights === 'fp32' ? 4 : 1 + 4 / 32;
-  return weightsBytes - (isTied ? 0 : vocabulary * hidden * bytesPerElement);
-}
 
 /** Tokens per second if a step took only the time to read its weights and KV from memory. */
 function decodeBound(report, batch) {
-  const { kvBytesPerToken, decodeContextTokens, bandwidthBytesPerSecond } = report;
-  const stepBytes = weightBytesPerStep(report) + batch * decodeContextTokens * kvBytesPerToken;
+  const { weightBytesPerStep, kvBytesPerToken, decodeContextTokens, bandwidthBytesPerSecond } = report;
+  const stepBytes = weightBytesPerStep + batch * decodeContextTokens * kvBytesPerToken;
   return (batch * bandwidthBytesPerSecond) / stepBytes;
 }
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
-import { type PlacementStrategy, parseStrategyName } from '#lib/placement';
+import type { PlacementStrategy, StrategyName } from '#lib/placement';
 import { HYDRA_CONFIG } from './scheduler-config.js';
 
 /** Nest token of all strategies, in the order of `STRATEGY_NAMES`. */
@@ -19,10 +19,9 @@ export class ModelStrategies {
     @Inject(HYDRA_CONFIG) config: HydraConfig,
     @Inject(PLACEMENT_STRATEGIES) strategies: readonly PlacementStrategy[],
   ) {
-    const byName = (name: string) => {
-      const known = parseStrategyName(name);
-      const strategy = strategies.find((one) => one.name === known);
-      if (strategy === undefined) throw new Error(`the placement strategy "${known}" is not provided`);
+    const byName = (name: StrategyName) => {
+      const strategy = strategies.find((one) => one.name === name);
+      if (strategy === undefined) throw new Error(`the placement strategy "${name}" is not provided`);
       return strategy;
     };
     this.byModel = new Map(config.models.map((model) => [model.id, byName(model.strategy)]));

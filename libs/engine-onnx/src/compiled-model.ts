@@ -7,7 +7,7 @@ export type WeightsForm = 'fp32' | 'int8' | 'int4';
 export type Numerics = 'exact' | 'fast';
 
 /** Raised whenever the same source would compile to something else; part of every key. */
-export const COMPILER_REVISION = 4;
+export const COMPILER_REVISION = 5;
 /** The graph; runtime/decoder-graph.ts and runtime/encoder-graph.ts have the tensors it takes and gives. */
 export const GRAPH_FILE = 'model.onnx';
 /** The large initializers of the graph. */

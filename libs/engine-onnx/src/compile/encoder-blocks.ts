@@ -5,6 +5,8 @@ import type { WeightStore } from './weight-store.js';
 
 /** The parts that encoders have beside those of decoders. Values are float32 [B, S, width] unless said otherwise. */
 export class EncoderBlocks {
+  private readonly flat = new Map<Value, Value>();
+
   constructor(
     private readonly graph: GraphBuilder,
     private readonly weights: WeightStore,
@@ -14,8 +16,14 @@ export class EncoderBlocks {
   /** x · Wᵀ + bias. @param weight  tensor name without `.weight` */
   async linear(name: string, x: Value, weight: string): Promise<Value> {
     const { columns } = this.weights.tensors.shape([`${weight}.weight`]);
-    const rows = this.shared.rows(`${name}.rows`, x, columns);
-    return this.shared.sequences(name, await this.shared.linear(`${name}.product`, rows, [weight]));
+    return this.shared.sequences(name, await this.shared.linear(`${name}.product`, this.rowsOf(x, columns), [weight]));
+  }
+
+  /** [B, S, width] as [T, width], once for all products of the same x: they then share its block sums, too. */
+  private rowsOf(x: Value, width: number): Value {
+    const rows = this.flat.get(x) ?? this.shared.rows(`${x}.rows`, x, width);
+    this.flat.set(x, rows);
+    return rows;
   }
 
   /** Token ids int64 [B, S] to their embeddings. */

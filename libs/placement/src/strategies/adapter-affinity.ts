@@ -7,13 +7,8 @@ import {
 } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
 import { mixed32, textHash } from './key-hash.js';
-import { loadBound } from './load-bound.js';
+import { type LoadBoundOptions, loadBound } from './load-bound.js';
 import { Rotation } from './rotation.js';
-
-export interface AdapterAffinityOptions {
-  /** Most load of a worker as a multiple of the mean, at least 1. */
-  readonly loadFactor: number;
-}
 
 /**
  * `adapter-affinity`: requests for one LoRA adapter share as few workers as their load allows, so that a batch holds few adapters
@@ -30,7 +25,7 @@ export class AdapterAffinityStrategy extends PlacementStrategy {
   readonly name = 'adapter-affinity';
   private readonly rotation = new Rotation();
 
-  constructor(private readonly options: AdapterAffinityOptions) {
+  constructor(private readonly options: LoadBoundOptions) {
     super();
   }
 

@@ -7,13 +7,8 @@ import {
 } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
 import { mixed32, textHash } from './key-hash.js';
-import { loadBound } from './load-bound.js';
+import { type LoadBoundOptions, loadBound } from './load-bound.js';
 import { PrefixAnchors } from './prefix-anchors.js';
-
-export interface ConsistentHashOptions {
-  /** Most load of a worker as a multiple of the mean, at least 1. */
-  readonly loadFactor: number;
-}
 
 /** Blocks whose conversation is remembered: about 15 MB. Chosen: 1,500 prompts of 16,000 tokens. */
 const ANCHOR_BLOCKS = 262_144;
@@ -35,7 +30,7 @@ export class ConsistentHashStrategy extends PlacementStrategy {
   readonly name = 'consistent-hash';
   private readonly anchors = new PrefixAnchors(ANCHOR_BLOCKS);
 
-  constructor(private readonly options: ConsistentHashOptions) {
+  constructor(private readonly options: LoadBoundOptions) {
     super();
   }
 

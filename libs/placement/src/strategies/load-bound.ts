@@ -1,5 +1,11 @@
 import type { WorkerView } from '../worker-view.js';
 
+/** Of strategies that send no worker more than its share. */
+export interface LoadBoundOptions {
+  /** Most load of a worker as a multiple of the mean, at least 1. */
+  readonly loadFactor: number;
+}
+
 /**
  * The load at which a worker has more than its share: `ceil(factor × (m + 1) / n)`, m being the load of all n workers that are
  * not draining.

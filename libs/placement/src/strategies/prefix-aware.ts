@@ -2,13 +2,8 @@ import { expectedPrefix } from '../forecast/expected-prefix.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
-import { loadBound } from './load-bound.js';
+import { type LoadBoundOptions, loadBound } from './load-bound.js';
 import { Rotation } from './rotation.js';
-
-export interface PrefixAwareOptions {
-  /** Most load of a worker as a multiple of the mean, at least 1. */
-  readonly loadFactor: number;
-}
 
 /**
  * `prefix-aware`: the worker that has most of the prompt already, among those that have no more than their share of the load.
@@ -23,7 +18,7 @@ export class PrefixAwareStrategy extends PlacementStrategy {
   readonly name = 'prefix-aware';
   private readonly rotation = new Rotation();
 
-  constructor(private readonly options: PrefixAwareOptions) {
+  constructor(private readonly options: LoadBoundOptions) {
     super();
   }
 
