@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { bytes, count } from './quantities.js';
+
+export const STRATEGIES = [
+  'round-robin',
+  'least-loaded',
+  'consistent-hash',
+  'gpu-utilization',
+  'power-of-two',
+  'least-pending-prefill',
+  'prefix-aware',
+  'adapter-affinity',
+  'weighted',
+  'predicted-ttft',
+] as const;
+export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
+export const NUMERICS = ['exact', 'fast'] as const;
+
+/** In the spelling and the ranges of the public API. */
+const samplingSchema = z.strictObject({
+  temperature: z.number().min(0).max(2).optional().describe('Divides the logits; 0 is greedy.'),
+  top_p: z.number().gt(0).max(1).optional().describe('Keeps the best candidates whose probabilities sum up to it.'),
+  top_k: z.number().int().min(0).optional().describe('Keeps the k best candidates; 0 is off.'),
+  min_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Drops candidates below this share of the best one's probability; 0 is off."),
+  repetition_penalty: z
+    .number()
+    .min(0.01)
+    .max(100)
+    .optional()
+    .describe('Weakens tokens seen in prompt or output when above 1; 1 is off.'),
+});
+
+export const modelSchema = z.strictObject({
+  id: z.string().min(1).describe('Name under which the model is served.'),
+  source: z
+    .string()
+    .min(1)
+    .describe(
+      'Where it comes from: a catalogue name, a hub id (`org/name`, `org/name@revision`) or a folder. Default: the id.',
+    )
+    .optional(),
+  weights: z
+    .enum(WEIGHTS)
+    .default('auto')
+    .describe('Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form.'),
+  numerics: z
+    .enum(NUMERICS)
+    .default('fast')
+    .describe(
+      '`exact`: fp32 weights, and the same tokens however a request is batched, preempted or resumed; `fast` leaves both open, see docs/numerics.md.',
+    ),
+  contextTokens: count
+    .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
+    .optional(),
+  strategy: z.enum(STRATEGIES).default('least-loaded').describe('How requests for this model are placed on workers.'),
+  workers: count
+    .describe('Worker processes that `hydra up` starts for this model. Default: `workers.count`.')
+    .optional(),
+  kvBytes: bytes.describe('Memory for attention state per worker, in bytes. Default: `workers.kvBytes`.').optional(),
+  sampling: samplingSchema
+    .describe(
+      'Values for what a request does not give. Default: what the authors of the model recommend, see docs/models.md.',
+    )
+    .optional(),
+});
