@@ -1,11 +1,13 @@
-import { Strategy } from 'passport';
-import { ANONYMOUS } from './principal.js';
+import { CredentialStrategy } from './credential-strategy.js';
+import { ANONYMOUS, type Principal } from './principal.js';
 
 /** Lets everybody in, whatever they send; only for where nobody but this machine can ask. */
-export class AnonymousStrategy extends Strategy {
-  override readonly name = 'anonymous';
+export class AnonymousStrategy extends CredentialStrategy {
+  constructor() {
+    super('anonymous');
+  }
 
-  override authenticate(): void {
-    this.success(ANONYMOUS);
+  override validate(): Principal {
+    return ANONYMOUS;
   }
 }

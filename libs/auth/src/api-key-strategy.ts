@@ -7,13 +7,11 @@ import type { Principal } from './principal.js';
 
 /** Lets in who has one of our keys. */
 export class ApiKeyStrategy extends BearerStrategy {
-  override readonly name = 'api-key';
-
   constructor(
     private readonly directory: IdentityDirectory,
     private readonly usage: KeyUsage,
   ) {
-    super();
+    super('api-key');
   }
 
   protected override claims(token: string): boolean {
@@ -25,7 +23,7 @@ export class ApiKeyStrategy extends BearerStrategy {
     return presented === undefined || this.directory.hasKey(presented.id);
   }
 
-  protected override async verify(token: string): Promise<Principal | undefined> {
+  protected override async verifyToken(token: string): Promise<Principal | undefined> {
     const presented = parseApiKey(token);
     const key = presented && (await this.directory.key(presented.id));
     if (key === undefined || !isSameHash(key.hash, presented?.hash ?? '') || !isGood(key, Date.now())) return undefined;

@@ -1,30 +1,34 @@
-import passport, { type Strategy } from 'passport';
-import { bearerOf, type Credentials } from './bearer-strategy.js';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { AuthGuard } from '@nestjs/passport';
+import passport from 'passport';
+import { bearerOf } from './bearer-strategy.js';
+import type { CredentialStrategy, Credentials } from './credential-strategy.js';
 import { AuthenticationError } from './errors.js';
 import type { FailureThrottle } from './failure-throttle.js';
 import type { Principal } from './principal.js';
 
 /**
- * The one guard before REST and gRPC: passport's strategies, tried one after another, and addresses that fail too often
+ * The guard of passport before REST and gRPC: strategies, tried one after another, and addresses that fail too often
  * slowed down. While an address is slowed, only credentials that were good a moment ago are let in from it, so that one bad
  * client shuts out nobody who shares its address.
  */
-export class Authenticator {
-  private readonly passport = new passport.Passport(); // not the module's own: several gateways may live in one process
+export class Authenticator extends AuthGuard() {
   private readonly names: string[];
 
   constructor(
-    strategies: readonly Strategy[],
+    strategies: readonly CredentialStrategy[],
     private readonly throttle: FailureThrottle,
   ) {
-    for (const strategy of strategies) this.passport.use(strategy);
-    this.names = strategies.map(({ name }) => name ?? '');
+    const names = strategies.map(({ name }) => name);
+    super({ defaultStrategy: names, session: false });
+    this.names = names;
   }
 
   /** @throws AuthenticationError */
-  async authenticate({ authorization, address }: Omit<Credentials, 'knownOnly'>): Promise<Principal> {
+  async authenticate(presented: Omit<Credentials, 'knownOnly'>): Promise<Principal> {
+    const { authorization, address } = presented;
     const blockedMs = this.throttle.blockedMs(address);
-    const principal = await this.ask({ authorization, address, knownOnly: blockedMs > 0 });
+    const principal = await this.ask({ ...presented, knownOnly: blockedMs > 0 });
     if (principal !== undefined) return principal;
     if (authorization === undefined) throw new AuthenticationError('missing', 'no credential was sent');
     if (blockedMs > 0) {
@@ -35,14 +39,20 @@ export class Authenticator {
     throw new AuthenticationError('invalid', `the credential ${form}`);
   }
 
-  private ask(credentials: Credentials): Promise<Principal | undefined> {
-    return new Promise((resolve, reject) => {
-      const answer = (error: unknown, principal?: Principal | false) => {
-        if (error) reject(error);
-        else resolve(principal || undefined);
-      };
-      // Passport adds its session methods to what it is given.
-      this.passport.authenticate(this.names, { session: false }, answer)({ ...credentials }, undefined, reject);
-    });
+  /** Takes the strategies out of passport's registry. */
+  close(): void {
+    for (const name of this.names) passport.unuse(name);
+  }
+
+  /** The guard throws HTTP's 401 for nobody; here it depends on more. */
+  override handleRequest<User>(error: unknown, user: User | false): User {
+    if (error) throw error;
+    return (user || undefined) as User; // what it returns comes into `request.user`
+  }
+
+  private async ask(credentials: Credentials): Promise<Principal | undefined> {
+    const request: Credentials & { user?: Principal } = credentials;
+    await this.canActivate(new ExecutionContextHost([request]));
+    return request.user;
   }
 }

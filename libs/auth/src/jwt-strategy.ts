@@ -21,14 +21,12 @@ const MAX_SUBJECT_CHARACTERS = 128;
 
 /** Lets in who has a token of a known issuer for a known tenant. */
 export class JwtStrategy extends BearerStrategy {
-  override readonly name = 'jwt';
-
   constructor(
     private readonly verifier: JwtVerifier,
     private readonly mappings: readonly JwtMapping[],
     private readonly directory: IdentityDirectory,
   ) {
-    super();
+    super('jwt');
   }
 
   protected override claims(token: string): boolean {
@@ -39,7 +37,7 @@ export class JwtStrategy extends BearerStrategy {
     return this.verifier.knows(token);
   }
 
-  protected override async verify(token: string): Promise<Principal | undefined> {
+  protected override async verifyToken(token: string): Promise<Principal | undefined> {
     const verified = await this.verifier.verify(token);
     const mapping = this.mappings.find(({ issuer }) => issuer === verified?.issuer.issuer);
     if (verified === undefined || mapping === undefined) return undefined;

@@ -36,7 +36,7 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
     const problems = exposureProblems(config.gateway.host, mode);
     if (problems.length > 0) throw new ConfigError(problems);
     const authenticator = new Authenticator([new AnonymousStrategy()], throttle);
-    return { authenticator, store: undefined, directory: undefined, close: async () => {} };
+    return { authenticator, store: undefined, directory: undefined, close: async () => authenticator.close() };
   }
   const issuers = config.auth.jwt.map(toIssuer);
   const database = await openDatabase(config.database.url, config.database.connections);
@@ -50,11 +50,13 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
     new ApiKeyStrategy(directory, usage),
     new JwtStrategy(new JwtVerifier(issuers), config.auth.jwt, directory),
   ];
+  const authenticator = new Authenticator(strategies, throttle);
   return {
-    authenticator: new Authenticator(strategies, throttle),
+    authenticator,
     store,
     directory,
     close: async () => {
+      authenticator.close();
       directory.close();
       await usage.flush();
       await database.destroy();
