@@ -126,6 +126,12 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     return this.leases.renew(leaseIds, nowMs());
   }
 
+  /** The first token of a generation came. A lease that is not live any more says nothing. */
+  noteFirstToken(leaseId: string, ttftMs: number): void {
+    const lease = this.leases.leaseOf(leaseId);
+    if (lease !== undefined) this.metrics.noteFirstToken(lease, ttftMs);
+  }
+
   /** @param notHonoured  leases that their worker refused or could not keep */
   release(ended: readonly string[], notHonoured: readonly string[]): void {
     const now = nowMs();

@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, register } from 'prom-client';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
-import type { FleetState, PlacementAnswer, PlacementQueue, StrategyFault } from '#lib/placement';
+import type { FleetState, Lease, PlacementAnswer, PlacementQueue, StrategyFault } from '#lib/placement';
+
+/** Even steps to both sides of 1: a prediction that is off by a factor counts alike above and below. */
+const RATIO_BUCKETS = [0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10];
+
+/** Predictions are compared as if they were at least this long: no ratio without bound, and nobody waits for less. */
+const LEAST_PREDICTION_MS = 1;
 
 /** Where the gauges read, at each scrape. */
 export interface MeasuredDesk {
@@ -42,6 +48,13 @@ export class PlacementMetrics {
     name: owned('hydra_scheduler_strategy_faults_total'),
     help: 'Decisions in which a strategy threw or chose no candidate; each refused one request.',
     labelNames: ['model', 'strategy'] as const,
+  });
+
+  private readonly ttftRatio = new Histogram({
+    name: owned('hydra_scheduler_ttft_prediction_ratio'),
+    help: 'Actual over predicted time to first token, of requests whose strategy predicts it.',
+    labelNames: ['model'] as const,
+    buckets: RATIO_BUCKETS,
   });
 
   constructor() {
@@ -90,6 +103,12 @@ export class PlacementMetrics {
     this.waitSeconds.observe({ model, outcome: answer.kind }, answer.waitedMs / 1_000);
     if (answer.kind === 'placed') this.placements.inc({ model, strategy: answer.strategy });
     else this.refusals.inc({ model, reason: answer.refusal.reason });
+  }
+
+  /** @param ttftMs  from its submission to the worker to the first token at the gateway */
+  noteFirstToken({ modelId, predictedTtftMs }: Lease, ttftMs: number): void {
+    if (predictedTtftMs === undefined) return;
+    this.ttftRatio.observe({ model: this.labelOf(modelId) }, ttftMs / Math.max(LEAST_PREDICTION_MS, predictedTtftMs));
   }
 
   noteStrategyFault({ modelId, strategy }: StrategyFault): void {

@@ -61,6 +61,7 @@ export class PlacementController {
 
   @GrpcMethod('Placement', 'releaseLeases')
   releaseLeases({ releases }: ReleaseLeasesRequest): ReleaseLeasesResponse {
+    for (const { leaseId, ttftUs } of releases) if (ttftUs > 0) this.desk.noteFirstToken(leaseId, ttftUs / 1_000);
     const idsOf = (isHonoured: boolean) =>
       releases.filter(({ outcome }) => NOT_HONOURED.has(outcome) !== isHonoured).map(({ leaseId }) => leaseId);
     this.desk.release(idsOf(true), idsOf(false));

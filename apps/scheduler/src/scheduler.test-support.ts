@@ -59,8 +59,8 @@ export class SchedulerFixture {
     return (await this.place(request).answer).lease;
   }
 
-  async release(lease: Lease, outcome = 'finished'): Promise<void> {
-    const release = { leaseId: lease.leaseId, outcome, usage: undefined, ttftUs: 0 };
+  async release(lease: Lease, outcome = 'finished', ttftUs = 0): Promise<void> {
+    const release = { leaseId: lease.leaseId, outcome, usage: undefined, ttftUs };
     await new Promise<void>((resolve, reject) =>
       this.placement.releaseLeases({ releases: [release] }, (error) => (error ? reject(error) : resolve())),
     );

@@ -301,6 +301,24 @@ describe('the scheduler', () => {
     await closing;
   });
 
+  it('compares the predicted time to first token with what the gateway saw, when the strategy predicts it', async () => {
+    fixture = await SchedulerFixture.start({}, [
+      { id: 'm', strategy: 'predicted-ttft' },
+      { id: 'other', strategy: 'least-loaded' },
+    ]);
+    const models = ['m', 'other'].map((modelId) => servedModel({ modelId }));
+    await fixture.join('w0', { models });
+    const releaseOne = async (modelId: string, ttftUs: number) =>
+      fixture.release(await fixture.placed({ modelId, generationId: `${modelId} ${ttftUs}` }), 'finished', ttftUs);
+    await releaseOne('m', 60_000_000); // far longer than anybody would predict of an idle worker
+    await releaseOne('m', 0); // no first token came
+    await releaseOne('other', 1_000);
+    const metrics = await (await fixture.get('/metrics')).text();
+    expect(metrics).toContain('hydra_scheduler_ttft_prediction_ratio_count{model="m"} 1');
+    expect(metrics).toContain('hydra_scheduler_ttft_prediction_ratio_bucket{le="10",model="m"} 0');
+    expect(metrics).not.toContain('hydra_scheduler_ttft_prediction_ratio_count{model="other"}');
+  });
+
   it('is live at once, ready when a worker serves a model, and shows its metrics', async () => {
     fixture = await SchedulerFixture.start();
     expect((await fixture.get('/health/live')).status).toBe(200);

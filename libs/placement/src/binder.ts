@@ -56,6 +56,7 @@ export type Prospect =
 
 interface Chosen {
   readonly worker: WorkerView;
+  readonly predictedTtftMs: number | undefined;
   readonly explanation: PlacementExplanation | undefined;
 }
 
@@ -99,9 +100,9 @@ export class Binder {
     } catch (cause) {
       return { kind: 'failed', fault: { strategy: strategy.name, modelId: request.modelId, cause } };
     }
-    const { worker, explanation } = chosen;
+    const { worker, predictedTtftMs, explanation } = chosen;
     const { target } = worker.registration;
-    const lease = this.grant(request, worker, nowMs);
+    const lease = this.grant(request, worker, predictedTtftMs, nowMs);
     return { kind: 'bound', binding: { lease, target, strategy: strategy.name, explanation } };
   }
 
@@ -120,16 +121,36 @@ export class Binder {
     });
     const worker = selection.candidates.find((one) => one.workerId === choice.workerId);
     if (worker === undefined) throw new Error(`it chose "${choice.workerId}", which is no candidate`);
-    return { worker, explanation: request.explain ? explain(strategy.name, selection, choice) : undefined };
+    return {
+      worker,
+      predictedTtftMs: choice.ttftMs,
+      explanation: request.explain ? explain(strategy.name, selection, choice) : undefined,
+    };
   }
 
-  private grant(request: PlacementRequest, worker: WorkerView, nowMs: number): Lease {
+  private grant(
+    request: PlacementRequest,
+    worker: WorkerView,
+    predictedTtftMs: number | undefined,
+    nowMs: number,
+  ): Lease {
     const { generationId, modelId, attempt, sequenceCount, promptTokens } = request;
     const { workerId, workerEpoch } = worker;
     const kvTokens = expectedKvTokens(request);
     const cachedTokens = expectedPrefix(request, this.parts.prefixes)(worker).tokens;
     const lease = this.parts.leases.grant(
-      { generationId, modelId, workerId, workerEpoch, attempt, sequenceCount, promptTokens, kvTokens, cachedTokens },
+      {
+        generationId,
+        modelId,
+        workerId,
+        workerEpoch,
+        attempt,
+        sequenceCount,
+        promptTokens,
+        kvTokens,
+        cachedTokens,
+        predictedTtftMs,
+      },
       nowMs,
     );
     const prefixKeys = prefixKeysOf(request.prefixHashes);

@@ -12,6 +12,8 @@ export interface Lease {
   readonly kvTokens: number;
   /** Prompt tokens that are expected to be cached when their turn comes. */
   readonly cachedTokens: number;
+  /** Predicted time to first token, in milliseconds from the grant; undefined when the strategy predicts none. */
+  readonly predictedTtftMs: number | undefined;
   readonly grantedAtMs: number;
   readonly expiresAtMs: number;
 }
@@ -173,6 +175,10 @@ export class LeaseTable {
     for (const lease of ended) this.end(lease);
     worker.missing = missing;
     return ended;
+  }
+
+  leaseOf(leaseId: string): Lease | undefined {
+    return this.leases.get(leaseId);
   }
 
   leaseOfGeneration(generationId: string): Lease | undefined {

@@ -21,6 +21,8 @@ export interface PlacementChoice {
   readonly workerId: string;
   /** Terms of each candidate, by worker id. */
   readonly terms: ReadonlyMap<string, PlacementTerms>;
+  /** Predicted time to first token on the chosen worker, in milliseconds; absent when the strategy predicts none. */
+  readonly ttftMs?: number;
 }
 
 /**

@@ -83,7 +83,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     }
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => costs.get(worker)!);
     this.reuse.note(terms.get(chosen.workerId)!['cachedBlocks']!, request.prefixHashes.length);
-    return { workerId: chosen.workerId, terms };
+    return { workerId: chosen.workerId, terms, ttftMs: terms.get(chosen.workerId)!['ttftMs']! };
   }
 
   /** What others pay for a request's work, in milliseconds of their first tokens. */

@@ -112,7 +112,7 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
         }),
       ));
 
-    it('explains every candidate in finite numbers', () =>
+    it('explains every candidate by the same terms, in finite numbers', () =>
       fc.assert(
         fc.property(workers, requests, (fleet, all) => {
           const placeable = asked(fleet, all[0]!);
@@ -121,6 +121,9 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
           if (choice === undefined) return;
           expect([...choice.terms.keys()].sort()).toEqual(candidates.map((one) => one.workerId).sort());
           expect([...choice.terms.values()].flatMap(Object.values).every(Number.isFinite)).toBe(true);
+          const names = [...choice.terms.values()].map((terms) => Object.keys(terms).sort().join());
+          expect(new Set(names).size).toBe(1);
+          expect(names[0]).not.toBe('');
         }),
       ));
 

@@ -181,10 +181,7 @@ export interface LeaseRelease {
   usage:
     | GenerationUsage
     | undefined;
-  /**
-   * From submission to first token at the gateway, in microseconds; 0 when there was none.
-   * Schedulers of this version do not use it yet.
-   */
+  /** From submission to first token at the gateway, in microseconds; 0 when there was none. Compared with the prediction. */
   ttftUs: number;
 }
 
