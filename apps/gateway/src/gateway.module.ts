@@ -1,7 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
+import { ThrottlerModule } from '@nestjs/throttler';
 import { IdentityStore } from '#lib/auth';
 import type { HydraConfig } from '#lib/config';
+import { LimitBook, MemoryLimitBook } from '#lib/limits';
 import { type Logger, newId, ObservabilityModule } from '#lib/observability';
 import { AuditController } from './admin/audit.controller.js';
 import { KeysController } from './admin/keys.controller.js';
@@ -24,7 +26,11 @@ import { GrpcAuthentication } from './identity/grpc-authentication.js';
 import { Identity, openIdentity } from './identity/identity.js';
 import { ModelAccess } from './identity/model-access.js';
 import { RequestGuard } from './identity/request-guard.js';
+import { LimitSubjects } from './limits/limit-subjects.js';
 import { RequestLimits } from './limits/request-limits.js';
+import { RequestRates } from './limits/request-rates.js';
+import { MemoryRequestWindows } from './limits/request-windows.js';
+
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
 import { GenerationRunner } from './placement/generation-runner.js';
@@ -36,6 +42,9 @@ import { EmbeddingsController } from './rest/embeddings.controller.js';
 import { ErrorFilter } from './rest/error.filter.js';
 import { ModelsController } from './rest/models.controller.js';
 
+/** The throttler asks for one; what holds is looked up for each tenant and key. */
+const PER_SUBJECT = { name: 'requests', ttl: 60_000, limit: 0 };
+
 /** The gateway's core, without HTTP: what REST and gRPC share. */
 @Module({})
 class CoreModule {
@@ -46,7 +55,12 @@ class CoreModule {
       ...[AdmissionGate, CompletionService, FailureTranslator, PromptEncoder],
       { provide: Identity, useFactory: () => openIdentity(config, logger) },
       { provide: IdentityStore, useFactory: (identity: Identity) => identity.store, inject: [Identity] },
-      ...[RequestGuard, ModelAccess, RequestLimits],
+      ...[RequestGuard, ModelAccess, LimitSubjects, RequestRates, RequestLimits],
+      {
+        provide: LimitBook,
+        useFactory: (metrics: GatewayMetrics) => new MemoryLimitBook(steadyNowMs, (entry) => metrics.tenantUsed(entry)),
+        inject: [GatewayMetrics],
+      },
       ...[FleetView, ModelDirectory, TextModels],
       ...[SchedulerClient, LeaseBook, Placer, GenerationRunner, EmbeddingService],
       GatewayMetrics,
@@ -61,7 +75,11 @@ export class GatewayModule {
     const core = CoreModule.for(config, logger);
     return {
       module: GatewayModule,
-      imports: [core, ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] })],
+      imports: [
+        core,
+        ThrottlerModule.forRoot({ throttlers: [PER_SUBJECT], storage: new MemoryRequestWindows() }),
+        ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] }),
+      ],
       controllers: [
         ...[CompletionsController, EmbeddingsController, ModelsController],
         ...[TenantsController, KeysController, PoliciesController, LimitsController, AuditController],
@@ -75,4 +93,9 @@ export class GatewayModule {
       ],
     };
   }
+}
+
+/** Milliseconds since the Unix epoch of a clock that does not jump. */
+function steadyNowMs(): number {
+  return performance.timeOrigin + performance.now();
 }

@@ -107,20 +107,26 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
       expect(await store.policies.list('acme')).toEqual([own]);
     });
 
-    it('given limits of a tenant and of a key, when set again or taken away, then the last word counts', async () => {
+    it('given limits of a tenant, a key and a model, when set again or taken away, then the last word counts', async () => {
       const { key } = await createKey();
-      await store.limits.set('acme', { keyId: key.id, limits: { requestsPerMinute: 5 } }, ACTOR);
-      await store.limits.set('acme', { keyId: undefined, limits: { tokensPerMinute: 100 } }, ACTOR);
-      await store.limits.set('acme', { keyId: undefined, limits: { concurrentRequests: 2 } }, ACTOR);
+      const tenantAs = { keyId: undefined, modelId: undefined };
+      const keyAs = { keyId: key.id, modelId: undefined };
+      const modelAs = { keyId: undefined, modelId: 'org/model' };
+      await store.limits.set('acme', { ...keyAs, limits: { requestsPerMinute: 5 } }, ACTOR);
+      await store.limits.set('acme', { ...tenantAs, limits: { tokensPerMinute: 100 } }, ACTOR);
+      await store.limits.set('acme', { ...modelAs, limits: { costMicrosPerMonth: 1_000_000_000_000 } }, ACTOR);
+      await store.limits.set('acme', { ...tenantAs, limits: { concurrentRequests: 2 } }, ACTOR);
       expect(await store.limits.list('acme')).toEqual([
-        { keyId: undefined, limits: { concurrentRequests: 2 } },
-        { keyId: key.id, limits: { requestsPerMinute: 5 } },
+        { ...tenantAs, limits: { concurrentRequests: 2 } },
+        { ...modelAs, limits: { costMicrosPerMonth: 1_000_000_000_000 } },
+        { ...keyAs, limits: { requestsPerMinute: 5 } },
       ]);
-      await store.limits.set('acme', { keyId: key.id, limits: {} }, ACTOR);
-      expect(await store.limits.list('acme')).toEqual([{ keyId: undefined, limits: { concurrentRequests: 2 } }]);
+      await store.limits.set('acme', { ...keyAs, limits: {} }, ACTOR);
+      await store.limits.set('acme', { ...modelAs, limits: {} }, ACTOR);
+      expect(await store.limits.list('acme')).toEqual([{ ...tenantAs, limits: { concurrentRequests: 2 } }]);
       expect(await store.limits.list('other')).toEqual([]);
-      expect(await reason(store.limits.set('other', { keyId: key.id, limits: {} }, ACTOR))).toBe('not-found');
-      expect(await reason(store.limits.set('nobody', { keyId: undefined, limits: {} }, ACTOR))).toBe('not-found');
+      expect(await reason(store.limits.set('other', { ...keyAs, limits: {} }, ACTOR))).toBe('not-found');
+      expect(await reason(store.limits.set('nobody', { ...tenantAs, limits: {} }, ACTOR))).toBe('not-found');
     });
 
     it('given changes, then each moves the revision and is in the audit log; refused ones do neither', async () => {

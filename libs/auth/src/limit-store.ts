@@ -2,10 +2,12 @@ import type { Limits } from '#lib/limits';
 import { AdministrationError } from './errors.js';
 import { type Actor, assertTenant, type IdentityChanges } from './identity-changes.js';
 
-/** The limits of a tenant, or of one of its keys. */
+/** The limits of a tenant, or of one of its keys; with one model, or with all together. */
 export interface StoredLimits {
   /** Absent: of the tenant as a whole. */
   readonly keyId: string | undefined;
+  /** Absent: of all models together. */
+  readonly modelId: string | undefined;
   readonly limits: Limits;
 }
 
@@ -17,8 +19,8 @@ export class LimitStore {
    * Puts limits in the place of those that were; none at all takes them away.
    * @throws AdministrationError not-found without its tenant, or without such a key of it
    */
-  set(tenantId: string, { keyId, limits }: StoredLimits, actor: Actor): Promise<void> {
-    const act = { tenantId, action: 'limits-set', target: keyId ?? tenantId, details: { ...limits } };
+  set(tenantId: string, { keyId, modelId, limits }: StoredLimits, actor: Actor): Promise<void> {
+    const act = { tenantId, action: 'limits-set', target: keyId ?? tenantId, details: { modelId, ...limits } };
     return this.changes.change(actor, act, async (change) => {
       await assertTenant(change, tenantId);
       if (keyId !== undefined) {
@@ -27,8 +29,9 @@ export class LimitStore {
           throw new AdministrationError('not-found', `there is no key '${keyId}'`, 'key');
         }
       }
-      const id = { tenantId, keyId: keyId ?? '' };
-      await change.deleteFrom('limits').where('tenantId', '=', id.tenantId).where('keyId', '=', id.keyId).execute();
+      const id = { tenantId, keyId: keyId ?? '', modelId: modelId ?? '' };
+      const before = change.deleteFrom('limits').where('tenantId', '=', tenantId).where('keyId', '=', id.keyId);
+      await before.where('modelId', '=', id.modelId).execute();
       if (Object.values(limits).every((limit) => limit === undefined)) return;
       await change
         .insertInto('limits')
@@ -37,16 +40,18 @@ export class LimitStore {
     });
   }
 
-  /** Of the tenant as a whole first. */
+  /** Of the tenant as a whole first, and of all models together before those of each. */
   async list(tenantId: string): Promise<StoredLimits[]> {
     const rows = await this.changes.database
       .selectFrom('limits')
       .selectAll()
       .where('tenantId', '=', tenantId)
       .orderBy('keyId')
+      .orderBy('modelId')
       .execute();
-    return rows.map(({ keyId, limitsJson }) => ({
+    return rows.map(({ keyId, modelId, limitsJson }) => ({
       keyId: keyId === '' ? undefined : keyId,
+      modelId: modelId === '' ? undefined : modelId,
       limits: JSON.parse(limitsJson) as Limits,
     }));
   }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { authSchema } from './schema/auth-section.js';
 import { databaseSchema } from './schema/database-section.js';
 import { gatewaySchema } from './schema/gateway-section.js';
+import { limitsSchema } from './schema/limits-section.js';
 import { logSchema } from './schema/log-section.js';
 import { mockSchema } from './schema/mock-section.js';
 import { modelSchema } from './schema/model-section.js';
@@ -40,6 +41,7 @@ export const hydraSchema = z.strictObject({
   mock: mockSchema.prefault({}).describe('The mock engine.'),
   gateway: gatewaySchema.prefault({}).describe('The front door.'),
   auth: authSchema.prefault({}).describe('Who may come in.'),
+  limits: limitsSchema.prefault({}).describe('How limits, quotas and budgets are counted.'),
   database: databaseSchema.prefault({}).describe('The database; only opened where `auth.mode` is `required`.'),
   scheduler: schedulerSchema.prefault({}).describe('Placement.'),
   workers: workersSchema.prefault({}).describe('Workers.'),

@@ -5,6 +5,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { createIdentity } from './migrations/identity.js';
 import { createLimits } from './migrations/limits.js';
+import { createModelLimits } from './migrations/model-limits.js';
 import { nodeSqliteDialect } from './node-sqlite.js';
 import type { Tables } from './tables.js';
 
@@ -19,6 +20,7 @@ export class DatabaseUnusableError extends Error {
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-identity': { up: createIdentity },
   '002-limits': { up: createLimits },
+  '003-model-limits': { up: createModelLimits },
 };
 
 /** Most time to wait for a connection to PostgreSQL, in milliseconds. */

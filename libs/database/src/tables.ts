@@ -65,6 +65,8 @@ export interface LimitsRow {
   readonly tenantId: string;
   /** Of one key; empty for the tenant as a whole. */
   readonly keyId: string;
+  /** With one model; empty for all together. */
+  readonly modelId: string;
   readonly limitsJson: string;
 }
 

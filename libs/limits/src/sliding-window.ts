@@ -1,3 +1,5 @@
+import type { LimitState } from './limits.js';
+
 /** Slots of a window: what is used falls out of it in steps of a sixtieth. */
 const SLOTS = 60;
 
@@ -9,25 +11,22 @@ export interface WindowUse {
 }
 
 /**
- * Counts what is used within a time that moves along: never more than `limit` in any `windowMs`. A use counts for the whole
- * slot it falls into, so up to a sixtieth of the window longer than exact.
+ * Counts what is used within a time that moves along, so that no more than a limit is let through in any `windowMs`. A use
+ * counts for the whole slot it falls into, so up to a sixtieth of the window longer than exact.
  */
 export class SlidingWindow {
   private readonly counts = new Float64Array(SLOTS + 1); // the slot of now, beside those of a whole window before
   private readonly slotMs: number;
   private newestSlot = 0;
-  private used = 0;
+  private sum = 0;
 
-  constructor(
-    readonly limit: number,
-    windowMs: number,
-  ) {
+  constructor(windowMs: number) {
     this.slotMs = windowMs / SLOTS;
   }
 
-  remaining(nowMs: number): number {
+  used(nowMs: number): number {
     this.advance(nowMs);
-    return Math.max(0, this.limit - this.used);
+    return this.sum;
   }
 
   /** Counts it, whether or not there is room: see `retryAfterMs`. */
@@ -44,11 +43,11 @@ export class SlidingWindow {
   }
 
   /** Time until there is room for `amount`; 0 for now, Infinity for never. */
-  retryAfterMs(amount: number, nowMs: number): number {
+  retryAfterMs(amount: number, limit: number, nowMs: number): number {
     this.advance(nowMs);
-    let excess = this.used + amount - this.limit;
+    let excess = this.sum + amount - limit;
     if (excess <= 0) return 0;
-    if (amount > this.limit) return Infinity;
+    if (amount > limit) return Infinity;
     for (let slot = this.newestSlot - SLOTS; slot <= this.newestSlot; slot++) {
       excess -= this.counts[this.indexOf(slot)] as number;
       if (excess <= 0) return (slot + SLOTS + 1) * this.slotMs - nowMs;
@@ -56,9 +55,12 @@ export class SlidingWindow {
     return SLOTS * this.slotMs;
   }
 
-  /** Time until nothing is counted any more. */
-  resetMs(nowMs: number): number {
+  state(limit: number, nowMs: number): LimitState {
     this.advance(nowMs);
+    return { limit, remaining: Math.max(0, limit - this.sum), resetMs: this.resetMs(nowMs) };
+  }
+
+  private resetMs(nowMs: number): number {
     for (let slot = this.newestSlot; slot >= this.newestSlot - SLOTS; slot--) {
       if ((this.counts[this.indexOf(slot)] as number) > 0) return (slot + SLOTS + 1) * this.slotMs - nowMs;
     }
@@ -71,7 +73,7 @@ export class SlidingWindow {
     const passed = Math.min(slot - this.newestSlot, this.counts.length);
     for (let i = 1; i <= passed; i++) {
       const index = this.indexOf(slot - passed + i);
-      this.used -= this.counts[index] as number;
+      this.sum -= this.counts[index] as number;
       this.counts[index] = 0;
     }
     if (slot > this.newestSlot) this.newestSlot = slot;
@@ -79,7 +81,7 @@ export class SlidingWindow {
 
   private add(slot: number, amount: number): void {
     this.counts[this.indexOf(slot)] = (this.counts[this.indexOf(slot)] as number) + amount;
-    this.used += amount;
+    this.sum += amount;
   }
 
   private indexOf(slot: number): number {

@@ -33,7 +33,8 @@ describe('the error table', () => {
   it('given a fault of the client, then 4xx, else 5xx; and every 429 and 503 says when to come back', () => {
     for (const condition of CONDITIONS) {
       const { httpStatus, type } = API_ERRORS[condition];
-      const ofClient = httpStatus === 429 ? 'requests' : 'invalid_request_error';
+      const ofLimit = condition === 'insufficient_quota' ? condition : 'requests';
+      const ofClient = httpStatus === 429 ? ofLimit : 'invalid_request_error';
       expect(type).toBe(httpStatus < 500 ? ofClient : 'server_error');
       if (httpStatus === 503 || httpStatus === 429) expect(new ApiError(condition, '').retryAfterS).toBeGreaterThan(0);
     }

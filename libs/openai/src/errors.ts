@@ -16,7 +16,7 @@ export const GRPC_STATUS = {
 export type GrpcStatusName = keyof typeof GRPC_STATUS;
 
 /** `type` of the error body: whose fault it is. */
-export type ErrorType = 'invalid_request_error' | 'requests' | 'tokens' | 'server_error';
+export type ErrorType = 'invalid_request_error' | 'requests' | 'tokens' | 'insufficient_quota' | 'server_error';
 
 export interface ErrorDefinition {
   readonly httpStatus: number;
@@ -82,7 +82,14 @@ export const API_ERRORS = {
     grpcStatus: 'RESOURCE_EXHAUSTED',
     type: 'requests',
     retryAfterS: 1,
-    when: 'A limit of the tenant or the key is reached (`tokens` when it is that of tokens), or more bad credentials came from the address than `auth.freeFailures`.',
+    when: 'A limit by the minute or at once is reached (`tokens` when it is that of tokens), or more bad credentials came from the address than `auth.freeFailures`.',
+  },
+  insufficient_quota: {
+    httpStatus: 429,
+    grpcStatus: 'RESOURCE_EXHAUSTED',
+    type: 'insufficient_quota',
+    retryAfterS: 1,
+    when: 'A quota or budget of the day or the month is used up, or reserved by requests that run.',
   },
   client_closed: invalid(
     499,
@@ -100,6 +107,12 @@ export const API_ERRORS = {
     503,
     'UNAVAILABLE',
     'The database or the issuer that credentials are checked with is away.',
+    1,
+  ),
+  limits_unavailable: server(
+    503,
+    'UNAVAILABLE',
+    'Where limits are counted cannot be reached, or it did not hear of the request for too long.',
     1,
   ),
   no_worker: server(503, 'UNAVAILABLE', 'No live worker serves the model at present.', 5),

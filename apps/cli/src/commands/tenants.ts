@@ -1,27 +1,13 @@
 import type { Command } from 'commander';
 import { type AdminOptions, administer, print, shownTime, withAdminOptions } from '../client/admin-client.js';
-import { wholeNumber } from '../terminal/number-options.js';
 import { formatTable } from '../terminal/table.js';
+import { addLimits } from './limits.js';
 
 interface Tenant {
   readonly id: string;
   readonly name: string;
   readonly state: string;
   readonly created_at: number;
-}
-
-interface Limits {
-  readonly key: string | null;
-  readonly requests_per_minute?: number;
-  readonly tokens_per_minute?: number;
-  readonly concurrent_requests?: number;
-}
-
-interface LimitOptions extends AdminOptions {
-  readonly key?: string;
-  readonly requestsPerMinute?: number;
-  readonly tokensPerMinute?: number;
-  readonly concurrentRequests?: number;
 }
 
 interface Account {
@@ -46,16 +32,7 @@ export function addTenants(program: Command): void {
       .argument('<id>')
       .action((id: string, options: AdminOptions) => administer(options, 'PATCH', ['tenants', id], { state }));
   }
-  withAdminOptions(tenants.command('limits').description('limits of a tenant and of its keys'))
-    .argument('<tenant>')
-    .action(limits);
-  withAdminOptions(tenants.command('limit').description('set limits in the place of those that were'))
-    .argument('<tenant>')
-    .option('--key <id>', 'of this key; default: of the tenant as a whole')
-    .option('--requests-per-minute <n>', 'default: as many as it likes', wholeNumber)
-    .option('--tokens-per-minute <n>', 'of prompts and answers', wholeNumber)
-    .option('--concurrent-requests <n>', 'at once', wholeNumber)
-    .action(limit);
+  addLimits(tenants);
   withAdminOptions(tenants.command('accounts').description('service accounts of a tenant'))
     .argument('<tenant>')
     .action(accounts);
@@ -78,28 +55,6 @@ async function list(options: AdminOptions): Promise<void> {
 async function create(id: string, options: AdminOptions & { readonly name?: string }): Promise<void> {
   const tenant = await administer<Tenant>(options, 'POST', ['tenants'], { id, name: options.name ?? id });
   print(options, tenant, () => `made the tenant ${tenant.id}; next: hydra tenants add-account ${tenant.id} NAME`);
-}
-
-async function limits(tenant: string, options: AdminOptions): Promise<void> {
-  print(options, await administer<{ data: Limits[] }>(options, 'GET', ['tenants', tenant, 'limits']), ({ data }) =>
-    formatTable(
-      ['of', 'requests/min', 'tokens/min', 'at once'],
-      data.map((one) => [
-        one.key ?? 'the tenant',
-        ...[one.requests_per_minute, one.tokens_per_minute, one.concurrent_requests].map((value) => value ?? '–'),
-      ]),
-    ),
-  );
-}
-
-async function limit(tenant: string, options: LimitOptions): Promise<void> {
-  const { key, requestsPerMinute, tokensPerMinute, concurrentRequests } = options;
-  const body = {
-    ...{ key, requests_per_minute: requestsPerMinute },
-    ...{ tokens_per_minute: tokensPerMinute, concurrent_requests: concurrentRequests },
-  };
-  const set = await administer<Limits>(options, 'PUT', ['tenants', tenant, 'limits'], body);
-  print(options, set, () => `set the limits of ${key ?? tenant}`);
 }
 
 async function accounts(tenant: string, options: AdminOptions): Promise<void> {

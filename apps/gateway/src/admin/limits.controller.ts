@@ -7,10 +7,11 @@ import { actorOfRequest } from './actor.js';
 import { AdminGuard } from './admin-guard.js';
 import { Authority } from './authority.js';
 import { DtoPipe } from './dto-pipe.js';
-import { SetLimits } from './requests.js';
+import { SetLimits } from './limits-request.js';
+
 import { LimitsResource, listOf } from './resources.js';
 
-/** Limits of a tenant, by operators; of its keys, by its administrators, too. */
+/** Limits, quotas and budgets of a tenant, by operators; of its keys, by its administrators, too. */
 @ApiTags('administration')
 @Controller('v1/admin/tenants/:tenant/limits')
 @UseGuards(AdminGuard)
@@ -35,13 +36,8 @@ export class LimitsController {
     const authority = new Authority(principalOf(request));
     if (body.key === undefined) authority.assertOperator();
     else authority.assertKey(await this.identity.keys.list(tenant), body.key);
-    const { key: keyId, requests_per_minute, tokens_per_minute, concurrent_requests } = body;
-    const limits = {
-      requestsPerMinute: requests_per_minute,
-      tokensPerMinute: tokens_per_minute,
-      concurrentRequests: concurrent_requests,
-    };
-    await this.identity.limits.set(tenant, { keyId, limits }, actorOfRequest(request));
-    return new LimitsResource({ keyId, limits });
+    const stored = { keyId: body.key, modelId: body.model, limits: body.toLimits() };
+    await this.identity.limits.set(tenant, stored, actorOfRequest(request));
+    return new LimitsResource(stored);
   }
 }

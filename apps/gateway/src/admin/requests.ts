@@ -25,7 +25,6 @@ const VISIBLE = /^[^\p{C}]+$/u;
 const VISIBLE_WORDS = { message: 'expected a text without control characters' };
 const EACH_SLUG = { ...SLUG_WORDS, each: true };
 const MAX_UNIX_S = 253_402_300_799; // the year 9999
-const MAX_LIMIT = 1_000_000_000_000;
 const MAX_OVERLAP_S = 30 * 86_400;
 
 export class CreateTenant {
@@ -158,36 +157,6 @@ export class CreatePolicy {
   @ValidateNested()
   @Type(() => CapsRequest)
   readonly caps: CapsRequest = new CapsRequest();
-}
-
-/** Limits in the place of those that were; what is absent is not limited. */
-export class SetLimits {
-  @ApiProperty({ required: false, description: 'Public part of a key. Absent: of the tenant as a whole.' })
-  @IsOptional()
-  @IsString()
-  @Length(1, 64)
-  readonly key?: string;
-
-  @ApiProperty({ type: 'integer', minimum: 1, required: false })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(MAX_LIMIT)
-  readonly requests_per_minute?: number;
-
-  @ApiProperty({ type: 'integer', minimum: 1, required: false, description: 'Of prompts and answers.' })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(MAX_LIMIT)
-  readonly tokens_per_minute?: number;
-
-  @ApiProperty({ type: 'integer', minimum: 1, required: false })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(MAX_LIMIT)
-  readonly concurrent_requests?: number;
 }
 
 export class AuditQuery {

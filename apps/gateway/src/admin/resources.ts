@@ -5,6 +5,7 @@ import { MODEL_ACTIONS, SCOPES } from '#lib/auth';
 /** What administration answers. Times are seconds since the Unix epoch, as everywhere in the public API. */
 
 const TIME = { type: 'integer', description: 'Seconds since the Unix epoch.' } as const;
+const LIMIT = { type: 'integer', required: false } as const;
 const OPTIONAL_TIME = { ...TIME, nullable: true } as const;
 
 export class TenantResource {
@@ -107,15 +108,27 @@ export class LimitsResource {
   @ApiProperty({ type: String, nullable: true, description: 'Null: of the tenant as a whole.' }) readonly key:
     | string
     | null;
-  @ApiProperty({ type: 'integer', required: false }) readonly requests_per_minute: number | undefined;
-  @ApiProperty({ type: 'integer', required: false }) readonly tokens_per_minute: number | undefined;
-  @ApiProperty({ type: 'integer', required: false }) readonly concurrent_requests: number | undefined;
+  @ApiProperty({ type: String, nullable: true, description: 'Null: of all models together.' }) readonly model:
+    | string
+    | null;
+  @ApiProperty(LIMIT) readonly requests_per_minute: number | undefined;
+  @ApiProperty(LIMIT) readonly tokens_per_minute: number | undefined;
+  @ApiProperty(LIMIT) readonly concurrent_requests: number | undefined;
+  @ApiProperty(LIMIT) readonly tokens_per_day: number | undefined;
+  @ApiProperty(LIMIT) readonly tokens_per_month: number | undefined;
+  @ApiProperty(LIMIT) readonly cost_micros_per_day: number | undefined;
+  @ApiProperty(LIMIT) readonly cost_micros_per_month: number | undefined;
 
-  constructor({ keyId, limits }: StoredLimits) {
+  constructor({ keyId, modelId, limits }: StoredLimits) {
     this.key = keyId ?? null;
+    this.model = modelId ?? null;
     this.requests_per_minute = limits.requestsPerMinute;
     this.tokens_per_minute = limits.tokensPerMinute;
     this.concurrent_requests = limits.concurrentRequests;
+    this.tokens_per_day = limits.tokensPerDay;
+    this.tokens_per_month = limits.tokensPerMonth;
+    this.cost_micros_per_day = limits.costMicrosPerDay;
+    this.cost_micros_per_month = limits.costMicrosPerMonth;
   }
 }
 

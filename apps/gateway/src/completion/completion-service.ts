@@ -16,7 +16,8 @@ import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js'
 import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { ModelAccess } from '../identity/model-access.js';
-import { RequestLimits } from '../limits/request-limits.js';
+import type { AnswerSpending } from '../limits/answer-spending.js';
+import { demandOf, RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
 import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
@@ -25,13 +26,12 @@ import type { AnswerSink } from './answer-sink.js';
 import { cacheSaltOf } from './cache-salt.js';
 import { PromptEncoder } from './prompt-encoder.js';
 import type { RequestLife } from './request-life.js';
-import { mostTokens, TokenSpending } from './token-spending.js';
 
 const SEED_BOUND = 2 ** 48 - 1; // the most that randomInt draws at once
 
 /**
  * The road of every request, REST or gRPC, streamed or whole:
- * admit → resolve the model → tokenize → (place → submit → stream → settle) per prompt → usage.
+ * admit → resolve the model → count the request → tokenize → reserve → (place → submit → stream → settle) per prompt → usage.
  */
 @Injectable()
 export class CompletionService {
@@ -54,7 +54,8 @@ export class CompletionService {
    */
   async complete(call: CompletionCall, life: RequestLife, sink: AnswerSink): Promise<AnswerUsage> {
     this.gate.enter(life);
-    const spending = new TokenSpending();
+    let spending: AnswerSpending | undefined;
+    let usage: AnswerUsage | undefined;
     try {
       const { requestTimeoutMs } = this.config.gateway;
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
@@ -63,19 +64,22 @@ export class CompletionService {
       const rights = await this.access.of(life.principal);
       const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'generate');
+      const admitted = await this.limits.admit(life, model.facts.modelId);
       const promptTokenIds = await this.prompts.encode(call, model.text, model.facts.contextTokens, life.signal);
       life.signal.throwIfAborted();
       const requests = this.toRequests(call, model, promptTokenIds, life);
-      spending.begin(await this.limits.reserve(life, mostTokens(requests)), requests);
-      sink.begin(toHead(call, model, requests), {
+      const answerId = requests[0]?.generationId ?? newId();
+      spending = await this.limits.reserve(admitted, demandOf(answerId, requests));
+      sink.begin(toHead(call, model, answerId), {
         includeUsage: call.includeUsage,
         returnTokenIds: call.returnTokenIds,
         promptTokenIds,
         choicesPerPrompt: call.choicesPerPrompt,
       });
-      return await this.generateAll(call, model, requests, life, sink, spending);
+      usage = await this.generateAll(call, model, requests, life, sink, spending);
+      return usage;
     } finally {
-      spending.end();
+      spending?.end(usage);
       life.close();
       this.gate.leave(life);
     }
@@ -106,7 +110,7 @@ export class CompletionService {
     requests: readonly GenerationRequest[],
     life: RequestLife,
     sink: AnswerSink,
-    spending: TokenSpending,
+    spending: AnswerSpending,
   ): Promise<AnswerUsage> {
     const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs);
     const siblings = new AbortController();
@@ -121,11 +125,9 @@ export class CompletionService {
       });
       const deliver = (entries: readonly FrameEntry[]) => {
         const deltas = entries.map((entry) => answer.delta(entry));
-        for (const delta of deltas) {
-          timer.observe(delta);
-          spending.spend(delta.tokenIds.length);
-        }
-        return sink.deltas(deltas);
+        for (const delta of deltas) timer.observe(delta);
+        const covering = spending.cover(deltas.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0));
+        return covering === undefined ? sink.deltas(deltas) : covering.then(() => sink.deltas(deltas));
       };
       try {
         return await this.generations.run({ request, served: model.served, sessionKey, signal }, deliver);
@@ -162,8 +164,7 @@ export class CompletionService {
   }
 }
 
-function toHead(call: CompletionCall, model: ResolvedModel, requests: readonly GenerationRequest[]) {
-  const generationId = requests[0]?.generationId ?? newId();
+function toHead(call: CompletionCall, model: ResolvedModel, answerId: string) {
   const created = Math.floor(Date.now() / 1_000);
-  return answerHead(call.kind, generationId, call.model, model.served.modelFingerprint, created);
+  return answerHead(call.kind, answerId, call.model, model.served.modelFingerprint, created);
 }

@@ -2,6 +2,7 @@ import type { Principal } from '#lib/auth';
 import type { LimitStates } from '#lib/limits';
 import type { TraceContext } from '#lib/observability';
 import { ApiError } from '#lib/openai';
+import type { CountedRequest } from '../limits/counted-request.js';
 
 export interface RequestOrigin {
   readonly requestId: string;
@@ -9,6 +10,8 @@ export interface RequestOrigin {
   readonly principal: Principal;
   /** Where it came in, for metrics: `/v1/completions`, `/hydra.v1.Inference/Chat`. */
   readonly route: string;
+  /** What was counted of it before it came here; absent for nothing. */
+  readonly counted?: CountedRequest | undefined;
   /** `x-session-id` as it came; wins over the body's own session fields. */
   readonly sessionHeader: string | undefined;
 }
@@ -29,6 +32,7 @@ export class RequestLife {
   readonly sessionHeader: string | undefined;
   /** Who sent it. */
   readonly principal: Principal;
+  readonly counted: CountedRequest | undefined;
   /** Told how much is left of its limits, before anything is answered. */
   onLimits: (states: LimitStates) => void = () => {};
   readonly arrivedAtMs = performance.now();
@@ -41,6 +45,7 @@ export class RequestLife {
     this.trace = origin.trace;
     this.principal = origin.principal;
     this.route = origin.route;
+    this.counted = origin.counted;
     this.sessionHeader = origin.sessionHeader?.slice(0, MAX_SESSION_ID_CHARACTERS) || undefined;
   }
 

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { type Embedded, type EmbedRequest, FailureCode, GenerationRequest } from '#lib/contracts';
-import type { LimitedUse } from '#lib/limits';
+import type { TokenUse } from '#lib/limits';
 import { newId } from '#lib/observability';
 import { ApiError, type EmbeddingCall, fromWorkerFailure, type PromptInput } from '#lib/openai';
 import { type TextModel, TextTooLongError, TooManyTokensError } from '#lib/tokens';
@@ -13,6 +13,7 @@ import { ModelDirectory, type ResolvedModel } from '../fleet/model-directory.js'
 import { assertTask } from '../fleet/model-tasks.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { ModelAccess } from '../identity/model-access.js';
+import type { AnswerSpending } from '../limits/answer-spending.js';
 import { RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { LeaseBook } from '../placement/lease-book.js';
@@ -21,7 +22,7 @@ import { type Place, Placer } from '../placement/placer.js';
 /** As for generations; an embedding may always be made again. */
 const MAX_ATTEMPTS = 3;
 
-/** The road of a request for embeddings: admit → resolve the model → tokenize → place → embed → settle. */
+/** The road of a request for embeddings: admit → resolve the model → count the request → tokenize → reserve → place → embed → settle. */
 @Injectable()
 export class EmbeddingService {
   constructor(
@@ -39,8 +40,8 @@ export class EmbeddingService {
   /** @throws ApiError what the client is to be told */
   async embed(call: EmbeddingCall, life: RequestLife): Promise<Embedded> {
     this.gate.enter(life);
-    let spent = 0;
-    let use: LimitedUse | undefined;
+    let spending: AnswerSpending | undefined;
+    let usage: TokenUse | undefined;
     try {
       const { requestTimeoutMs } = this.config.gateway;
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
@@ -48,28 +49,29 @@ export class EmbeddingService {
       const rights = await this.access.of(life.principal);
       const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'embed');
+      const admitted = await this.limits.admit(life, model.facts.modelId);
       const inputs: number[][] = [];
       for (const input of call.inputs) {
         inputs.push(await encode(input, model)); // one after another: the first that fails ends the work
         life.signal.throwIfAborted();
       }
-      use = await this.limits.reserve(
-        life,
-        inputs.reduce((sum, input) => sum + input.length, 0),
-      );
-      const embedded = await this.run(inputs, model, call, life);
-      const promptTokens = embedded.usage?.promptTokens ?? 0;
-      spent = promptTokens;
-      this.metrics.usedTokens(model.facts.modelId, { promptTokens, completionTokens: 0, cachedTokens: 0 });
+      const embeddingId = newId();
+      const promptTokens = inputs.reduce((sum, input) => sum + input.length, 0);
+      const demand = { id: embeddingId, promptTokens, outputTokens: 0, leastOutputTokens: 0 };
+      spending = await this.limits.reserve(admitted, demand);
+      const embedded = await this.run(embeddingId, inputs, model, call, life);
+      usage = { promptTokens, completionTokens: 0, cachedTokens: 0 };
+      this.metrics.usedTokens(model.facts.modelId, usage);
       return embedded;
     } finally {
-      use?.settle(spent, performance.now());
+      spending?.end(usage);
       life.close();
       this.gate.leave(life);
     }
   }
 
   private async run(
+    embeddingId: string,
     inputs: number[][],
     { served, facts }: ResolvedModel,
     call: EmbeddingCall,
@@ -77,7 +79,6 @@ export class EmbeddingService {
   ): Promise<Embedded> {
     const { requestId, tenantId, deadlineUnixMs, trace, signal } = life;
     const { modelId } = facts;
-    const embeddingId = newId();
     // Schedulers place by the longest input: each one is a sequence of its own, and none has output.
     const longest = inputs.reduce((best, input) => (input.length > best.length ? input : best));
     const request = GenerationRequest.fromPartial({

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, Metadata, status } from '@grpc/grpc-js';
+import { register } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { IdentityStore } from '#lib/auth';
 import { FinishReason, publicApi } from '#lib/contracts';
@@ -20,7 +21,12 @@ beforeAll(async () => {
   const url = `sqlite:${join(mkdtempSync(join(tmpdir(), 'hydra-limits-')), 'hydra.db')}`;
   database = await openDatabase(url);
   store = new IdentityStore(database);
-  platform = await startTestPlatform({ auth: { mode: 'required', refreshIntervalMs: 20 }, database: { url } });
+  platform = await startTestPlatform({
+    auth: { mode: 'required', refreshIntervalMs: 20 },
+    database: { url },
+    limits: { sliceTokens: 8 },
+    price: { input: 100, output: 1_000 },
+  });
 });
 beforeEach(() => {
   platform.worker.onSubmit = (generation) => void generation.runToEnd();
@@ -31,11 +37,11 @@ afterAll(async () => {
 });
 
 /** A tenant with these limits. @returns what its requests carry */
-async function limited(limits: Limits): Promise<{ authorization: string }> {
+async function limited(limits: Limits, modelId?: string): Promise<{ authorization: string }> {
   const tenantId = `tenant-${tenants++}`;
   await store.tenants.create({ id: tenantId, name: tenantId }, ACTOR);
   await store.tenants.createAccount({ tenantId, name: 'bot', roles: ['user'] }, ACTOR);
-  await store.limits.set(tenantId, { keyId: undefined, limits }, ACTOR);
+  await store.limits.set(tenantId, { keyId: undefined, modelId, limits }, ACTOR);
   const wish = { tenantId, accountName: 'bot', scopes: ['inference' as const], expiresAtMs: undefined };
   return { authorization: `Bearer ${(await store.keys.create(wish, ACTOR)).text}` };
 }
@@ -125,11 +131,61 @@ describe('limits of a tenant', () => {
     client.close();
   });
 
+  it('given a limit of requests that is reached, then a body is not even looked at; one of a model is, but no prompt', async () => {
+    const [tenant, model] = [
+      await limited({ requestsPerMinute: 1 }),
+      await limited({ requestsPerMinute: 1 }, 'test-model'),
+    ];
+    for (const headers of [tenant, model]) expect((await complete(headers)).status).toBe(200);
+    const broken = await post(`${platform.url}/v1/completions`, '{', tenant);
+    expect([broken.status, (await errorOf(broken)).code]).toEqual([429, 'rate_limit_exceeded']);
+    const tooLong = await complete(model, { prompt: 'hello '.repeat(1_000) }); // 400 for who may ask
+    expect([tooLong.status, (await errorOf(tooLong)).code]).toEqual([429, 'rate_limit_exceeded']);
+    const embedding = await post(`${platform.url}/v1/embeddings`, { model: 'default', input: 'x' }, tenant);
+    expect(embedding.status).toBe(429);
+  });
+
+  it('given a limit with another model, then it does not hold for this one', async () => {
+    const headers = await limited({ requestsPerMinute: 1, tokensPerDay: 1 }, 'sleeping-model');
+    for (let i = 0; i < 3; i++) expect((await complete(headers)).status).toBe(200);
+  });
+
+  it('given a quota of tokens, then an answer breaks off where it ends, and later requests are told', async () => {
+    const headers = await limited({ tokensPerMonth: 30 });
+    const first = await complete(headers, { max_tokens: 5 });
+    const { usage } = (await first.json()) as { usage: { prompt_tokens: number; total_tokens: number } };
+    expect(first.headers.get('x-ratelimit-limit-tokens')).toBeNull();
+    const text = await (await complete(headers, { max_tokens: 100, stream: true })).text();
+    const events = text.split('\n\n').filter((event) => event.startsWith('data: '));
+    const last = JSON.parse(events.at(-1)?.slice(6) ?? '');
+    expect(last.error).toMatchObject({ code: 'insufficient_quota', type: 'insufficient_quota' });
+    expect(events.length - 1).toBe(30 - usage.total_tokens - usage.prompt_tokens);
+    const refused = await complete(headers);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(1);
+    expect(await errorOf(refused)).toMatchObject({
+      ...{ code: 'insufficient_quota', type: 'insufficient_quota' },
+      message: expect.stringContaining('tokens per month: Limit 30, Used 30, Requested'),
+    });
+  });
+
+  it('given a budget, then it is spent at the prices of the model, to the last token that it pays for', async () => {
+    const headers = await limited({ costMicrosPerDay: 12 });
+    const text = await (await complete(headers, { max_tokens: 100, stream: true })).text();
+    const events = text.split('\n\n').filter((event) => event.startsWith('data: '));
+    expect(events.at(-1)).toContain('cost per day in millionths: Limit 12');
+    expect(events.length - 1).toBe(11); // a prompt of less than 10 tokens at 0.1, then 1 each
+    const metrics = await register.metrics();
+    const tenant = `tenant-${tenants - 1}`;
+    expect(metrics).toContain(`hydra_gateway_tenant_tokens_total{tenant="${tenant}",kind="completion"} 11`);
+    expect(metrics).toMatch(new RegExp(`hydra_gateway_tenant_cost_total\\{tenant="${tenant}"\\} 0\\.0000115`));
+  });
+
   it('given limits that are taken away, then soon nothing is refused', async () => {
     const headers = await limited({ requestsPerMinute: 1 });
     await complete(headers);
     expect((await complete(headers)).status).toBe(429);
-    await store.limits.set(`tenant-${tenants - 1}`, { keyId: undefined, limits: {} }, ACTOR);
+    await store.limits.set(`tenant-${tenants - 1}`, { keyId: undefined, modelId: undefined, limits: {} }, ACTOR);
     await vi.waitFor(async () => expect((await complete(headers)).status).toBe(200), 10_000);
   });
 });

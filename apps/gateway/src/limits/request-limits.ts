@@ -1,64 +1,103 @@
-import { Injectable } from '@nestjs/common';
-import { AuthenticationError, type StoredLimits } from '#lib/auth';
-import { type LimitedUse, Limiter, type LimitName, type LimitRefusal } from '#lib/limits';
-import { ApiError } from '#lib/openai';
+import { Inject, Injectable } from '@nestjs/common';
+import type { HydraConfig } from '#lib/config';
+import type { GenerationRequest } from '#lib/contracts';
+import { LimitBook, type LimitState, type Price, type Reservation, tightest } from '#lib/limits';
 import type { RequestLife } from '../completion/request-life.js';
-import { Identity } from '../identity/identity.js';
+import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { AnswerSpending } from './answer-spending.js';
+import { type KnownSubject, LimitSubjects } from './limit-subjects.js';
+import { refusalError, unavailableError } from './refusal-error.js';
+import { RequestRates } from './request-rates.js';
 
-/** Holds requests to the limits of their tenant and key. */
+/** What an answer can use. */
+export type AnswerDemand = Pick<Reservation, 'id' | 'promptTokens' | 'outputTokens' | 'leastOutputTokens'>;
+
+/** A request that is within its limits of requests. */
+export interface AdmittedRequest {
+  readonly life: RequestLife;
+  readonly modelId: string;
+  readonly subjects: readonly KnownSubject[];
+  readonly requests: LimitState | undefined;
+}
+
+const FREE: Price = { input: 0, cachedInput: 0, output: 0 };
+
+/** Holds requests to the limits of their tenant, their key and their model. */
 @Injectable()
 export class RequestLimits {
-  private readonly limiter = new Limiter();
+  private readonly prices: ReadonlyMap<string, Price>;
+  private readonly sliceTokens: number;
 
   constructor(
-    private readonly identity: Identity,
+    @Inject(GATEWAY_CONFIG) config: HydraConfig,
+    private readonly book: LimitBook,
+    private readonly subjects: LimitSubjects,
+    private readonly rates: RequestRates,
     private readonly metrics: GatewayMetrics,
-  ) {}
-
-  /**
-   * Takes what the request can use at most; the caller settles it when the request has ended, whatever its end.
-   * @param tokens  of its prompts and the longest answers
-   * @throws ApiError rate_limit_exceeded
-   */
-  async reserve(life: RequestLife, tokens: number): Promise<LimitedUse> {
-    const { tenantId, keyId = '' } = life.principal;
-    const limits = await this.limitsOf(tenantId);
-    const subjects = limits
-      .filter((stored) => stored.keyId === undefined || stored.keyId === keyId)
-      .map((stored) => ({ id: `${tenantId}/${stored.keyId ?? ''}`, limits: stored.limits }));
-    const decision = this.limiter.reserve(subjects, tokens, performance.now());
-    if (decision.isAllowed) {
-      life.onLimits(decision.use);
-      return decision.use;
-    }
-    life.onLimits(decision);
-    this.metrics.overLimit(decision.name);
-    throw toApiError(decision);
+  ) {
+    this.sliceTokens = config.limits.sliceTokens;
+    this.prices = new Map(
+      config.models.flatMap(({ id, price }) =>
+        price === undefined ? [] : [[id, { ...price, cachedInput: price.cachedInput ?? price.input }]],
+      ),
+    );
   }
 
-  private async limitsOf(tenantId: string): Promise<readonly StoredLimits[]> {
+  /**
+   * Counts the request, before its prompt is looked at.
+   * @throws ApiError rate_limit_exceeded
+   */
+  async admit(life: RequestLife, modelId: string): Promise<AdmittedRequest> {
+    const known = await this.subjects.of(life.principal);
+    const subjects = known.filter((subject) => subject.modelId === undefined || subject.modelId === modelId);
+    const uncounted =
+      life.counted === undefined ? subjects : subjects.filter((subject) => subject.modelId !== undefined);
+    let requests: LimitState | undefined;
+    await this.rates.count(life.tenantId, uncounted, (state) => {
+      requests = tightest([life.counted?.state, state]);
+      life.onLimits({ requests, tokens: undefined });
+    });
+    return { life, modelId, subjects, requests };
+  }
+
+  /**
+   * Reserves the prompt and the first slice of the answer; the caller ends the spending, whatever the end of the request.
+   * @throws ApiError rate_limit_exceeded, insufficient_quota, limits_unavailable
+   */
+  async reserve({ life, modelId, subjects, requests }: AdmittedRequest, demand: AnswerDemand): Promise<AnswerSpending> {
+    const { tenantId, principal, requestId } = life;
+    const reservation: Reservation = {
+      ...demand,
+      tenantId,
+      subjects,
+      price: this.prices.get(modelId) ?? FREE,
+      sliceTokens: this.sliceTokens,
+      about: { keyId: principal.keyId ?? '', modelId, requestId },
+    };
+    const decision = await this.begin(reservation);
+    life.onLimits({ requests, tokens: decision.tokens });
+    if (decision.isAllowed) return new AnswerSpending(this.book, reservation, decision.coveredTokens);
+    this.metrics.overLimit(decision.name);
+    throw refusalError(decision);
+  }
+
+  private async begin(reservation: Reservation) {
     try {
-      return (await this.identity.directory?.tenant(tenantId))?.limits ?? [];
+      return await this.book.begin(reservation);
     } catch (cause) {
-      if (!(cause instanceof AuthenticationError)) throw cause;
-      throw new ApiError('auth_unavailable', 'Limits cannot be looked up at present. Please try again.', { cause });
+      throw unavailableError(cause);
     }
   }
 }
 
-const WORDS: Readonly<Record<LimitName, string>> = {
-  requestsPerMinute: 'requests per min',
-  tokensPerMinute: 'tokens per min',
-  concurrentRequests: 'requests at once',
-};
-
-function toApiError({ name, limit, used, asked, retryAfterMs }: LimitRefusal): ApiError {
-  const type = name === 'tokensPerMinute' ? 'tokens' : 'requests';
-  const figures = `${WORDS[name]}: Limit ${limit}, Used ${used}, Requested ${asked}.`;
-  const isTooLarge = retryAfterMs === Infinity;
-  const message = isTooLarge
-    ? `Request too large on ${figures} Ask for fewer tokens.`
-    : `Rate limit reached on ${figures} Please try again in ${(retryAfterMs / 1_000).toFixed(1)}s.`;
-  return new ApiError('rate_limit_exceeded', message, { type, retryAfterMs });
+/** What the prompts and the longest answers there can be need. */
+export function demandOf(id: string, requests: readonly GenerationRequest[]): AnswerDemand {
+  const sum = (of: (request: GenerationRequest) => number) => requests.reduce((total, one) => total + of(one), 0);
+  return {
+    id,
+    promptTokens: sum(({ promptTokenIds }) => promptTokenIds.length),
+    outputTokens: sum(({ sequenceCount, stop }) => sequenceCount * (stop?.maxTokens ?? 0)),
+    leastOutputTokens: sum(({ sequenceCount }) => sequenceCount),
+  };
 }

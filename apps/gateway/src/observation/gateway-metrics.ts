@@ -8,16 +8,20 @@ import {
   register,
 } from 'prom-client';
 import type { AuthenticationFailure } from '#lib/auth';
-import type { LimitName } from '#lib/limits';
+import type { LimitName, UsageEntry } from '#lib/limits';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
+
+/** Tenants with series of their own: some for each, so bounded. */
+const MAX_TENANT_LABELS = 200;
+const NANOS_PER_UNIT = 1_000_000_000;
 
 /** Where a client left: `waiting` before its first token, `streaming` after. */
 export type LeavingPhase = 'waiting' | 'streaming';
 
 /**
  * What the gateway measures. Labels are bounded: routes are ours, models are those of the fleet, codes are those of the
- * error table.
+ * error table, and of tenants there are only so many.
  */
 @Injectable()
 export class GatewayMetrics {
@@ -46,6 +50,15 @@ export class GatewayMetrics {
   private readonly limited = counter('limited_requests_total', 'Requests over a limit of their tenant or key.', [
     'limit',
   ]);
+  private readonly tenantTokens = counter(
+    'tenant_tokens_total',
+    'Tokens that count for a tenant, of prompts or answers.',
+    ['tenant', 'kind'],
+  );
+  private readonly tenantCost = counter('tenant_cost_total', 'Cost of a tenant, in the currency of the prices.', [
+    'tenant',
+  ]);
+  private readonly tenants = new Set<string>();
   private readonly clientsGone = counter('aborted_clients_total', 'Clients that left before the end.', ['phase']);
 
   /** The gauge reads the value when it is scraped. */
@@ -104,6 +117,15 @@ export class GatewayMetrics {
 
   overLimit(limit: LimitName): void {
     this.limited.inc({ limit });
+  }
+
+  /** The first tenants have a label of their own, the rest share `other`. */
+  tenantUsed({ tenantId, promptTokens, completionTokens, costNanos }: UsageEntry): void {
+    if (this.tenants.size < MAX_TENANT_LABELS) this.tenants.add(tenantId);
+    const tenant = this.tenants.has(tenantId) ? tenantId : 'other';
+    this.tenantTokens.inc({ tenant, kind: 'prompt' }, promptTokens);
+    this.tenantTokens.inc({ tenant, kind: 'completion' }, completionTokens);
+    this.tenantCost.inc({ tenant }, costNanos / NANOS_PER_UNIT);
   }
 
   clientGone(phase: LeavingPhase): void {

@@ -1,4 +1,4 @@
-import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
+import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HydraConfig } from '#lib/config';
 import { childOf, traceContextFrom } from '#lib/observability';
@@ -17,7 +17,9 @@ import { RequestLife } from '../completion/request-life.js';
 import { WholeAnswerSink } from '../completion/whole-answer.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { principalOf } from '../identity/rest-authentication.js';
+import { countedRequest } from '../limits/counted-request.js';
 import { limitHeaders } from '../limits/limit-headers.js';
+import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { JSON_TYPE } from './error.filter.js';
 import { SseReply } from './sse-reply.js';
@@ -26,6 +28,7 @@ type ParseCall = (body: unknown, limits: RequestLimits) => CompletionCall;
 
 /** `POST /v1/completions` and `POST /v1/chat/completions`. */
 @Controller('v1')
+@UseGuards(RequestRateGuard)
 export class CompletionsController {
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
@@ -97,6 +100,7 @@ export function lifeOf(request: FastifyRequest): RequestLife {
     trace: childOf(traceContextFrom(first(traceparent), first(tracestate))),
     principal: principalOf(request),
     route: request.routeOptions.url ?? request.url,
+    counted: countedRequest(request),
     sessionHeader: first(session),
   });
 }

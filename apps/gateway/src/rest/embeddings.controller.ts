@@ -1,16 +1,18 @@
-import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
+import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HydraConfig } from '#lib/config';
 import { embeddingListBody, parseEmbeddingRequest, parseJsonBody } from '#lib/openai';
 import { EmbeddingService } from '../embedding/embedding-service.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { limitHeaders } from '../limits/limit-headers.js';
+import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { lifeOf } from './completions.controller.js';
 import { JSON_TYPE } from './error.filter.js';
 
 /** `POST /v1/embeddings`. */
 @Controller('v1')
+@UseGuards(RequestRateGuard)
 export class EmbeddingsController {
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,

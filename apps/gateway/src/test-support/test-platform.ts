@@ -24,6 +24,9 @@ export async function startTestPlatform(
     scheduler?: object;
     auth?: object;
     database?: object;
+    limits?: object;
+    /** Of the model's tokens. */
+    price?: object;
     workerCount?: number;
     expectReady?: boolean;
     /** What the model can do. Default `generate`. */
@@ -41,12 +44,13 @@ export async function startTestPlatform(
   );
   const scheduler = await new FakeScheduler([...workers]).listen();
   const config: HydraConfig = hydraSchema.parse({
-    models: [{ id: 'test-model' }, { id: 'sleeping-model' }],
+    models: [{ id: 'test-model', price: settings.price }, { id: 'sleeping-model' }],
     aliases: { default: 'default', 'org/Some-Model-7B': 'test-model' },
     gateway: { httpPort: 0, grpcPort: 0, ...settings.gateway },
     scheduler: { target: scheduler.target, ...settings.scheduler },
     auth: settings.auth ?? {},
     database: settings.database ?? {},
+    limits: settings.limits ?? {},
     log: { level: 'silent' },
   });
   const gateway = await startGateway(config, createLogger('gateway', config.log));

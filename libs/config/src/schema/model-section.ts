@@ -35,6 +35,21 @@ const samplingSchema = z.strictObject({
     .describe('Weakens tokens seen in prompt or output when above 1; 1 is off.'),
 });
 
+const nanosPerToken = z.number().int().min(0).max(1_000_000_000);
+
+/** In millionths of a currency unit per 1,000 tokens: 0.15 per million tokens is 150. */
+const priceSchema = z
+  .strictObject({
+    input: nanosPerToken.describe(
+      'Of 1,000 tokens of a prompt, in millionths of a currency unit: 0.15 per million tokens is 150.',
+    ),
+    cachedInput: nanosPerToken
+      .optional()
+      .describe('Of those that a prefix cache had. Default: `input`, which is also the most.'),
+    output: nanosPerToken.describe('Of 1,000 tokens of an answer, in millionths of a currency unit.'),
+  })
+  .refine(({ input, cachedInput = input }) => cachedInput <= input, 'expected cachedInput to be at most input');
+
 export const modelSchema = z.strictObject({
   id: z.string().min(1).describe('Name under which the model is served.'),
   source: z
@@ -62,6 +77,7 @@ export const modelSchema = z.strictObject({
     .describe('Worker processes that `hydra up` starts for this model. Default: `workers.count`.')
     .optional(),
   kvBytes: bytes.describe('Memory for attention state per worker, in bytes. Default: `workers.kvBytes`.').optional(),
+  price: priceSchema.optional().describe('What its tokens cost, for budgets and the usage ledger. Default: nothing.'),
   sampling: samplingSchema
     .describe(
       'Values for what a request does not give. Default: what the authors of the model recommend, see docs/models.md.',

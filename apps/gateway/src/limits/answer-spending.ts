@@ -1,0 +1,88 @@
+import type { ExtendDecision, LimitBook, Reservation, TokenUse } from '#lib/limits';
+import { ApiError } from '#lib/openai';
+import { refusalError, unavailableError } from './refusal-error.js';
+
+/**
+ * What an answer holds of its limits from its beginning to its end. Every token is covered before it is delivered; the next
+ * slice is asked for when half of the last one is left, so that a stream seldom waits for it.
+ */
+export class AnswerSpending {
+  /** Output tokens that were covered and handed on. */
+  private delivered = 0;
+  /** Output tokens that somebody waits to deliver, with those that were. */
+  private promised = 0;
+  private extending: Promise<void> | undefined;
+
+  constructor(
+    private readonly book: LimitBook,
+    private readonly reservation: Reservation,
+    private covered: number,
+  ) {}
+
+  /**
+   * Covers `tokens` more output tokens, and then counts them as delivered.
+   * @returns undefined when that was done at once
+   * @throws ApiError (as a rejection) insufficient_quota, limits_unavailable: they must not be delivered
+   */
+  cover(tokens: number): Promise<void> | undefined {
+    this.promised += tokens;
+    if (this.promised > this.covered) return this.coverUpTo(this.promised, tokens);
+    this.delivered += tokens;
+    this.lookAhead();
+    return undefined;
+  }
+
+  /** @param usage  of the whole answer, when it came to its end */
+  end(usage: TokenUse | undefined): void {
+    const hasDelivered = this.delivered > 0 || usage !== undefined;
+    this.book.settle(this.reservation, {
+      promptTokens: hasDelivered ? this.reservation.promptTokens : 0,
+      cachedTokens: Math.min(usage?.cachedTokens ?? 0, this.reservation.promptTokens),
+      completionTokens: this.delivered,
+      outcome: usage === undefined ? 'ended-early' : 'answered',
+    });
+  }
+
+  private async coverUpTo(needed: number, tokens: number): Promise<void> {
+    while (this.covered < needed) await (this.extending ?? this.extend(needed));
+    this.delivered += tokens;
+  }
+
+  private lookAhead(): void {
+    const { sliceTokens, outputTokens } = this.reservation;
+    const isNear = this.covered - this.promised < sliceTokens / 2 && this.covered < outputTokens;
+    if (isNear && this.extending === undefined) this.extend(0).catch(() => {}); // told when a token needs it
+  }
+
+  private extend(needed: number): Promise<void> {
+    this.extending = this.ask(needed).finally(() => {
+      this.extending = undefined;
+    });
+    return this.extending;
+  }
+
+  private async ask(needed: number): Promise<void> {
+    const { sliceTokens, outputTokens } = this.reservation;
+    const most = Math.max(needed, Math.min(outputTokens, this.promised + sliceTokens));
+    const decision = await this.tryExtend(Math.max(needed, this.covered), most);
+    switch (decision.kind) {
+      case 'covered':
+        this.covered = Math.max(this.covered, decision.coveredTokens);
+        return;
+      case 'refused':
+        throw refusalError(decision.refusal);
+      case 'lapsed':
+        throw new ApiError('limits_unavailable', 'What was reserved for this answer has lapsed.');
+      default:
+        decision satisfies never;
+    }
+  }
+
+  private async tryExtend(least: number, most: number): Promise<ExtendDecision> {
+    try {
+      return await this.book.extend(this.reservation, least, most);
+    } catch (cause) {
+      throw unavailableError(cause);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { Injectable } from '@nestjs/common';
+import { AuthenticationError, type Principal, type StoredLimits } from '#lib/auth';
+import type { LimitedSubject } from '#lib/limits';
+import { ApiError } from '#lib/openai';
+import { Identity } from '../identity/identity.js';
+
+/** A subject with what it stands for. */
+export interface KnownSubject extends LimitedSubject {
+  readonly keyId: string | undefined;
+  readonly modelId: string | undefined;
+}
+
+/** Whose limits a request must be within. */
+@Injectable()
+export class LimitSubjects {
+  constructor(private readonly identity: Identity) {}
+
+  /** Of its tenant and its key, with each model and with all together. @throws ApiError when they cannot be looked up */
+  async of({ tenantId, keyId }: Principal): Promise<readonly KnownSubject[]> {
+    const limits = await this.limitsOf(tenantId);
+    return limits.filter((stored) => stored.keyId === undefined || stored.keyId === keyId).map(toSubject);
+  }
+
+  private async limitsOf(tenantId: string): Promise<readonly StoredLimits[]> {
+    try {
+      return (await this.identity.directory?.tenant(tenantId))?.limits ?? [];
+    } catch (cause) {
+      if (!(cause instanceof AuthenticationError)) throw cause;
+      throw new ApiError('auth_unavailable', 'Limits cannot be looked up at present. Please try again.', { cause });
+    }
+  }
+}
+
+function toSubject({ keyId, modelId, limits }: StoredLimits): KnownSubject {
+  const words = [keyId && `key=${keyId}`, modelId && `model=${encodeURIComponent(modelId)}`];
+  return { id: words.filter(Boolean).join(',') || 'all', keyId, modelId, limits };
+}
