@@ -45,6 +45,10 @@ test: dist/.stamp ## unit, conformance, property and process tests; needs nothin
 test-integration: dist/.stamp ## tests with Python clients, grpcurl and peers; installs what it needs
 	@scripts/test-integration.sh
 
+.PHONY: test-kubernetes
+test-kubernetes: node_modules/.stamp ## the Helm chart; builds helm from its Go module at the first time
+	@scripts/test-kubernetes.sh
+
 .PHONY: lint
 lint: node_modules/.stamp scripts/tools/node_modules/.stamp ## format, lint, types, import rules, unused code, protocols
 	@scripts/lint.sh

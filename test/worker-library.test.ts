@@ -24,13 +24,14 @@ afterEach(() => {
 });
 afterAll(() => rmSync(home, { recursive: true }));
 
-function start(): WorkerProcess {
+function start(settings: Readonly<Record<string, string>> = {}): WorkerProcess {
   const env = {
     ...ENGINE_FAULT_ENV,
     HYDRA_ENGINE: 'onnx',
     HYDRA_MODEL: MODEL,
     HYDRA_HOME: home,
     HYDRA_KV_BYTES: String(8 * 1024 * 1024),
+    ...settings,
   };
   worker = new WorkerProcess(env, tree.main);
   return worker;
@@ -75,6 +76,18 @@ describe("a worker and ONNX Runtime's library", { timeout: 120_000 }, () => {
       expect(messages(worker, 'fatal')).toEqual([expect.stringMatching(sentence)]);
     },
   );
+
+  it("given a worker that is to use CUDA, when CUDA's libraries are missing, then a sentence names the file and it ends with code 1", async () => {
+    tree = new LibraryTree();
+    tree.takeAwayCuda();
+    const worker = start({ HYDRA_DEVICE: 'cuda' });
+    expect(await worker.exited).toBe(1);
+    expect(messages(worker, 'fatal')).toEqual([
+      expect.stringMatching(
+        /^The worker could not start: .*libonnxruntime_providers_\w+\.so: cannot open shared object file/,
+      ),
+    ]);
+  });
 
   it('given one that goes missing, when the engine breaks, then the worker is unready and tries again until it is back', async () => {
     tree = new LibraryTree();

@@ -33,6 +33,13 @@ export class LibraryTree {
     return (createRequire(import.meta.url)(join(this.original, 'package.json')) as { version: string }).version;
   }
 
+  /** All but what `make gpu-libraries` adds. */
+  takeAwayCuda(): void {
+    this.takeAway();
+    const isOther = (path: string) => !/onnxruntime_providers/.test(path);
+    cpSync(join(this.original, LIBRARIES), join(this.runtimeFolder, LIBRARIES), { recursive: true, filter: isOther });
+  }
+
   /** What the package says that it is. */
   setVersion(version: string): void {
     const own = JSON.parse(readFileSync(join(this.original, 'package.json'), 'utf8')) as Record<string, unknown>;

@@ -44,6 +44,7 @@ export async function prepareOnnxEngine(
     task: compiled.manifest.embeddingDimensions === undefined ? 'generate' : 'embed',
     numerics: model.numerics,
     textFiles,
+    executionProvider: workers.device === 'cuda' ? { kind: 'cuda', deviceId: workers.deviceId } : undefined,
     threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,
     maxSequences: workers.maxSequences,

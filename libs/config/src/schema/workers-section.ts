@@ -33,6 +33,16 @@ export const workersSchema = z.strictObject({
     description: 'Compute threads of the engine. Default: the cores shared by the workers.',
     env: 'HYDRA_THREADS',
   }),
+  device: z.enum(['cpu', 'cuda']).default('cpu').meta({
+    description: 'Where the embedded engine computes; `cuda` needs the libraries of docs/gpu.md.',
+    env: 'HYDRA_DEVICE',
+  }),
+  deviceId: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .meta({ description: 'Which of the CUDA devices that the process sees.', env: 'HYDRA_DEVICE_ID' }),
   kvBytes: bytes.default(1024 * 1024 * 1024).meta({
     description:
       'Most memory for attention state, in bytes; sequences take of it as they grow, and computed prefixes are kept in the rest.',

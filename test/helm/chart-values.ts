@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { hydraSchema } from '#lib/config';
+
+/**
+ * What `values.yaml` of the Helm chart may hold. `config` and the models take the keys of `hydra.yaml` from its own schema, so that
+ * the chart cannot fall behind; `helm/hydraserve/values.schema.json` is generated from here.
+ */
+
+const count = z.int().min(0);
+const quantity = z.union([z.string().regex(/^[0-9.]+([munkKMGTPE]i?|)$/), z.number().min(0)]);
+const freeMap = z.record(z.string(), z.unknown());
+const freeList = z.array(freeMap);
+const resources = z.strictObject({
+  requests: z.record(z.string(), quantity).optional(),
+  limits: z.record(z.string(), quantity).optional(),
+  claims: freeList.optional(),
+});
+const dnsLabel = z.string().regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/);
+
+const placement = {
+  nodeSelector: z.record(z.string(), z.string()),
+  tolerations: freeList,
+  affinity: freeMap,
+  topologySpreadConstraints: freeList,
+  priorityClassName: z.string(),
+  podAnnotations: z.record(z.string(), z.string()),
+};
+
+const modelChartKeys = z
+  .strictObject({
+    name: dnsLabel.max(30),
+    replicas: count,
+    autoscaling: z
+      .strictObject({ enabled: z.boolean(), minReplicas: count, maxReplicas: z.int().min(1), metrics: freeList })
+      .partial(),
+    device: z.enum(['cpu', 'cuda']),
+    resources,
+    startupSeconds: z.int().min(30),
+    cache: z
+      .strictObject({
+        persistent: z.boolean(),
+        size: quantity,
+        accessMode: z.enum(['ReadWriteOnce', 'ReadWriteMany', 'ReadWriteOncePod']),
+        storageClassName: z.string(),
+        existingClaim: z.string(),
+      })
+      .partial(),
+    runtimeClassName: z.string(),
+    ...placement,
+  })
+  .partial();
+
+const modelKeys = hydraSchema.shape.models.unwrap().element.omit({ workers: true });
+
+const sections = hydraSchema.shape;
+/** Without what each model has, what the chart decides (addresses, ports, names), and what belongs into a Secret. */
+const config = hydraSchema.omit({ models: true, database: true }).extend({
+  gateway: sections.gateway.unwrap().omit({ host: true, httpPort: true, grpcPort: true }).optional(),
+  scheduler: sections.scheduler.unwrap().omit({ host: true, httpPort: true, grpcPort: true, target: true }).optional(),
+  workers: sections.workers
+    .unwrap()
+    .omit({
+      count: true,
+      id: true,
+      model: true,
+      host: true,
+      advertisedHost: true,
+      grpcPort: true,
+      httpPort: true,
+      device: true,
+    })
+    .optional(),
+  storage: sections.storage.unwrap().omit({ folder: true, hubToken: true }).optional(),
+});
+const secretRef = z.strictObject({ existingSecret: z.string(), secretKey: z.string().min(1) }).partial();
+
+export const chartValues = z
+  .strictObject({
+    fullnameOverride: dnsLabel,
+    image: z
+      .strictObject({
+        registry: z.string(),
+        repository: z.string().min(1),
+        tag: z.string(),
+        digests: z.record(z.string(), z.string().regex(/^sha256:[0-9a-f]{64}$/)),
+        pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
+        pullSecrets: z.array(z.string()),
+      })
+      .partial(),
+    models: z.array(z.strictObject({ ...modelKeys.shape, ...modelChartKeys.shape })).min(1),
+    modelDefaults: modelChartKeys,
+    gateway: z
+      .strictObject({
+        replicas: count,
+        autoscaling: z
+          .strictObject({
+            enabled: z.boolean(),
+            minReplicas: z.int().min(1),
+            maxReplicas: z.int().min(1),
+            cpuPercent: z.int().min(1).max(100),
+          })
+          .partial(),
+        resources,
+        service: z
+          .strictObject({
+            type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']),
+            httpPort: z.int().min(1).max(65_535),
+            grpcPort: z.int().min(1).max(65_535),
+            annotations: z.record(z.string(), z.string()),
+          })
+          .partial(),
+        ...placement,
+      })
+      .partial(),
+    scheduler: z.strictObject({ replicas: z.int().min(1), resources, ...placement }).partial(),
+    database: secretRef.extend({ size: quantity.optional(), storageClassName: z.string().optional() }),
+    hub: secretRef,
+    ingress: z
+      .strictObject({
+        enabled: z.boolean(),
+        className: z.string(),
+        annotations: z.record(z.string(), z.string()),
+        hosts: z.array(z.string()),
+        tls: freeList,
+      })
+      .partial(),
+    httpRoute: z.strictObject({ enabled: z.boolean(), parentRefs: freeList, hostnames: z.array(z.string()) }).partial(),
+    networkPolicy: z.strictObject({ enabled: z.boolean(), clients: freeList, prometheus: freeList }).partial(),
+    monitoring: z
+      .strictObject({
+        podMonitors: z.boolean(),
+        interval: z.string().regex(/^[0-9]+(ms|s|m)$/),
+        labels: z.record(z.string(), z.string()),
+        gatewayKey: secretRef,
+      })
+      .partial(),
+    shutdown: z.strictObject({ preStopSeconds: z.int().min(1), marginSeconds: z.int().min(1) }).partial(),
+    config,
+    global: freeMap,
+  })
+  .partial();
+
+/** JSON Schema of the values; draft 7, which every Helm since 3 reads. */
+export function chartValuesSchema(): string {
+  const schema = z.toJSONSchema(chartValues, { target: 'draft-7', io: 'input', reused: 'inline' });
+  return `${JSON.stringify({ title: 'Values of the HydraServe chart', ...schema }, null, 2)}\n`;
+}

@@ -1,0 +1,92 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type HydraConfig, loadConfig } from '#lib/config';
+import {
+  CHART,
+  helm,
+  helmRefusal,
+  type KubernetesObject,
+  objectsOf,
+  rendered,
+  VALUES_FILES,
+  valuesFile,
+} from './support/helm.js';
+import { danglingReferences } from './support/references.js';
+
+describe.each(VALUES_FILES)('the chart with %s.yaml', (values) => {
+  const text = rendered(values);
+  const objects = objectsOf(text);
+
+  it('given helm lint, when strict, then it finds nothing', () => {
+    expect(helm('lint', '--strict', CHART, '--values', valuesFile(values))).toContain('0 chart(s) failed');
+  });
+
+  it('given the committed rendering, when rendered again, then it is the same', async () => {
+    await expect(text).toMatchFileSnapshot(`golden/${values}.yaml`);
+  });
+
+  it('given every hydra.yaml in it, when an app reads it, then it is taken', () => {
+    for (const config of configsOf(objects)) expect(config.models.length).toBeGreaterThan(0);
+  });
+
+  it('given volumes, ports, selectors, accounts and claims, when followed, then each leads somewhere', () => {
+    expect(danglingReferences(objects)).toEqual([]);
+  });
+
+  it('given its pods, when looked at, then they run as nobody, read-only, without a token of the cluster', () => {
+    for (const { spec } of objects.filter(({ kind }) => kind === 'Deployment')) {
+      const pod = spec.template.spec;
+      expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
+      for (const container of pod.containers) {
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        expect(container.resources.limits.memory).toBeDefined();
+      }
+      expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
+    }
+  });
+});
+
+it('given drain times, when pods get their time to end, then it holds the pause, the drain and a margin', () => {
+  const grace = (values: string, component: string) =>
+    objectsOf(rendered(values)).find(
+      ({ kind, metadata }) => kind === 'Deployment' && metadata.labels?.['app.kubernetes.io/component'] === component,
+    )?.spec.template.spec.terminationGracePeriodSeconds;
+  expect(grace('highly-available', 'gateway')).toBe(5 + 121 + 10);
+  expect(grace('gpu', 'inference')).toBe(300 + 10);
+  expect(grace('air-gapped', 'gateway')).toBe(15 + 30 + 20);
+});
+
+describe('what the chart refuses', () => {
+  const cases = [
+    ['an unknown key', 'gateways: {}', /gateways/],
+    ['a model key that does not exist', 'models: [{ id: a, wieghts: int4 }]', /wieghts/],
+    ['a port that the chart decides', 'config: { gateway: { httpPort: 1 } }', /httpPort/],
+    ['a secret in the configuration', 'config: { storage: { hubToken: abc } }', /hubToken/],
+    ['no authentication', 'config: { auth: { mode: "off" } }', /must be `required`/],
+    ['several gateways on one SQLite file', 'gateway: { replicas: 2 }', /one PostgreSQL/],
+    ['two models of one name', 'models: [{ id: a, name: x }, { id: b, name: x }]', /same name/],
+    ['a model called default', 'models: [{ id: default }]', /alias of the first/],
+  ] as const;
+
+  it.each(cases)('given %s, when rendered, then it says so', (_, yaml, sentence) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'hydra-values-')), 'values.yaml');
+    writeFileSync(file, yaml);
+    expect(helmRefusal('template', 'prod', CHART, '--values', file)).toMatch(sentence);
+  });
+});
+
+function configsOf(objects: readonly KubernetesObject[]): HydraConfig[] {
+  const folder = mkdtempSync(join(tmpdir(), 'hydra-config-'));
+  const files = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data?.['hydra.yaml'] ?? '');
+  return files.map((text, i) => {
+    const path = join(folder, `${i}.yaml`);
+    writeFileSync(path, text);
+    return loadConfig({ env: { HYDRA_CONFIG: path } });
+  });
+}

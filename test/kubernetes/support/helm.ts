@@ -1,0 +1,49 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+
+/** Built by scripts/test-kubernetes.sh. */
+const HELM = process.env['HYDRA_TEST_HELM'] ?? 'helm';
+export const CHART = fileURLToPath(new URL('../../../helm/hydraserve', import.meta.url));
+const VALUES = fileURLToPath(new URL('../values/', import.meta.url));
+/** Of the values files, without `.yaml`. */
+export const VALUES_FILES = readdirSync(VALUES).map((file) => file.replace(/\.yaml$/, ''));
+
+export interface KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels?: Labels; readonly annotations?: Labels };
+  // biome-ignore lint/suspicious/noExplicitAny: objects of any kind are looked into; the API server checks their types.
+  readonly spec?: any;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+export function valuesFile(name: string): string {
+  return `${VALUES}${name}.yaml`;
+}
+
+/** @throws with what helm said */
+export function helm(...args: string[]): string {
+  return execFileSync(HELM, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 });
+}
+
+/** What helm says when it refuses; fails when it does not. */
+export function helmRefusal(...args: string[]): string {
+  const { status, stderr } = spawnSync(HELM, args, { encoding: 'utf8' });
+  if (status === 0) throw new Error(`helm ${args.join(' ')} was expected to fail`);
+  return stderr;
+}
+
+/** The chart with one of the values files, as text. */
+export function rendered(values: string): string {
+  return helm('template', 'prod', CHART, '--namespace', 'serving', '--values', valuesFile(values));
+}
+
+export function objectsOf(text: string): KubernetesObject[] {
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as KubernetesObject | null)
+    .filter((object) => object !== null);
+}
