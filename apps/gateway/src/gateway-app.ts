@@ -28,7 +28,7 @@ export interface RunningGateway {
 
 /** What scripts in browsers may read. */
 const EXPOSED_HEADERS = [
-  ...['x-request-id', 'retry-after'],
+  ...['x-request-id', 'retry-after', 'x-hydra-reason', 'x-hydra-placement'],
   ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
 ];
 

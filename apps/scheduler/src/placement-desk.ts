@@ -9,6 +9,7 @@ import {
   KvFollower,
   KvIndex,
   type Lease,
+  type LeaseOutcome,
   LeaseTable,
   type PlacementAnswer,
   type PlacementDecision,
@@ -72,10 +73,17 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
-    const { leaseTtlMs, workerTimeoutMs, waitingPerWorker, queueLength, queueTimeoutMs, kvIndexBlocks } =
-      config.scheduler;
+    const {
+      leaseTtlMs,
+      workerTimeoutMs,
+      waitingPerWorker,
+      stepsPerWorker,
+      queueLength,
+      queueTimeoutMs,
+      kvIndexBlocks,
+    } = config.scheduler;
     this.leases = new LeaseTable({ leaseTtlMs, idPrefix: this.schedulerEpoch.toString(36) });
-    this.fleet = new FleetState({ workerTimeoutMs, waitingPerWorker }, this.leases);
+    this.fleet = new FleetState({ workerTimeoutMs, waitingPerWorker, stepsPerWorker }, this.leases);
     const kvIndex = new KvIndex({ capacityBlocks: kvIndexBlocks, capacityWorkers: KV_INDEX_WORKERS });
     this.kvFollower = new KvFollower(kvIndex);
     this.configuredModelIds = new Set(config.models.map((model) => model.id));
@@ -110,6 +118,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     const now = nowMs();
     const waitMs = Math.min(longestWaitMs, this.config.scheduler.queueTimeoutMs);
     const { ticketId, decisions } = this.queue.enqueue(request, now + waitMs, now);
+    this.metrics.noteDecision(nowMs() - now);
     const answer = new Promise<PlacementAnswer>((resolve) => this.answers.set(ticketId, resolve));
     this.carryOut(decisions);
     const abandon = () => {
@@ -133,10 +142,12 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   }
 
   /** @param notHonoured  leases that their worker refused or could not keep */
-  release(ended: readonly string[], notHonoured: readonly string[]): void {
+  release(ended: readonly LeaseOutcome[], notHonoured: readonly string[]): void {
     const now = nowMs();
+    for (const outcome of ended) this.queue.settle(outcome, now);
     const decisions = this.queue.returnRefused(notHonoured, now);
-    this.carryOut([...decisions, ...this.queue.release(ended, now)]);
+    const leaseIds = ended.map(({ leaseId }) => leaseId);
+    this.carryOut([...decisions, ...this.queue.release(leaseIds, now)]);
   }
 
   register(registration: Registration): RegisterOutcome {

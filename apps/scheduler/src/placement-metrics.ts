@@ -9,6 +9,9 @@ const RATIO_BUCKETS = [0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 
 /** Predictions are compared as if they were at least this long: no ratio without bound, and nobody waits for less. */
 const LEAST_PREDICTION_MS = 1;
 
+/** From what a small fleet takes to what is felt in a first token. */
+const DECISION_BUCKETS_SECONDS = [10e-6, 20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 20e-3];
+
 /** Where the gauges read, at each scrape. */
 export interface MeasuredDesk {
   readonly fleet: FleetState;
@@ -27,6 +30,11 @@ export class PlacementMetrics {
     help: 'Time from asking for a place to the answer, in seconds.',
     labelNames: ['model', 'outcome'] as const,
     buckets: LATENCY_BUCKETS_SECONDS,
+  });
+  private readonly decisionSeconds = new Histogram({
+    name: owned('hydra_scheduler_decision_seconds'),
+    help: 'CPU time of taking one request: placing it, refusing it or putting it into the queue, in seconds.',
+    buckets: DECISION_BUCKETS_SECONDS,
   });
   private readonly placements = new Counter({
     name: owned('hydra_scheduler_placements_total'),
@@ -96,6 +104,10 @@ export class PlacementMetrics {
 
   follow(desk: MeasuredDesk): void {
     this.desk = desk;
+  }
+
+  noteDecision(ms: number): void {
+    this.decisionSeconds.observe(ms / 1_000);
   }
 
   noteAnswer(answer: PlacementAnswer): void {

@@ -5,6 +5,8 @@ import { createStrategy, PlacementStrategy, STRATEGY_NAMES } from '#lib/placemen
 import { FleetController } from './fleet.controller.js';
 import { FleetWatchers } from './fleet-watchers.js';
 import { ModelStrategies, PLACEMENT_STRATEGIES } from './model-strategies.js';
+import { PlaceCalls } from './place-calls.js';
+import { PlaceStreams } from './place-streams.js';
 import { PlacementController } from './placement.controller.js';
 import { PlacementDesk } from './placement-desk.js';
 import { PlacementMetrics } from './placement-metrics.js';
@@ -52,7 +54,7 @@ export class SchedulerModule {
       module: SchedulerModule,
       imports: [placement, ObservabilityModule.forApp({ logger, readiness: SchedulerReadiness, imports: [placement] })],
       controllers: [PlacementController, FleetController],
-      providers: [WorkerMemberships, FleetWatchers],
+      providers: [WorkerMemberships, FleetWatchers, PlaceCalls, PlaceStreams],
     };
   }
 }

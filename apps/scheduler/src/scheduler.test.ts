@@ -1,7 +1,15 @@
 import { once } from 'node:events';
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type FleetSnapshot, RefusalReason, type Refused } from '#lib/contracts';
+import {
+  type FleetSnapshot,
+  type Lease,
+  PlaceRequest,
+  type PlaceStreamRequest,
+  type PlaceStreamResponse,
+  RefusalReason,
+  type Refused,
+} from '#lib/contracts';
 import type { PlacementStrategy } from '#lib/placement';
 import { strategyToken } from './scheduler.module.js';
 import { FakeWorker, type PendingPlace, SchedulerFixture, servedModel, stored } from './scheduler.test-support.js';
@@ -359,5 +367,106 @@ describe('the scheduler', () => {
       await vi.waitFor(async () => expect(await placedOn()).toBe(`w${holder}`), 20_000);
       expect([await placedOn(), await placedOn()]).toEqual([`w${holder}`, `w${holder}`]);
     }
+  });
+});
+
+/** A gateway's side of `PlaceStream`. */
+class TestPlaceStream {
+  readonly responses = new Map<number, PlaceStreamResponse>();
+  readonly ended: Promise<unknown>;
+  private readonly stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse>;
+
+  constructor({ placement }: SchedulerFixture) {
+    this.stream = placement.placeStream();
+    this.stream.on('data', (response: PlaceStreamResponse) => {
+      this.responses.set(response.callId, response);
+      this.stream.emit('response');
+    });
+    this.stream.on('error', () => {}); // its status tells
+    this.ended = new Promise((resolve) => this.stream.once('status', resolve));
+  }
+
+  place(callId: number, request: Partial<PlaceRequest> = {}, timeoutMs = 20_000): void {
+    const whole = PlaceRequest.fromPartial({
+      generationId: `stream-${callId}`,
+      modelId: 'm',
+      promptTokens: 10,
+      ...request,
+    });
+    this.stream.write({ callId, ask: { $case: 'place', value: { request: whole, timeoutMs } } });
+  }
+
+  abandon(callId: number): void {
+    this.stream.write({ callId, ask: { $case: 'cancel', value: {} } });
+  }
+
+  kill(): void {
+    this.stream.cancel();
+  }
+
+  async answer(callId: number): Promise<NonNullable<PlaceStreamResponse['answer']>> {
+    while (!this.responses.has(callId)) await once(this.stream, 'response');
+    return this.responses.get(callId)!.answer!;
+  }
+
+  async lease(callId: number): Promise<Lease> {
+    const answer = await this.answer(callId);
+    if (answer.$case !== 'response' || answer.value.outcome?.$case !== 'lease') throw new Error(JSON.stringify(answer));
+    return answer.value.outcome.value;
+  }
+}
+
+describe('PlaceStream', () => {
+  it('given many calls on one stream, then each is answered when there is room, and one that was cancelled is not', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0');
+    const stream = new TestPlaceStream(fixture);
+    for (const callId of [1, 2, 3]) stream.place(callId);
+    const first = await stream.lease(1);
+    await waiting(2);
+    stream.abandon(2);
+    await waiting(1);
+    await fixture.release(first);
+    expect((await stream.lease(3)).workerId).toBe('w0');
+    expect([...stream.responses.keys()]).toEqual([1, 3]);
+  });
+
+  it('given calls that make no sense, come twice or take too long, then they fail by themselves, and others go on', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0');
+    const stream = new TestPlaceStream(fixture);
+    stream.place(1, { generationId: '' });
+    expect(await stream.answer(1)).toMatchObject({ $case: 'failure', value: { code: status.INVALID_ARGUMENT } });
+    stream.place(2);
+    await stream.lease(2);
+    stream.place(3);
+    stream.place(4, { generationId: 'stream-3' });
+    expect(await stream.answer(3)).toMatchObject({ $case: 'failure', value: { code: status.ABORTED } });
+    stream.place(5, {}, 200);
+    const refused = { $case: 'refused', value: { reason: RefusalReason.WAIT_EXPIRED } };
+    expect(await stream.answer(5)).toMatchObject({ $case: 'response', value: { outcome: refused } });
+  });
+
+  it('given a gateway that is gone, then all that it had waiting leave the queue', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0');
+    const stream = new TestPlaceStream(fixture);
+    for (const callId of [1, 2, 3]) stream.place(callId);
+    await stream.lease(1);
+    await waiting(2);
+    stream.kill();
+    await waiting(0);
+  });
+
+  it('given a scheduler that ends, then what waits is answered before its stream ends', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0');
+    const stream = new TestPlaceStream(fixture);
+    for (const callId of [1, 2]) stream.place(callId);
+    await stream.lease(1);
+    await waiting(1);
+    await Promise.all([fixture.scheduler.close(), stream.ended]);
+    const refused = { $case: 'refused', value: { reason: RefusalReason.SHUTTING_DOWN } };
+    expect(stream.responses.get(2)?.answer).toMatchObject({ $case: 'response', value: { outcome: refused } });
   });
 });

@@ -14,7 +14,8 @@ Every error has the same body, in OpenAI's shape:
 
 - \`message\` is one sentence for people; \`code\` is one of the table and stays; \`param\` names the parameter at fault
   (\`messages[2].content\`) or is null.
-- REST: the status of the table, and \`Retry-After\` in seconds where it helps to come back.
+- REST: the status of the table, and \`Retry-After\` in seconds where it helps to come back; with 429 and 503 \`x-hydra-reason\`
+  repeats the code.
 - In a stream that has begun, the status is spent: the error comes as one last event \`data: {"error": …}\`, without
   \`data: [DONE]\` after it.
 - gRPC: the status of the table with the message; trailing metadata \`hydra-error-code\`, \`hydra-error-type\`,

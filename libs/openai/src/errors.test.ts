@@ -95,8 +95,8 @@ describe('failures of workers and refusals of the scheduler', () => {
     [RefusalReason.QUEUE_FULL, 'queue_full'],
     [RefusalReason.WAIT_EXPIRED, 'wait_expired'],
     [RefusalReason.UNSERVICEABLE, 'context_length_exceeded'],
-    [RefusalReason.DEADLINE_UNREACHABLE, 'deadline_exceeded'],
     [RefusalReason.ATTEMPTS_EXHAUSTED, 'saturated'],
+    [RefusalReason.DEADLINE_UNREACHABLE, 'slo_unreachable'],
     [RefusalReason.SHUTTING_DOWN, 'draining'],
     [RefusalReason.UNSPECIFIED, 'no_worker'],
   ])('given refusal %s, then %s with the hint', (reason, condition) => {

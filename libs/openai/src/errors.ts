@@ -91,6 +91,13 @@ export const API_ERRORS = {
     retryAfterS: 1,
     when: 'A quota or budget of the day or the month is used up, or reserved by requests that run.',
   },
+  slo_unreachable: {
+    httpStatus: 429,
+    grpcStatus: 'RESOURCE_EXHAUSTED',
+    type: 'requests',
+    retryAfterS: 1,
+    when: 'The first token cannot come within `x-slo-ttft-ms`, or did not; said as soon as it is known. `Retry-After` is made of the queue.',
+  },
   client_closed: invalid(
     499,
     'CANCELLED',

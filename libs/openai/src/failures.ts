@@ -61,7 +61,7 @@ function conditionOfRefusal(reason: RefusalReason): ErrorCondition {
     case RefusalReason.UNSERVICEABLE:
       return 'context_length_exceeded';
     case RefusalReason.DEADLINE_UNREACHABLE:
-      return 'deadline_exceeded';
+      return 'slo_unreachable';
     case RefusalReason.ATTEMPTS_EXHAUSTED:
       return 'saturated';
     case RefusalReason.SHUTTING_DOWN:
@@ -88,6 +88,8 @@ function defaultMessage(condition: ErrorCondition): string {
       return 'No worker serves this model at present. Please try again later.';
     case 'worker_lost':
       return 'The worker was lost while it generated the answer. Please try again.';
+    case 'slo_unreachable':
+      return 'The first token cannot come within the time asked for. Please try again later.';
     case 'deadline_exceeded':
       return "The request's deadline passed before the answer was complete.";
     case 'context_length_exceeded':

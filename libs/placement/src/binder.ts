@@ -1,8 +1,9 @@
 import { type Candidates, selectCandidates } from './candidates.js';
-import { expectedKvTokens } from './capacity.js';
+import { expectedKvTokens, expectedServiceTokens } from './capacity.js';
+import type { DrainPace } from './drain-pace.js';
 import { explain, type PlacementExplanation } from './explanation.js';
+import { firstTokenForecasts } from './first-token-forecast.js';
 import type { FleetState } from './fleet-state.js';
-import { expectedPrefix } from './forecast/expected-prefix.js';
 import { prefixKeysOf } from './forecast/prefix-keys.js';
 import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { Lease, LeaseTable } from './lease-table.js';
@@ -47,6 +48,7 @@ export type Prospect =
   | { readonly kind: 'room'; readonly selection: Candidates; readonly workers: readonly WorkerView[] }
   | {
       readonly kind: 'no-room';
+      readonly workers: readonly WorkerView[];
       /** Workers that lack nothing but room. */
       readonly waitsFor: readonly string[];
       /** Workers of the model that take anything at all. */
@@ -77,7 +79,7 @@ export class Binder {
     const mayWait = selection.waitsFor.length > 0 || reasons.has('draining');
     if (mayWait || (workers.length === 0 && this.isAwaited(request.modelId, nowMs))) {
       const takingCount = workers.filter((worker) => !worker.isDraining).length;
-      return { kind: 'no-room', waitsFor: selection.waitsFor, takingCount };
+      return { kind: 'no-room', workers, waitsFor: selection.waitsFor, takingCount };
     }
     if (reasons.has('too-small')) {
       const outputTokens = Math.ceil(request.maxOutputTokens / request.sequenceCount);
@@ -92,7 +94,26 @@ export class Binder {
     return { kind: 'refused', reason: 'no-worker', message: `No worker serves ${asked}.` };
   }
 
-  bind(request: PlacementRequest, prospect: Prospect & { kind: 'room' }, nowMs: number): BindOutcome {
+  /**
+   * The earliest time to first token that any worker is predicted to reach, in milliseconds.
+   * @returns undefined when there is no worker to ask about
+   */
+  leastTtftMs(
+    request: PlacementRequest,
+    prospect: Exclude<Prospect, { kind: 'refused' }>,
+    pace: DrainPace,
+    nowMs: number,
+  ): number | undefined {
+    const forecastOf = firstTokenForecasts(request, this.parts.prefixes, slotIntervalMs(prospect, pace, nowMs), nowMs);
+    if (prospect.kind === 'room') {
+      return Math.min(...prospect.selection.candidates.map((worker) => forecastOf(worker).ttftMs));
+    }
+    // Until its turn comes the workers compute what they have, and others take the places that become free.
+    const able = prospect.workers.filter(({ workerId }) => prospect.waitsFor.includes(workerId)).map(forecastOf);
+    return able.length === 0 ? undefined : Math.min(...able.map(({ slotMs, prefillMs }) => slotMs + prefillMs));
+  }
+
+  bind(request: PlacementRequest, prospect: Prospect & { kind: 'room' }, pace: DrainPace, nowMs: number): BindOutcome {
     const strategy = this.parts.strategyFor(request.modelId);
     let chosen: Chosen;
     try {
@@ -100,9 +121,9 @@ export class Binder {
     } catch (cause) {
       return { kind: 'failed', fault: { strategy: strategy.name, modelId: request.modelId, cause } };
     }
-    const { worker, predictedTtftMs, explanation } = chosen;
+    const { worker, explanation } = chosen;
     const { target } = worker.registration;
-    const lease = this.grant(request, worker, predictedTtftMs, nowMs);
+    const lease = this.grant(request, chosen, slotIntervalMs(prospect, pace, nowMs), nowMs);
     return { kind: 'bound', binding: { lease, target, strategy: strategy.name, explanation } };
   }
 
@@ -128,28 +149,15 @@ export class Binder {
     };
   }
 
-  private grant(
-    request: PlacementRequest,
-    worker: WorkerView,
-    predictedTtftMs: number | undefined,
-    nowMs: number,
-  ): Lease {
-    const { generationId, modelId, attempt, sequenceCount, promptTokens } = request;
+  private grant(request: PlacementRequest, { worker, predictedTtftMs }: Chosen, slotMs: number, nowMs: number): Lease {
+    const { generationId, modelId, tenantId, priority, attempt, sequenceCount, promptTokens } = request;
     const { workerId, workerEpoch } = worker;
-    const kvTokens = expectedKvTokens(request);
-    const cachedTokens = expectedPrefix(request, this.parts.prefixes)(worker).tokens;
+    const { cachedTokens, ttftMs } = firstTokenForecasts(request, this.parts.prefixes, slotMs, nowMs)(worker);
     const lease = this.parts.leases.grant(
       {
-        generationId,
-        modelId,
-        workerId,
-        workerEpoch,
-        attempt,
-        sequenceCount,
-        promptTokens,
-        kvTokens,
-        cachedTokens,
-        predictedTtftMs,
+        ...{ generationId, modelId, tenantId, priority, workerId, workerEpoch, attempt, sequenceCount, promptTokens },
+        ...{ kvTokens: expectedKvTokens(request), cachedTokens, predictedTtftMs, forecastTtftMs: ttftMs },
+        serviceTokens: Math.max(1, expectedServiceTokens(request) - cachedTokens),
       },
       nowMs,
     );
@@ -163,4 +171,13 @@ export class Binder {
     const { expectedModelIds, lossGraceMs } = this.options;
     return expectedModelIds.has(modelId) || this.parts.fleet.servedWithin(modelId, lossGraceMs, nowMs);
   }
+}
+
+/** Those that wait get a place whenever some worker has one free: a certain worker has one as many times more rarely. */
+function slotIntervalMs(
+  { workers }: { readonly workers: readonly WorkerView[] },
+  pace: DrainPace,
+  nowMs: number,
+): number {
+  return pace.waitMs(workers.length, nowMs) ?? 0;
 }

@@ -11,14 +11,36 @@ const ASSUMED_RUNNING_SEQUENCES = 256;
  */
 const EXPECTED_OUTPUT_TOKENS = 256;
 
+/** Prompt tokens that a generated token is worth, as in Sheng et al. 2024 (OSDI 2024), arXiv:2401.00588, and in public prices. */
+const OUTPUT_TOKEN_WEIGHT = 2;
+
 /** Sequences at which a worker counts as full. */
 export function sequenceLimitOf(model: ServedModel, waitingPerWorker: number): number {
   return (model.maxRunningSequences || ASSUMED_RUNNING_SEQUENCES) + waitingPerWorker;
 }
 
+/** Tokens of running sequences and queued prompts beyond which a worker counts as full; a worker that does not tell its budget has no such limit. */
+export function tokenLimitOf(model: ServedModel, stepsPerWorker: number): number {
+  return model.stepTokenBudget > 0 ? model.stepTokenBudget * stepsPerWorker : Number.POSITIVE_INFINITY;
+}
+
 /** Tokens of KV that a request is expected to need; the prompt's are shared by its sequences. */
 export function expectedKvTokens(request: PlacementRequest): number {
-  return request.promptTokens + Math.min(request.maxOutputTokens, EXPECTED_OUTPUT_TOKENS * request.sequenceCount);
+  return request.promptTokens + expectedOutputTokens(request);
+}
+
+/** What a request takes from a worker, in prompt tokens, before it is known what of its prompt is cached and how long its answer is. */
+export function expectedServiceTokens(request: PlacementRequest): number {
+  return serviceTokens(request.promptTokens, expectedOutputTokens(request));
+}
+
+/** Service in prompt tokens; above 0. */
+export function serviceTokens(computedPromptTokens: number, outputTokens: number): number {
+  return Math.max(1, computedPromptTokens + OUTPUT_TOKEN_WEIGHT * outputTokens);
+}
+
+function expectedOutputTokens(request: PlacementRequest): number {
+  return Math.min(request.maxOutputTokens, EXPECTED_OUTPUT_TOKENS * request.sequenceCount);
 }
 
 /**
@@ -32,13 +54,15 @@ export function couldHold(request: PlacementRequest, worker: WorkerView): boolea
 }
 
 /**
- * Whether the worker has room now. An empty worker always has: what it could hold it may start, even when that is more
- * sequences than its limit.
+ * Whether the worker has room now: for its sequences, in its KV, and in its next steps, whose tokens are one for each running
+ * sequence and those of prompts that are not computed. An empty worker always has: what it could hold it may start, even when
+ * that is more than its limits.
  */
 export function roomFor(request: PlacementRequest, worker: WorkerView): 'room' | 'full' | 'kv-full' {
   if (worker.hasRefused) return 'full';
   if (worker.sequences === 0) return 'room';
   if (worker.sequences + request.sequenceCount > worker.sequenceLimit) return 'full';
+  if (worker.sequences + worker.queuedPrefillTokens > worker.tokenLimit) return 'full';
   const kvTokens = worker.leasedKvTokens + worker.unleasedKvTokens;
   return kvTokens + expectedKvTokens(request) > kvTokensOf(worker) ? 'kv-full' : 'room';
 }

@@ -1,5 +1,5 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
-import { sequenceLimitOf } from './capacity.js';
+import { sequenceLimitOf, tokenLimitOf } from './capacity.js';
 import { StepTimeModel } from './forecast/step-time-model.js';
 import { type IntervalReport, type StepReport, WorkerMirror } from './forecast/worker-mirror.js';
 import type { Lease, LeaseTable } from './lease-table.js';
@@ -34,6 +34,8 @@ export interface FleetStateOptions {
   readonly workerTimeoutMs: number;
   /** Sequences that may wait in a worker beyond its batch before it counts as full. */
   readonly waitingPerWorker: number;
+  /** Steps' worth of tokens on a worker beyond which it counts as full; infinite to bind requests as they come. */
+  readonly stepsPerWorker: number;
 }
 
 /** Models remembered after their last worker left. */
@@ -236,6 +238,7 @@ export class FleetState {
   private view(member: Member, model: ServedModel): WorkerView {
     const { registration } = member;
     const load = this.leases.loadOf(registration.workerId);
+    const tokenLimit = tokenLimitOf(model, this.options.stepsPerWorker);
     return {
       workerId: registration.workerId,
       workerEpoch: registration.workerEpoch,
@@ -246,6 +249,8 @@ export class FleetState {
       load: load.generations + member.unleased.count,
       sequences: load.sequences + member.unleased.count,
       sequenceLimit: sequenceLimitOf(model, this.options.waitingPerWorker),
+      queuedPrefillTokens: tokenLimit === Number.POSITIVE_INFINITY ? 0 : queuedPrefillTokens(member),
+      tokenLimit,
       leasedPromptTokens: load.promptTokens,
       leasedKvTokens: load.kvTokens,
       unleasedKvTokens: unleasedKvTokens(member, model),
@@ -287,6 +292,21 @@ function intervalOf(report: StateReport, { models }: Member): IntervalReport {
     contextTokens: tokensOf(report.kvUsedBytes),
     kvTokens: tokensOf(report.kvTotalBytes),
   };
+}
+
+/**
+ * Time from a lease to its prompt in the worker's reports, in milliseconds: what was sent this long before a report may be
+ * missing in it. Chosen: a few round trips; workers wait as long before they report a change.
+ */
+const FLIGHT_MS = 10;
+
+/** What the last report says is queued, and what it cannot know of. */
+function queuedPrefillTokens({ report, reportedAtMs, mirror }: Member): number {
+  let tokens = report?.pendingPrefillTokens ?? 0;
+  for (const { sentAtMs, remainingTokens } of mirror.pending) {
+    if (report === undefined || sentAtMs > reportedAtMs - FLIGHT_MS) tokens += remainingTokens;
+  }
+  return tokens;
 }
 
 /** The share of the reported KV that belongs to generations without a lease of ours. */

@@ -22,7 +22,7 @@ export { KvFollower } from './kv-index/kv-follower.js';
 export { KvIndex, PrefixLookup } from './kv-index/kv-index.js';
 export { type Lease, LeaseTable, type LeaseTableOptions } from './lease-table.js';
 export type { PlacementAnswer, PlacementDecision } from './placement-decision.js';
-export { MAX_ATTEMPT, PlacementQueue, type PlacementQueueOptions } from './placement-queue.js';
+export { type LeaseOutcome, MAX_ATTEMPT, PlacementQueue, type PlacementQueueOptions } from './placement-queue.js';
 export type { PlacementRequest } from './placement-request.js';
 export {
   type PlacementChoice,

@@ -3,6 +3,8 @@ export interface Lease {
   readonly leaseId: string;
   readonly generationId: string;
   readonly modelId: string;
+  readonly tenantId: string;
+  readonly priority: number;
   readonly workerId: string;
   readonly workerEpoch: number;
   readonly attempt: number;
@@ -14,6 +16,10 @@ export interface Lease {
   readonly cachedTokens: number;
   /** Predicted time to first token, in milliseconds from the grant; undefined when the strategy predicts none. */
   readonly predictedTtftMs: number | undefined;
+  /** What its tenant was charged, in prompt tokens. */
+  readonly serviceTokens: number;
+  /** Time from the grant to the first token by the forecast, in milliseconds, whatever the strategy. */
+  readonly forecastTtftMs: number;
   readonly grantedAtMs: number;
   readonly expiresAtMs: number;
 }

@@ -214,4 +214,102 @@ describe('PlacementQueue', () => {
       },
     });
   });
+
+  it('counts a worker as full when its running sequences and prompts that are not computed exceed two steps', () => {
+    const { fleet, queue, ask } = single(64);
+    const models = [servedModel({ maxRunningSequences: 64, stepTokenBudget: 100 })];
+    fleet.register(registration('w0', { workerEpoch: 2, models }), 0);
+    expect(reasonsOf(ask({ promptTokens: 1_000 }))).toEqual(['placed']); // it is idle: what it could hold it may start
+    expect(reasonsOf(ask({ promptTokens: 10 }))).toEqual([]);
+    const told = (sequence: number, pendingPrefillTokens: number, nowMs: number) =>
+      fleet.report('w0', 2, report({ sequence, runningGenerations: 1, pendingPrefillTokens }), nowMs);
+    told(1, 300, 100);
+    expect(reasonsOf(queue.place(100))).toEqual([]);
+    told(2, 190, 200);
+    expect(reasonsOf(queue.place(200))).toEqual(['placed']);
+    // 190 queued, 10 just sent, 2 sequences: what was sent a moment ago counts.
+    expect(reasonsOf(ask({ promptTokens: 10 }, 201))).toEqual([]);
+    told(3, 0, 300);
+    expect(reasonsOf(queue.place(300))).toEqual(['placed']);
+  });
+
+  it('given a worker that does not tell its budget, then only its places and its KV count', () => {
+    const { ask } = single(3);
+    expect([1, 2, 3, 4].map(() => reasonsOf(ask({ promptTokens: 5_000 })))).toEqual([
+      ['placed'],
+      ['placed'],
+      ['placed'],
+      [],
+    ]);
+  });
+
+  it('given a full queue, then a tenant with less waiting and whoever is more urgent still get in', () => {
+    const { ask } = single(1, { queueLength: 2 });
+    ask();
+    ask({ tenantId: 'flood', generationId: 'flood-0' });
+    ask({ tenantId: 'flood', generationId: 'flood-1' });
+    expect(reasonsOf(ask({ tenantId: 'flood', generationId: 'flood-2' }))).toEqual(['queue-full']);
+    expect(ask({ tenantId: 'light', generationId: 'light-0' })).toMatchObject([
+      { kind: 'refused', ticketId: 3, refusal: { reason: 'queue-full' } },
+    ]);
+    expect(reasonsOf(ask({ tenantId: 'light', generationId: 'light-1' }))).toEqual(['queue-full']);
+    expect(ask({ tenantId: 'light', priority: 1 })).toMatchObject([{ refusal: { reason: 'queue-full' } }]);
+  });
+
+  it('tells whoever cannot have a first token in time at once, by the pace of the queue, and when to come again', () => {
+    const { queue, ask, lease } = single(1);
+    let held = lease(ask());
+    for (let index = 0; index < 12; index++) ask();
+    for (let nowMs = 100; nowMs <= 900; nowMs += 100) held = lease(queue.release([held.leaseId], nowMs));
+    // Three wait, and a place comes free every 100 ms.
+    expect(ask({ ttftDeadlineUnixMs: 1_100 }, 900)).toMatchObject([
+      { refusal: { reason: 'deadline-unreachable', retryAfterMs: 250 } },
+    ]);
+    expect(reasonsOf(ask({ ttftDeadlineUnixMs: 1_300 }, 900))).toEqual([]);
+    expect(reasonsOf(ask({ ttftDeadlineUnixMs: 901, priority: 1 }, 900))).toEqual([]); // only those before it count
+  });
+
+  it('tells by the forecast whether a first token can come in time, once first tokens were seen, and believes it for a while only', () => {
+    const { fleet, queue, ask, lease } = single(8);
+    const models = [servedModel({ maxRunningSequences: 8, stepTokenBudget: 100 })];
+    fleet.register(registration('w0', { workerEpoch: 2, models }), 0);
+    const steps = { sequence: 1, stepUs: 100_000, prefillTokensPerSecond: 1_000 };
+    fleet.report('w0', 2, report(steps), 0);
+    const slow = { promptTokens: 1_000, ttftDeadlineUnixMs: 300 };
+    const first = lease(ask(slow)); // nothing is known of first tokens
+    expect(first.forecastTtftMs).toBeGreaterThan(500);
+    queue.settle({ leaseId: first.leaseId, used: undefined, ttftMs: first.forecastTtftMs }, 1_000);
+    queue.release([first.leaseId], 1_000);
+    expect(ask({ ...slow, ttftDeadlineUnixMs: 1_300 }, 1_000)).toMatchObject([
+      {
+        refusal: {
+          reason: 'deadline-unreachable',
+          message: expect.stringMatching(/^The first token would come \d+ ms too late\.$/),
+        },
+      },
+    ]);
+    const quick = lease(ask({ promptTokens: 20, ttftDeadlineUnixMs: 1_300 }, 1_000));
+    expect(quick.forecastTtftMs).toBeLessThan(300);
+    queue.release([quick.leaseId], 1_001);
+    fleet.heard('w0', 2, 40_000);
+    expect(reasonsOf(ask({ ...slow, ttftDeadlineUnixMs: 40_300 }, 40_000))).toEqual(['placed']);
+  });
+
+  it('charges a tenant for what it used, not for what was expected', () => {
+    const { queue, ask, lease } = single(1);
+    let held = lease(ask());
+    for (let index = 0; index < 3; index++)
+      ask({ tenantId: 'short', generationId: `short-${index}`, maxOutputTokens: 1_000 });
+    for (let index = 0; index < 3; index++)
+      ask({ tenantId: 'long', generationId: `long-${index}`, maxOutputTokens: 1_000 });
+    const order: string[] = [];
+    for (let index = 0; index < 6; index++) {
+      const outputTokens = held.tenantId === 'short' ? 10 : 200;
+      queue.settle({ leaseId: held.leaseId, used: { computedPromptTokens: 100, outputTokens }, ttftMs: 0 }, 1);
+      held = lease(queue.release([held.leaseId], 1));
+      order.push(held.generationId);
+    }
+    // All were expected to be as long: those that were not have more turns.
+    expect(order).toEqual(['short-0', 'long-0', 'short-1', 'short-2', 'long-1', 'long-2']);
+  });
 });

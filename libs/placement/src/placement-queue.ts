@@ -1,7 +1,8 @@
 import { Binder, type BinderOptions, type BinderParts, type Prospect } from './binder.js';
-import { DrainPace } from './drain-pace.js';
+import { serviceTokens } from './capacity.js';
+import { boundedHintMs, DrainPace } from './drain-pace.js';
 import { DueTimes } from './due-times.js';
-import { FairQueue } from './fair-queue.js';
+import { ModelQueue, type WaitingRequest, waitingRequest } from './model-queue.js';
 import type { PlacementDecision, Refused } from './placement-decision.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { RefusalReason } from './refusal.js';
@@ -14,18 +15,13 @@ export interface PlacementQueueOptions extends BinderOptions {
   readonly queueLength: number;
 }
 
-interface WaitingRequest {
-  readonly ticketId: number;
-  readonly tenantId: string;
-  readonly priority: number;
-  readonly request: PlacementRequest;
-  readonly arrivedMs: number;
-  readonly waitUntilMs: number;
-}
-
-interface ModelQueue {
-  readonly waiting: FairQueue<WaitingRequest>;
-  readonly pace: DrainPace;
+/** What a generation took in the end. */
+export interface LeaseOutcome {
+  readonly leaseId: string;
+  /** Absent when nothing is known of it. */
+  readonly used: { readonly computedPromptTokens: number; readonly outputTokens: number } | undefined;
+  /** From submission to first token; 0 when there was none. */
+  readonly ttftMs: number;
 }
 
 /**
@@ -38,7 +34,7 @@ interface ModelQueue {
  */
 export class PlacementQueue {
   private readonly binder: Binder;
-  /** Models that requests wait for. */
+  /** Models that are served or waited for. */
   private readonly models = new Map<string, ModelQueue>();
   private readonly byTicket = new Map<number, WaitingRequest>();
   private readonly ticketByGeneration = new Map<string, number>();
@@ -72,8 +68,7 @@ export class PlacementQueue {
     nowMs: number,
   ): { ticketId: number; decisions: PlacementDecision[] } {
     const ticketId = ++this.ticketCount;
-    const { tenantId, priority } = request;
-    const entry: WaitingRequest = { ticketId, tenantId, priority, request, arrivedMs: nowMs, waitUntilMs };
+    const entry = waitingRequest(ticketId, request, nowMs, waitUntilMs);
     const decisions = this.endEarlierCalls(request, nowMs);
     return { ticketId, decisions: [...decisions, ...this.admit(entry, nowMs)] };
   }
@@ -93,10 +88,22 @@ export class PlacementQueue {
   /** As `release`, for leases that their worker did not honour: it counts as full until it reports again. */
   returnRefused(leaseIds: readonly string[], nowMs: number): PlacementDecision[] {
     for (const leaseId of leaseIds) {
+      this.settle({ leaseId, used: { computedPromptTokens: 0, outputTokens: 0 }, ttftMs: 0 }, nowMs);
       const lease = this.parts.leases.release(leaseId);
       if (lease !== undefined) this.parts.fleet.noteRefusal(lease.workerId, lease.workerEpoch);
     }
     return this.place(nowMs);
+  }
+
+  /** Takes what a lease was used for, while it is live: its tenant is charged for that, not for what was expected. */
+  settle({ leaseId, used, ttftMs }: LeaseOutcome, nowMs: number): void {
+    const lease = this.parts.leases.leaseOf(leaseId);
+    const queue = lease && this.models.get(lease.modelId);
+    if (lease === undefined || queue === undefined) return;
+    if (ttftMs > 0) queue.firstTokens.note(lease.forecastTtftMs, ttftMs, nowMs);
+    if (used === undefined) return;
+    const tokens = serviceTokens(used.computedPromptTokens, used.outputTokens);
+    queue.waiting.noteServed(lease.tenantId, lease.priority, tokens - lease.serviceTokens);
   }
 
   /** Gives places to those that wait, as far as there is room. */
@@ -152,19 +159,22 @@ export class PlacementQueue {
     if (dueMsOf(entry) <= nowMs) return [this.refusedOverdue(entry, nowMs)];
     const prospect = this.binder.prospect(request, new Set(), nowMs);
     if (prospect.kind === 'refused') return [this.refused(entry, prospect.reason, prospect.message, nowMs)];
-    const isFirst = this.waitingCountOf(modelId) === 0;
+    const queue = this.queueOf(modelId);
+    const isFirst = queue.waiting.size === 0;
+    const late = this.refusedLate(entry, prospect, prospect.kind === 'room' ? 0 : queue.waitMs(request, nowMs), nowMs);
+    if (late !== undefined) return [late];
     if (prospect.kind === 'room' && isFirst) {
+      queue.waiting.noteServed(entry.tenantId, entry.priority, entry.serviceTokens);
       return this.bind(entry, prospect, nowMs);
     }
-    const queue = this.wait(entry);
+    this.wait(entry, queue);
     // Others are before it, but may be waiting for other workers.
     const decisions = prospect.kind === 'room' ? this.placeModel(modelId, queue, nowMs) : [];
-    if (this.byTicket.has(entry.ticketId) && queue.waiting.size > this.options.queueLength) {
-      this.leave(entry);
-      const message = `${this.options.queueLength} requests already wait for ${modelId}`;
-      decisions.push(this.refused(entry, 'queue-full', message, nowMs));
-    }
-    return decisions;
+    if (queue.waiting.size <= this.options.queueLength) return decisions;
+    const expendable = queue.waiting.mostExpendable()!; // one more than may wait does
+    this.leave(expendable);
+    const message = `${this.options.queueLength} requests already wait for ${modelId}`;
+    return [...decisions, this.refused(expendable, 'queue-full', message, nowMs)];
   }
 
   private placeModel(modelId: string, queue: ModelQueue, nowMs: number): PlacementDecision[] {
@@ -177,25 +187,32 @@ export class PlacementQueue {
         return reserved.size >= prospect.takingCount ? 'stop' : 'kept';
       }
       this.forget(entry);
-      if (prospect.kind === 'refused') {
-        decisions.push(this.refused(entry, prospect.reason, prospect.message, nowMs));
-      } else {
-        decisions.push(...this.bind(entry, prospect, nowMs));
-        queue.pace.notePlaced(nowMs);
+      const refused =
+        prospect.kind === 'refused'
+          ? this.refused(entry, prospect.reason, prospect.message, nowMs)
+          : this.refusedLate(entry, prospect, 0, nowMs);
+      if (refused !== undefined) {
+        decisions.push(refused);
+        return 'dropped';
       }
+      decisions.push(...this.bind(entry, prospect as Prospect & { kind: 'room' }, nowMs)); // neither of the others
+      queue.pace.notePlaced(nowMs);
       return 'taken';
     });
     if (queue.waiting.size === 0) {
       queue.pace.noteEmpty();
-      if (!this.options.expectedModelIds.has(modelId)) this.models.delete(modelId);
+      if (!this.options.expectedModelIds.has(modelId) && !this.parts.fleet.serves(modelId)) this.models.delete(modelId);
     }
     return decisions;
   }
 
   /** The entry has left the queue: it gets its answer here, also when the strategy fails. */
   private bind(entry: WaitingRequest, prospect: Prospect & { kind: 'room' }, nowMs: number): PlacementDecision[] {
-    const outcome = this.binder.bind(entry.request, prospect, nowMs);
+    const outcome = this.binder.bind(entry.request, prospect, this.queueOf(entry.request.modelId).pace, nowMs);
     if (outcome.kind === 'bound') {
+      const { modelId, tenantId, priority, serviceTokens: charged } = outcome.binding.lease;
+      // What is cached is not taken from the worker.
+      this.queueOf(modelId).waiting.noteServed(tenantId, priority, charged - entry.serviceTokens);
       return [{ kind: 'placed', ticketId: entry.ticketId, waitedMs: nowMs - entry.arrivedMs, ...outcome.binding }];
     }
     const { fault } = outcome;
@@ -219,10 +236,33 @@ export class PlacementQueue {
     return decisions;
   }
 
+  /**
+   * Whoever cannot have a first token in time is told at once.
+   * @param waitMs  how long others will keep the request waiting
+   */
+  private refusedLate(
+    entry: WaitingRequest,
+    prospect: Exclude<Prospect, { kind: 'refused' }>,
+    waitMs: number,
+    nowMs: number,
+  ): Refused | undefined {
+    const { ttftDeadlineUnixMs, modelId } = entry.request;
+    if (ttftDeadlineUnixMs === 0) return undefined;
+    const { pace, firstTokens } = this.queueOf(modelId);
+    const predictedMs = this.binder.leastTtftMs(entry.request, prospect, pace, nowMs);
+    const ttftMs =
+      predictedMs === undefined ? undefined : firstTokens.expectedMs(predictedMs, prospect.kind === 'room', nowMs);
+    const lateMs = Math.ceil(nowMs + waitMs + (ttftMs ?? 0) - ttftDeadlineUnixMs);
+    if (lateMs <= 0) return undefined;
+    const message = `The first token would come ${lateMs} ms too late.`;
+    const refused = this.refused(entry, 'deadline-unreachable', message, nowMs);
+    return { ...refused, refusal: { ...refused.refusal, retryAfterMs: boundedHintMs(lateMs) } };
+  }
+
   private refusedOverdue(entry: WaitingRequest, nowMs: number): Refused {
     const { ttftDeadlineUnixMs, modelId } = entry.request;
     if (ttftDeadlineUnixMs !== 0 && ttftDeadlineUnixMs <= nowMs) {
-      return this.refused(entry, 'deadline-unreachable', 'the time for the first token has passed', nowMs);
+      return this.refused(entry, 'deadline-unreachable', 'The time for the first token has passed.', nowMs);
     }
     if (!this.parts.fleet.serves(modelId)) {
       return this.refused(entry, 'no-worker', `no worker for ${modelId} came in time`, nowMs);
@@ -234,20 +274,22 @@ export class PlacementQueue {
     const { modelId } = entry.request;
     const queue = this.models.get(modelId);
     const isForGood = reason === 'unserviceable' || reason === 'attempts-exhausted' || reason === 'superseded';
-    const retryAfterMs = isForGood ? 0 : (queue?.pace ?? new DrainPace()).hintMs((queue?.waiting.size ?? 0) + 1);
+    const retryAfterMs = isForGood ? 0 : (queue?.pace ?? new DrainPace()).hintMs((queue?.waiting.size ?? 0) + 1, nowMs);
     const refusal = { reason, message, retryAfterMs };
     return { kind: 'refused', ticketId: entry.ticketId, modelId, refusal, waitedMs: nowMs - entry.arrivedMs };
   }
 
-  private wait(entry: WaitingRequest): ModelQueue {
-    const { modelId, generationId } = entry.request;
-    const queue = this.models.get(modelId) ?? { waiting: new FairQueue<WaitingRequest>(), pace: new DrainPace() };
+  private queueOf(modelId: string): ModelQueue {
+    const queue = this.models.get(modelId) ?? new ModelQueue();
     this.models.set(modelId, queue);
+    return queue;
+  }
+
+  private wait(entry: WaitingRequest, queue: ModelQueue): void {
     queue.waiting.push(entry);
     this.byTicket.set(entry.ticketId, entry);
-    this.ticketByGeneration.set(generationId, entry.ticketId);
+    this.ticketByGeneration.set(entry.request.generationId, entry.ticketId);
     this.dueTickets.set(entry.ticketId, dueMsOf(entry));
-    return queue;
   }
 
   private leave(entry: WaitingRequest): void {

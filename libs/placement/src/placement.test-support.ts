@@ -60,6 +60,8 @@ export function workerView(workerId: string, about: Partial<WorkerView> = {}): W
     load: 0,
     sequences: about.load ?? 0,
     sequenceLimit: 64,
+    queuedPrefillTokens: 0,
+    tokenLimit: Number.POSITIVE_INFINITY,
     leasedPromptTokens: 0,
     leasedKvTokens: 0,
     unleasedKvTokens: 0,
@@ -85,8 +87,9 @@ export interface SchedulerSettings {
 /** The pure scheduler: the parts that the app puts together, without a clock. */
 export function scheduler(strategy: PlacementStrategy, settings: SchedulerSettings = {}) {
   const { leaseTtlMs = 10_000, workerTimeoutMs = 5_000, waitingPerWorker = 0, queueLength = 100 } = settings;
+  const stepsPerWorker = 2;
   const leases = new LeaseTable({ leaseTtlMs, idPrefix: 'l' });
-  const fleet = new FleetState({ workerTimeoutMs, waitingPerWorker }, leases);
+  const fleet = new FleetState({ workerTimeoutMs, waitingPerWorker, stepsPerWorker }, leases);
   const expectedModelIds = new Set(settings.expectedModelIds ?? ['m']);
   const queue = new PlacementQueue(
     { queueLength, expectedModelIds, lossGraceMs: 1_000 },

@@ -20,6 +20,10 @@ export interface WorkerView {
   readonly sequences: number;
   /** Sequences at which the worker counts as full: its batch and what may wait beside it. */
   readonly sequenceLimit: number;
+  /** Prompt tokens on the worker that are neither computed nor cached, as far as is known; what was just sent counts. */
+  readonly queuedPrefillTokens: number;
+  /** Tokens of running sequences and queued prompts beyond which the worker counts as full. */
+  readonly tokenLimit: number;
   /** Prompt tokens of live leases. */
   readonly leasedPromptTokens: number;
   /** Tokens of KV that live leases are expected to need. */

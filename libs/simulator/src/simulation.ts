@@ -67,7 +67,11 @@ class Run {
     this.prefixes = new KvIndex({ capacityBlocks: (workers + 1) * model.kvBlocks, capacityWorkers: workers });
     this.requests = trace.requests.map((request, index) => new SimulatedRequest(index, request));
     this.fleet = new FleetState(
-      { workerTimeoutMs: Number.POSITIVE_INFINITY, waitingPerWorker: this.requests.length },
+      {
+        workerTimeoutMs: Number.POSITIVE_INFINITY,
+        waitingPerWorker: this.requests.length,
+        stepsPerWorker: Number.POSITIVE_INFINITY,
+      },
       this.leases,
     );
     this.queue = new PlacementQueue(

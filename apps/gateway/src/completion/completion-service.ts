@@ -61,6 +61,8 @@ export class CompletionService {
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
       this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
 
+      const { sloTtftMs } = life;
+
       const rights = await this.access.of(life.principal);
       const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'generate');
@@ -76,7 +78,9 @@ export class CompletionService {
         promptTokenIds,
         choicesPerPrompt: call.choicesPerPrompt,
       });
-      usage = await this.generateAll(call, model, requests, life, sink, spending);
+      const slo = sloTtftMs ?? this.defaultSloTtftMs(model);
+      const ttftDeadlineUnixMs = slo === undefined ? 0 : life.unixMsAfter(slo);
+      usage = await this.generateAll(call, model, requests, life, sink, spending, ttftDeadlineUnixMs);
       return usage;
     } finally {
       spending?.end(usage);
@@ -103,6 +107,10 @@ export class CompletionService {
     });
   }
 
+  private defaultSloTtftMs({ facts: { modelId } }: ResolvedModel): number | undefined {
+    return this.config.models.find(({ id }) => id === modelId)?.sloTtftMs;
+  }
+
   /** Runs the generations of all prompts at once into one answer; the first that fails ends the others. */
   private async generateAll(
     call: CompletionCall,
@@ -111,6 +119,7 @@ export class CompletionService {
     life: RequestLife,
     sink: AnswerSink,
     spending: AnswerSpending,
+    ttftDeadlineUnixMs: number,
   ): Promise<AnswerUsage> {
     const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs);
     const siblings = new AbortController();
@@ -129,8 +138,10 @@ export class CompletionService {
         const covering = spending.cover(deltas.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0));
         return covering === undefined ? sink.deltas(deltas) : covering.then(() => sink.deltas(deltas));
       };
+      const { onPlaced } = life;
+      const job = { request, served: model.served, sessionKey, ttftDeadlineUnixMs, onPlaced, signal };
       try {
-        return await this.generations.run({ request, served: model.served, sessionKey, signal }, deliver);
+        return await this.generations.run(job, deliver);
       } catch (error) {
         siblings.abort(new SiblingFailedError('Another prompt of the request failed.', { cause: error }));
         throw error;

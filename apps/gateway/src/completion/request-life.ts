@@ -1,4 +1,5 @@
 import type { Principal } from '#lib/auth';
+import type { PlacementExplanation } from '#lib/contracts';
 import type { LimitStates } from '#lib/limits';
 import type { TraceContext } from '#lib/observability';
 import { ApiError } from '#lib/openai';
@@ -14,6 +15,10 @@ export interface RequestOrigin {
   readonly counted?: CountedRequest | undefined;
   /** `x-session-id` as it came; wins over the body's own session fields. */
   readonly sessionHeader: string | undefined;
+  /** `x-slo-ttft-ms` as it came. */
+  readonly sloTtftHeader: string | undefined;
+  /** `x-hydra-debug` as it came. */
+  readonly debugHeader: string | undefined;
 }
 
 /** Of `x-session-id`; the rest is not looked at. */
@@ -35,7 +40,11 @@ export class RequestLife {
   readonly counted: CountedRequest | undefined;
   /** Told how much is left of its limits, before anything is answered. */
   onLimits: (states: LimitStates) => void = () => {};
+  /** Told how each of its generations was placed, when it asked and may know. */
+  onPlaced: ((explanation: PlacementExplanation) => void) | undefined;
+  readonly debugHeader: string | undefined;
   readonly arrivedAtMs = performance.now();
+  private readonly sloTtftHeader: string | undefined;
   private readonly controller = new AbortController();
   private timer: NodeJS.Timeout | undefined;
   private deadline = 0;
@@ -46,7 +55,17 @@ export class RequestLife {
     this.principal = origin.principal;
     this.route = origin.route;
     this.counted = origin.counted;
+    this.debugHeader = origin.debugHeader;
+    this.sloTtftHeader = origin.sloTtftHeader;
     this.sessionHeader = origin.sessionHeader?.slice(0, MAX_SESSION_ID_CHARACTERS) || undefined;
+  }
+
+  /**
+   * Longest time to first token that the client wants, from the arrival, in milliseconds; undefined when it does not say.
+   * @throws ApiError for an `x-slo-ttft-ms` that is no time
+   */
+  get sloTtftMs(): number | undefined {
+    return sloTtftMsOf(this.sloTtftHeader);
   }
 
   get tenantId(): string {
@@ -60,6 +79,11 @@ export class RequestLife {
   /** Milliseconds since the Unix epoch. */
   get deadlineUnixMs(): number {
     return this.deadline;
+  }
+
+  /** When `afterMs` since its arrival will have passed, in milliseconds since the Unix epoch. */
+  unixMsAfter(afterMs: number): number {
+    return Math.ceil(Date.now() + afterMs - this.ageMs);
   }
 
   get ageMs(): number {
@@ -90,4 +114,12 @@ export class RequestLife {
   close(): void {
     clearTimeout(this.timer);
   }
+}
+
+function sloTtftMsOf(header: string | undefined): number | undefined {
+  if (header === undefined || header === '') return undefined;
+  const ms = /^[0-9]{1,10}$/.test(header) ? Number(header) : 0;
+  if (ms >= 1 && ms <= LONGEST_TIMER_MS) return ms;
+  const message = `Invalid 'x-slo-ttft-ms': expected a whole number of milliseconds from 1 to ${LONGEST_TIMER_MS}.`;
+  throw new ApiError('invalid_value', message, { param: 'x-slo-ttft-ms' });
 }

@@ -88,7 +88,10 @@ export class EmbeddingService {
     const sessionKey = life.sessionHeader ?? call.user ?? '';
     const avoidWorkerIds: string[] = [];
     for (let attempt = 0; ; attempt++) {
-      const place = await this.placer.place({ request, served, sessionKey, attempt, avoidWorkerIds }, signal);
+      const place = await this.placer.place(
+        { request, served, sessionKey, ttftDeadlineUnixMs: 0, onPlaced: undefined, attempt, avoidWorkerIds },
+        signal,
+      );
       const { leaseId, workerEpoch } = place;
       const { outcome } = await this.attempt(
         place,

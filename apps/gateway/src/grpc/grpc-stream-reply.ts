@@ -1,4 +1,4 @@
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import type { AnswerDelta, AnswerHead, AnswerStreamOptions, AnswerUsage } from '#lib/openai';
 import type { AnswerSink } from '../completion/answer-sink.js';
 import { PacedWriter } from '../completion/paced-writer.js';
@@ -20,6 +20,7 @@ export class GrpcStreamReply<Chunk> implements AnswerSink {
     private readonly call: ServerWritableStream<unknown, Chunk>,
     signal: AbortSignal,
     private readonly create: CreateGrpcStream<Chunk>,
+    private readonly trailer: Metadata,
   ) {
     this.writer = new PacedWriter(call, signal);
   }
@@ -35,7 +36,7 @@ export class GrpcStreamReply<Chunk> implements AnswerSink {
 
   end(usage: AnswerUsage): void {
     if (this.stream !== undefined) this.call.write(this.stream.end(usage));
-    this.call.end();
+    this.call.end(this.trailer);
   }
 }
 

@@ -30,6 +30,13 @@ import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GrpcAuthentication } from '../identity/grpc-authentication.js';
 import { ModelAccess, type ModelRights } from '../identity/model-access.js';
+import {
+  explainsPlacement,
+  headerText,
+  MOST_HEADER_CHARACTERS,
+  PLACEMENT_HEADER,
+  placementText,
+} from '../placement/placement-debug.js';
 import { assertDecoded } from './decoded-requests.js';
 import { type CreateGrpcStream, GrpcStreamReply } from './grpc-stream-reply.js';
 import { statusOf } from './public-status.js';
@@ -70,9 +77,10 @@ export class InferenceCalls {
     const life = this.lifeOf(call);
     try {
       const sink = new WholeAnswerSink();
+      const trailer = placementTrailer(life);
       const usage = await this.completions.complete(this.translated(call, translate, life, false), life, sink);
       const { head, answer } = sink.whole(usage);
-      reply(null, toResponse(head, answer));
+      reply(null, toResponse(head, answer), trailer);
     } catch (cause) {
       reply(this.toStatus(cause, life));
     }
@@ -85,7 +93,7 @@ export class InferenceCalls {
   ): Promise<void> {
     const life = this.lifeOf(call);
     try {
-      const sink = new GrpcStreamReply(call, life.signal, create);
+      const sink = new GrpcStreamReply(call, life.signal, create, placementTrailer(life));
       sink.end(await this.completions.complete(this.translated(call, translate, life, true), life, sink));
     } catch (cause) {
       call.emit('error', this.toStatus(cause, life));
@@ -132,6 +140,8 @@ export class InferenceCalls {
       trace: childOf(traceContextFrom(header('traceparent'), header('tracestate'))),
       route: call.getPath(),
       sessionHeader: header('x-session-id'),
+      sloTtftHeader: header('x-slo-ttft-ms'),
+      debugHeader: header('x-hydra-debug'),
     });
     const metadata = new Metadata();
     metadata.set('x-request-id', life.requestId);
@@ -144,6 +154,18 @@ export class InferenceCalls {
     const ended = statusOf(this.failures.translate(cause, life));
     return Object.assign(new Error(ended.details), ended);
   }
+}
+
+/** Trailing metadata that gets each decision of the scheduler, when the call asks for them and may know. */
+function placementTrailer(life: RequestLife): Metadata {
+  const trailer = new Metadata();
+  if (!explainsPlacement(life.debugHeader, life.principal)) return trailer;
+  const placements: string[] = [];
+  life.onPlaced = (explanation) => {
+    placements.push(placementText(explanation, MOST_HEADER_CHARACTERS));
+    trailer.set(PLACEMENT_HEADER, headerText(placements));
+  };
+  return trailer;
 }
 
 /** Timers may be early by a part of a millisecond. */

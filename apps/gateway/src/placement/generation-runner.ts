@@ -6,6 +6,7 @@ import {
   type FrameEntry,
   type GenerationRequest,
   type GenerationUsage,
+  type PlacementExplanation,
   type ServedModel,
 } from '#lib/contracts';
 import { APP_LOGGER, generationFields, type Logger } from '#lib/observability';
@@ -19,6 +20,10 @@ export interface GenerationJob {
   readonly request: GenerationRequest;
   readonly served: ServedModel;
   readonly sessionKey: string;
+  /** When the client stops caring for a first token, in milliseconds since the Unix epoch; 0 for none. */
+  readonly ttftDeadlineUnixMs: number;
+  /** Set to be told why the scheduler chose what it chose. */
+  readonly onPlaced: ((explanation: PlacementExplanation) => void) | undefined;
   /** Its reason is the ApiError that the client would see, or a SiblingFailedError. */
   readonly signal: AbortSignal;
 }
@@ -57,10 +62,11 @@ export class GenerationRunner {
 
   /** @throws ApiError when it cannot be finished; the signal's reason when it aborts */
   async run(job: GenerationJob, deliver: Deliver): Promise<GenerationUsage> {
-    const { request, served, sessionKey, signal } = job;
+    const { signal, ...wish } = job;
+    const { request } = wish;
     const avoidWorkerIds: string[] = [];
     for (let attempt = 0; ; attempt++) {
-      const place = await this.placer.place({ request, served, sessionKey, attempt, avoidWorkerIds }, signal);
+      const place = await this.placer.place({ ...wish, attempt, avoidWorkerIds }, signal);
       const outcome = await this.attempt(place, job, deliver);
       if (outcome.kind === 'finished') return outcome.usage;
       const { failure } = outcome;

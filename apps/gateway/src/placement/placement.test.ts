@@ -1,6 +1,10 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { credentials, Metadata, status } from '@grpc/grpc-js';
+import OpenAI from 'openai';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callUnary, type GrpcStatusError } from '#lib/channels';
+import { publicApi, RefusalReason } from '#lib/contracts';
 import {
   dataOf,
   openStream,
@@ -44,6 +48,126 @@ describe('leases', () => {
     for (const { response } of streams) expect(dataOf(await textOf(await response)).at(-1)).toBe('[DONE]');
     await scheduler.released('lease-2');
     expect(scheduler.releases).toHaveLength(1);
+  });
+});
+
+describe('x-slo-ttft-ms', () => {
+  const slo = (value: string) => ({ 'x-slo-ttft-ms': value });
+
+  it('given a time to first token, when a request is placed, then the scheduler knows until when; without one it knows none', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+    const beforeMs = Date.now();
+    await (await post(completions(), streamed, slo('60000'))).text();
+    const { ttftDeadlineUnixMs } = platform.scheduler.places[0]!;
+    expect(ttftDeadlineUnixMs).toBeGreaterThanOrEqual(beforeMs + 59_990);
+    expect(ttftDeadlineUnixMs).toBeLessThanOrEqual(Date.now() + 60_010);
+    await (await post(completions(), { ...streamed, timeout_ms: 60_000 })).text();
+    expect(platform.scheduler.places[1]?.ttftDeadlineUnixMs).toBe(0);
+  });
+
+  it('given a model with a time of its own, then requests that say nothing have that', async () => {
+    platform = await startTestPlatform({ models: [{ id: 'test-model', sloTtftMs: 60_000 }] });
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+    await (await post(completions(), streamed)).text();
+    expect(platform.scheduler.places[0]?.ttftDeadlineUnixMs).toBeGreaterThan(Date.now() + 30_000);
+    await (await post(completions(), streamed, slo('10000'))).text();
+    expect(platform.scheduler.places[1]?.ttftDeadlineUnixMs).toBeLessThan(Date.now() + 30_000);
+  });
+
+  it('given a scheduler that says it cannot be kept, then the answer is 429 with the reason and when to come again', async () => {
+    platform = await startTestPlatform();
+    platform.scheduler.refusal = RefusalReason.DEADLINE_UNREACHABLE;
+    const response = await post(completions(), streamed, slo('100'));
+    expect(response.status).toBe(429);
+    expect(response.headers.get('retry-after')).toBe('3');
+    expect(response.headers.get('x-hydra-reason')).toBe('slo_unreachable');
+    expect(await response.json()).toMatchObject({ error: { type: 'requests', code: 'slo_unreachable', param: null } });
+    expect(platform.worker.generations).toHaveLength(0);
+  });
+
+  it.each(['0', '-1', '1.5', 'soon', '1e3', '9999999999'])(
+    'given %s, then the header is named and nothing runs',
+    async (value) => {
+      platform = await startTestPlatform();
+      const response = await post(completions(), streamed, slo(value));
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ error: { code: 'invalid_value', param: 'x-slo-ttft-ms' } });
+      expect(platform.scheduler.places).toHaveLength(0);
+    },
+  );
+
+  it('given metadata of gRPC, then it says and refuses the same', async () => {
+    platform = await startTestPlatform();
+    const client = new publicApi.InferenceClient(platform.grpcTarget, credentials.createInsecure());
+    const ask = (value: string) => {
+      const metadata = new Metadata();
+      metadata.set('x-slo-ttft-ms', value);
+      const prompts = [{ value: { $case: 'text' as const, value: 'hello' } }];
+      const request = publicApi.CompletionRequest.fromPartial({ model: 'default', prompts, options: { maxTokens: 2 } });
+      const failed = callUnary(client.complete.bind(client), request, { timeoutMs: 10_000, metadata });
+      return failed.catch((error: unknown) => error as GrpcStatusError);
+    };
+    platform.scheduler.refusal = RefusalReason.DEADLINE_UNREACHABLE;
+    const refused = (await ask('60000')) as GrpcStatusError;
+    expect(platform.scheduler.places[0]?.ttftDeadlineUnixMs).toBeGreaterThan(Date.now() + 30_000);
+    expect(refused.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(refused.metadata?.get('hydra-error-code')).toEqual(['slo_unreachable']);
+    expect(refused.metadata?.get('retry-after')).toEqual(['3']);
+    expect(((await ask('soon')) as GrpcStatusError).code).toBe(status.INVALID_ARGUMENT);
+    client.close();
+  });
+});
+
+describe('x-hydra-debug: placement', () => {
+  const debug = { 'x-hydra-debug': 'placement' };
+  const chosen = {
+    strategy: 'in turn',
+    chosen: 'worker-0',
+    candidates: [{ worker: 'worker-0', terms: { cost: 1.235 } }],
+  };
+  beforeEach(async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+  });
+
+  it('given a whole answer, then a header says how it was placed; without asking, none does', async () => {
+    const whole = { ...streamed, stream: false };
+    const response = await post(completions(), whole, debug);
+    expect(JSON.parse(response.headers.get('x-hydra-placement') ?? '')).toEqual(chosen);
+    for (const headers of [{}, { 'x-hydra-debug': 'everything' }] as Record<string, string>[]) {
+      const silent = await post(completions(), whole, headers);
+      expect(silent.status).toBe(200);
+      expect(silent.headers.has('x-hydra-placement')).toBe(false);
+    }
+    expect(platform.scheduler.places.map(({ explain }) => explain)).toEqual([true, false, false]);
+  });
+
+  it('given a stream, then a comment before the first event says it, and the openai client sees only its events', async () => {
+    const text = await (await post(completions(), streamed, debug)).text();
+    const comment = /^: placement (.*)\n\ndata: /.exec(text)?.[1];
+    expect(JSON.parse(comment ?? '')).toEqual(chosen);
+    const client = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: 'none', maxRetries: 0, defaultHeaders: debug });
+    const chunks = [];
+    for await (const chunk of await client.completions.create({ model: 'default', prompt: 'hello', stream: true })) {
+      chunks.push(chunk);
+    }
+    expect(chunks.length).toBeGreaterThan(1);
+  });
+
+  it('given a call of gRPC, then its trailers say it', async () => {
+    const client = new publicApi.InferenceClient(platform.grpcTarget, credentials.createInsecure());
+    const metadata = new Metadata();
+    metadata.set('x-hydra-debug', 'placement');
+    const prompts = [{ value: { $case: 'text' as const, value: 'hello' } }];
+    const request = publicApi.CompletionRequest.fromPartial({ model: 'default', prompts, options: { maxTokens: 2 } });
+    const whole = client.complete(request, metadata, () => {});
+    const stream = client.streamComplete(request, metadata);
+    stream.resume();
+    for (const [{ metadata: trailer }] of await Promise.all([whole, stream].map((call) => once(call, 'status')))) {
+      expect(JSON.parse(String(trailer.get('x-hydra-placement')[0]))).toEqual(chosen);
+    }
+    client.close();
   });
 });
 

@@ -1,8 +1,15 @@
 import { status } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
-import { callUnary, GrpcStatusError } from '#lib/channels';
+import { GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
-import type { GenerationRequest, KvSource, Lease, PlaceRequest, ServedModel } from '#lib/contracts';
+import type {
+  GenerationRequest,
+  KvSource,
+  Lease,
+  PlacementExplanation,
+  PlaceRequest,
+  ServedModel,
+} from '#lib/contracts';
 import { hashBlocks, prefixSeed } from '#lib/kv';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { ApiError, fromRefusal } from '#lib/openai';
@@ -27,6 +34,10 @@ export interface PlacementWish {
   readonly served: ServedModel;
   /** Empty for none. */
   readonly sessionKey: string;
+  /** When the client stops caring for a first token, in milliseconds since the Unix epoch; 0 for none. */
+  readonly ttftDeadlineUnixMs: number;
+  /** Set to be told why the scheduler chose what it chose. */
+  readonly onPlaced: ((explanation: PlacementExplanation) => void) | undefined;
   /** How often it was placed before. */
   readonly attempt: number;
   /** Workers that just refused or lost it. */
@@ -63,11 +74,11 @@ export class Placer {
     const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
     const askedAtMs = performance.now();
     try {
-      const method = this.scheduler.placement.place.bind(this.scheduler.placement);
-      const { outcome } = await callUnary(method, this.toPlaceRequest(wish), { timeoutMs, signal });
+      const { outcome, explanation } = await this.scheduler.places.place(this.toPlaceRequest(wish), timeoutMs, signal);
       if (outcome === undefined)
         throw new ApiError('no_worker', 'The scheduler gave no answer that is understood here.');
       if (outcome.$case === 'refused') throw fromRefusal(outcome.value);
+      if (explanation !== undefined) wish.onPlaced?.(explanation);
       this.leases.hold(outcome.value.leaseId, outcome.value.leaseTtlMs);
       return toPlace(outcome.value);
     } catch (error) {
@@ -98,7 +109,8 @@ export class Placer {
     return { leaseId: '', workerId, workerEpoch, target, kvSources: [] };
   }
 
-  private toPlaceRequest({ request, served, sessionKey, attempt, avoidWorkerIds }: PlacementWish): PlaceRequest {
+  private toPlaceRequest(wish: PlacementWish): PlaceRequest {
+    const { request, served, sessionKey, ttftDeadlineUnixMs, attempt, avoidWorkerIds } = wish;
     return {
       generationId: request.generationId,
       requestId: request.requestId,
@@ -112,9 +124,9 @@ export class Placer {
       priority: request.priority,
       attempt,
       avoidWorkerIds: [...avoidWorkerIds],
-      ttftDeadlineUnixMs: request.deadlineUnixMs,
+      ttftDeadlineUnixMs,
       trace: request.trace,
-      explain: false,
+      explain: wish.onPlaced !== undefined,
       sequenceCount: request.sequenceCount,
     };
   }

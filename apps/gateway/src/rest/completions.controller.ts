@@ -21,6 +21,14 @@ import { countedRequest } from '../limits/counted-request.js';
 import { limitHeaders } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import {
+  explainsPlacement,
+  headerText,
+  MOST_COMMENT_CHARACTERS,
+  MOST_HEADER_CHARACTERS,
+  PLACEMENT_HEADER,
+  placementText,
+} from '../placement/placement-debug.js';
 import { JSON_TYPE } from './error.filter.js';
 import { SseReply } from './sse-reply.js';
 
@@ -65,9 +73,14 @@ export class CompletionsController {
 
   private async whole(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
     const sink = new WholeAnswerSink();
+    const placements: string[] = [];
+    if (explainsPlacement(life.debugHeader, life.principal)) {
+      life.onPlaced = (explanation) => placements.push(placementText(explanation, MOST_HEADER_CHARACTERS));
+    }
     const usage = await this.completions.complete(call, life, sink);
     const { head, answer } = sink.whole(usage);
     this.metrics.answered(life.route, 200, 'ok');
+    if (placements.length > 0) void reply.header(PLACEMENT_HEADER, headerText(placements));
     void reply
       .status(200)
       .header('content-type', JSON_TYPE)
@@ -76,6 +89,9 @@ export class CompletionsController {
 
   private async stream(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
     const sse = new SseReply(reply, life.signal, this.config.gateway.keepAliveCommentMs);
+    if (explainsPlacement(life.debugHeader, life.principal)) {
+      life.onPlaced = (explanation) => sse.comment(`placement ${placementText(explanation, MOST_COMMENT_CHARACTERS)}`);
+    }
     try {
       sse.end(await this.completions.complete(call, life, sse));
       this.metrics.answered(life.route, 200, 'ok');
@@ -94,7 +110,13 @@ export class CompletionsController {
 
 /** Who asks, and in what trace. */
 export function lifeOf(request: FastifyRequest): RequestLife {
-  const { traceparent, tracestate, 'x-session-id': session } = request.headers;
+  const {
+    traceparent,
+    tracestate,
+    'x-session-id': session,
+    'x-slo-ttft-ms': sloTtft,
+    'x-hydra-debug': debug,
+  } = request.headers;
   return new RequestLife({
     requestId: request.id,
     trace: childOf(traceContextFrom(first(traceparent), first(tracestate))),
@@ -102,6 +124,8 @@ export function lifeOf(request: FastifyRequest): RequestLife {
     route: request.routeOptions.url ?? request.url,
     counted: countedRequest(request),
     sessionHeader: first(session),
+    sloTtftHeader: first(sloTtft),
+    debugHeader: first(debug),
   });
 }
 

@@ -37,6 +37,7 @@ export class ErrorFilter implements ExceptionFilter {
       return;
     }
     if (error.httpStatus === 401) void reply.header('www-authenticate', 'Bearer');
+    if (error.httpStatus === 429 || error.httpStatus === 503) void reply.header('x-hydra-reason', error.condition);
     if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
     void reply
       .status(error.httpStatus)

@@ -99,6 +99,14 @@ function completionPath(request: string, answer: string, summary: string) {
       parameters: [
         header('x-request-id', 'Correlates logs; 1 to 128 visible ASCII characters.'),
         header('x-session-id', 'Keeps requests of one session on one worker.'),
+        header(
+          'x-slo-ttft-ms',
+          'Longest time to first token, in milliseconds from the arrival; what cannot keep it is refused with 429 as soon as that is known. Default: `sloTtftMs` of the model.',
+        ),
+        header(
+          'x-hydra-debug',
+          '`placement`: how the scheduler chose, in `x-hydra-placement` or, with `stream`, as a comment before the first event. For operators, and without authentication; ignored otherwise.',
+        ),
         header('traceparent', 'W3C trace context.'),
       ],
       requestBody: { required: true, content: { 'application/json': { schema: schemaRef(request) } } },

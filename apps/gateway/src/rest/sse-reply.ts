@@ -23,6 +23,8 @@ export class SseReply implements AnswerSink {
   private stream: AnswerStream | undefined;
   private keepAlive: NodeJS.Timeout | undefined;
   private isOpen = false;
+  /** Comments that wait for the first event. */
+  private comments = '';
 
   constructor(
     private readonly reply: FastifyReply,
@@ -44,11 +46,18 @@ export class SseReply implements AnswerSink {
     }, this.keepAliveMs);
   }
 
+  /** Sent before the next event, so that the status is not spent on it. @param text  one line */
+  comment(text: string): void {
+    this.comments += `: ${text}\n\n`;
+  }
+
   deltas(deltas: readonly AnswerDelta[]): Promise<void> | undefined {
     let events = '';
     for (const delta of deltas) events += this.stream?.delta(delta) ?? '';
     if (events === '') return undefined;
     this.keepAlive?.refresh();
+    events = this.comments + events;
+    this.comments = '';
     return this.write(events);
   }
 

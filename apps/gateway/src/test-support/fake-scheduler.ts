@@ -1,5 +1,6 @@
 import {
   Server,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
@@ -13,6 +14,8 @@ import {
   PlacementService,
   type PlaceRequest,
   type PlaceResponse,
+  type PlaceStreamRequest,
+  type PlaceStreamResponse,
   RefusalReason,
   type ReleaseLeasesRequest,
   type RenewLeasesRequest,
@@ -21,7 +24,8 @@ import {
 import { bind, type FakeWorker } from './fake-worker.js';
 import { Signal } from './signal.js';
 
-type PlaceCall = ServerUnaryCall<PlaceRequest, PlaceResponse>;
+type PlaceStreamCall = ServerDuplexStream<PlaceStreamRequest, PlaceStreamResponse>;
+type Answer = NonNullable<PlaceStreamResponse['answer']>;
 
 /** A scheduler that speaks the real protocol: places on its workers in turn, or does what the test says. */
 export class FakeScheduler {
@@ -51,7 +55,8 @@ export class FakeScheduler {
   async listen(): Promise<this> {
     this.server = new Server(serverChannelOptions());
     this.server.addService(PlacementService, {
-      place: (call: PlaceCall, reply: sendUnaryData<PlaceResponse>) => void this.place(call, reply),
+      place: () => {}, // gateways ask over the stream
+      placeStream: (call: PlaceStreamCall) => this.placeStream(call),
       renewLeases: (call: ServerUnaryCall<RenewLeasesRequest, unknown>, reply: sendUnaryData<unknown>) => {
         const { leaseIds } = call.request;
         this.renewals.push(leaseIds);
@@ -108,23 +113,36 @@ export class FakeScheduler {
     return find() as LeaseRelease;
   }
 
-  private async place(call: PlaceCall, reply: sendUnaryData<PlaceResponse>): Promise<void> {
-    const { request } = call;
-    this.places.push(request);
-    call.on('cancelled', () => {
-      this.cancelledPlaces++;
-      this.changed.fire();
+  private placeStream(call: PlaceStreamCall): void {
+    const cancelled = new Set<number>();
+    call.on('data', ({ callId, ask }: PlaceStreamRequest) => {
+      if (ask?.$case === 'cancel') {
+        cancelled.add(callId);
+        this.cancelledPlaces++;
+        this.changed.fire();
+      } else if (ask?.value.request !== undefined) {
+        const reply = (answer: Answer) => void (cancelled.has(callId) || call.write({ callId, answer }));
+        void this.place(ask.value.request, reply);
+      }
     });
+    call.on('error', () => {}); // a gateway that ends
+    call.on('end', () => call.end());
+  }
+
+  private async place(request: PlaceRequest, answer: (answer: Answer) => void): Promise<void> {
+    const reply = (value: PlaceResponse) => answer({ $case: 'response', value });
+    this.places.push(request);
     this.changed.fire();
     await this.gate;
-    if (call.cancelled) return;
-    if (this.failure !== undefined) return reply({ code: this.failure, details: 'as the test wants' });
+    if (this.failure !== undefined) {
+      return answer({ $case: 'failure', value: { code: this.failure, message: 'as the test wants' } });
+    }
     const serving = this.workers.filter((worker) => worker.modelId === request.modelId);
     const worker = serving.find(({ workerId }) => !request.avoidWorkerIds.includes(workerId)) ?? serving[0];
     const reason = worker === undefined ? RefusalReason.NO_WORKER : this.refusal;
     if (worker === undefined || reason !== undefined) {
       const value = { reason: reason ?? RefusalReason.NO_WORKER, message: '', retryAfterMs: 3_000 };
-      reply(null, { outcome: { $case: 'refused', value }, waitedUs: 0, explanation: undefined });
+      reply({ outcome: { $case: 'refused', value }, waitedUs: 0, explanation: undefined });
       return;
     }
     const { workerId, workerEpoch, target } = worker.registration;
@@ -133,7 +151,14 @@ export class FakeScheduler {
       ...{ expiresAtUnixMs: Date.now() + this.leaseTtlMs, attempt: request.attempt, kvSources: [] },
       expectedCachedTokens: 0,
     };
-    reply(null, { outcome: { $case: 'lease', value: lease }, waitedUs: 0, explanation: undefined });
+    const explanation = request.explain ? this.explanation(workerId) : undefined;
+    reply({ outcome: { $case: 'lease', value: lease }, waitedUs: 0, explanation });
+  }
+
+  private explanation(chosenWorkerId: string) {
+    const terms = { cost: 1.23456 };
+    const candidates = this.workers.map(({ workerId }) => ({ workerId, terms, filteredBy: '' }));
+    return { strategy: 'in turn', candidates, chosenWorkerId };
   }
 
   private snapshot(): FleetSnapshot {

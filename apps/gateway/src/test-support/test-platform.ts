@@ -23,6 +23,7 @@ export async function startTestPlatform(
     gateway?: object;
     scheduler?: object;
     auth?: object;
+    models?: object[];
     database?: object;
     limits?: object;
     /** Of the model's tokens. */
@@ -44,7 +45,7 @@ export async function startTestPlatform(
   );
   const scheduler = await new FakeScheduler([...workers]).listen();
   const config: HydraConfig = hydraSchema.parse({
-    models: [{ id: 'test-model', price: settings.price }, { id: 'sleeping-model' }],
+    models: settings.models ?? [{ id: 'test-model', price: settings.price }, { id: 'sleeping-model' }],
     aliases: { default: 'default', 'org/Some-Model-7B': 'test-model' },
     gateway: { httpPort: 0, grpcPort: 0, ...settings.gateway },
     scheduler: { target: scheduler.target, ...settings.scheduler },

@@ -33,7 +33,7 @@ export class Generations {
     return this.runs.keys();
   }
 
-  /** Called whenever a generation came or went. */
+  /** Called whenever a generation came, had its first token or went. */
   onChange(listener: () => void): void {
     this.changeListeners.push(listener);
   }
@@ -135,16 +135,20 @@ export class Generations {
   private step(step: number, entries: readonly FrameEntry[]): void {
     const nowMs = performance.now();
     const byReader = new Map<GenerationReader, FrameEntry[]>();
+    let hasComputedPrompt = false;
     for (const entry of entries) {
       const run = this.runs.get(entry.generationId);
       if (run === undefined) continue; // given up here, not yet in the engine
-      this.metrics.noteTokens(run.tokensCame(entry, nowMs));
+      const tokens = run.tokensCame(entry, nowMs);
+      this.metrics.noteTokens(tokens);
+      hasComputedPrompt ||= tokens?.isFirst === true;
       const own = byReader.get(run.reader);
       if (own === undefined) byReader.set(run.reader, [entry]);
       else own.push(entry);
       if (entry.finishReason > 0) this.metrics.noteSequenceEnd(entry.finishReason);
     }
     for (const [reader, own] of byReader) reader.frame(step, own);
+    if (hasComputedPrompt) this.changed(); // there is room for another one
   }
 
   private finished(run: GenerationRun, usage: GenerationUsage): void {

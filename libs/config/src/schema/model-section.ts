@@ -73,6 +73,11 @@ export const modelSchema = z.strictObject({
     .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
     .optional(),
   strategy: z.enum(STRATEGIES).default('least-loaded').describe('How requests for this model are placed on workers.'),
+  sloTtftMs: count
+    .describe(
+      'Time to first token that requests are to have, in milliseconds: what cannot keep it is refused. Default: none, unless a request says `x-slo-ttft-ms`.',
+    )
+    .optional(),
   workers: count
     .describe('Worker processes that `hydra up` starts for this model. Default: `workers.count`.')
     .optional(),

@@ -50,6 +50,13 @@ export const schedulerSchema = z.strictObject({
     .min(0)
     .default(4)
     .describe('Generations that may wait in a worker beyond its batch before it counts as full.'),
+  stepsPerWorker: z
+    .number()
+    .gt(0)
+    .default(2)
+    .describe(
+      'A worker counts as full when its running sequences and the prompt tokens it has not computed are more than this many steps carry.',
+    ),
   consistentHashLoadFactor: z
     .number()
     .min(1)

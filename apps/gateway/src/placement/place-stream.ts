@@ -1,0 +1,110 @@
+import { type ClientDuplexStream, status } from '@grpc/grpc-js';
+import { GrpcStatusError } from '#lib/channels';
+import type {
+  PlacementClient,
+  PlaceRequest,
+  PlaceResponse,
+  PlaceStreamRequest,
+  PlaceStreamResponse,
+} from '#lib/contracts';
+
+/** Calls that may be open, as many as a scheduler takes on one stream. */
+const MOST_OPEN_CALLS = 8_192;
+
+interface OpenCall {
+  resolve(response: PlaceResponse): void;
+  reject(error: GrpcStatusError): void;
+}
+
+/**
+ * Asks one scheduler for places over one stream, opened with the first question and again after it broke. What is open when it
+ * breaks fails with its status, as calls of their own would.
+ */
+export class PlaceStream {
+  private readonly open = new Map<number, OpenCall>();
+  private stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse> | undefined;
+  private callCount = 0;
+
+  constructor(private readonly client: PlacementClient) {}
+
+  /**
+   * Waits in the scheduler's queue while there is no room; an aborted signal leaves it.
+   * @throws GrpcStatusError; the signal's reason when it aborts
+   */
+  place(request: PlaceRequest, timeoutMs: number, signal: AbortSignal): Promise<PlaceResponse> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      if (this.open.size >= MOST_OPEN_CALLS) {
+        throw new GrpcStatusError(status.RESOURCE_EXHAUSTED, `${MOST_OPEN_CALLS} calls are open`);
+      }
+      const callId = ++this.callCount;
+      const over = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
+        return this.open.delete(callId);
+      };
+      const giveUp = (reason: unknown) => {
+        if (!over()) return;
+        this.stream?.write({ callId, ask: { $case: 'cancel', value: {} } });
+        reject(reason);
+      };
+      const abort = () => giveUp(signal.reason);
+      const timer = setTimeout(
+        () => giveUp(new GrpcStatusError(status.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      signal.addEventListener('abort', abort, { once: true });
+      this.open.set(callId, {
+        resolve: (response) => {
+          over();
+          resolve(response);
+        },
+        reject: (error) => {
+          over();
+          reject(error);
+        },
+      });
+      this.connected().write({ callId, ask: { $case: 'place', value: { request, timeoutMs } } });
+    });
+  }
+
+  close(): void {
+    this.stream?.cancel();
+  }
+
+  private connected(): ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse> {
+    if (this.stream !== undefined) return this.stream;
+    const stream = this.client.placeStream();
+    this.stream = stream;
+    stream.on('data', (response: PlaceStreamResponse) => this.take(response));
+    stream.on('error', (error) => this.lost(stream, GrpcStatusError.from(error)));
+    stream.on('end', () =>
+      this.lost(stream, new GrpcStatusError(status.UNAVAILABLE, 'the scheduler ended the stream')),
+    );
+    return stream;
+  }
+
+  private take({ callId, answer }: PlaceStreamResponse): void {
+    const call = this.open.get(callId);
+    if (call === undefined) return; // it crossed our cancel
+    switch (answer?.$case) {
+      case 'response':
+        call.resolve(answer.value);
+        break;
+      case 'failure':
+        call.reject(new GrpcStatusError(answer.value.code, answer.value.message));
+        break;
+      case undefined:
+        call.reject(new GrpcStatusError(status.UNIMPLEMENTED, 'an answer that is not understood here'));
+        break;
+      default:
+        answer satisfies never;
+    }
+  }
+
+  private lost(stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse>, error: GrpcStatusError): void {
+    if (this.stream !== stream) return;
+    this.stream = undefined;
+    for (const call of [...this.open.values()]) call.reject(error);
+  }
+}

@@ -1,0 +1,123 @@
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
+import type { PlaceStreamCall, PlaceStreamRequest, PlaceStreamResponse } from '#lib/contracts';
+import { APP_LOGGER, type Logger } from '#lib/observability';
+import { type OpenPlaceCall, PlaceCalls } from './place-calls.js';
+
+export type PlaceStream = ServerDuplexStream<PlaceStreamRequest, PlaceStreamResponse>;
+
+/** Calls that may be open on one stream; a gateway has no more requests in flight by default. */
+const MOST_OPEN_CALLS = 8_192;
+
+/** The `PlaceStream` streams: many calls of `Place` on each, answered as they are decided. */
+@Injectable()
+export class PlaceStreams implements BeforeApplicationShutdown {
+  private readonly connections = new Set<PlaceConnection>();
+
+  constructor(
+    private readonly calls: PlaceCalls,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+  ) {}
+
+  accept(stream: PlaceStream): void {
+    const connection = new PlaceConnection(stream, this.calls, this.logger, () => this.connections.delete(connection));
+    this.connections.add(connection);
+  }
+
+  /** What waits is refused by the desk; its answers go out before the stream ends. */
+  beforeApplicationShutdown(): void {
+    for (const connection of this.connections) connection.finish();
+  }
+}
+
+class PlaceConnection {
+  private readonly open = new Map<number, OpenPlaceCall>();
+  private isOver = false;
+
+  constructor(
+    private readonly stream: PlaceStream,
+    private readonly calls: PlaceCalls,
+    private readonly logger: Logger,
+    private readonly onEnd: () => void,
+  ) {
+    stream.on('data', (message: PlaceStreamRequest) => this.take(message));
+    stream.on('end', () => {
+      this.leave();
+      stream.end();
+    });
+    stream.on('cancelled', () => this.leave());
+    stream.on('close', () => this.leave());
+    stream.on('error', () => this.leave());
+  }
+
+  finish(): void {
+    const answers = [...this.open.values()].map(({ answer }) => answer);
+    void Promise.allSettled(answers).then(() => this.stream.end());
+  }
+
+  private take({ callId, ask }: PlaceStreamRequest): void {
+    switch (ask?.$case) {
+      case 'place':
+        this.place(callId, ask.value);
+        break;
+      case 'cancel':
+        this.open.get(callId)?.abandon();
+        this.open.delete(callId);
+        break;
+      case undefined: // of a later version
+        break;
+      default:
+        ask satisfies never;
+    }
+  }
+
+  private place(callId: number, { request, timeoutMs }: PlaceStreamCall): void {
+    try {
+      if (request === undefined || this.open.has(callId)) {
+        throw new RpcException({ code: status.INVALID_ARGUMENT, message: 'expected a request and a new call id' });
+      }
+      if (this.open.size >= MOST_OPEN_CALLS) {
+        throw new RpcException({ code: status.RESOURCE_EXHAUSTED, message: `${MOST_OPEN_CALLS} calls are open` });
+      }
+      const call = this.calls.open(request, timeoutMs);
+      this.open.set(callId, call);
+      call.answer.then(
+        (response) => this.answer(callId, call, { $case: 'response', value: response }),
+        (error: unknown) => this.answer(callId, call, this.failure(error)),
+      );
+    } catch (error) {
+      this.write({ callId, answer: this.failure(error) });
+    }
+  }
+
+  private answer(callId: number, call: OpenPlaceCall, answer: NonNullable<PlaceStreamResponse['answer']>): void {
+    if (this.open.get(callId) !== call) return; // cancelled meanwhile
+    this.open.delete(callId);
+    this.write({ callId, answer });
+  }
+
+  private failure(error: unknown): NonNullable<PlaceStreamResponse['answer']> {
+    if (error instanceof RpcException) {
+      const { code, message } = error.getError() as { code: status; message: string };
+      return { $case: 'failure', value: { code, message } };
+    }
+    this.logger.error({ error }, 'placing failed');
+    return { $case: 'failure', value: { code: status.INTERNAL, message: 'the request could not be placed' } };
+  }
+
+  /** A gateway that does not take its answers is not asked for more. */
+  private write(response: PlaceStreamResponse): void {
+    if (this.isOver || this.stream.write(response)) return;
+    this.stream.pause();
+    this.stream.once('drain', () => this.stream.resume());
+  }
+
+  private leave(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    for (const call of this.open.values()) call.abandon();
+    this.open.clear();
+    this.onEnd();
+  }
+}

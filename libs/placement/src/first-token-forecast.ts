@@ -1,0 +1,48 @@
+import { expectedPrefix } from './forecast/expected-prefix.js';
+import { forecastTtft, type TtftForecast } from './forecast/ttft-forecast.js';
+import type { PrefixLookup } from './kv-index/kv-index.js';
+import type { PlacementRequest } from './placement-request.js';
+import type { WorkerView } from './worker-view.js';
+
+/** Budget of a worker that does not say. */
+const ASSUMED_STEP_TOKENS = 2_048;
+
+/** `TtftForecast` is of a worker's steps alone: here `ttftMs` has the wait for one of its places, too. */
+export interface FirstTokenForecast extends TtftForecast {
+  /** Wait for a place in the batch, while others end. */
+  readonly slotMs: number;
+  readonly cachedTokens: number;
+}
+
+/**
+ * When each worker would have the request's first token, were it sent there now.
+ * @param slotIntervalMs  mean time between two places that become free on one worker
+ */
+export function firstTokenForecasts(
+  request: PlacementRequest,
+  prefixes: PrefixLookup,
+  slotIntervalMs: number,
+  nowMs: number,
+): (worker: WorkerView) => FirstTokenForecast {
+  const prefixOf = expectedPrefix(request, prefixes);
+  return (worker) => {
+    const { tokens: cachedTokens } = prefixOf(worker);
+    const stepTokenBudget = worker.model.stepTokenBudget || ASSUMED_STEP_TOKENS;
+    const question = {
+      promptTokens: request.promptTokens,
+      cachedTokens,
+      stepTokenBudget,
+      order: 'fifo',
+      nowMs,
+    } as const;
+    const forecast = forecastTtft(worker.mirror, question);
+    const slotMs = slotsMissing(request, worker) * slotIntervalMs;
+    return { ...forecast, slotMs, cachedTokens, ttftMs: forecast.ttftMs + slotMs };
+  };
+}
+
+/** Places in the worker's batch that others have to leave first. */
+function slotsMissing({ sequenceCount }: PlacementRequest, { model, sequences }: WorkerView): number {
+  if (model.maxRunningSequences === 0 || sequences === 0) return 0;
+  return Math.max(0, sequences + sequenceCount - model.maxRunningSequences);
+}
