@@ -65,6 +65,10 @@ bench: dist/.stamp ## TTFT, ITL and tokens/s through the gateway and of the engi
 bench-engine: dist/.stamp ## the embedded engine against its peers; writes docs/benchmarks/
 	@node bench/engine/run.mjs --docs docs
 
+.PHONY: bench-scheduler
+bench-scheduler: dist/.stamp ## decisions with 10 million KV blocks, 64 workers at 500 requests/s, ten times overload, chats on two workers
+	@node bench/scheduler/run.mjs
+
 .PHONY: gpu-libraries
 gpu-libraries: node_modules/.stamp ## CUDA libraries of ONNX Runtime, on a machine with an NVIDIA GPU
 	@ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js

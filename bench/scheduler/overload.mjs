@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { closedLoop, completion, goodput, openLoop } from '../../test/support/open-loop.ts';
+import { startPlatform } from '../platform.mjs';
+import { residentSet } from '../resident-set.mjs';
+
+/** Four mock workers of four slots, a second for each request. */
+const ENV = {
+  HYDRA_ENGINE: 'mock',
+  HYDRA_WORKERS: '4',
+  HYDRA_MOCK_SLOTS: '4',
+  HYDRA_MOCK_TTFT_MS: '10',
+  HYDRA_MOCK_ITL_MS: '50',
+};
+const CAPACITY_PER_SECOND = 16;
+const SLO_TTFT_MS = 3_000;
+const MAX_TOKENS = 20;
+const SATURATED_MS = 15_000;
+const SETTLE_MS = 4_000;
+/** Twice that of a request alone. */
+const NORMAL_TTFT_MS = 250;
+
+/** Ten times what four workers can do, after as much as they can do: goodput, memory, and how long until all is as before. */
+export async function measureOverload({ seconds }) {
+  const platform = await startPlatform(ENV);
+  try {
+    const target = { url: platform.url, maxTokens: MAX_TOKENS, sloTtftMs: SLO_TTFT_MS };
+    const saturatedMs = performance.now();
+    const saturated = await closedLoop(target, 2 * CAPACITY_PER_SECOND, SATURATED_MS);
+    const peak = goodput(saturated, SLO_TTFT_MS, saturatedMs + SETTLE_MS, saturatedMs + SATURATED_MS);
+    const before = memoryOf(platform.pid);
+    const overloadedMs = performance.now();
+    const recovery = recovered(target, overloadedMs + seconds * 1_000);
+    const outcomes = await openLoop(target, 10 * CAPACITY_PER_SECOND, seconds * 1_000);
+    const under = goodput(outcomes, SLO_TTFT_MS, overloadedMs + SETTLE_MS, overloadedMs + seconds * 1_000);
+    const backToNormalMs = await recovery;
+    const statuses = Object.groupBy(outcomes, ({ status }) => status);
+    return {
+      seconds,
+      offeredPerSecond: 10 * CAPACITY_PER_SECOND,
+      peakGoodput: peak,
+      goodput: under,
+      goodputShare: under / peak,
+      statuses: Object.fromEntries(Object.entries(statuses).map(([status, all]) => [status, all.length])),
+      backToNormalMs,
+      grownBytes: memoryOf(platform.pid) - before,
+    };
+  } finally {
+    await platform.stop();
+  }
+}
+
+/** From the end of the load to the first request that is as quick as alone. */
+async function recovered(target, fromMs) {
+  await new Promise((resolve) => setTimeout(resolve, fromMs - performance.now()));
+  for (;;) {
+    const { isWhole, ttftMs, sentMs } = await completion(target, 0);
+    if (isWhole && ttftMs <= NORMAL_TTFT_MS) return sentMs - fromMs;
+  }
+}
+
+/** Of the platform's processes together. */
+function memoryOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return [pid, ...children].reduce((sum, one) => sum + residentSet(one).bytes, 0);
+}
