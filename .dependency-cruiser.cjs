@@ -10,6 +10,7 @@ const MAY_IMPORT = {
   observability: [],
   database: [],
   limits: [],
+  ledger: ['database', 'limits'],
   auth: ['database', 'limits'],
   channels: ['contracts', 'observability'],
   openai: ['contracts', 'tokens'],

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeIdentityStore } from '../../libs/auth/src/identity-store.conformance.js';
 import { openDatabase } from '../../libs/database/src/index.js';
+import { describeUsageLedger } from '../../libs/ledger/src/usage-ledger.conformance.js';
 import { type RunningPostgres, startPostgres } from './support/postgres.js';
 
 let postgres: RunningPostgres;
@@ -10,6 +11,7 @@ beforeAll(async () => {
 afterAll(() => postgres?.stop());
 
 describeIdentityStore('PostgreSQL', async () => openDatabase(await postgres.createDatabase()));
+describeUsageLedger('PostgreSQL', async () => openDatabase(await postgres.createDatabase()));
 
 describe('a new PostgreSQL database', () => {
   it('given several processes that open it at once, then each has the tables', async () => {

@@ -12,6 +12,7 @@ import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
 import { addTenants } from './commands/tenants.js';
 import { addUp } from './commands/up.js';
+import { addUsage } from './commands/usage.js';
 import { INTERRUPTED_EXIT_CODE, InterruptedError } from './terminal/shutdown.js';
 
 /** Exit code of a wrong configuration (EX_CONFIG of sysexits.h). */
@@ -48,6 +49,7 @@ const COMMANDS = [
   addTenants,
   addKeys,
   addPolicies,
+  addUsage,
 ];
 for (const add of COMMANDS) add(program);
 

@@ -15,6 +15,7 @@ import { addRestAuthentication } from './identity/rest-authentication.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { createHttpAdapter } from './rest/http-adapter.js';
 import { openApiDocument } from './rest/openapi-document.js';
+import { UsageRecorder } from './usage/usage-recorder.js';
 
 export interface RunningGateway {
   readonly httpPort: number;
@@ -72,7 +73,10 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
       const cut = setTimeout(() => app.getHttpServer().closeAllConnections(), LAST_BYTES_MS);
       await Promise.all([app.close(), grpc.close(LAST_BYTES_MS)]);
       clearTimeout(cut);
-      await app.get(Identity).close();
+      await app
+        .get(UsageRecorder)
+        .close()
+        .finally(() => app.get(Identity).close());
     },
   };
 }

@@ -3,7 +3,8 @@ import { APP_FILTER } from '@nestjs/core';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { IdentityStore } from '#lib/auth';
 import type { HydraConfig } from '#lib/config';
-import { LimitBook, MemoryLimitBook } from '#lib/limits';
+import { UsageLedger } from '#lib/ledger';
+import { LimitBook } from '#lib/limits';
 import { type Logger, newId, ObservabilityModule } from '#lib/observability';
 import { AuditController } from './admin/audit.controller.js';
 import { KeysController } from './admin/keys.controller.js';
@@ -41,6 +42,8 @@ import { CompletionsController } from './rest/completions.controller.js';
 import { EmbeddingsController } from './rest/embeddings.controller.js';
 import { ErrorFilter } from './rest/error.filter.js';
 import { ModelsController } from './rest/models.controller.js';
+import { UsageController } from './usage/usage.controller.js';
+import { UsageRecorder } from './usage/usage-recorder.js';
 
 /** The throttler asks for one; what holds is looked up for each tenant and key. */
 const PER_SUBJECT = { name: 'requests', ttl: 60_000, limit: 0 };
@@ -56,11 +59,9 @@ class CoreModule {
       { provide: Identity, useFactory: () => openIdentity(config, logger) },
       { provide: IdentityStore, useFactory: (identity: Identity) => identity.store, inject: [Identity] },
       ...[RequestGuard, ModelAccess, LimitSubjects, RequestRates, RequestLimits],
-      {
-        provide: LimitBook,
-        useFactory: (metrics: GatewayMetrics) => new MemoryLimitBook(steadyNowMs, (entry) => metrics.tenantUsed(entry)),
-        inject: [GatewayMetrics],
-      },
+      UsageRecorder,
+      { provide: LimitBook, useFactory: ({ book }: UsageRecorder) => book, inject: [UsageRecorder] },
+      { provide: UsageLedger, useFactory: ({ ledger }: UsageRecorder) => ledger, inject: [UsageRecorder] },
       ...[FleetView, ModelDirectory, TextModels],
       ...[SchedulerClient, LeaseBook, Placer, GenerationRunner, EmbeddingService],
       GatewayMetrics,
@@ -83,6 +84,7 @@ export class GatewayModule {
       controllers: [
         ...[CompletionsController, EmbeddingsController, ModelsController],
         ...[TenantsController, KeysController, PoliciesController, LimitsController, AuditController],
+        UsageController,
       ],
       providers: [
         InferenceCalls,
@@ -93,9 +95,4 @@ export class GatewayModule {
       ],
     };
   }
-}
-
-/** Milliseconds since the Unix epoch of a clock that does not jump. */
-function steadyNowMs(): number {
-  return performance.timeOrigin + performance.now();
 }

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { createIdentity } from './migrations/identity.js';
 import { createLimits } from './migrations/limits.js';
 import { createModelLimits } from './migrations/model-limits.js';
+import { createUsage } from './migrations/usage.js';
 import { nodeSqliteDialect } from './node-sqlite.js';
 import type { Tables } from './tables.js';
 
@@ -21,6 +22,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-identity': { up: createIdentity },
   '002-limits': { up: createLimits },
   '003-model-limits': { up: createModelLimits },
+  '004-usage': { up: createUsage },
 };
 
 /** Most time to wait for a connection to PostgreSQL, in milliseconds. */

@@ -8,6 +8,7 @@ export interface Tables {
   readonly apiKeys: ApiKeyRow;
   readonly policies: PolicyRow;
   readonly limits: LimitsRow;
+  readonly usageEntries: UsageRow;
   readonly auditLog: AuditRow;
   readonly revisions: RevisionRow;
 }
@@ -68,6 +69,27 @@ export interface LimitsRow {
   /** With one model; empty for all together. */
   readonly modelId: string;
   readonly limitsJson: string;
+}
+
+/** What one answer used. Never updated. */
+export interface UsageRow {
+  /** Of the answer, made by the server. */
+  readonly id: string;
+  readonly tenantId: string;
+  /** Empty for tokens of an issuer. */
+  readonly keyId: string;
+  readonly modelId: string;
+  /** `x-request-id`; not unique. */
+  readonly requestId: string;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  /** Billionths of a currency unit. */
+  readonly costNanos: number;
+  readonly outcome: string;
+  /** Days since the Unix epoch, by UTC. */
+  readonly day: number;
+  readonly atMs: number;
 }
 
 /** One act of administration. Never updated. */

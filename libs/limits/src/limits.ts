@@ -23,6 +23,10 @@ export const LIMIT_NAMES = [
 export interface LimitedSubject {
   /** Unique in its tenant, printable, without spaces. */
   readonly id: string;
+  /** One key of the tenant; absent: all. */
+  readonly keyId?: string | undefined;
+  /** With one model; absent: with all together. */
+  readonly modelId?: string | undefined;
   readonly limits: Limits;
 }
 

@@ -13,13 +13,14 @@ import {
   KeyUsage,
 } from '#lib/auth';
 import { ConfigError, type HydraConfig } from '#lib/config';
-import { openDatabase } from '#lib/database';
+import { type Database, openDatabase } from '#lib/database';
 import type { Logger } from '#lib/observability';
 
 /** Who may come in: made once at start, closed at the end. */
 export abstract class Identity {
   abstract readonly authenticator: Authenticator;
-  /** Absent where everybody is let in, like `directory`. */
+  /** Absent where everybody is let in, like what follows. */
+  abstract readonly database: Database | undefined;
   abstract readonly store: IdentityStore | undefined;
   abstract readonly directory: IdentityDirectory | undefined;
   abstract close(): Promise<void>;
@@ -36,7 +37,13 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
     const problems = exposureProblems(config.gateway.host, mode);
     if (problems.length > 0) throw new ConfigError(problems);
     const authenticator = new Authenticator([new AnonymousStrategy()], throttle);
-    return { authenticator, store: undefined, directory: undefined, close: async () => authenticator.close() };
+    return {
+      authenticator,
+      database: undefined,
+      store: undefined,
+      directory: undefined,
+      close: async () => authenticator.close(),
+    };
   }
   const issuers = config.auth.jwt.map(toIssuer);
   const database = await openDatabase(config.database.url, config.database.connections);
@@ -53,6 +60,7 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
   const authenticator = new Authenticator(strategies, throttle);
   return {
     authenticator,
+    database,
     store,
     directory,
     close: async () => {

@@ -4,19 +4,13 @@ import type { LimitedSubject } from '#lib/limits';
 import { ApiError } from '#lib/openai';
 import { Identity } from '../identity/identity.js';
 
-/** A subject with what it stands for. */
-export interface KnownSubject extends LimitedSubject {
-  readonly keyId: string | undefined;
-  readonly modelId: string | undefined;
-}
-
 /** Whose limits a request must be within. */
 @Injectable()
 export class LimitSubjects {
   constructor(private readonly identity: Identity) {}
 
   /** Of its tenant and its key, with each model and with all together. @throws ApiError when they cannot be looked up */
-  async of({ tenantId, keyId }: Principal): Promise<readonly KnownSubject[]> {
+  async of({ tenantId, keyId }: Principal): Promise<readonly LimitedSubject[]> {
     const limits = await this.limitsOf(tenantId);
     return limits.filter((stored) => stored.keyId === undefined || stored.keyId === keyId).map(toSubject);
   }
@@ -31,7 +25,7 @@ export class LimitSubjects {
   }
 }
 
-function toSubject({ keyId, modelId, limits }: StoredLimits): KnownSubject {
+function toSubject({ keyId, modelId, limits }: StoredLimits): LimitedSubject {
   const words = [keyId && `key=${keyId}`, modelId && `model=${encodeURIComponent(modelId)}`];
   return { id: words.filter(Boolean).join(',') || 'all', keyId, modelId, limits };
 }

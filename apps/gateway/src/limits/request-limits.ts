@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import type { GenerationRequest } from '#lib/contracts';
-import { LimitBook, type LimitState, type Price, type Reservation, tightest } from '#lib/limits';
+import { LimitBook, type LimitedSubject, type LimitState, type Price, type Reservation, tightest } from '#lib/limits';
 import type { RequestLife } from '../completion/request-life.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { AnswerSpending } from './answer-spending.js';
-import { type KnownSubject, LimitSubjects } from './limit-subjects.js';
+import { LimitSubjects } from './limit-subjects.js';
 import { refusalError, unavailableError } from './refusal-error.js';
 import { RequestRates } from './request-rates.js';
 
@@ -17,7 +17,7 @@ export type AnswerDemand = Pick<Reservation, 'id' | 'promptTokens' | 'outputToke
 export interface AdmittedRequest {
   readonly life: RequestLife;
   readonly modelId: string;
-  readonly subjects: readonly KnownSubject[];
+  readonly subjects: readonly LimitedSubject[];
   readonly requests: LimitState | undefined;
 }
 

@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
-import { type LimitState, tightest } from '#lib/limits';
+import { type LimitedSubject, type LimitState, tightest } from '#lib/limits';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import type { KnownSubject } from './limit-subjects.js';
 import { refusalError } from './refusal-error.js';
 
 const MINUTE_MS = 60_000;
@@ -22,7 +21,7 @@ export class RequestRates {
    */
   async count(
     tenantId: string,
-    subjects: readonly KnownSubject[],
+    subjects: readonly LimitedSubject[],
     told: (state: LimitState | undefined) => void,
   ): Promise<void> {
     const states: LimitState[] = [];

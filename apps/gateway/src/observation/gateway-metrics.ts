@@ -61,16 +61,12 @@ export class GatewayMetrics {
   private readonly tenants = new Set<string>();
   private readonly clientsGone = counter('aborted_clients_total', 'Clients that left before the end.', ['phase']);
 
-  /** The gauge reads the value when it is scraped. */
   observeInFlight(read: () => number): void {
-    register.removeSingleMetric(named('requests_in_flight'));
-    new Gauge({
-      name: named('requests_in_flight'),
-      help: 'Completions in flight.',
-      collect() {
-        this.set(read());
-      },
-    });
+    gauge('requests_in_flight', 'Completions in flight.', read);
+  }
+
+  observeWaitingUsage(read: () => number): void {
+    gauge('usage_entries_waiting', 'Entries that are not in the usage ledger yet.', read);
   }
 
   firstToken(model: string, ms: number): void {
@@ -146,4 +142,16 @@ function latency(name: string, help: string, labelNames: string[]): Histogram {
 function counter(name: string, help: string, labelNames: string[]): Counter {
   const options: CounterConfiguration<string> = { name: named(name), help, labelNames };
   return (register.getSingleMetric(named(name)) as Counter | undefined) ?? new Counter(options); // one per process
+}
+
+/** Reads the value when it is scraped. */
+function gauge(name: string, help: string, read: () => number): void {
+  register.removeSingleMetric(named(name));
+  new Gauge({
+    name: named(name),
+    help,
+    collect() {
+      this.set(read());
+    },
+  });
 }

@@ -22,6 +22,7 @@ export function openApiDocument(version: string, admin: AdminDocument): OpenAPIO
       { name: 'completions', description: 'Text from a model, whole or streamed.' },
       { name: 'embeddings', description: 'Vectors of texts.' },
       { name: 'models', description: 'What can be asked for.' },
+      { name: 'usage', description: 'What was used; where `auth.mode` is `required`.' },
       { name: 'administration', description: 'Tenants, keys and policies; where `auth.mode` is `required`.' },
       { name: 'operation', description: 'Health and metrics.' },
     ],

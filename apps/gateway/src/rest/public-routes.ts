@@ -29,6 +29,7 @@ const PUBLIC_ROUTES: readonly {
   ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/keys\/[^/]+\/rotate)$/, 'POST'),
   ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/(keys|policies))\/[^/]+$/, 'DELETE'),
   ...administration(/^\/v1\/admin\/audit$/, 'GET'),
+  { path: /^\/v1\/usage$/, route: /^\/v1\/usage$/, methods: 'GET', scope: 'usage' },
   { path: /^\/metrics$/, route: /^\/metrics$/, methods: 'GET', scope: 'metrics' },
   { path: /^\/(docs|openapi\.json)$/, route: /^\/(docs(\/.*)?|openapi\.json)$/, methods: 'GET', scope: 'open' },
 ];
