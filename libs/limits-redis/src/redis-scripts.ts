@@ -1,0 +1,60 @@
+import { Cluster, Redis } from 'ioredis';
+import { BEGIN } from './scripts/begin.js';
+import { COUNT_REQUEST } from './scripts/count-request.js';
+import { EXTEND } from './scripts/extend.js';
+import { SETTLE } from './scripts/settle.js';
+import { FORGET, TENANTS } from './scripts/tenants.js';
+import { TEND } from './scripts/tend.js';
+
+export type RedisClient = Redis | Cluster;
+
+/** The scripts by name, with how many keys each has. */
+export const SCRIPTS = {
+  hydraBegin: { lua: BEGIN, numberOfKeys: 4 },
+  hydraExtend: { lua: EXTEND, numberOfKeys: 4 },
+  hydraSettle: { lua: SETTLE, numberOfKeys: 4 },
+  hydraTend: { lua: TEND, numberOfKeys: 4 },
+  hydraTenants: { lua: TENANTS, numberOfKeys: 1 },
+  hydraForget: { lua: FORGET, numberOfKeys: 1 },
+  hydraCountRequest: { lua: COUNT_REQUEST, numberOfKeys: 1 },
+} as const;
+
+type ScriptName = keyof typeof SCRIPTS;
+type Command = (...of: (string | number)[]) => Promise<unknown>;
+
+/** A command that has no answer by then has failed: limits that are slow hold up every request. */
+const COMMAND_TIMEOUT_MS = 1_000;
+const LONGEST_RECONNECT_MS = 500;
+
+/**
+ * Connects in the background; commands fail at once while there is no connection.
+ * @param url  `redis://…` or `rediss://…`; of any node of a cluster when `isCluster`
+ */
+export function connectRedis(url: string, isCluster: boolean): RedisClient {
+  const shared = { enableOfflineQueue: false, scripts: SCRIPTS };
+  const node = { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 0, connectTimeout: COMMAND_TIMEOUT_MS };
+  const retryStrategy = (attempt: number) => Math.min(50 * attempt, LONGEST_RECONNECT_MS);
+  const client = isCluster
+    ? new Cluster([url], { ...shared, redisOptions: node, clusterRetryStrategy: retryStrategy })
+    : new Redis(url, { ...shared, ...node, retryStrategy });
+  client.on('error', () => {}); // each command that fails says so
+  return client;
+}
+
+/** Runs a script, by its SHA where Redis knows it. */
+export function runScript(
+  client: RedisClient,
+  name: ScriptName,
+  keys: readonly string[],
+  values: readonly (string | number)[],
+): Promise<unknown> {
+  const commands = client as unknown as Record<ScriptName, Command>; // ioredis defines them from `scripts`
+  return commands[name](...keys, ...values);
+}
+
+/** Keys of a tenant: one hash tag, so one node. */
+export function tenantKeys(tenantId: string): string[] {
+  return ['live', 'leases', 'counts', 'outbox'].map((name) => `hydra:limits:{${tenantId}}:${name}`);
+}
+
+export const TENANTS_KEY = 'hydra:limits:tenants';

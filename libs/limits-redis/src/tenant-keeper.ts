@@ -1,0 +1,135 @@
+import type { Settlement, UsageEntry, UsageOrigin, UsageOutcome } from '#lib/limits';
+import { type RedisClient, runScript, TENANTS_KEY, tenantKeys } from './redis-scripts.js';
+
+export type TakeEntries = (entries: readonly UsageEntry[]) => Promise<void>;
+
+interface KeeperOptions {
+  readonly gatewayId: string;
+  readonly leaseMs: number;
+  readonly takeEntries: TakeEntries;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** How often it is said that this gateway is alive, and looked for those that are not. */
+const TEND_INTERVAL_MS = 1_000;
+const OUTBOX_BATCH = 500;
+
+/**
+ * What a gateway does for its reservations in Redis beside the requests: it says that it is alive, tells what was settled until
+ * Redis has heard it, and brings entries from the outbox to the ledger: its own, and those of tenants whose gateways died.
+ */
+export class TenantKeeper {
+  /** Reservations that are not settled, by tenant; a tenant without any stays until its outbox was looked at. */
+  private readonly held = new Map<string, Set<string>>();
+  private readonly unsettled = new Map<string, { readonly tenantId: string; readonly settlement: Settlement }>();
+  private timer: NodeJS.Timeout | undefined;
+  private tending: Promise<void> | undefined;
+  private isClosed = false;
+
+  constructor(
+    private readonly client: RedisClient,
+    private readonly options: KeeperOptions,
+  ) {
+    this.schedule();
+  }
+
+  /** Before a reservation is made: from then on somebody looks after its tenant, even when this process ends. */
+  async hold(tenantId: string, id: string): Promise<void> {
+    const ids = this.held.get(tenantId);
+    if (ids !== undefined) {
+      ids.add(id);
+      return;
+    }
+    this.held.set(tenantId, new Set([id]));
+    await this.tenants([tenantId]);
+  }
+
+  /** A reservation that is not there. */
+  drop(tenantId: string, id: string): void {
+    this.held.get(tenantId)?.delete(id);
+  }
+
+  end(tenantId: string, id: string, settlement: Settlement): void {
+    this.unsettled.set(id, { tenantId, settlement });
+    this.settle(id).catch(() => {}); // tried again with the next round
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    await this.tending;
+    await this.tend();
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.tending = this.tend()
+        .catch((error: unknown) => this.options.onFailure(error))
+        .finally(() => this.isClosed || this.schedule());
+    }, TEND_INTERVAL_MS);
+    this.timer.unref();
+  }
+
+  async tend(): Promise<void> {
+    await Promise.all([...this.unsettled.keys()].map((id) => this.settle(id)));
+    const own = [...this.held.keys()];
+    const abandoned = await this.tenants(own);
+    for (const tenantId of own) await this.tendTenant(tenantId, (this.held.get(tenantId)?.size ?? 0) > 0);
+    for (const tenantId of abandoned) await this.tendTenant(tenantId, false);
+  }
+
+  /** Says which tenants are looked after here. @returns those that nobody looks after */
+  private async tenants(own: readonly string[]): Promise<string[]> {
+    const values = [this.options.leaseMs, ...own];
+    return (await runScript(this.client, 'hydraTenants', [TENANTS_KEY], values)) as string[];
+  }
+
+  private async tendTenant(tenantId: string, isHolder: boolean): Promise<void> {
+    const { gatewayId, leaseMs } = this.options;
+    const values = [isHolder ? gatewayId : '', leaseMs];
+    const [live, waiting] = (await runScript(this.client, 'hydraTend', tenantKeys(tenantId), values)) as number[];
+    if (waiting !== 0) await this.emptyOutbox(tenantId);
+    if (this.held.get(tenantId)?.size === 0) this.held.delete(tenantId);
+    if (live === 0 && !this.held.has(tenantId)) {
+      await runScript(this.client, 'hydraForget', [TENANTS_KEY], [leaseMs, tenantId]);
+    }
+  }
+
+  /** Entries leave the outbox when the ledger has them; it knows those that it is told twice. */
+  private async emptyOutbox(tenantId: string): Promise<void> {
+    const outbox = tenantKeys(tenantId)[3] as string;
+    for (;;) {
+      const found = await this.client.xrange(outbox, '-', '+', 'COUNT', OUTBOX_BATCH);
+      if (found.length === 0) return;
+      await this.options.takeEntries(found.map(([, fields]) => toEntry(tenantId, fields)));
+      await this.client.xdel(outbox, ...found.map(([id]) => id));
+    }
+  }
+
+  private async settle(id: string): Promise<void> {
+    const waiting = this.unsettled.get(id);
+    if (waiting === undefined) return;
+    const { tenantId, settlement } = waiting;
+    const { promptTokens, cachedTokens, completionTokens, outcome } = settlement;
+    const values = [id, promptTokens, cachedTokens, completionTokens, outcome];
+    await runScript(this.client, 'hydraSettle', tenantKeys(tenantId), values);
+    this.unsettled.delete(id);
+    this.held.get(tenantId)?.delete(id);
+  }
+}
+
+/** An entry of the outbox: names and values in turn. */
+function toEntry(tenantId: string, fields: readonly string[]): UsageEntry {
+  const of = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
+  return {
+    ...(JSON.parse(of('about')) as UsageOrigin),
+    id: of('id'),
+    tenantId,
+    promptTokens: Number(of('prompt')),
+    cachedTokens: Number(of('cached')),
+    completionTokens: Number(of('completion')),
+    costNanos: Number(of('nanos')),
+    outcome: of('outcome') as UsageOutcome,
+    atMs: Number(of('at')),
+  };
+}
