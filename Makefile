@@ -69,6 +69,10 @@ bench-engine: dist/.stamp ## the embedded engine against its peers; writes docs/
 bench-scheduler: dist/.stamp ## decisions with 10 million KV blocks, 64 workers at 500 requests/s, ten times overload, chats on two workers
 	@node bench/scheduler/run.mjs
 
+.PHONY: bench-gateway
+bench-gateway: dist/.stamp ## what the gateway costs, alone on a core; writes docs/benchmarks/
+	@node bench/gateway/run.mjs --docs docs
+
 .PHONY: gpu-libraries
 gpu-libraries: node_modules/.stamp ## CUDA libraries of ONNX Runtime, on a machine with an NVIDIA GPU
 	@ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js

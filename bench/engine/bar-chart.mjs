@@ -14,6 +14,7 @@ const STYLE = `
   .whisker { stroke: #24292f; stroke-width: 1.5; }
   .series-0 { fill: #0a7f5a; }
   .series-1 { fill: #9aa4af; }
+  .series-2 { fill: #c9d1d9; }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3; }
     .faint { fill: #8d96a0; }
@@ -21,13 +22,14 @@ const STYLE = `
     .whisker { stroke: #e6edf3; }
     .series-0 { fill: #2fbf8f; }
     .series-1 { fill: #6e7781; }
+    .series-2 { fill: #484f58; }
   }`;
 
 /**
  * Groups of bars with whiskers from least to most, in one panel above the other; dark where the reader's system is.
  * @param {object} chart
  * @param {string} chart.title
- * @param {readonly string[]} chart.series  names of the bars of each group; two have a colour
+ * @param {readonly string[]} chart.series  names of the bars of each group; three have a colour
  * @param {readonly {title: string, groups: readonly {label: string, note?: string, bars: readonly {median: number, min: number, max: number}[]}[]}[]} chart.panels
  * @param {readonly string[]} chart.footer  lines below
  * @returns {string} SVG

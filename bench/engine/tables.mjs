@@ -106,7 +106,7 @@ export function reportAsText(report) {
 }
 
 /** @param {Table} table */
-function asText({ head, rows }) {
+export function asText({ head, rows }) {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
   return [head, ...rows]
     .map((row) =>

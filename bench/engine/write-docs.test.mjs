@@ -92,7 +92,7 @@ describe('writeDocs', () => {
     writeFileSync(join(folder, 'benchmarks.md'), '# Benchmarks\n');
     expect(() => writeDocs(report(), folder)).toThrow('no place');
     expect(() => written('benchmarks/engine.json')).toThrow('ENOENT');
-    expect(() => replaceBetween('', 'x')).toThrow('no place');
+    expect(() => replaceBetween('', 'x', 'engine')).toThrow('no place');
   });
 });
 

@@ -1,0 +1,97 @@
+import { connect } from 'node:net';
+
+const HEAD_END = '\r\n\r\n';
+const LAST_CHUNK = '0\r\n\r\n';
+const NEWLINE = 0x0a;
+
+/** The bytes of a request, made once. */
+export function requestBytes({ path, headers = {}, body }) {
+  const lines = [`POST ${path} HTTP/1.1`, 'host: bench', 'content-type: application/json'];
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  return Buffer.from(`${lines.join('\r\n')}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+/**
+ * A keep-alive connection that looks at no more of an answer than its status, its end and how many events it has: a client that
+ * parses would cost more than the server it measures.
+ */
+export class HttpClient {
+  #socket;
+  #answer;
+  #onEvents;
+
+  /** @param {(count: number) => void} onEvents  called for each read with the events that it completed */
+  constructor(port, onEvents = () => {}) {
+    this.#onEvents = onEvents;
+    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.connected = new Promise((resolve) => this.#socket.once('connect', resolve));
+    this.#socket.on('data', (data) => this.#receive(data));
+    this.#socket.on('error', (error) => this.#fail(error));
+    this.#socket.on('close', () => this.#fail(new Error('The server closed the connection.')));
+  }
+
+  /** Sends a request. @returns {Promise<{status: number, events: number, ttftMs: number}>} when its answer is complete */
+  send(bytes) {
+    return new Promise((resolve, reject) => {
+      this.#answer = { resolve, reject, sentMs: performance.now(), head: '', status: 0, events: 0, left: Infinity };
+      this.#socket.write(bytes);
+    });
+  }
+
+  pause() {
+    this.#socket.pause();
+  }
+
+  close() {
+    this.#answer = undefined;
+    this.#socket.destroy();
+  }
+
+  #receive(data) {
+    const answer = this.#answer;
+    if (answer === undefined) return;
+    const body = answer.status === 0 ? this.#readHead(answer, data) : data;
+    if (body === undefined) return;
+    if (answer.left !== Infinity) answer.left -= body.length;
+    else this.#countEvents(answer, body);
+    if (answer.left <= 0) this.#end(answer);
+  }
+
+  #readHead(answer, data) {
+    answer.head += data.toString('latin1');
+    const end = answer.head.indexOf(HEAD_END);
+    if (end === -1) return undefined;
+    const head = answer.head.slice(0, end);
+    answer.status = Number(head.slice(9, 12));
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+    if (length !== undefined) answer.left = Number(length);
+    return Buffer.from(answer.head.slice(end + HEAD_END.length), 'latin1');
+  }
+
+  /** Events end with an empty line, which may come in two reads; chunks with CR LF, which never looks like one. */
+  #countEvents(answer, body) {
+    let count = answer.endsInNewline && body[0] === NEWLINE ? 1 : 0;
+    for (let at = body.indexOf('\n\n'); at !== -1; at = body.indexOf('\n\n', at + 2)) count++;
+    answer.endsInNewline = body.at(-1) === NEWLINE && body.at(-2) !== NEWLINE && body.at(-2) !== 0x0d;
+    answer.tail = ((answer.tail ?? '') + body.toString('latin1', Math.max(0, body.length - LAST_CHUNK.length))).slice(
+      -5,
+    );
+    if (count > 0) {
+      answer.ttftMs ??= performance.now() - answer.sentMs;
+      answer.events += count;
+      this.#onEvents(count);
+    }
+    if (answer.tail === LAST_CHUNK) answer.left = 0;
+  }
+
+  #end({ resolve, status, events, ttftMs, sentMs }) {
+    this.#answer = undefined;
+    // `data: [DONE]` is no event with a token.
+    resolve({ status, events: Math.max(0, events - 1), ttftMs: ttftMs ?? performance.now() - sentMs });
+  }
+
+  #fail(error) {
+    this.#answer?.reject(error);
+    this.#answer = undefined;
+  }
+}

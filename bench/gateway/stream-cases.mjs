@@ -1,0 +1,114 @@
+import { residentSet } from '../resident-set.mjs';
+import { Load } from './load.mjs';
+import { AT_ONCE, bodyOf, loadSettings } from './load-cases.mjs';
+import { FAST_MODEL, startPlatform } from './platform.mjs';
+
+const PATH = '/v1/completions';
+const MINUTES_MS = 600_000;
+const SLOW_READERS = 16;
+const SLOW_MS = 60_000;
+const IDLE_STREAMS = 10_000;
+const LEAVERS = 20;
+const LONG_PROMPTS = 20;
+const LONG_PROMPT_TOKENS = 8_000;
+
+/** Readers that take nothing of long answers of fast workers, beside others that read. */
+export async function slowReaders() {
+  const mocks = Array(2).fill({ ...AT_ONCE, contextTokens: 4_000_000 });
+  return withPlatform({ mocks }, async ({ ports, headers, pids }, load) => {
+    const others = (measureMs) => {
+      const settings = { ...loadSettings({ concurrency: 16, stream: true }), warmUpMs: 5_000, measureMs };
+      return load.run('closedLoop', { ...settings, ports, path: PATH, headers, pids: [] });
+    };
+    const alone = await others(10_000);
+    const before = residentSet(pids[0]).bytes;
+    const body = bodyOf(true, { max_tokens: 3_000_000 });
+    await load.run('openStreams', { port: ports[0], path: PATH, headers, body, count: SLOW_READERS, isRead: false });
+    let most = before;
+    const timer = setInterval(() => {
+      most = Math.max(most, residentSet(pids[0]).bytes);
+    }, 500);
+    const beside = await others(SLOW_MS);
+    clearInterval(timer);
+    // Twice is what one more process on the machine does to a 99th percentile.
+    const isUndisturbed = beside.gapP99Ms <= 2 * alone.gapP99Ms;
+    const othersP99Ms = { alone: alone.gapP99Ms, beside: beside.gapP99Ms };
+    return { value: (most - before) / 2 ** 20, holds: isUndisturbed, othersP99Ms };
+  });
+}
+
+/** From the client's leaving to the worker's hearing of it, the longest of some. */
+export async function clientGone() {
+  const toldAtMs = [];
+  const onWorkerMessage = ({ kind, atMs }) => {
+    if (kind === 'cancelled') toldAtMs.push(atMs);
+  };
+  const mocks = Array(4).fill({ ttftMs: MINUTES_MS });
+  return withPlatform({ mocks, onWorkerMessage }, async ({ ports, headers }, load) => {
+    const { leftAtMs } = await load.run('leaveStreams', {
+      ...{ port: ports[0], path: PATH, headers, body: bodyOf(true), count: LEAVERS, stayMs: 200 },
+    });
+    const delays = leftAtMs.map((ms, index) => toldAtMs[index] - ms);
+    return { value: Math.max(...delays), holds: toldAtMs.length === LEAVERS, delays };
+  });
+}
+
+/** Streams that wait for their first token. */
+export async function idleStreams() {
+  const idle = { ttftMs: MINUTES_MS, maxRunningSequences: IDLE_STREAMS };
+  const options = {
+    mocks: [idle, idle, { ...AT_ONCE, modelId: FAST_MODEL }],
+    gatewaySettings: { concurrentRequests: 2 * IDLE_STREAMS },
+  };
+  return withPlatform(options, async ({ ports, headers, pids }, load) => {
+    const shared = { port: ports[0], path: PATH, headers };
+    const { opened } = await load.run('openStreams', {
+      ...shared,
+      ...{ body: bodyOf(true), count: IDLE_STREAMS, isRead: true },
+    });
+    await inFlight(ports[0], headers, IDLE_STREAMS);
+    const bodies = Array(20).fill(bodyOf(false, { model: FAST_MODEL }));
+    const answers = await load.run('inTurn', { ...shared, bodies });
+    const answersAll = answers.every(({ status }) => status === 200);
+    const answerMs = Math.max(...answers.map(({ ms }) => ms));
+    return { value: residentSet(pids[0]).bytes / 1e6, holds: answersAll && opened === IDLE_STREAMS, answerMs };
+  });
+}
+
+/** Until the gateway holds as many requests. */
+async function inFlight(port, headers, count) {
+  for (;;) {
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
+    if (Number(/^hydra_gateway_requests_in_flight (\d+)/m.exec(metrics)?.[1]) >= count) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** How long prompts hold the event loop; the gateway does nothing else meanwhile. */
+export async function longPrompts() {
+  const mocks = Array(4).fill({ ...AT_ONCE, contextTokens: 2 * LONG_PROMPT_TOKENS });
+  return withPlatform({ mocks }, async ({ ports, headers, gateways: [gateway] }, load) => {
+    const sentence = 'Once upon a time, somewhere, somebody did something. ';
+    const bodies = Array.from({ length: LONG_PROMPTS }, (_, index) => {
+      const prompt = `${index} ${sentence.repeat(LONG_PROMPT_TOKENS / sentence.length + 1)}`;
+      return bodyOf(false, { prompt: prompt.slice(0, LONG_PROMPT_TOKENS), max_tokens: 1 });
+    });
+    const send = () => load.run('inTurn', { port: ports[0], path: PATH, headers, bodies });
+    await send(); // warms up
+    await gateway.ask('loop-begin');
+    const answers = await send();
+    const { heldMs } = await gateway.ask('loop-end');
+    return { value: heldMs, holds: answers.every(({ status }) => status === 200) };
+  });
+}
+
+async function withPlatform(options, run) {
+  const platform = await startPlatform(options);
+  const load = new Load();
+  try {
+    return await run(platform, load);
+  } finally {
+    load.stop();
+    await platform.stop();
+  }
+}
