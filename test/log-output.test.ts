@@ -40,3 +40,27 @@ it.each(['json', 'pretty'])('given lines right before an exit, when %s, then non
   for await (const bytes of child.stdout) text += bytes;
   expect(text.split('\n').filter((line) => line.includes('nobody reads this'))).toHaveLength(100);
 });
+
+it('given line ends, quotes and escapes in what is logged, then each line is one JSON object that holds it as it was', async () => {
+  const hostile = ['a\nb', '"}\n{"level":"fatal"', '\u001b[2J\u0007', '\u2028\u2029', '\\', 'a\r\nx: 1'];
+  const child = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { createLogger } from ${JSON.stringify(LOGGER)};
+       const logger = createLogger('app', { level: 'info', format: 'json' });
+       for (const text of ${JSON.stringify(hostile)}) logger.info({ [text]: text }, text);`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let text = '';
+  for await (const bytes of child.stdout) text += bytes;
+  const lines = text.trimEnd().split('\n');
+  expect(lines).toHaveLength(hostile.length);
+  for (const [index, line] of lines.entries()) {
+    const field = hostile[index] as string;
+    expect(JSON.parse(line)).toMatchObject({ level: 'info', app: 'app', message: field, [field]: field });
+  }
+  expect(text).not.toContain('\u001b');
+});

@@ -1,5 +1,6 @@
 import { type Logger, type LoggerOptions, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { LineWriter } from './line-writer.js';
 import { traceIdOf } from './trace-context.js';
 
 export type { Logger } from 'pino';
@@ -44,26 +45,16 @@ export function createLogger(app: string, log: LogOptions): Logger {
       },
     },
   };
-  if (log.format === 'json') return pino(options, { write: writeOut });
+  const output = new LineWriter();
+  if (log.format === 'json') return pino(options, output);
   const prettify = prettyFactory({
     colorize: process.stdout.isTTY,
     ignore: 'app,pid',
     messageKey: 'message',
     singleLine: true,
   });
-  return pino(options, { write: (line) => writeOut(prettify(line)) });
+  return pino(options, { write: (line) => output.write(prettify(line)) });
 }
-
-/**
- * Writes to standard output, and goes on in silence when its reader is gone: an app whose parent was killed still has
- * streams to finish. (pino's own destination tries the last lines for ever at the exit: the app would never end.)
- */
-function writeOut(line: string): void {
-  if (!process.stdout.listeners('error').includes(ignoreLostReader)) process.stdout.on('error', ignoreLostReader);
-  process.stdout.write(line);
-}
-
-function ignoreLostReader(): void {}
 
 /** What names a generation in a log line of any app. */
 export interface GenerationRef {

@@ -1,9 +1,9 @@
 import { Controller, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Readiness, type ReadinessState } from './health.js';
-import { createLogger } from './logger.js';
 import { ObservabilityModule } from './observability.module.js';
 
 class Switchable extends Readiness {
@@ -19,12 +19,23 @@ class Hello {
   hello() {
     return 'hello';
   }
+
+  @Get('broken')
+  broken() {
+    throw new Error('on purpose');
+  }
 }
+
+const lines: Record<string, unknown>[] = [];
+const logger = pino(
+  { level: 'debug', messageKey: 'message' },
+  { write: (line: string) => lines.push(JSON.parse(line)) },
+);
 
 @Module({
   imports: [
     ObservabilityModule.forApp({
-      logger: createLogger('test', { level: 'silent', format: 'json' }),
+      logger,
       readiness: Switchable,
     }),
   ],
@@ -54,6 +65,21 @@ describe('ObservabilityModule', () => {
     expect(ready.body).toContain('one model');
     Switchable.isReady = true;
     expect((await server.inject('/health/ready')).statusCode).toBe(200);
+  });
+
+  it('given requests, when answered, then each is a line with its id, at error when it failed; probes are none', async () => {
+    const server = await start();
+    lines.length = 0;
+    await server.inject({ url: '/hello?q=1', headers: { 'request-id': 'x' } });
+    await server.inject('/broken');
+    await server.inject('/nowhere');
+    await server.inject('/health/live');
+    expect(lines.filter((line) => 'res' in line)).toMatchObject([
+      { level: 20, message: 'request completed', req: { method: 'GET', url: '/hello' }, res: { status: 200 } },
+      { level: 50, message: 'request errored', req: { url: '/broken' }, res: { status: 500 } },
+      { level: 20, req: { url: '/nowhere' }, res: { status: 404 } },
+    ]);
+    expect(lines.every((line) => !('res' in line) || typeof line['request_id'] === 'string')).toBe(true);
   });
 
   it('given a running app, when scraped, then /metrics exports text with Node metrics', async () => {

@@ -1,11 +1,12 @@
-import type { IncomingMessage } from 'node:http';
-import { type DynamicModule, Module, RequestMethod, type Type } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleInit, type Type } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import type { FastifyInstance } from 'fastify';
 import { LoggerModule } from 'nestjs-pino';
 import { HealthController, Readiness } from './health.js';
 import type { Logger } from './logger.js';
-import { requestIdFrom } from './request-id.js';
+import { logRequests } from './request-log.js';
 
 export interface ObservabilityOptions {
   readonly logger: Logger;
@@ -23,29 +24,23 @@ export const APP_LOGGER = Symbol('app logger');
  * Global, so that `APP_LOGGER` can be injected anywhere.
  */
 @Module({})
-export class ObservabilityModule {
+export class ObservabilityModule implements OnModuleInit {
+  constructor(
+    private readonly adapter: HttpAdapterHost,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onModuleInit(): void {
+    logRequests(this.adapter.httpAdapter.getInstance<FastifyInstance>(), this.logger);
+  }
+
   static forApp({ logger, readiness, imports = [] }: ObservabilityOptions): DynamicModule {
     return {
       module: ObservabilityModule,
       global: true,
       imports: [
         ...imports,
-        LoggerModule.forRoot({
-          pinoHttp: {
-            logger,
-            quietReqLogger: true,
-            customAttributeKeys: { reqId: 'request_id' },
-            genReqId: (request) => request.id ?? requestIdFrom(request.headers['x-request-id']),
-            autoLogging: { ignore: (request) => /^\/(health|metrics)/.test(pathOf(request)) },
-            serializers: {
-              req: (request) => ({ method: request.method, url: request.url }),
-              res: (response) => ({ status: response.statusCode }),
-            },
-            customErrorObject: (_request, response) => ({ status: response.statusCode }),
-            customLogLevel: (_request, response, error) => (error || response.statusCode >= 500 ? 'error' : 'debug'),
-          },
-          forRoutes: [{ path: '*path', method: RequestMethod.ALL }],
-        }),
+        LoggerModule.forRoot({ pinoHttp: { logger }, forRoutes: [] }), // Nest's own lines; requests: `logRequests`
         PrometheusModule.register({ path: '/metrics', defaultMetrics: { enabled: true } }),
         TerminusModule.forRoot({ logger: false }),
       ],
@@ -57,11 +52,6 @@ export class ObservabilityModule {
       exports: [APP_LOGGER, Readiness],
     };
   }
-}
-
-/** As the client sent it: Nest's middleware routing rewrites `url`. */
-function pathOf(request: IncomingMessage & { readonly originalUrl?: string }): string {
-  return request.originalUrl ?? request.url ?? '';
 }
 
 /** Seconds, from half a millisecond to minutes: buckets of every latency histogram, so that panels compare. */

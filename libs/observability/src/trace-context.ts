@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { newId } from './request-id.js';
 
 /** The trace a piece of work belongs to. @see W3C Trace Context level 2, https://www.w3.org/TR/trace-context-2/ */
 export interface TraceContext {
@@ -24,13 +24,13 @@ export function traceContextFrom(traceparent: string | undefined, tracestate: st
 
 /** A new trace, not sampled by itself: the flag is the client's to set. */
 export function newTraceContext(): TraceContext {
-  return { traceparent: `00-${nonZeroHex(16)}-${nonZeroHex(8)}-00`, tracestate: '' };
+  return { traceparent: `00-${newId()}-${newSpanId()}-00`, tracestate: '' };
 }
 
 /** The same trace with a span of our own as the parent of what follows. */
 export function childOf(context: TraceContext): TraceContext {
   const { traceparent, tracestate } = context;
-  return { traceparent: `${traceparent.slice(0, 36)}${nonZeroHex(8)}${traceparent.slice(52)}`, tracestate };
+  return { traceparent: `${traceparent.slice(0, 36)}${newSpanId()}${traceparent.slice(52)}`, tracestate };
 }
 
 /** The 32 hexadecimal digits that name the trace; empty for an empty `traceparent`. */
@@ -38,8 +38,7 @@ export function traceIdOf(context: { readonly traceparent: string } | undefined)
   return context?.traceparent.slice(3, 35) ?? '';
 }
 
-function nonZeroHex(byteCount: number): string {
-  const bytes = randomBytes(byteCount);
-  if (bytes.every((byte) => byte === 0)) bytes[0] = 1;
-  return bytes.toString('hex');
+/** 16 hexadecimal digits of a new identity, with those that say its version: never all zero, 58 random bits. */
+function newSpanId(): string {
+  return newId().slice(12, 28);
 }
