@@ -95,6 +95,17 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
       expect(session.received.at(-1)?.$case).toBe('finished');
     });
 
+    it('given tokens that may be gathered, when it runs, then the first comes at once and the rest in few pieces, all the same', async () => {
+      const session = await open();
+      const each = session.submit(request({ stop: { maxTokens: 30 } }));
+      const gathered = session.submit(request({ stop: { maxTokens: 30 }, gatherTokens: 16, initialCredit: 64 }));
+      await Promise.all([session.end(each), session.end(gathered)]);
+      expect(session.entries(gathered).map(({ tokenIds }) => tokenIds.length)).toEqual([1, 16, 13]);
+      expect(session.tokenIds(gathered)).toEqual(session.tokenIds(each));
+      expect(session.text(gathered)).toBe(session.text(each));
+      expect(session.finishReason(gathered)).toBe(FinishReason.LENGTH);
+    });
+
     it('given several generations of one gateway, when they run together, then a step is one frame for all', async () => {
       const session = await open();
       const requests = Array.from({ length: 4 }, () => request({ initialCredit: 1, stop: { maxTokens: 40 } }));

@@ -28,6 +28,7 @@ export function requestOf({ sampling, stop, ...rest }: RequestParts): Generation
     leaseId: '',
     workerEpoch: 0,
     echoPrompt: false,
+    gatherTokens: 0,
     ...rest,
     sampling: {
       temperature: 0,

@@ -88,6 +88,7 @@ describe('toGenerationRequests', () => {
         leaseId: '',
         workerEpoch: 0,
         echoPrompt: false,
+        gatherTokens: 64,
       },
     ]);
   });

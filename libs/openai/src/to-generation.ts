@@ -31,6 +31,9 @@ export interface SamplingDefaults {
   readonly repetitionPenalty?: number;
 }
 
+/** An answer that is sent whole needs its tokens in no more than this many pieces of its credit. Chosen. */
+const GATHERED_CREDIT = 4;
+
 /** What the gateway knows of a request beside its body. */
 export interface GenerationContext {
   readonly requestId: string;
@@ -94,6 +97,7 @@ export function toGenerationRequests(
     leaseId: '',
     workerEpoch: 0,
     echoPrompt: false, // PromptAnswer does it: it has the text as the client wrote it
+    gatherTokens: call.stream ? 0 : Math.floor(context.initialCredit / GATHERED_CREDIT),
   }));
 }
 

@@ -121,7 +121,7 @@ export class CompletionService {
     spending: AnswerSpending,
     ttftDeadlineUnixMs: number,
   ): Promise<AnswerUsage> {
-    const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs);
+    const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs, call.stream);
     const siblings = new AbortController();
     const signal = requests.length === 1 ? life.signal : AbortSignal.any([life.signal, siblings.signal]);
     const sessionKey = life.sessionHeader ?? call.sessionId ?? call.user ?? '';

@@ -26,7 +26,9 @@ export type LeavingPhase = 'waiting' | 'streaming';
 @Injectable()
 export class GatewayMetrics {
   private readonly ttft = latency('time_to_first_token', 'From arrival to the first token.', ['model']);
-  private readonly itl = latency('inter_token_latency', 'Gap between two deliveries of a sequence.', ['model']);
+  private readonly itl = latency('inter_token_latency', 'Gap between two deliveries of a streamed sequence.', [
+    'model',
+  ]);
   private readonly duration = latency('request_duration', 'From arrival to the end of the answer.', ['route', 'model']);
   private readonly placementWait = latency('placement_wait', 'Time a generation waited for its place.', ['model']);
   private readonly promptTokens = counter('prompt_tokens_total', 'Tokens of prompts.', ['model']);

@@ -1,7 +1,7 @@
 import type { AnswerDelta } from '#lib/openai';
 import type { GatewayMetrics } from './gateway-metrics.js';
 
-/** Measures what the client waits for: arrival to first token, and the gaps between the tokens of each choice. */
+/** Measures what the client waits for: arrival to first token and, of a stream, the gaps between the tokens of each choice. */
 export class LatencyTimer {
   /** By choice. */
   private readonly lastAtMs = new Map<number, number>();
@@ -10,6 +10,7 @@ export class LatencyTimer {
     private readonly metrics: GatewayMetrics,
     private readonly modelId: string,
     private readonly arrivedAtMs: number,
+    private readonly isStreamed: boolean,
   ) {}
 
   get hasStarted(): boolean {
@@ -22,6 +23,6 @@ export class LatencyTimer {
     if (!this.hasStarted) this.metrics.firstToken(this.modelId, nowMs - this.arrivedAtMs);
     const lastMs = this.lastAtMs.get(choiceIndex);
     this.lastAtMs.set(choiceIndex, nowMs);
-    if (lastMs !== undefined) this.metrics.tokenGap(this.modelId, nowMs - lastMs);
+    if (lastMs !== undefined && this.isStreamed) this.metrics.tokenGap(this.modelId, nowMs - lastMs);
   }
 }

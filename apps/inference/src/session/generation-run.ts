@@ -1,5 +1,6 @@
 import type { Failed, Finished, FrameEntry, GenerationRequest } from '#lib/contracts';
 import { generationFields } from '#lib/observability';
+import { EntryGatherer } from './entry-gatherer.js';
 
 /** Who a generation belongs to, and where what comes of it goes. */
 export interface GenerationReader {
@@ -15,6 +16,7 @@ export class GenerationRun {
   readonly logFields: Record<string, string>;
   readonly arrivedMs = performance.now();
   readonly generationId: string;
+  readonly gatherer: EntryGatherer;
   private readonly lastTokenMs = new Map<number, number>();
 
   constructor(
@@ -23,6 +25,7 @@ export class GenerationRun {
   ) {
     this.generationId = request.generationId;
     this.logFields = generationFields(request);
+    this.gatherer = new EntryGatherer(request);
   }
 
   /** @returns seconds since arrival for a sequence's first entry with a token, since its last one otherwise */

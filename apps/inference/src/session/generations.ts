@@ -131,7 +131,7 @@ export class Generations {
     }
   }
 
-  /** One frame for each gateway that has sequences in the step. */
+  /** One frame for each gateway that has sequences in the step and wants to hear of it now. */
   private step(step: number, entries: readonly FrameEntry[]): void {
     const nowMs = performance.now();
     const byReader = new Map<GenerationReader, FrameEntry[]>();
@@ -142,10 +142,12 @@ export class Generations {
       const tokens = run.tokensCame(entry, nowMs);
       this.metrics.noteTokens(tokens);
       hasComputedPrompt ||= tokens?.isFirst === true;
-      const own = byReader.get(run.reader);
-      if (own === undefined) byReader.set(run.reader, [entry]);
-      else own.push(entry);
       if (entry.finishReason > 0) this.metrics.noteSequenceEnd(entry.finishReason);
+      const due = run.gatherer.take(entry);
+      if (due === undefined) continue;
+      const own = byReader.get(run.reader);
+      if (own === undefined) byReader.set(run.reader, [due]);
+      else own.push(due);
     }
     for (const [reader, own] of byReader) reader.frame(step, own);
     if (hasComputedPrompt) this.changed(); // there is room for another one

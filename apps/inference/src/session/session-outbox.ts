@@ -1,4 +1,5 @@
 import type { Failed, Finished, FrameEntry, SessionResponse } from '#lib/contracts';
+import { mergedEntry } from './merged-entry.js';
 
 /** Ends that may wait for a gateway that does not read. Entries are bounded by credit; ends are bounded here. */
 const MAX_WAITING_ENDS = 4_096;
@@ -64,7 +65,7 @@ export class SessionOutbox {
   private hold(entry: FrameEntry): void {
     const key = `${entry.generationId}/${entry.sequenceIndex}`;
     const held = this.heldEntries.get(key);
-    this.heldEntries.set(key, held === undefined ? entry : merged(held, entry));
+    this.heldEntries.set(key, held === undefined ? entry : mergedEntry(held, entry));
   }
 
   private flush(): void {
@@ -88,14 +89,4 @@ export class SessionOutbox {
       if (!this.isClosed) this.flush();
     });
   }
-}
-
-function merged(earlier: FrameEntry, later: FrameEntry): FrameEntry {
-  return {
-    ...later,
-    tokenIds: [...earlier.tokenIds, ...later.tokenIds],
-    text: earlier.text + later.text,
-    logprobs: [...earlier.logprobs, ...later.logprobs],
-    promptLogprobs: [...earlier.promptLogprobs, ...later.promptLogprobs],
-  };
 }

@@ -168,6 +168,11 @@ export interface GenerationRequest {
   workerEpoch: number;
   /** Tokens of the prompt are delivered as the beginning of the output text (OpenAI's `echo`). */
   echoPrompt: boolean;
+  /**
+   * For an answer that nobody reads before its end: tokens of a sequence that the worker gathers into one entry, at most
+   * half of `initial_credit`. A sequence's first entry is sent at once, and what is left with its last one. 0: each step.
+   */
+  gatherTokens: number;
 }
 
 /** What a generation consumed, in tokens. */
@@ -768,6 +773,7 @@ function createBaseGenerationRequest(): GenerationRequest {
     leaseId: "",
     workerEpoch: 0,
     echoPrompt: false,
+    gatherTokens: 0,
   };
 }
 
@@ -837,6 +843,9 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
     }
     if (message.echoPrompt !== false) {
       writer.uint32(152).bool(message.echoPrompt);
+    }
+    if (message.gatherTokens !== 0) {
+      writer.uint32(160).uint32(message.gatherTokens);
     }
     return writer;
   },
@@ -1026,6 +1035,14 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
             message.echoPrompt = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.gatherTokens = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1068,6 +1085,7 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
     message.leaseId = object.leaseId ?? "";
     message.workerEpoch = object.workerEpoch ?? 0;
     message.echoPrompt = object.echoPrompt ?? false;
+    message.gatherTokens = object.gatherTokens ?? 0;
     return message;
   },
 };

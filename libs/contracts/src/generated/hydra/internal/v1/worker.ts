@@ -113,7 +113,7 @@ export interface FrameEntry {
   generationId: string;
   /** 0 to `sequence_count` - 1. */
   sequenceIndex: number;
-  /** Tokens accepted in this step; one, or several with speculative decoding. */
+  /** Tokens accepted in this step; one, or several with speculative decoding, or those gathered (`gather_tokens`). */
   tokenIds: number[];
   /**
    * Text that became certain: whole characters, nothing that may be part of a stop string. May be empty while tokens
