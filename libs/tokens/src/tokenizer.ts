@@ -1,4 +1,5 @@
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import { EncodingQueue } from './encoding-queue.js';
 import { readSpecialTokens } from './special-tokens.js';
 import { readText, type TextFiles, TextFilesError } from './text-files.js';
 
@@ -55,12 +56,14 @@ export class Tokenizer {
   readonly vocabularySize: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
+  private readonly queues: Readonly<Record<'plain' | 'special', EncodingQueue>>;
 
   private constructor(
     private readonly native: NativeTokenizer,
     private readonly maxCharacters: number,
     special: { readonly bos: string | undefined; readonly eos: string | undefined },
   ) {
+    this.queues = { plain: queueOf(native, false), special: queueOf(native, true) };
     this.vocabularySize = native.getVocabSize(true);
     this.bosTokenId = special.bos === undefined ? undefined : this.idOf(special.bos);
     this.eosTokenId = special.eos === undefined ? undefined : this.idOf(special.eos);
@@ -92,7 +95,7 @@ export class Tokenizer {
     if (text.length > this.maxCharacters) throw new TextTooLongError(text.length, this.maxCharacters);
     const { addSpecialTokens = true, maxTokens } = options;
     if (maxTokens !== undefined) await this.refuseFarMore(text, maxTokens);
-    const encoding = await this.native.encode(text.toWellFormed(), null, { addSpecialTokens });
+    const encoding = await this.queues[addSpecialTokens ? 'special' : 'plain'].encode(text.toWellFormed());
     return Uint32Array.from(encoding.getIds());
   }
 
@@ -113,4 +116,8 @@ export class Tokenizer {
   idOf(token: string): number | undefined {
     return this.native.tokenToId(token) ?? undefined;
   }
+}
+
+function queueOf(native: NativeTokenizer, addSpecialTokens: boolean): EncodingQueue {
+  return new EncodingQueue((texts) => native.encodeBatch([...texts], { addSpecialTokens }));
 }
