@@ -13,12 +13,14 @@ import {
 } from '#lib/openai';
 import type { AnswerSink } from '../completion/answer-sink.js';
 import { PacedWriter } from '../completion/paced-writer.js';
+import { EventBody } from './event-body.js';
 
 /**
  * An answer as server-sent events, written straight to the socket. The status is sent with the first event or, when that
  * takes long, with the first keep-alive comment: until then a failure still gets a status of its own.
  */
 export class SseReply implements AnswerSink {
+  private readonly body: EventBody;
   private readonly writer: PacedWriter<string>;
   private stream: AnswerStream | undefined;
   private keepAlive: NodeJS.Timeout | undefined;
@@ -31,7 +33,8 @@ export class SseReply implements AnswerSink {
     signal: AbortSignal,
     private readonly keepAliveMs: number,
   ) {
-    this.writer = new PacedWriter(reply.raw, signal);
+    this.body = new EventBody(reply.raw);
+    this.writer = new PacedWriter(this.body, signal);
   }
 
   /** Whether the status is spent. */
@@ -83,14 +86,14 @@ export class SseReply implements AnswerSink {
   private finish(events: string): void {
     this.close();
     this.open();
-    this.reply.raw.end(events);
+    this.body.end(events);
   }
 
   private open(): void {
     if (this.isOpen) return;
     this.isOpen = true;
     this.reply.hijack();
-    this.reply.raw.writeHead(200, {
+    this.body.begin({
       ...(this.reply.getHeaders() as OutgoingHttpHeaders), // the request id, CORS
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache, no-transform',

@@ -1,5 +1,7 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FinishReason } from '#lib/contracts';
+import { RawClient } from '../test-support/raw-client.js';
 import { dataOf, post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
 
 let platform: TestPlatform;
@@ -148,5 +150,60 @@ describe('documents and probes', () => {
     const metrics = await (await fetch(`${platform.url}/metrics`)).text();
     expect(metrics).toContain('hydra_gateway_time_to_first_token_seconds_bucket');
     expect(metrics).toMatch(/hydra_gateway_requests_total\{route="\/v1\/completions",status="200",code="ok"\} \d+/);
+  });
+});
+
+describe('the bytes of a stream', () => {
+  const request = (version: string) => {
+    const body = JSON.stringify({ model: 'test-model', prompt: 'x', max_tokens: 2, stream: true });
+    const head = [`POST /v1/completions HTTP/${version}`, 'host: x', 'content-type: application/json'];
+    return `${head.join('\r\n')}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  };
+  const speaks = (...texts: string[]) => {
+    platform.worker.onSubmit = (generation) => {
+      for (const [index, text] of texts.entries()) {
+        generation.token(index === texts.length - 1 ? FinishReason.LENGTH : FinishReason.UNSPECIFIED, text);
+      }
+      generation.finish();
+    };
+  };
+  afterAll(() => {
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+  });
+
+  it('given text of several bytes a character, then chunks are as long as they say, and the connection takes two requests at once', async () => {
+    speaks('é😀', '終');
+    const client = new RawClient(platform.httpPort);
+    client.send(request('1.1') + request('1.1'));
+    await client.has('[DONE]\n\n\r\n0\r\n\r\nHTTP/1.1 200');
+    await client.has('HTTP/1.1 200');
+    await expect.poll(() => client.text.split('0\r\n\r\n').length).toBe(3);
+    const answers = client.text.split(/(?=HTTP\/1\.1 200)/);
+    expect(answers).toHaveLength(2);
+    for (const answer of answers) {
+      let rest = Buffer.from(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+      let events = '';
+      for (;;) {
+        const lineEnd = rest.indexOf('\r\n');
+        const length = Number.parseInt(rest.toString('latin1', 0, lineEnd), 16);
+        if (length === 0) break;
+        events += rest.toString('utf8', lineEnd + 2, lineEnd + 2 + length);
+        expect(rest.toString('latin1', lineEnd + 2 + length, lineEnd + 4 + length)).toBe('\r\n');
+        rest = rest.subarray(lineEnd + 4 + length);
+      }
+      const texts = dataOf(events).flatMap((data) => (data === '[DONE]' ? [] : [JSON.parse(data).choices[0].text]));
+      expect(texts.join('')).toBe('é😀終');
+    }
+    client.halfClose();
+    await client.closed();
+  });
+
+  it('given HTTP/1.0, which knows no chunks, then the events come as they are, and the connection ends with them', async () => {
+    speaks('one', 'two');
+    const client = new RawClient(platform.httpPort);
+    client.send(request('1.0'));
+    const [head, body] = (await client.closed()).split('\r\n\r\n', 2);
+    expect(head?.toLowerCase()).not.toContain('transfer-encoding');
+    expect(body).toMatch(/^data: \{[\s\S]*data: \[DONE\]\n\n$/);
   });
 });
