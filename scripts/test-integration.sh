@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the integration suites need, under .cache, and runs them.
+# Installs what the integration suites need, under .cache, and runs them: all, or those that are named.
 # Needs beside Node: python3 (with venv), go (for grpcurl). What is missing is an error, never a skipped test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

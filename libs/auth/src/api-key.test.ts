@@ -1,5 +1,11 @@
-import { expect, it } from 'vitest';
+import { timingSafeEqual } from 'node:crypto';
+import { expect, it, vi } from 'vitest';
 import { isSameHash, mintApiKey, parseApiKey } from './api-key.js';
+
+vi.mock('node:crypto', async (importActual) => {
+  const actual = await importActual<typeof import('node:crypto')>();
+  return { ...actual, timingSafeEqual: vi.fn(actual.timingSafeEqual) };
+});
 
 it('given minted keys, then each is another, has 256 random bits, and is found again by id and hash', () => {
   const keys = Array.from({ length: 500 }, mintApiKey);
@@ -31,4 +37,14 @@ it('given one bit of a key changed, then the hash is another', () => {
   expect(isSameHash(hash, other?.hash ?? '')).toBe(false);
   expect(isSameHash(hash, hash)).toBe(true);
   expect(isSameHash(hash, hash.slice(1))).toBe(false);
+});
+
+it('given a hash that differs anywhere, then all of it is compared, in a time that does not tell where', () => {
+  const { hash } = mintApiKey();
+  for (let at = 0; at < hash.length; at++) {
+    const other = `${hash.slice(0, at)}${hash[at] === '0' ? '1' : '0'}${hash.slice(at + 1)}`;
+    vi.mocked(timingSafeEqual).mockClear();
+    expect(isSameHash(hash, other)).toBe(false);
+    expect(vi.mocked(timingSafeEqual).mock.calls).toEqual([[Buffer.from(hash), Buffer.from(other)]]);
+  }
 });

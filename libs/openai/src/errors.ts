@@ -15,8 +15,16 @@ export const GRPC_STATUS = {
 
 export type GrpcStatusName = keyof typeof GRPC_STATUS;
 
-/** `type` of the error body: whose fault it is. */
-export type ErrorType = 'invalid_request_error' | 'requests' | 'tokens' | 'insufficient_quota' | 'server_error';
+/** `type` of the error body: whose fault it is, or which limit was reached. */
+export const ERROR_TYPES = [
+  'invalid_request_error',
+  'requests',
+  'tokens',
+  'insufficient_quota',
+  'server_error',
+] as const;
+
+export type ErrorType = (typeof ERROR_TYPES)[number];
 
 export interface ErrorDefinition {
   readonly httpStatus: number;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { API_ERRORS, type ErrorCondition } from './errors.js';
+import { API_ERRORS, ERROR_TYPES, type ErrorCondition } from './errors.js';
 import { type JsonSchema, toJsonSchema } from './json-schema.js';
 import { MODEL_CAPABILITIES } from './models-list.js';
 
@@ -167,7 +167,7 @@ export const errorSchema = z
   .object({
     error: z.object({
       message: z.string().meta({ description: 'One sentence for people.' }),
-      type: z.enum(['invalid_request_error', 'server_error']),
+      type: z.enum(ERROR_TYPES),
       param: z
         .string()
         .nullable()

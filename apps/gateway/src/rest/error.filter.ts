@@ -61,15 +61,11 @@ function orGone(exception: unknown, { raw }: FastifyRequest): unknown {
 function fromHttpStatus(exception: HttpException, request: FastifyRequest, reply: FastifyReply): ApiError {
   switch (exception.getStatus()) {
     case 403: // a path that leads out of the folder of Swagger's files
-    case 404: {
-      const path = request.url.split('?', 1)[0] ?? '';
-      const allowed = allowedMethods(path);
-      if (allowed === undefined) {
-        return new ApiError('route_not_found', `The path '${path.slice(0, 128)}' does not exist.`);
-      }
-      void reply.header('allow', allowed);
-      return new ApiError('method_not_allowed', `The method ${request.method} is not allowed here; use ${allowed}.`);
-    }
+    case 404:
+      return (
+        notAllowed(request, reply) ??
+        new ApiError('route_not_found', `The path '${pathOf(request).slice(0, 128)}' does not exist.`)
+      );
     case 405:
       return new ApiError('method_not_allowed', `The method ${request.method} is not allowed here.`);
     case 413:
@@ -77,6 +73,21 @@ function fromHttpStatus(exception: HttpException, request: FastifyRequest, reply
     case 415:
       return new ApiError('unsupported_media_type', 'Send the request body as `Content-Type: application/json`.');
     default:
-      return new ApiError('bad_request', `The request is not valid: ${exception.message.replace(/\.$/, '')}.`);
+      return (
+        notAllowed(request, reply) ??
+        new ApiError('bad_request', `The request is not valid: ${exception.message.replace(/\.$/, '')}.`)
+      );
   }
+}
+
+/** Of a path that is there, for other methods. */
+function notAllowed(request: FastifyRequest, reply: FastifyReply): ApiError | undefined {
+  const allowed = allowedMethods(pathOf(request));
+  if (allowed === undefined || allowed.split(', ').includes(request.method)) return undefined;
+  void reply.header('allow', allowed);
+  return new ApiError('method_not_allowed', `The method ${request.method} is not allowed here; use ${allowed}.`);
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.split('?', 1)[0] ?? '';
 }

@@ -43,7 +43,7 @@ export function openApiDocument(version: string, admin: AdminDocument): OpenAPIO
           tags: ['models'],
           operationId: 'listModels',
           summary: 'Models and aliases that can be asked for.',
-          responses: { 200: json('The list.', 'ModelList') },
+          responses: { 200: json('The list.', 'ModelList'), default: errorAnswer() },
         },
       },
       '/v1/models/{id}': {
@@ -74,6 +74,7 @@ export function openApiDocument(version: string, admin: AdminDocument): OpenAPIO
           summary: "Metrics in Prometheus' text format.",
           responses: {
             200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
+            default: errorAnswer(),
           },
         },
       },
@@ -136,7 +137,7 @@ function healthPath(summary: string) {
       tags: ['operation'],
       security: [],
       summary,
-      responses: { 200: answer('Yes.'), 503: answer('No, and why.') },
+      responses: { 200: answer('Yes.'), 503: answer('No, and why.'), default: errorAnswer() },
     },
   };
 }
