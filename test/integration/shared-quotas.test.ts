@@ -16,7 +16,8 @@ import { startRedis } from './support/redis.js';
 const STREAMS = Number(process.env['HYDRA_TEST_STREAMS'] ?? 150);
 const GATEWAYS = 4;
 const KILLS = 4;
-const OUTPUT_TOKENS = 60;
+/** Of the answers, in turn. */
+const OUTPUT_TOKENS = [10, 35, 60, 85, 110];
 const TENANT = 'acme';
 const ACTOR = { name: 'test', address: '' };
 
@@ -34,7 +35,7 @@ interface Received {
 }
 
 /** Reads a stream to its end, whatever that is. @param onToken  called for each event with tokens */
-function readStream(url: string, key: string, onToken: () => void): Promise<Received> {
+function readStream(url: string, key: string, maxTokens: number, onToken: () => void): Promise<Received> {
   const received: Received = { id: '', tokens: 0, end: 'broken' };
   return new Promise((resolve) => {
     const request = httpRequest(`${url}/v1/completions`, {
@@ -69,7 +70,7 @@ function readStream(url: string, key: string, onToken: () => void): Promise<Rece
     });
     request.end(
       JSON.stringify({
-        ...{ model: 'default', prompt: 'one two three', max_tokens: OUTPUT_TOKENS, ignore_eos: true },
+        ...{ model: 'default', prompt: 'one two three', max_tokens: maxTokens, ignore_eos: true },
         ...{ stream: true, return_token_ids: true },
       }),
     );
@@ -112,7 +113,7 @@ it('given gateways that are killed under many streams, then the quota holds to t
   let killing = Promise.resolve();
   const killSome = () => {
     events++;
-    if (kills >= KILLS || events < ((kills + 1) * STREAMS * 30) / (KILLS + 1)) return;
+    if (kills >= KILLS || events < ((kills + 1) * STREAMS * 20) / (KILLS + 1)) return;
     const victim = Math.floor(Math.random() * GATEWAYS);
     kills++;
     killing = killing.then(async () => {
@@ -121,7 +122,10 @@ it('given gateways that are killed under many streams, then the quota holds to t
     });
   };
   const received = await Promise.all(
-    Array.from({ length: STREAMS }, (_, index) => readStream(String(gateways[index % GATEWAYS]?.url), key, killSome)),
+    Array.from({ length: STREAMS }, (_, index) => {
+      const maxTokens = OUTPUT_TOKENS[index % OUTPUT_TOKENS.length] ?? 1;
+      return readStream(String(gateways[index % GATEWAYS]?.url), key, maxTokens, killSome);
+    }),
   );
   await killing;
   const keys = `hydra:limits:{${TENANT}}`;

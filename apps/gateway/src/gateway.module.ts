@@ -23,6 +23,7 @@ import { GATEWAY_CONFIG, GATEWAY_ID } from './gateway-config.js';
 import { CallEnds } from './grpc/call-ends.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { InferenceCalls } from './grpc/inference-calls.js';
+import { IdempotencyStore } from './idempotency/idempotency-store.js';
 import { GrpcAuthentication } from './identity/grpc-authentication.js';
 import { Identity, openIdentity } from './identity/identity.js';
 import { ModelAccess } from './identity/model-access.js';
@@ -92,6 +93,7 @@ export class GatewayModule {
       providers: [
         InferenceCalls,
         CallEnds,
+        IdempotencyStore,
         GrpcAuthentication,
         GrpcServer,
         { provide: APP_FILTER, useClass: ErrorFilter },

@@ -76,6 +76,12 @@ export const API_ERRORS = {
   route_not_found: invalid(404, 'UNIMPLEMENTED', 'The path does not exist.'),
   method_not_allowed: invalid(405, 'UNIMPLEMENTED', 'The path exists, but not with this method.'),
   already_exists: invalid(409, 'ALREADY_EXISTS', 'The name is taken, or the key to be rotated is not good any more.'),
+  idempotency_key_in_use: invalid(409, 'ALREADY_EXISTS', 'A request with this `Idempotency-Key` is still running.'),
+  idempotency_key_reused: invalid(
+    422,
+    'INVALID_ARGUMENT',
+    'The `Idempotency-Key` was used with another body or on another path.',
+  ),
   request_timeout: invalid(
     408,
     'DEADLINE_EXCEEDED',

@@ -16,6 +16,7 @@ import { FailureTranslator } from '../completion/failure-translator.js';
 import { RequestLife } from '../completion/request-life.js';
 import { WholeAnswerSink } from '../completion/whole-answer.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { IdempotencyStore } from '../idempotency/idempotency-store.js';
 import { principalOf } from '../identity/rest-authentication.js';
 import { countedRequest } from '../limits/counted-request.js';
 import { limitHeaders } from '../limits/limit-headers.js';
@@ -44,6 +45,7 @@ export class CompletionsController {
     private readonly gate: AdmissionGate,
     private readonly failures: FailureTranslator,
     private readonly metrics: GatewayMetrics,
+    private readonly idempotency: IdempotencyStore,
   ) {}
 
   @Post('completions')
@@ -68,23 +70,44 @@ export class CompletionsController {
     reply.raw.once('close', leave);
     if (reply.raw.destroyed) leave();
     if (call.stream) await this.stream(call, life, reply);
-    else await this.whole(call, life, reply);
+    else await this.whole(call, life, request, reply);
   }
 
-  private async whole(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
+  private async whole(
+    call: CompletionCall,
+    life: RequestLife,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const body = await this.once(life, request, reply, () => this.bodyOf(call, life, reply));
+    this.metrics.answered(life.route, 200, 'ok');
+    void reply.status(200).header('content-type', JSON_TYPE).send(body);
+  }
+
+  /** What `Idempotency-Key` asks for, when it is there. */
+  private async once(
+    life: RequestLife,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    work: () => Promise<string>,
+  ): Promise<string> {
+    const key = first(request.headers['idempotency-key']);
+    if (key === undefined) return work();
+    const sent = [life.route, request.body as Buffer] as const;
+    const { body, isReplayed } = await this.idempotency.once(life.tenantId, key, sent, work);
+    if (isReplayed) void reply.header('idempotent-replayed', 'true');
+    return body;
+  }
+
+  private async bodyOf(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<string> {
     const sink = new WholeAnswerSink();
     const placements: string[] = [];
     if (explainsPlacement(life.debugHeader, life.principal)) {
       life.onPlaced = (explanation) => placements.push(placementText(explanation, MOST_HEADER_CHARACTERS));
     }
-    const usage = await this.completions.complete(call, life, sink);
-    const { head, answer } = sink.whole(usage);
-    this.metrics.answered(life.route, 200, 'ok');
+    const { head, answer } = sink.whole(await this.completions.complete(call, life, sink));
     if (placements.length > 0) void reply.header(PLACEMENT_HEADER, headerText(placements));
-    void reply
-      .status(200)
-      .header('content-type', JSON_TYPE)
-      .send(JSON.stringify(toAnswerBody(head, answer)));
+    return JSON.stringify(toAnswerBody(head, answer));
   }
 
   private async stream(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {

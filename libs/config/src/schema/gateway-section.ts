@@ -36,5 +36,11 @@ export const gatewaySchema = z.strictObject({
       "Addresses or networks (`10.0.0.0/8`) of load balancers whose `X-Forwarded-For` names the client's address. Comma-separated in the environment.",
     env: 'HYDRA_TRUSTED_PROXIES',
   }),
+  idempotencyTtlMs: milliseconds
+    .default(86_400_000)
+    .describe('How long a whole answer is kept for its `Idempotency-Key`, in milliseconds.'),
+  idempotencyBytes: bytes
+    .default(64 * 1024 * 1024)
+    .describe('Memory for such answers, in bytes; the least recently used go first.'),
   maxChoices: count.default(128).describe('Most choices of one request: prompts × n.'),
 });
