@@ -34,12 +34,19 @@ async function bench({ isWanted, isWhole, json, docs }) {
     versions: { node: process.version },
     hydra: {},
     peers: {},
+    failures: [],
   };
   const { hydra } = report;
   const take = async (name, measureCase) => {
     if (!isWanted(name)) return;
     say(`Measuring ${name} ...`);
-    await measureCase();
+    try {
+      await measureCase();
+    } catch (error) {
+      // The other figures are worth having all the same.
+      say(error.stack);
+      report.failures.push(`${name} is not measured: ${error.message}`);
+    }
   };
   await take('plain', async () => {
     const load = await measure({ mock: AT_ONCE, concurrency: 64, stream: false });
@@ -84,7 +91,7 @@ async function bench({ isWanted, isWhole, json, docs }) {
   }
   if (docs !== undefined) writeDocs(report, docs, { isWhole });
   console.log(json ? JSON.stringify(report, null, 2) : reportAsText(report));
-  process.exit(0);
+  process.exit(report.failures.length === 0 ? 0 : 1);
 }
 
 function optionsOrEnd() {

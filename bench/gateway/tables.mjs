@@ -17,9 +17,9 @@ export function gatewayTable({ hydra, peers }) {
   return { head: ['', 'hydra', 'target', 'stretch', ...measured.map(([name]) => name)], rows };
 }
 
-/** Sentences about peers that could not be had. */
-export function notMeasured({ peers }) {
-  return Object.values(peers).flatMap((peer) => peer.notMeasured ?? []);
+/** Sentences about peers that could not be had, and cases that failed. */
+export function notMeasured({ peers, failures }) {
+  return [...Object.values(peers).flatMap((peer) => peer.notMeasured ?? []), ...failures];
 }
 
 /** The whole report for a terminal. */

@@ -11,6 +11,7 @@ const report = {
   versions: { node: 'v24' },
   hydra: { 'plain.64': { value: 0.3 }, 'flood.64': { value: 12.34 }, 'client-gone': { value: 3, holds: false } },
   peers: { nginx: { figures: { 'plain.64': 0.04 } }, other: { notMeasured: 'other is not measured: no network.' } },
+  failures: ['flood is not measured: it broke.'],
 };
 
 describe('the report of bench-gateway', () => {
@@ -26,7 +27,7 @@ describe('the report of bench-gateway', () => {
     const page = readFileSync(new URL('../../docs/benchmarks.md', import.meta.url), 'utf8');
     const written = replaceBetween(page, generatedPart(report), 'gateway');
     expect(written).toContain('| 0.300 | ≤ 0.28 missed |');
-    expect(written).toContain('other is not measured: no network.');
+    expect(written).toContain('other is not measured: no network.\n\nflood is not measured: it broke.');
     expect(written.split('<!-- gateway:')[0]).toBe(page.split('<!-- gateway:')[0]);
   });
 
