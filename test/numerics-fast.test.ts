@@ -4,7 +4,7 @@ import { loadModel } from './support/exactness/loaded-model.js';
 import { runSchedule } from './support/exactness/run-schedule.js';
 import { schedules } from './support/exactness/schedule.js';
 
-it.each(['int8', 'int4'] as const)(
+it.each(['int8', 'int4', 'w8a8'] as const)(
   'given fast numerics in %s, when the same schedule runs twice, then tokens and log-probabilities repeat to the bit',
   async (weights) => {
     const model = await loadModel('llama', weights);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '#lib/config';
-import { compileModel, type DecoderGraph, OnnxModelRunner, type WeightsForm } from '#lib/engine-onnx';
+import { compileModel, type DecoderGraph, hasByteProducts, OnnxModelRunner, type WeightsForm } from '#lib/engine-onnx';
 import { ModelStore, type ResolvedModel } from '#lib/models';
 
 interface Answer {
@@ -26,6 +26,7 @@ const GOLDEN = JSON.parse(readFileSync(new URL('data/smollm2-golden.json', impor
   cases: GoldenCase[];
 };
 const CONTEXT_TOKENS = 512;
+const BYTE_PRODUCTS = (await hasByteProducts()) ? (['w8a8'] as const) : [];
 
 describe('SmolLM2-135M-Instruct, compared with llama.cpp on the same GGUF', () => {
   const compiledFolder = mkdtempSync(join(tmpdir(), 'smollm2-compiled-'));
@@ -67,7 +68,7 @@ describe('SmolLM2-135M-Instruct, compared with llama.cpp on the same GGUF', () =
    * part there; llama.cpp's own answers differ between its batch sizes. Each step is therefore compared after the
    * reference's own tokens, and what differs must have been nearly a tie.
    */
-  it.each(['int4', 'int8'] as const)(
+  it.each(['int4', 'int8', ...BYTE_PRODUCTS] as const)(
     'given %s, when run after the reference tokens, then only near ties fall otherwise',
     async (weights) => {
       await load(weights);

@@ -43,6 +43,9 @@ const rateCases = (...names) => RATE_CASES.filter(({ name }) => names.includes(n
 /** With int8 weights, against node-llama-cpp with Q8_0. */
 export const INT8_CASES = rateCases('decode.1', 'decode.8', 'decode.16', 'prefill.256');
 
+/** With w8a8 weights, against the same. */
+export const W8A8_CASES = rateCases('decode.1', 'decode.8', 'decode.16', 'prefill.256', 'prefill.1024');
+
 /** Against ONNX Runtime GenAI. */
 export const GENAI_CASES = rateCases('decode.1', 'decode.8');
 
@@ -55,6 +58,7 @@ export const MEMORY_CASE = {
 export const CASE_NAMES = [
   ...[...RATE_CASES, MIXED_CASE, GATEWAY_CASE, JAVASCRIPT_CASE, MEMORY_CASE].map(({ name }) => name),
   'int8',
+  'w8a8',
   'genai',
 ];
 
@@ -69,6 +73,10 @@ export const TARGETS = {
   'int8.decode.8': { atLeast: 2.2 },
   'int8.decode.16': { atLeast: 2.2 },
   'int8.prefill.256': { atLeast: 1.7 },
+  'w8a8.decode.8': { atLeast: 2.2 },
+  'w8a8.decode.16': { atLeast: 2.2 },
+  'w8a8.prefill.256': { atLeast: 1.7 },
+  'w8a8.prefill.1024': { atLeast: 1.6 },
   'genai.decode.1': { atLeast: 1 },
   'genai.decode.8': { atLeast: 1 },
   bandwidth: { atLeast: 0.5 },

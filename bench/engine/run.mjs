@@ -37,7 +37,7 @@ async function bench({ rounds, isWanted, json, docs }) {
   setTimeout(() => giveUp(`The bench took longer than ${RUN_LIMIT_MS / 60_000} minutes.`), RUN_LIMIT_MS).unref();
   const loadAverage = loadavg();
   const cases = mainCases(isWanted);
-  const needsLlamaCpp = cases.length > 0 || isWanted('int8');
+  const needsLlamaCpp = cases.length > 0 || isWanted('int8') || isWanted('w8a8');
   if (needsLlamaCpp) installPeer();
   say('Loading the model ...');
   const model = await describeHydra();
@@ -61,6 +61,7 @@ async function bench({ rounds, isWanted, json, docs }) {
   }
   const side = new SidePairs({ rounds, model, flashAttention, measure, say });
   if (isWanted('int8')) await side.int8();
+  if (isWanted('w8a8')) await side.w8a8();
   if (isWanted('genai')) await side.genai();
   const { pairs, bandwidth, notMeasured } = side;
   Object.assign(report, { pairs, bandwidth, notMeasured });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadConfig } from '#lib/config';
 import { quantizeGgufToQ8_0 } from '../node-llama-cpp/rewrite-gguf.mjs';
 import { GenaiUnavailableError, installGenai, wrapGraph } from '../onnxruntime-genai/install.mjs';
-import { GENAI_CASES, INT8_CASES } from './cases.mjs';
+import { GENAI_CASES, INT8_CASES, W8A8_CASES } from './cases.mjs';
 import { describeHydra, startGenai, startHydra, startLlamaCpp } from './engines.mjs';
 import { readBandwidth } from './read-bandwidth.mjs';
 import { bandwidthFigures, rateFigures } from './report.mjs';
@@ -33,22 +33,17 @@ export class SidePairs {
 
   /** Against node-llama-cpp in Q8_0, between two looks at how fast memory is. */
   async int8() {
-    const { model, flashAttention } = this.#options;
-    const ggufPath = this.#q8_0Of(model);
+    const { model } = this.#options;
     const { bytesPerStep } = await describeHydra(INT8);
     const looks = [await readBandwidth(model.threads)];
-    const { cases } = await this.#compare('int8', {
-      peer: 'node-llama-cpp, Q8_0',
-      ours: 'int8',
-      cases: INT8_CASES,
-      start: {
-        hydra: () => startHydra([], INT8),
-        peer: () => startLlamaCpp({ ggufPath, threads: model.threads }),
-      },
-      peerSettings: (kind) => ({ flashAttention: flashAttention[kind] }),
-    });
+    const { cases } = await this.#compareQ8_0('int8', INT8_CASES);
     looks.push(await readBandwidth(model.threads));
     this.bandwidth = bandwidthFigures(cases['decode.1'].hydra.median, bytesPerStep, looks);
+  }
+
+  /** The form for long prompts, against node-llama-cpp in its fastest, Q8_0. */
+  w8a8() {
+    return this.#compareQ8_0('w8a8', W8A8_CASES);
   }
 
   /** Against ONNX Runtime GenAI, on our graph and on its own. */
@@ -69,6 +64,21 @@ export class SidePairs {
       this.#options.say(error.message);
       this.notMeasured.push(error.message);
     }
+  }
+
+  #compareQ8_0(weights, cases) {
+    const { model, flashAttention } = this.#options;
+    const ggufPath = this.#q8_0Of(model);
+    return this.#compare(weights, {
+      peer: 'node-llama-cpp, Q8_0',
+      ours: weights,
+      cases,
+      start: {
+        hydra: () => startHydra([], { HYDRA_WEIGHTS: weights }),
+        peer: () => startLlamaCpp({ ggufPath, threads: model.threads }),
+      },
+      peerSettings: (kind) => ({ flashAttention: flashAttention[kind] }),
+    });
   }
 
   #compareGenai(name, what, { python, folder }) {

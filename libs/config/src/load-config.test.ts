@@ -43,13 +43,13 @@ describe('loadConfig', () => {
       'HYDRA_ENGINE: expected one of `onnx`, `mock`, got "onxx"',
     ]);
     expect(problems('', { HYDRA_WEIGHTS: 'int3' })).toEqual([
-      'HYDRA_WEIGHTS: expected one of `auto`, `fp32`, `int8`, `int4`, got "int3"',
+      'HYDRA_WEIGHTS: expected one of `auto`, `fp32`, `int8`, `int4`, `w8a8`, got "int3"',
     ]);
   });
 
   it('given wrong values in the file, when loaded, then each is named by its path', () => {
     expect(problems('models: [{ id: a, weights: int3 }]\ngateway: { httpPort: -1, prot: 3 }')).toEqual([
-      'models[0].weights: expected one of `auto`, `fp32`, `int8`, `int4`, got "int3"',
+      'models[0].weights: expected one of `auto`, `fp32`, `int8`, `int4`, `w8a8`, got "int3"',
       'gateway.httpPort: expected a whole number from 0 to 65535, got -1',
       'gateway: unknown key "prot"',
     ]);

@@ -11,7 +11,7 @@ const LEAST_TOKENS = 32;
  */
 const MOST_WEIGHT_TOKENS = 2.5e11;
 /** With scales and offsets. */
-const BYTES_PER_WEIGHT: Readonly<Record<WeightsForm, number>> = { fp32: 4, int8: 1.16, int4: 0.75 };
+const BYTES_PER_WEIGHT: Readonly<Record<WeightsForm, number>> = { fp32: 4, int8: 1.16, int4: 0.75, w8a8: 1.05 };
 
 /** How many tokens of a prompt a step computes at most: 256 up to a billion weights, fewer of larger models. */
 export function chunkTokensOf({

@@ -1,4 +1,5 @@
 export { KvMemoryUnavailableError } from './allocate-kv.js';
+export { hasByteProducts } from './byte-products.js';
 export { type CompileOptions, type CompileProgress, compileModel } from './compile/compile-model.js';
 export type { CompiledModel, CompiledModelManifest, Numerics, WeightsForm } from './compiled-model.js';
 export { OnnxEncoderRunner, type OnnxEncoderRunnerOptions } from './onnx-encoder-runner.js';

@@ -12,6 +12,7 @@ import {
   UNSUPPORTED_PARAMETERS,
 } from '#lib/engine';
 import type { TextFiles } from '#lib/tokens';
+import { ByteProductsError, hasByteProducts } from './byte-products.js';
 import { chunkTokensOf } from './chunk-tokens.js';
 import type { CompiledModel, Numerics } from './compiled-model.js';
 import { OnnxEncoderRunner } from './onnx-encoder-runner.js';
@@ -117,6 +118,7 @@ async function readCompiled({ compiledFolder, numerics }: OnnxEngineOptions): Pr
   if (numerics === 'exact' && weights !== 'fp32') {
     throw new Error(`Exact numerics take fp32 weights; ${compiledFolder} is compiled to ${weights}.`);
   }
+  if (weights === 'w8a8' && !(await hasByteProducts())) throw new ByteProductsError();
   return compiled;
 }
 

@@ -21,7 +21,7 @@ Examples:
 
 const COMPILE_HELP = `
 Weights: auto keeps the precision of the source in its smallest exact form, fp32 is the reference, int8 and int4 are smaller
-and faster. What is compiled once is found again: hydra up does this by itself. Interrupted, it goes on where it stopped.
+and faster, w8a8 computes prompts fastest. What is compiled once is found again: hydra up does this by itself. Interrupted, it goes on where it stopped.
 
 Examples:
   hydra compile ./my-model --weights int8
@@ -41,7 +41,7 @@ export function addCompile(program: Command): void {
     .command('compile')
     .description('download a model and compile its weights for the embedded engine')
     .argument('[model]', 'default: the first model of hydra.yaml')
-    .option('--weights <form>', 'auto, fp32, int8 or int4')
+    .option('--weights <form>', 'auto, fp32, int8, int4 or w8a8')
     .option('--context-tokens <n>', 'most tokens of prompt and output together', wholeNumber)
     .addHelpText('after', `${MODEL_NAMES}${COMPILE_HELP}`)
     .action(compile);

@@ -16,7 +16,7 @@ export function addUp(program: Command): void {
       `
 Reads hydra.yaml. The variables used most:
   HYDRA_MODEL      a catalogue name, a hub id (org/name, org/name@revision), a folder or a .gguf file
-  HYDRA_WEIGHTS    auto, fp32, int8 or int4
+  HYDRA_WEIGHTS    auto, fp32, int8, int4 or w8a8
   HYDRA_NUMERICS   fast, or exact: fp32, the same tokens however requests are batched
   HYDRA_WORKERS    worker processes for each model; they share the cores
   HYDRA_ENGINE     onnx, or mock: no model, no weights, ready at once

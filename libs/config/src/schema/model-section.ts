@@ -13,7 +13,7 @@ export const STRATEGIES = [
   'weighted',
   'predicted-ttft',
 ] as const;
-export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4'] as const;
+export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4', 'w8a8'] as const;
 export const NUMERICS = ['exact', 'fast'] as const;
 
 /** In the spelling and the ranges of the public API. */
@@ -62,7 +62,9 @@ export const modelSchema = z.strictObject({
   weights: z
     .enum(WEIGHTS)
     .default('auto')
-    .describe('Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form.'),
+    .describe(
+      'Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form, `w8a8` computes prompts fastest.',
+    ),
   numerics: z
     .enum(NUMERICS)
     .default('fast')

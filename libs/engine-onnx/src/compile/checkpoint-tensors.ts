@@ -8,7 +8,7 @@ export class BlockSizeError extends Error {
   override readonly name = 'BlockSizeError';
   constructor(tensor: string, columns: number) {
     super(
-      `The tensor ${tensor} has rows of ${columns} elements; int8 and int4 weights need a multiple of ${BLOCK_ELEMENTS}: use fp32.`,
+      `The tensor ${tensor} has rows of ${columns} elements; int8, int4 and w8a8 weights need a multiple of ${BLOCK_ELEMENTS}: use fp32.`,
     );
   }
 }

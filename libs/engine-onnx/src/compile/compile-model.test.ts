@@ -141,17 +141,20 @@ describe('compileModel', () => {
     expect(await compileModel({ source: sourceOf('llama'), weights: 'int8', storeFolder })).toEqual(first);
   });
 
-  it('given progress is followed, when a model is compiled, then it rises to all bytes of the checkpoint', async () => {
-    const seen: { bytesDone: number; bytesTotal: number }[] = [];
-    const onProgress = (progress: (typeof seen)[number]) => seen.push(progress);
-    await compileModel({ source: sourceOf('llama'), weights: 'int4', storeFolder: newStore(), onProgress });
-    expect(seen.map(({ bytesDone }) => bytesDone)).toEqual(
-      seen.map(({ bytesDone }) => bytesDone).toSorted((a, b) => a - b),
-    );
-    expect(seen.at(-1)?.bytesDone).toBe(seen.at(-1)?.bytesTotal);
-  });
+  it.each(['int4', 'w8a8'] as const)(
+    'given progress is followed, when a model is compiled to %s, then it rises to all bytes of the checkpoint',
+    async (weights) => {
+      const seen: { bytesDone: number; bytesTotal: number }[] = [];
+      const onProgress = (progress: (typeof seen)[number]) => seen.push(progress);
+      await compileModel({ source: sourceOf('llama'), weights, storeFolder: newStore(), onProgress });
+      expect(seen.map(({ bytesDone }) => bytesDone)).toEqual(
+        seen.map(({ bytesDone }) => bytesDone).toSorted((a, b) => a - b),
+      );
+      expect(seen.at(-1)?.bytesDone).toBe(seen.at(-1)?.bytesTotal);
+    },
+  );
 
-  it.each(['fp32', 'int8', 'int4'] as const)(
+  it.each(['fp32', 'int8', 'int4', 'w8a8'] as const)(
     'given aborts after any tensors of %s, when compiled in the end, then the folder is that of an undisturbed compilation',
     async (weights) => {
       const options = { source: sourceOf('llama'), weights } as const;

@@ -11,6 +11,7 @@ import {
 } from '#lib/models';
 import { COMPILER_REVISION, type CompiledModel, type WeightsForm } from '../compiled-model.js';
 import { DamagedCompiledModelError, readCompiledModel } from '../read-compiled-model.js';
+import { UnsupportedVariantError } from './architectures/architecture.js';
 import { architectureOf } from './architectures/known-architectures.js';
 import { chooseForm } from './choose-form.js';
 import { CompiledRequests } from './compiled-requests.js';
@@ -76,6 +77,9 @@ export async function compileModel(options: CompileOptions): Promise<CompiledMod
   const checkpoint = await openCheckpoint(source);
   try {
     const form = weights === 'auto' ? chooseForm(checkpoint, config) : weights;
+    if (form === 'w8a8' && build.task === 'embed') {
+      throw new UnsupportedVariantError(config.architecture, 'weights w8a8 are for models that generate');
+    }
     const key = keyOf(source, config, form, contextTokens);
     const compiled =
       (await openSound(store, key)) ??

@@ -5,11 +5,10 @@ import fc from 'fast-check';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Checkpoint, rowBytes, type TensorDtype, toFloats } from '#lib/models';
-import type { WeightsForm } from '../compiled-model.js';
 import { arbitraryBlocks } from '../testing/arbitrary-blocks.js';
 import { floatTensor, MemoryCheckpoint, type MemoryTensor } from '../testing/memory-checkpoint.js';
 import { CheckpointTensors } from './checkpoint-tensors.js';
-import { DecoderBlocks } from './decoder-blocks.js';
+import { type BlockForm, DecoderBlocks } from './decoder-blocks.js';
 import { GraphBuilder } from './graph-builder.js';
 import { WeightStore } from './weight-store.js';
 import { WeightsFile } from './weights-file.js';
@@ -20,7 +19,7 @@ const ROWS = [6, 10] as const;
 /** A graph of nothing but `build`, from float32 `x` [T, COLUMNS] to float32 `y` [T, rows]. */
 async function compiled(
   checkpoint: Checkpoint,
-  form: WeightsForm,
+  form: BlockForm,
   build: (blocks: DecoderBlocks, graph: GraphBuilder) => Promise<void>,
 ): Promise<InferenceSession> {
   const folder = await mkdtemp(join(tmpdir(), 'hydra-blocks-'));
@@ -36,7 +35,7 @@ async function compiled(
   return InferenceSession.create(path, { intraOpNumThreads: 1, logSeverityLevel: 3 });
 }
 
-const linear = (checkpoint: Checkpoint, form: WeightsForm, rows: number) =>
+const linear = (checkpoint: Checkpoint, form: BlockForm, rows: number) =>
   compiled(checkpoint, form, async (blocks, graph) => {
     graph.input('x', 'float32', ['T', COLUMNS]);
     const y = await blocks.linear('product', 'x', ['first', 'second']);
@@ -144,7 +143,7 @@ describe('DecoderBlocks.linear', () => {
     const narrow = floatTensor([2, 40], new Float32Array(80).fill(1));
     const checkpoint = new MemoryCheckpoint({ 'first.weight': narrow, 'second.weight': narrow });
     await expect(linear(checkpoint, 'int8', 4)).rejects.toThrow(
-      'The tensor first.weight has rows of 40 elements; int8 and int4 weights need a multiple of 32: use fp32.',
+      'The tensor first.weight has rows of 40 elements; int8, int4 and w8a8 weights need a multiple of 32: use fp32.',
     );
   });
 });

@@ -14,6 +14,15 @@ export interface AttentionOptions {
   readonly sin: Value;
 }
 
+/** The forms of `DecoderBlocks`; `w8a8` is `RotatedBlocks`. */
+export type BlockForm = Exclude<WeightsForm, 'w8a8'>;
+
+/** Token ids, int64 of any shape, to their embeddings; and, later, hidden rows [G, width] to logits. */
+export interface Vocabulary {
+  embed(ids: Value): Value;
+  logits(rows: Value): Promise<Value>;
+}
+
 /**
  * The parts that decoders are made of, in one form of weights. Values are float32 [T, width], one row for each of the T = B · S
  * tokens, unless said otherwise: products of matrices, not of stacks of them, have the better operators.
@@ -23,9 +32,9 @@ export class DecoderBlocks {
   private shapeOfSequences: Value | undefined;
 
   constructor(
-    private readonly graph: GraphBuilder,
-    private readonly weights: WeightStore,
-    private readonly form: WeightsForm,
+    protected readonly graph: GraphBuilder,
+    protected readonly weights: WeightStore,
+    private readonly form: BlockForm,
   ) {}
 
   /**
@@ -41,6 +50,11 @@ export class DecoderBlocks {
     const biases = weights.map((weight) => `${weight}.bias`);
     if (!biases.some((bias) => this.weights.tensors.has(bias))) return y;
     return this.graph.op('Add', [y, await this.weights.vector(`${name}.bias`, biases)], `${name}.biased`);
+  }
+
+  /** As `linear`, of one weight, whose product is added to the hidden rows. */
+  linearToHidden(name: string, x: Value, tensor: string): Promise<Value> {
+    return this.linear(name, x, [tensor]);
   }
 
   async rmsNorm(name: string, x: Value, weight: string, epsilon: number): Promise<Value> {
@@ -113,17 +127,18 @@ export class DecoderBlocks {
     return this.graph.op('Reshape', [x, this.shapeOfSequences], name);
   }
 
+  /** Rows of what a norm gave: [T, width] to [G, width]. */
+  selectRows(name: string, normed: Value, indices: Value): Value {
+    return this.graph.op('Gather', [normed, indices], name, { axis: 0 });
+  }
+
   /** SiLU(gate) × up. */
   gatedSilu(name: string, gate: Value, up: Value): Value {
     const silu = this.graph.contrib('QuickGelu', [gate], [`${name}.silu`], { alpha: { float: 1 } });
     return this.graph.op('Mul', [silu, up], name);
   }
 
-  /** Token ids, int64 of any shape, to their embeddings; and, later, hidden rows [G, width] to logits. */
-  async embedding(
-    tensor: string,
-    headTensor: string | undefined,
-  ): Promise<{ embed(ids: Value): Value; logits(rows: Value): Promise<Value> }> {
+  async embedding(tensor: string, headTensor: string | undefined): Promise<Vocabulary> {
     return this.form === 'fp32' ? this.floatEmbedding(tensor, headTensor) : this.quantizedEmbedding(tensor, headTensor);
   }
 
@@ -160,7 +175,7 @@ export class DecoderBlocks {
     };
   }
 
-  private product(name: string, x: Value, tensors: readonly string[]): Promise<Value> {
+  protected product(name: string, x: Value, tensors: readonly string[]): Promise<Value> {
     switch (this.form) {
       case 'fp32':
         return this.floatProduct(name, x, tensors);
@@ -196,12 +211,19 @@ export class DecoderBlocks {
     return this.graph.op('Gemm', [this.blockSum(x, columns), offsets, main], name);
   }
 
-  private blockProduct(name: string, inputs: readonly Value[], bits: 4 | 8, columns: number, rows: number): Value {
+  protected blockProduct(
+    name: string,
+    inputs: readonly Value[],
+    bits: 4 | 8,
+    columns: number,
+    rows: number,
+    blockElements: number = BLOCK_ELEMENTS,
+  ): Value {
     return this.graph.contrib('MatMulNBits', inputs, [name], {
       K: columns,
       N: rows,
       bits,
-      block_size: BLOCK_ELEMENTS,
+      block_size: blockElements,
       accuracy_level: ACCURACY_LEVEL,
     });
   }

@@ -3,7 +3,7 @@ import onnxProto, { type onnx } from 'onnx-proto';
 const { AttributeProto, ModelProto } = onnxProto.onnx; // CommonJS without named exports
 
 /** ONNX's numbers of the element types used here. @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
-export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+export const ELEMENT = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 export type Element = keyof typeof ELEMENT;
 
 /** A name of a value in the graph: an input, an initializer, or what a node gave. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ResolvedModel } from '#lib/models';
+import { hasByteProducts } from '../byte-products.js';
 import type { WeightsForm } from '../compiled-model.js';
 import { OnnxModelRunner } from '../onnx-model-runner.js';
 import { writeRandomLlama } from '../testing/random-llama.js';
@@ -36,6 +37,8 @@ async function logitsOf(change: Readonly<Record<string, unknown>>, weights: Weig
   return last;
 }
 
+const ROUNDED: readonly WeightsForm[] = (await hasByteProducts()) ? ['int8', 'w8a8'] : ['int8'];
+
 const llama3Scaling = {
   rope_type: 'llama3',
   factor: 32,
@@ -53,14 +56,15 @@ describe('shapes of llama', () => {
     ['a vocabulary of 128k', { vocab_size: 128_256, hidden_size: 32, head_dim: 16, tie_word_embeddings: true }],
     ['rotary embedding stretched as Llama 3.1 does', { rope_theta: 500_000, rope_scaling: llama3Scaling }],
   ])('with %s', (_, change) => {
-    it('given fp32, when a prompt is computed in two pieces, then the logits are those of one piece; and int8 is near', async () => {
+    it('given fp32, when a prompt is computed in two pieces, then the logits are those of one piece; and int8 and w8a8 are near', async () => {
       const prompt = Array.from({ length: 24 }, (_unused, i) => (i * 37) % 80);
       const whole = await logitsOf(change, 'fp32', [prompt]);
       const inPieces = await logitsOf(change, 'fp32', [prompt.slice(0, 9), prompt.slice(9)]);
-      const rounded = await logitsOf(change, 'int8', [prompt]);
       expect(whole).toHaveLength((change['vocab_size'] as number | undefined) ?? 80);
       expect(distance(whole, inPieces)).toBeLessThan(1e-4);
-      expect(distance(whole, rounded)).toBeLessThan(0.1);
+      for (const weights of ROUNDED) {
+        expect(distance(whole, await logitsOf(change, weights, [prompt])), weights).toBeLessThan(0.1);
+      }
       expect(distance(whole, new Float32Array(whole.length))).toBeGreaterThan(0.9);
     });
   });
@@ -89,7 +93,7 @@ describe('shapes of llama', () => {
     [
       'rows that do not divide into blocks',
       { intermediate_size: 100 },
-      'The tensor model.layers.0.mlp.down_proj.weight has rows of 100 elements; int8 and int4 weights need a multiple of 32: use fp32.',
+      'The tensor model.layers.0.mlp.down_proj.weight has rows of 100 elements; int8, int4 and w8a8 weights need a multiple of 32: use fp32.',
     ],
     [
       'a stretched rotary embedding without its factor',

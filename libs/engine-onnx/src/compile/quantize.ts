@@ -65,6 +65,22 @@ export function toSymmetricEightBit(
   return { codes, scales };
 }
 
+/** Symmetric 8 bit, -127 to 127, one scale for each row of `columns` elements. */
+export function roundRows(values: Float32Array, columns: number): { codes: Int8Array; scales: Float32Array } {
+  const codes = new Int8Array(values.length);
+  const scales = new Float32Array(values.length / columns);
+  for (let row = 0; row < scales.length; row++) {
+    const first = row * columns;
+    let largest = 0;
+    for (let i = first; i < first + columns; i++) largest = Math.max(largest, Math.abs(values[i] as number));
+    const scale = Math.fround(largest / 127);
+    scales[row] = scale;
+    if (scale === 0) continue;
+    for (let i = first; i < first + columns; i++) codes[i] = Math.floor((values[i] as number) / scale + 0.5);
+  }
+  return { codes, scales };
+}
+
 function spread({ codes, scales, minimums }: QuantizedBlocks): EightBitBlocks {
   const wide = new Uint8Array(codes.length);
   const narrowed = new Float32Array(scales.length);

@@ -1,7 +1,7 @@
 import { BLOCK_ELEMENTS } from '#lib/models';
 import { type CheckpointTensors, checkFinite, slabFloats } from './checkpoint-tensors.js';
 import type { ExternalData, GraphBuilder, Value } from './graph-builder.js';
-import { packNibbles, toEightBit, toFourBit, toSymmetricEightBit } from './quantize.js';
+import { packNibbles, roundRows, toEightBit, toFourBit, toSymmetricEightBit } from './quantize.js';
 import type { Region, WeightsFile } from './weights-file.js';
 
 /** Moves tensors from a checkpoint into the initializers of a graph, in the form an operator wants, slab by slab. */
@@ -16,6 +16,15 @@ export class WeightStore {
   async vector(name: string, tensors: readonly string[]): Promise<Value> {
     const values = await this.tensors.vector(tensors);
     return this.graph.constant(name, 'float32', [values.length], values);
+  }
+
+  /** float32 of a shape, not of the checkpoint. */
+  async computed(name: string, shape: readonly number[], compute: () => Float32Array): Promise<Value> {
+    const [region] = await this.part(name, [], async (allocate) => {
+      const values = compute();
+      await allocate(values.byteLength).append(values);
+    });
+    return this.graph.external(name, 'float32', shape, region as ExternalData);
   }
 
   /** float32 [rows, columns], as it stands. */
@@ -100,6 +109,67 @@ export class WeightStore {
     };
   }
 
+  /**
+   * For MatMulIntegerToFloat: int8 codes [columns, rows], one scale for each row. Holds the whole of it in memory.
+   * @param prepare  changes whole rows of the weights before they are rounded
+   */
+  async eightBitByRow(
+    name: string,
+    tensors: readonly string[],
+    prepare: (rows: Float32Array) => void,
+  ): Promise<{ codes: Value; scales: Value }> {
+    const { rows, columns } = this.tensors.shape(tensors);
+    const [codes, scales] = (await this.part(name, tensors, async (allocate) => {
+      const to = { codes: allocate(rows * columns), scales: allocate(rows * 4) };
+      const whole = new Int8Array(rows * columns);
+      const wholeScales = new Float32Array(rows);
+      for await (const slab of this.tensors.slabs(tensors)) {
+        const values = slabFloats(slab);
+        prepare(values);
+        const from = roundRows(values, columns);
+        transposeInto(whole, rows, slab.firstRow, from.codes, columns);
+        wholeScales.set(from.scales, slab.firstRow);
+      }
+      await to.codes.append(whole);
+      await to.scales.append(wholeScales);
+    })) as [ExternalData, ExternalData];
+    return {
+      codes: this.graph.external(`${name}.codes`, 'int8', [columns, rows], codes),
+      scales: this.graph.external(`${name}.scales`, 'float32', [rows], scales),
+    };
+  }
+
+  /**
+   * For MatMulNBits of 8 bits, zero point 128: codes uint8 [rows, blocks, blockElements], scales [rows × blocks]. Holds the whole of it in memory.
+   * @param prepare  changes whole columns of the weights, each [rows], before they are rounded
+   */
+  async eightBitByColumns(
+    name: string,
+    tensors: readonly string[],
+    blockElements: number,
+    prepare: (columns: Float32Array) => void,
+  ): Promise<{ codes: Value; scales: Value }> {
+    const { rows, columns } = this.tensors.shape(tensors);
+    const blocks = columns / blockElements;
+    const [codes, scales] = (await this.part(name, tensors, async (allocate) => {
+      const to = { codes: allocate(rows * columns), scales: allocate(rows * blocks * 4) };
+      const byColumn = new Float32Array(rows * columns);
+      for await (const slab of this.tensors.slabs(tensors)) {
+        transposeInto(byColumn, rows, slab.firstRow, slabFloats(slab), columns);
+      }
+      prepare(byColumn);
+      const byRow = new Float32Array(rows * columns);
+      transposeInto(byRow, columns, 0, byColumn, rows);
+      const from = roundRows(byRow, blockElements);
+      await to.codes.append(Uint8Array.from(from.codes, (code) => code + 128));
+      await to.scales.append(from.scales);
+    })) as [ExternalData, ExternalData];
+    return {
+      codes: this.graph.external(`${name}.codes`, 'uint8', [rows, blocks, blockElements], codes),
+      scales: this.graph.external(`${name}.scales`, 'float32', [rows * blocks], scales),
+    };
+  }
+
   /** Symmetric 8 bit, zero point 128: codes [rows, columns] and scales [rows, blocks], and the regions to share with a tied output layer. */
   async embedding(
     name: string,
@@ -140,11 +210,11 @@ export class WeightStore {
 const TILE = 32;
 
 /** Writes values [n, columns] as the columns from `firstColumn` of a matrix [columns, width]. */
-function transposeInto(
-  matrix: Float32Array,
+function transposeInto<Values extends Float32Array | Int8Array>(
+  matrix: Values,
   width: number,
   firstColumn: number,
-  values: Float32Array,
+  values: Values,
   columns: number,
 ): void {
   const count = values.length / columns;

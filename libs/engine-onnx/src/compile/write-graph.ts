@@ -15,6 +15,7 @@ import { DecoderBlocks } from './decoder-blocks.js';
 import { EncoderBlocks } from './encoder-blocks.js';
 import { GraphBuilder } from './graph-builder.js';
 import { ropeTables } from './rope-tables.js';
+import { RotatedBlocks } from './rotated-blocks.js';
 import { WeightStore } from './weight-store.js';
 import { WeightsFile } from './weights-file.js';
 
@@ -39,7 +40,8 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
   try {
     const tensors = new CheckpointTensors(checkpoint, onTensor, signal);
     const weights = new WeightStore(tensors, graph, file);
-    const blocks = new DecoderBlocks(graph, weights, form);
+    const blocks =
+      form === 'w8a8' ? new RotatedBlocks(graph, weights, config.hiddenSize) : new DecoderBlocks(graph, weights, form);
     if (build.task === 'embed') {
       declareEncoder(graph, config);
       await build.build({ config, graph, tensors, blocks: new EncoderBlocks(graph, weights, blocks) });

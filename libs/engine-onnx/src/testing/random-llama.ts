@@ -30,7 +30,8 @@ export function writeRandomLlama(folder: string, change: Readonly<Record<string,
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
     for (let i = 0; i < values.length; i++) {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0; // a linear congruential generator
-      values[i] = shape.length === 1 ? 1 : (state / 2 ** 31 - 1) / Math.sqrt(shape[1] as number);
+      const number = state / 2 ** 31 - 1;
+      values[i] = shape.length === 1 ? 1 + number / 2 : number / Math.sqrt(shape[1] as number);
     }
     header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + values.byteLength] };
     offset += values.byteLength;

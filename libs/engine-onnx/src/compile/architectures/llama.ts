@@ -24,7 +24,7 @@ export async function buildLlama({ config, graph, tensors, blocks, rope }: Archi
 
     const qkv = await blocks.linear(`${at}.qkv`, normed, projections);
     const attended = blocks.attention(`${at}.attention`, qkv, layer, { heads, kvHeads, headDim, ...rope });
-    const projected = await blocks.linear(`${at}.attention_out`, attended, [`${from}.self_attn.o_proj`]);
+    const projected = await blocks.linearToHidden(`${at}.attention_out`, attended, `${from}.self_attn.o_proj`);
     const middle = await blocks.addRmsNorm(
       `${at}.mlp_norm`,
       residual,
@@ -35,16 +35,15 @@ export async function buildLlama({ config, graph, tensors, blocks, rope }: Archi
 
     const gate = await blocks.linear(`${at}.gate`, middle.normed, [`${from}.mlp.gate_proj`]);
     const up = await blocks.linear(`${at}.up`, middle.normed, [`${from}.mlp.up_proj`]);
-    const down = await blocks.linear(`${at}.down`, blocks.gatedSilu(`${at}.gated`, gate, up), [
-      `${from}.mlp.down_proj`,
-    ]);
+    const gated = blocks.gatedSilu(`${at}.gated`, gate, up);
+    const down = await blocks.linearToHidden(`${at}.down`, gated, `${from}.mlp.down_proj`);
     const next = layer + 1 < layers ? `model.layers.${layer + 1}.input_layernorm.weight` : 'model.norm.weight';
     const after = await blocks.addRmsNorm(`${at}.end_norm`, middle.sum, down, next, rmsNormEps);
     residual = after.sum;
     normed = after.normed;
   }
 
-  await vocabulary.logits(graph.op('Gather', [normed, 'last_index'], 'last_rows', { axis: 0 }));
+  await vocabulary.logits(blocks.selectRows('last_rows', normed, 'last_index'));
 }
 
 /** What GroupQueryAttention takes; with other heads a model would load, and fail at its first token. */

@@ -113,7 +113,7 @@ export interface ServedModel {
   vocabularySize: number;
   /** `exact` or `fast`. */
   numerics: string;
-  /** Form of the weights: `fp32`, `int8`, `int4`, or the remote engine's word. */
+  /** Form of the weights: `fp32`, `int8`, `int4`, `w8a8`, or the remote engine's word. */
   weights: string;
   /** KV bytes per token over all layers of this worker. */
   kvBytesPerToken: number;
