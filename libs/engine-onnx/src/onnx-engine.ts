@@ -8,6 +8,7 @@ import {
   type LoadedEncoder,
   type LoadedModel,
   StepLoopEngine,
+  type StepLoopEngineOptions,
   textFingerprint,
   UNSUPPORTED_PARAMETERS,
 } from '#lib/engine';
@@ -51,6 +52,8 @@ export interface OnnxEngineOptions {
   readonly contextTokens?: number;
   /** Whether computed prefixes are kept for later requests, within `kvBytes`; on the CPU only. Default true. */
   readonly prefixCache?: boolean;
+  /** Which of them go first. Default `lru`. */
+  readonly prefixEviction?: StepLoopEngineOptions['prefixEviction'];
   /** Generations that may wait for a slot. */
   readonly waitingGenerations: number;
   /** A step that takes longer is taken for hung; only of an engine in its thread. Default 30,000. */
@@ -65,12 +68,13 @@ export interface OnnxEngineOptions {
 
 /** The embedded engine in the calling thread. */
 export function onnxEngine(options: OnnxEngineOptions): Engine {
-  const { waitingGenerations, prefixCache: keepsPrefixes } = options;
+  const { waitingGenerations, prefixCache: keepsPrefixes, prefixEviction } = options;
   if (options.task === 'embed') {
     const waitingRequests = CONCURRENT_EMBEDDINGS + waitingGenerations;
     return new EmbeddingEngine({ waitingRequests, load: (signal) => loadEncoder(options, signal) });
   }
-  return new StepLoopEngine({ waitingGenerations, keepsPrefixes, load: (signal) => loadModel(options, signal) });
+  const load = (signal: AbortSignal) => loadModel(options, signal);
+  return new StepLoopEngine({ waitingGenerations, keepsPrefixes, prefixEviction, load });
 }
 
 /** The embedded engine in a thread of its own: the process that holds it stays responsive. */

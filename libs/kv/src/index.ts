@@ -7,5 +7,6 @@ export {
   prefixSeed,
 } from './block-hash.js';
 export type { CachedBlock } from './cached-block.js';
-export type { EvictionPolicy } from './eviction-policy.js';
+export { createEviction, EVICTIONS, type Eviction } from './eviction/create-eviction.js';
+export type { EvictionPolicy } from './eviction/eviction-policy.js';
 export { PrefixIndex } from './prefix-index.js';

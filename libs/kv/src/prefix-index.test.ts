@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hashBlocks, prefixSeed } from './block-hash.js';
 import type { CachedBlock } from './cached-block.js';
-import type { EvictionPolicy } from './eviction-policy.js';
+import { createEviction } from './eviction/create-eviction.js';
+import type { EvictionPolicy } from './eviction/eviction-policy.js';
 import { PrefixIndex } from './prefix-index.js';
 
 const BLOCK_TOKENS = 2;
@@ -14,7 +15,7 @@ function promptOf(tokenIds: readonly number[], salt = '') {
   return { tokenIds, hashes };
 }
 
-const indexOf = (places: number, policy?: EvictionPolicy) =>
+const indexOf = (places: number, policy?: EvictionPolicy<CachedBlock>) =>
   new PrefixIndex({ blockTokens: BLOCK_TOKENS, places, policy });
 const add = (index: PrefixIndex, prompt: ReturnType<typeof promptOf>, most = Infinity) =>
   index.add(prompt.hashes, prompt.tokenIds, most);
@@ -76,9 +77,10 @@ describe('PrefixIndex', () => {
   });
 
   it('given another policy, when room is needed, then it decides among the leaves', () => {
-    const largestFirst: EvictionPolicy & { blocks: Set<CachedBlock> } = {
+    const largestFirst: EvictionPolicy<CachedBlock> & { blocks: Set<CachedBlock> } = {
       blocks: new Set(),
-      used(chain) {
+      found() {},
+      kept(chain) {
         for (const block of chain) this.blocks.add(block);
       },
       forget(block) {
@@ -93,6 +95,25 @@ describe('PrefixIndex', () => {
     add(index, promptOf([5, 5]));
     expect(index.shrinkTo(1).map(({ tokenIds }) => tokenIds[0])).toEqual([5, 1]);
     expect([...index.all()].map(({ tokenIds }) => tokenIds[0])).toEqual([9]);
+  });
+
+  it('given prompts that are continued among others that are not, when uses count, then it is those that stay', () => {
+    const continued = promptOf([1, 1, 2, 2]);
+    const foundBy = (name: 'lru' | 'lfuda') => {
+      const index = indexOf(
+        8,
+        createEviction(name, ({ hash }) => hash),
+      );
+      let found = 0;
+      for (let round = 0; round < 20; round++) {
+        found += matched(index, continued);
+        add(index, continued);
+        for (let other = 0; other < 4; other++) add(index, promptOf([100 + round, other, 9, 9]));
+      }
+      return found;
+    };
+    expect(foundBy('lru')).toBe(0);
+    expect(foundBy('lfuda')).toBeGreaterThan(30);
   });
 
   it('given any additions, look-ups and bounds, then it agrees with a list, holds parents for as long as children, gives each place once, and lets the oldest leaf go', () => {

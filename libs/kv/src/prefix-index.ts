@@ -1,12 +1,13 @@
 import type { CachedBlock } from './cached-block.js';
-import { type EvictionPolicy, LeastRecentlyUsed } from './eviction-policy.js';
+import type { EvictionPolicy } from './eviction/eviction-policy.js';
+import { LeastRecentlyUsed } from './eviction/least-recently-used.js';
 
 export interface PrefixIndexOptions {
   readonly blockTokens: number;
   /** Places for blocks. */
   readonly places: number;
   /** Default: the least recently used block goes. */
-  readonly policy?: EvictionPolicy;
+  readonly policy?: EvictionPolicy<CachedBlock>;
 }
 
 export interface AddedBlocks {
@@ -44,7 +45,7 @@ export class PrefixIndex {
   private readonly blocks = new Map<string, Block>();
   private readonly freePlaces: number[] = [];
   private usedPlaces = 0;
-  private readonly policy: EvictionPolicy;
+  private readonly policy: EvictionPolicy<CachedBlock>;
 
   constructor(private readonly options: PrefixIndexOptions) {
     this.policy = options.policy ?? new LeastRecentlyUsed();
@@ -67,7 +68,7 @@ export class PrefixIndex {
    */
   match(hashes: readonly string[], tokenIds: ArrayLike<number>): readonly CachedBlock[] {
     const chain = this.find(hashes, tokenIds);
-    this.policy.used(chain);
+    this.policy.found(chain);
     return chain;
   }
 
@@ -78,7 +79,7 @@ export class PrefixIndex {
    */
   add(hashes: readonly string[], tokenIds: ArrayLike<number>, mostBlocks: number): AddedBlocks {
     const chain = this.find(hashes, tokenIds);
-    this.policy.used(chain); // it will not be in the way when others are looked for that may go
+    this.policy.kept(chain); // it will not be in the way when others are looked for that may go
     const knownBlocks = chain.length;
     const removed: CachedBlock[] = [];
     const most = Math.min(mostBlocks, this.options.places);
@@ -92,7 +93,7 @@ export class PrefixIndex {
       chain.push(block);
     }
     for (const block of chain) block.references--;
-    this.policy.used(chain);
+    this.policy.kept(chain);
     return { knownBlocks, added: chain.slice(knownBlocks), removed };
   }
 

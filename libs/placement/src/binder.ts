@@ -71,7 +71,7 @@ export class Binder {
 
   /** @param reserved  workers that requests before this one have a claim on */
   prospect(request: PlacementRequest, reserved: ReadonlySet<string>, nowMs: number): Prospect {
-    const workers = this.parts.fleet.workersOf(request.modelId);
+    const workers = this.parts.fleet.workersOf(request.modelId, nowMs);
     const selection = selectCandidates(request, workers, reserved);
     if (selection.candidates.length > 0) return { kind: 'room', selection, workers };
     const reasons = new Set(selection.filtered.values());

@@ -14,6 +14,14 @@ const EXPECTED_OUTPUT_TOKENS = 256;
 /** Prompt tokens that a generated token is worth, as in Sheng et al. 2024 (OSDI 2024), arXiv:2401.00588, and in public prices. */
 const OUTPUT_TOKEN_WEIGHT = 2;
 
+/** Budget of a worker that does not say. */
+const ASSUMED_STEP_TOKENS = 2_048;
+
+/** Tokens one step may carry. */
+export function stepTokensOf(model: ServedModel): number {
+  return model.stepTokenBudget || ASSUMED_STEP_TOKENS;
+}
+
 /** Sequences at which a worker counts as full. */
 export function sequenceLimitOf(model: ServedModel, waitingPerWorker: number): number {
   return (model.maxRunningSequences || ASSUMED_RUNNING_SEQUENCES) + waitingPerWorker;

@@ -1,11 +1,9 @@
+import { stepTokensOf } from './capacity.js';
 import { expectedPrefix } from './forecast/expected-prefix.js';
 import { forecastTtft, type TtftForecast } from './forecast/ttft-forecast.js';
 import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { WorkerView } from './worker-view.js';
-
-/** Budget of a worker that does not say. */
-const ASSUMED_STEP_TOKENS = 2_048;
 
 /** `TtftForecast` is of a worker's steps alone: here `ttftMs` has the wait for one of its places, too. */
 export interface FirstTokenForecast extends TtftForecast {
@@ -27,7 +25,7 @@ export function firstTokenForecasts(
   const prefixOf = expectedPrefix(request, prefixes);
   return (worker) => {
     const { tokens: cachedTokens } = prefixOf(worker);
-    const stepTokenBudget = worker.model.stepTokenBudget || ASSUMED_STEP_TOKENS;
+    const stepTokenBudget = stepTokensOf(worker.model);
     const question = {
       promptTokens: request.promptTokens,
       cachedTokens,

@@ -9,7 +9,7 @@ const strategy = createStrategy('round-robin', DEFAULT_STRATEGY_OPTIONS);
 function joined(model: Partial<ServedModel> = {}) {
   const parts = scheduler(strategy, { leaseTtlMs: 9_000 });
   parts.fleet.register(registration('w0', { workerEpoch: 5, models: [servedModel(model)] }), 0);
-  const view = () => parts.fleet.workersOf('m')[0]!;
+  const view = () => parts.fleet.workersOf('m', 0)[0]!;
   const place = (generationId: string, nowMs = 0) =>
     parts.queue
       .enqueue(request({ generationId }), nowMs + 1_000, nowMs)
@@ -31,7 +31,7 @@ describe('FleetState', () => {
     expect(leases.size).toBe(0);
     expect(fleet.remove('w0', 5, 2)).toBeUndefined();
     expect(fleet.report('w0', 5, report({ sequence: 9, runningGenerations: 3 }), 2)).toEqual([]);
-    expect(fleet.workersOf('m')[0]).toMatchObject({ workerEpoch: 6, report: undefined });
+    expect(fleet.workersOf('m', 2)[0]).toMatchObject({ workerEpoch: 6, report: undefined });
   });
 
   it('counts what it just sent before any report, and what was sent since the last one', () => {

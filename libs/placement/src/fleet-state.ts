@@ -1,5 +1,5 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
-import { sequenceLimitOf, tokenLimitOf } from './capacity.js';
+import { sequenceLimitOf, stepTokensOf, tokenLimitOf } from './capacity.js';
 import { StepTimeModel } from './forecast/step-time-model.js';
 import { type IntervalReport, type StepReport, WorkerMirror } from './forecast/worker-mirror.js';
 import type { Lease, LeaseTable } from './lease-table.js';
@@ -201,12 +201,14 @@ export class FleetState {
     return dueMs;
   }
 
-  /** The workers of a model, in no promised order. */
-  workersOf(modelId: string): WorkerView[] {
+  /** The workers of a model at a moment, in no promised order. */
+  workersOf(modelId: string, nowMs: number): WorkerView[] {
     const views: WorkerView[] = [];
     for (const member of this.members.values()) {
       const model = member.models.get(modelId);
-      if (model !== undefined) views.push(this.view(member, model));
+      if (model === undefined) continue;
+      if (!member.reportsSteps) member.mirror.catchUp(nowMs, stepTokensOf(model));
+      views.push(this.view(member, model));
     }
     return views;
   }
@@ -285,6 +287,8 @@ function intervalOf(report: StateReport, { models }: Member): IntervalReport {
   const tokensOf = (bytes: number) => (bytesPerToken > 0 ? Math.floor(bytes / bytesPerToken) : 0);
   return {
     stepMs: report.stepUs / 1_000,
+    // A worker that does not say is taken for one that was never idle.
+    stepsPerSecond: report.stepsPerSecond || (report.stepUs > 0 ? 1e6 / report.stepUs : 0),
     prefillTokensPerSecond: report.prefillTokensPerSecond,
     decodeTokensPerSecond: report.tokensPerSecond,
     pendingPrefillTokens: report.pendingPrefillTokens,

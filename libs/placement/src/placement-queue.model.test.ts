@@ -81,7 +81,7 @@ function check(model: Model, { queue, leases, fleet }: Real): void {
   expect(queue.waitingCount).toBe(model.waiting.size);
   expect(queue.waitingCount).toBeLessThanOrEqual(QUEUE_LENGTH);
   expect(leases.size).toBe(model.leases.size);
-  const workers = fleet.workersOf('m');
+  const workers = fleet.workersOf('m', model.nowMs);
   expect(new Set(workers.map(({ workerId }) => workerId))).toEqual(new Set(model.workers.keys()));
   for (const worker of workers) {
     const own = [...model.leases.values()].filter(({ workerId }) => workerId === worker.workerId);

@@ -1,16 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LeastRecentlyReleased } from './retention.js';
+import { createEviction, EVICTIONS, type Eviction } from '#lib/kv';
 import { type KvReservation, SimulatedCache } from './simulated-cache.js';
 
 const KV_BLOCKS = 12;
 
-function cacheWithMirror() {
+function cacheWithMirror(eviction: Eviction = 'lru') {
   const mirror = new Set<number>();
-  const cache = new SimulatedCache(KV_BLOCKS, new LeastRecentlyReleased(), {
-    stored: (id) => mirror.add(id),
-    removed: (id) => mirror.delete(id),
-  });
+  const cache = new SimulatedCache(
+    KV_BLOCKS,
+    createEviction(eviction, (id: number) => id),
+    {
+      stored: (id) => mirror.add(id),
+      removed: (id) => mirror.delete(id),
+    },
+  );
   return { cache, mirror };
 }
 
@@ -34,42 +38,45 @@ const commands = fc.array(fc.record({ blockIds: chain, outputBlocks: fc.nat(2), 
 });
 
 describe('the KV of a simulated worker', () => {
-  it('given any requests, then no block is lost or held twice, and listeners know what is cached', () =>
-    fc.assert(
-      fc.property(commands, (all) => {
-        const { cache, mirror } = cacheWithMirror();
-        const running: { reservation: KvReservation; next: number }[] = [];
-        for (const { blockIds, outputBlocks, act, pick } of all) {
-          const chosen = running[pick % Math.max(1, running.length)];
-          if (act === 0 || chosen === undefined) {
-            const reservation = cache.admit(blockIds, blockIds.length + outputBlocks);
-            if (reservation !== undefined) running.push({ reservation, next: reservation.hitBlocks });
-          } else if (act < 3 && chosen.next < chosen.reservation.blockIds.length) {
-            cache.publish(chosen.reservation, chosen.next++);
-          } else {
-            cache.release(chosen.reservation);
-            running.splice(running.indexOf(chosen), 1);
+  it.each(EVICTIONS)(
+    'given any requests under %s, then no block is lost or held twice, and listeners know what is cached',
+    (eviction) =>
+      fc.assert(
+        fc.property(commands, (all) => {
+          const { cache, mirror } = cacheWithMirror(eviction);
+          const running: { reservation: KvReservation; next: number }[] = [];
+          for (const { blockIds, outputBlocks, act, pick } of all) {
+            const chosen = running[pick % Math.max(1, running.length)];
+            if (act === 0 || chosen === undefined) {
+              const reservation = cache.admit(blockIds, blockIds.length + outputBlocks);
+              if (reservation !== undefined) running.push({ reservation, next: reservation.hitBlocks });
+            } else if (act < 3 && chosen.next < chosen.reservation.blockIds.length) {
+              cache.publish(chosen.reservation, chosen.next++);
+            } else {
+              cache.release(chosen.reservation);
+              running.splice(running.indexOf(chosen), 1);
+            }
+            const privateBlocks = running.reduce((sum, { reservation }) => sum + reservation.privateBlocks, 0);
+            const { free, cached } = cache.occupancy();
+            expect(free).toBeGreaterThanOrEqual(0);
+            expect(free + cached + privateBlocks).toBe(KV_BLOCKS);
+            expect(mirror.size).toBe(cached);
+            for (const { reservation, next } of running) {
+              const { blockIds, hitBlocks, isPublished } = reservation;
+              const isPinned = (position: number) => position < hitBlocks || isPublished[position] === true;
+              // what others had when it was computed is not pinned: it may go with them
+              const pinned = blockIds.slice(0, next).filter((_, position) => isPinned(position));
+              expect(pinned.map((blockId) => cache.leadingBlocks([blockId]))).toEqual(pinned.map(() => 1));
+              const firstUnpinned = blockIds.findIndex((_, position) => position >= next || !isPinned(position));
+              expect(cache.leadingBlocks(blockIds)).toBeGreaterThanOrEqual(firstUnpinned < 0 ? next : firstUnpinned);
+            }
           }
-          const privateBlocks = running.reduce((sum, { reservation }) => sum + reservation.privateBlocks, 0);
-          const { free, cached } = cache.occupancy();
-          expect(free).toBeGreaterThanOrEqual(0);
-          expect(free + cached + privateBlocks).toBe(KV_BLOCKS);
-          expect(mirror.size).toBe(cached);
-          for (const { reservation, next } of running) {
-            const { blockIds, hitBlocks, isPublished } = reservation;
-            const isPinned = (position: number) => position < hitBlocks || isPublished[position] === true;
-            // what others had when it was computed is not pinned: it may go with them
-            const pinned = blockIds.slice(0, next).filter((_, position) => isPinned(position));
-            expect(pinned.map((blockId) => cache.leadingBlocks([blockId]))).toEqual(pinned.map(() => 1));
-            const firstUnpinned = blockIds.findIndex((_, position) => position >= next || !isPinned(position));
-            expect(cache.leadingBlocks(blockIds)).toBeGreaterThanOrEqual(firstUnpinned < 0 ? next : firstUnpinned);
-          }
-        }
-        for (const { reservation } of running) cache.release(reservation);
-        const { free, cached, unpinned } = cache.occupancy();
-        expect([free + cached, unpinned]).toEqual([KV_BLOCKS, cached]);
-      }),
-    ));
+          for (const { reservation } of running) cache.release(reservation);
+          const { free, cached, unpinned } = cache.occupancy();
+          expect([free + cached, unpinned]).toEqual([KV_BLOCKS, cached]);
+        }),
+      ),
+  );
 
   it('finds the longest cached prefix, and not what follows a gap', () => {
     const { cache } = cacheWithMirror();

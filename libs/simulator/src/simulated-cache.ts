@@ -1,4 +1,4 @@
-import type { RetentionPolicy } from './retention.js';
+import type { EvictionPolicy } from '#lib/kv';
 
 /** What a cache tells about itself, block by block. */
 export interface CacheListener {
@@ -19,16 +19,17 @@ export interface KvReservation {
 
 /**
  * The KV of a simulated worker: blocks that running requests reserved, and blocks of earlier prompts that nobody uses now.
- * `free + private + cached = kvBlocks`; the cached ones that nobody pins are the retention policy's.
+ * `free + private + cached = kvBlocks`; of the cached ones, those that nobody pins go in the eviction policy's order.
  */
 export class SimulatedCache {
   /** How many requests pin a cached block, by id. */
   private readonly pins = new Map<number, number>();
   private freeBlocks: number;
+  private unpinnedBlocks = 0;
 
   constructor(
     kvBlocks: number,
-    private readonly retention: RetentionPolicy,
+    private readonly eviction: EvictionPolicy<number>,
     private readonly listener: CacheListener,
   ) {
     this.freeBlocks = kvBlocks;
@@ -51,8 +52,9 @@ export class SimulatedCache {
     const needed = totalBlocks - hitBlocks;
     let unpinnedHits = 0;
     for (let i = 0; i < hitBlocks; i++) if (this.pins.get(blockIds[i]!) === 0) unpinnedHits++;
-    if (needed > this.freeBlocks + this.retention.size - unpinnedHits) return undefined;
+    if (needed > this.freeBlocks + this.unpinnedBlocks - unpinnedHits) return undefined;
     for (let i = 0; i < hitBlocks; i++) this.pin(blockIds[i]!);
+    this.eviction.found(blockIds.slice(0, hitBlocks));
     while (this.freeBlocks < needed) this.evict();
     this.freeBlocks -= needed;
     return { blockIds, hitBlocks, isPublished: [], privateBlocks: needed };
@@ -71,30 +73,37 @@ export class SimulatedCache {
   /** The request ended: its output is freed, its prompt stays until evicted; the last block is released first. */
   release(reservation: KvReservation): void {
     this.freeBlocks += reservation.privateBlocks;
-    for (let position = reservation.blockIds.length - 1; position >= 0; position--) {
-      if (position >= reservation.hitBlocks && !reservation.isPublished[position]) continue;
-      const blockId = reservation.blockIds[position]!;
+    const { blockIds, hitBlocks, isPublished } = reservation;
+    const kept = blockIds.filter((_, position) => position < hitBlocks || isPublished[position]);
+    for (const blockId of kept) {
       const pins = this.pins.get(blockId)! - 1; // it is pinned by this request
       this.pins.set(blockId, pins);
-      if (pins === 0) this.retention.add(blockId);
+      if (pins === 0) this.unpinnedBlocks++;
     }
+    this.eviction.kept(kept);
   }
 
   /** Blocks that nobody holds, that are cached, and those of them that no request uses. */
   occupancy(): { free: number; cached: number; unpinned: number } {
-    return { free: this.freeBlocks, cached: this.pins.size, unpinned: this.retention.size };
+    return { free: this.freeBlocks, cached: this.pins.size, unpinned: this.unpinnedBlocks };
   }
 
   private pin(blockId: number): void {
     const pins = this.pins.get(blockId)!; // it is cached
-    if (pins === 0) this.retention.remove(blockId);
+    if (pins === 0) this.unpinnedBlocks--;
     this.pins.set(blockId, pins + 1);
   }
 
   private evict(): void {
-    const blockId = this.retention.evict();
-    this.pins.delete(blockId);
-    this.freeBlocks++;
-    this.listener.removed(blockId);
+    for (const blockId of this.eviction.inOrder()) {
+      if (this.pins.get(blockId)! > 0) continue; // the policy has only cached ones
+      this.pins.delete(blockId);
+      this.unpinnedBlocks--;
+      this.freeBlocks++;
+      this.eviction.forget(blockId);
+      this.listener.removed(blockId);
+      return;
+    }
+    throw new Error('there is no block to evict');
   }
 }

@@ -3,6 +3,16 @@ import type { SimulatedCache } from './simulated-cache.js';
 import type { SimulatedRequest } from './simulated-request.js';
 import { type StepLoad, stepSeconds, type WorkerModel } from './worker-model.js';
 
+/** What a worker did in some time. */
+export interface StepTotals {
+  readonly steps: number;
+  readonly stepSeconds: number;
+  readonly prefillTokens: number;
+  readonly decodedTokens: number;
+}
+
+const NOTHING_DONE: StepTotals = { steps: 0, stepSeconds: 0, prefillTokens: 0, decodedTokens: 0 };
+
 interface Chunk {
   readonly request: SimulatedRequest;
   readonly tokens: number;
@@ -27,6 +37,7 @@ export class SimulatedWorker {
   computedPrefillTokens = 0;
   stepCount = 0;
 
+  private totals: StepTotals = NOTHING_DONE;
   private readonly waiting: SimulatedRequest[] = [];
   private readonly prefilling: SimulatedRequest[] = [];
   private chunks: Chunk[] = [];
@@ -77,6 +88,13 @@ export class SimulatedWorker {
     }));
   }
 
+  /** What it did since it was asked last. */
+  takeTotals(): StepTotals {
+    const { totals } = this;
+    this.totals = NOTHING_DONE;
+    return totals;
+  }
+
   submit(request: SimulatedRequest): void {
     this.waiting.push(request);
   }
@@ -107,6 +125,12 @@ export class SimulatedWorker {
     const nowS = this.stepEndsS;
     this.stepEndsS = Number.POSITIVE_INFINITY;
     this.lastEndS = nowS;
+    this.totals = {
+      steps: this.totals.steps + 1,
+      stepSeconds: this.totals.stepSeconds + nowS - this.stepStartedS,
+      prefillTokens: this.totals.prefillTokens + this.load.prefillTokens,
+      decodedTokens: this.totals.decodedTokens + this.load.decodingSequences,
+    };
     this.contextTokens += this.decodingSequences;
     this.stepCount++;
     for (const request of this.endingAt.get(this.stepCount) ?? []) this.finishDecoding(request, nowS);

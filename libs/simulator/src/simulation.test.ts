@@ -25,6 +25,7 @@ function run(strategy: StrategyName, about: Partial<SimulationOptions> = {}) {
     workers: 8,
     seed: 1,
     order: 'fifo',
+    eviction: 'lru',
     model: H100_8B,
     clockUs: () => 0,
   } as const;
@@ -32,6 +33,24 @@ function run(strategy: StrategyName, about: Partial<SimulationOptions> = {}) {
 }
 
 describe('a simulation', () => {
+  it('with workers that report at intervals serves every request, and predictions still beat a strategy without any', () => {
+    const waitOf = (name: StrategyName) => {
+      const { result } = run(name, { reportIntervalS: 0.5 });
+      expect(result.unfinished).toBe(0);
+      return result.ttft_mean_s;
+    };
+    expect(waitOf('predicted-ttft')).toBeLessThan(waitOf('round-robin'));
+    expect(run('predicted-ttft', { reportIntervalS: 0.5 }).result).toEqual(
+      run('predicted-ttft', { reportIntervalS: 0.5 }).result,
+    );
+  });
+
+  it('under another eviction serves every request, and finds prefixes', () => {
+    const { result } = run('predicted-ttft', { eviction: 'lfuda', order: 'srpt' });
+    expect(result.unfinished).toBe(0);
+    expect(result.block_hit_rate).toBeGreaterThan(0);
+  });
+
   it('of one request gives the times that the model gives', () => {
     const blockIds = Array.from({ length: 14 }, (_, index) => index);
     const trace = scaleTrace([{ timeS: 0, promptTokens: 6_758, outputTokens: 500, blockIds }], 1, 1);

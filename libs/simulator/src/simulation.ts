@@ -1,3 +1,4 @@
+import { createEviction, type Eviction } from '#lib/kv';
 import {
   FleetState,
   KvIndex,
@@ -10,13 +11,21 @@ import {
   seededRandom,
 } from '#lib/placement';
 import { measure, type SimulationResult } from './measurements.js';
-import { LeastRecentlyReleased } from './retention.js';
+import { type BlockChange, type PeriodicReport, PeriodicReports } from './periodic-reports.js';
 import type { ScaledTrace } from './scale-trace.js';
 import { SimulatedCache } from './simulated-cache.js';
 import { SimulatedRequest } from './simulated-request.js';
 import { SimulatedWorker } from './simulated-worker.js';
 import type { WorkerModel } from './worker-model.js';
-import { blockHash, MODEL_ID, registrationOf, stateReportOf, stepReportOf, workerIdOf } from './worker-reports.js';
+import {
+  blockHash,
+  intervalReportOf,
+  MODEL_ID,
+  registrationOf,
+  stateReportOf,
+  stepReportOf,
+  workerIdOf,
+} from './worker-reports.js';
 
 /** Name of the reference in which all workers share one cache. */
 export const POOLED = 'pooled';
@@ -30,9 +39,16 @@ export interface SimulationOptions {
   readonly strategy: PlacementStrategy;
   readonly seed: number;
   readonly order: PrefillOrder;
+  /** Which cached blocks go first when a worker needs room. */
+  readonly eviction: Eviction;
   readonly model: WorkerModel;
   /** Microseconds of a running clock, to time decisions; it changes no other figure. */
   readonly clockUs: () => number;
+  /**
+   * Seconds between a worker's reports, and nothing is known of it in between, as on a platform at its slowest; absent: workers
+   * report each step as it begins.
+   */
+  readonly reportIntervalS?: number;
   /** Every worker reads one cache of `workers × kvBlocks` at no cost: a reference, not a strategy. */
   readonly isPooled?: boolean;
 }
@@ -59,6 +75,7 @@ class Run {
   private readonly hashes = new Map<number, Uint8Array>();
   private readonly decisionUs: number[] = [];
   private readonly prefixes: KvIndex;
+  private readonly reports: PeriodicReports | undefined;
   private imbalanceSum = 0;
   private nowS = 0;
 
@@ -85,10 +102,12 @@ class Run {
       },
     );
     const ids = Array.from({ length: workers }, (_, index) => workerIdOf(index));
-    const shared = options.isPooled ? this.cacheOf(ids, workers * model.kvBlocks) : undefined;
+    const { reportIntervalS } = options;
+    this.reports = reportIntervalS === undefined ? undefined : new PeriodicReports(reportIntervalS, workers);
+    const shared = options.isPooled ? this.cacheOf(undefined, workers * model.kvBlocks) : undefined;
     for (const [index, id] of ids.entries()) {
       this.fleet.register(registrationOf(id, model), 0);
-      const cache = shared ?? this.cacheOf([id], model.kvBlocks);
+      const cache = shared ?? this.cacheOf(index, model.kvBlocks);
       const finished = (request: SimulatedRequest) => this.finish(request);
       this.workers.push(new SimulatedWorker(index, model, options.order, cache, finished));
     }
@@ -98,8 +117,10 @@ class Run {
     let next = 0;
     for (;;) {
       const arrivalS = this.requests[next]?.trace.timeS ?? Number.POSITIVE_INFINITY;
-      this.nowS = this.workers.reduce((least, { stepEndsS }) => Math.min(least, stepEndsS), arrivalS);
-      if (this.nowS === Number.POSITIVE_INFINITY) break;
+      const stepOrArrivalS = this.workers.reduce((least, { stepEndsS }) => Math.min(least, stepEndsS), arrivalS);
+      if (stepOrArrivalS === Number.POSITIVE_INFINITY) break;
+      this.nowS = Math.min(stepOrArrivalS, this.reports?.nextS ?? stepOrArrivalS);
+      for (const due of this.reports?.dueUntil(this.nowS) ?? []) this.reportInterval(due);
       // What ends at a moment has ended for those who arrive at it; workers begin when all who arrive at it have been placed.
       for (const worker of this.workers) if (worker.stepEndsS === this.nowS) this.endStep(worker);
       while (next < this.requests.length && this.requests[next]!.trace.timeS === this.nowS)
@@ -163,7 +184,16 @@ class Run {
 
   private endStep(worker: SimulatedWorker): void {
     worker.endStep();
-    this.fleet.report(workerIdOf(worker.index), 1, stateReportOf(worker), this.nowMs);
+    if (this.reports === undefined) this.fleet.report(workerIdOf(worker.index), 1, stateReportOf(worker), this.nowMs);
+  }
+
+  private reportInterval({ workerIndex, sequence, changes }: PeriodicReport): void {
+    const { model, reportIntervalS } = this.options;
+    const workerId = workerIdOf(workerIndex);
+    for (const change of changes) this.apply(workerIndex, change);
+    const report = intervalReportOf(this.workers[workerIndex]!, model, sequence, reportIntervalS!); // reports are made with it
+    this.fleet.report(workerId, 1, report, this.nowMs);
+    this.carryOut(this.queue.place(this.nowMs));
   }
 
   private startStep(worker: SimulatedWorker): void {
@@ -172,7 +202,7 @@ class Run {
         ? { load: worker.load, durationMs: (this.nowS - worker.stepStartedS) * 1_000 }
         : undefined;
     worker.startStep(this.nowS);
-    if (finished === undefined && worker.isIdle) return;
+    if (this.reports !== undefined || (finished === undefined && worker.isIdle)) return;
     this.fleet.reportStep(workerIdOf(worker.index), 1, stepReportOf(worker, this.options.model, finished), this.nowMs);
   }
 
@@ -180,16 +210,25 @@ class Run {
     this.carryOut(this.queue.release([this.leaseIds[request.index]!], this.nowMs));
   }
 
-  /** @param holders  workers that can read what is in it */
-  private cacheOf(holders: readonly string[], kvBlocks: number): SimulatedCache {
-    return new SimulatedCache(kvBlocks, new LeastRecentlyReleased(), {
-      stored: (blockId) => {
-        for (const workerId of holders) this.prefixes.stored(workerId, this.hashOf(blockId));
+  /** @param index  of the worker whose cache it is; undefined for one that all share, and see at once */
+  private cacheOf(index: number | undefined, kvBlocks: number): SimulatedCache {
+    const holders = index === undefined ? this.options.workers : 1;
+    const changed = (change: BlockChange) => {
+      if (index !== undefined && this.reports !== undefined) this.reports.note(index, change);
+      else for (let holder = 0; holder < holders; holder++) this.apply(index ?? holder, change);
+    };
+    return new SimulatedCache(
+      kvBlocks,
+      createEviction(this.options.eviction, (blockId) => blockId),
+      {
+        stored: (blockId) => changed({ kind: 'stored', blockId }),
+        removed: (blockId) => changed({ kind: 'removed', blockId }),
       },
-      removed: (blockId) => {
-        for (const workerId of holders) this.prefixes.removed(workerId, this.hashOf(blockId));
-      },
-    });
+    );
+  }
+
+  private apply(workerIndex: number, { kind, blockId }: BlockChange): void {
+    this.prefixes[kind](workerIdOf(workerIndex), this.hashOf(blockId));
   }
 
   private hashOf(blockId: number): Uint8Array {

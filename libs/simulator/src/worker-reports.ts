@@ -7,6 +7,9 @@ import type { WorkerModel } from './worker-model.js';
 /** The one model that simulated workers serve. */
 export const MODEL_ID = 'simulated';
 
+/** Of an 8B model; only tells bytes from tokens in reports. */
+const KV_BYTES_PER_TOKEN = 131_072;
+
 const NOTHING_REPORTED = StateReport.fromPartial({});
 
 export const workerIdOf = (index: number) => `w${String(index).padStart(4, '0')}`;
@@ -22,6 +25,7 @@ export function registrationOf(workerId: string, model: WorkerModel): Registrati
         blockTokens: model.blockTokens,
         maxRunningSequences: model.maxSeqs,
         stepTokenBudget: model.tokenBudget,
+        kvBytesPerToken: KV_BYTES_PER_TOKEN,
       },
     ],
   });
@@ -35,6 +39,26 @@ export function stateReportOf(worker: SimulatedWorker): StateReport {
     runningGenerations: worker.runningCount,
     waitingGenerations: worker.waitingCount,
     pendingPrefillTokens: worker.pendingPrefillTokens(),
+  };
+}
+
+/** What a worker reports of an interval. */
+export function intervalReportOf(
+  worker: SimulatedWorker,
+  model: WorkerModel,
+  sequence: number,
+  intervalS: number,
+): StateReport {
+  const { steps, stepSeconds, prefillTokens, decodedTokens } = worker.takeTotals();
+  return {
+    ...stateReportOf(worker),
+    sequence,
+    kvUsedBytes: worker.decodingContextTokens * KV_BYTES_PER_TOKEN,
+    kvTotalBytes: model.kvBlocks * model.blockTokens * KV_BYTES_PER_TOKEN,
+    stepUs: steps > 0 ? Math.round((stepSeconds / steps) * 1e6) : 0,
+    stepsPerSecond: steps / intervalS,
+    tokensPerSecond: decodedTokens / intervalS,
+    prefillTokensPerSecond: prefillTokens / intervalS,
   };
 }
 

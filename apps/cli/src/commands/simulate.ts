@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 
+import { EVICTIONS, type Eviction } from '#lib/kv';
 import {
   createStrategy,
   DEFAULT_STRATEGY_OPTIONS,
@@ -35,6 +36,8 @@ interface SimulateOptions {
   readonly seed: number;
   readonly kvBlocks?: number;
   readonly order: PrefillOrder;
+  readonly eviction: Eviction;
+  readonly reportInterval?: number;
   readonly model?: string;
   readonly decisions?: string;
   readonly cdf?: string;
@@ -56,6 +59,12 @@ export function addSimulate(program: Command): void {
     .addOption(
       new Option('--order <order>', 'in which workers compute prompts').choices(PREFILL_ORDERS).default('fifo'),
     )
+    .addOption(
+      new Option('--eviction <policy>', 'which cached blocks go first')
+        .choices(EVICTIONS)
+        .default('lru' satisfies Eviction),
+    )
+    .option('--report-interval <ms>', 'workers report this often; default: each step', positiveNumber)
     .option('--model <file>', 'JSON with the constants of a worker; default: one H100 with an 8B model')
     .option('--decisions <file>', 'write each decision as CSV (one strategy)')
     .option('--cdf <file>', 'draw the distributions of TTFT as SVG')
@@ -80,7 +89,8 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
   const model = { ...fileModel, kvBlocks: options.kvBlocks ?? fileModel.kvBlocks };
   const requests = await readTrace(options.trace, options.format, model.blockTokens);
   const trace = scaleTrace(requests, options.copies, options.speedup);
-  const { workers, seed, order } = options;
+  const { workers, seed, order, eviction } = options;
+  const reportIntervalS = options.reportInterval === undefined ? undefined : options.reportInterval / 1_000;
   const simulations: Simulation[] = [];
   for (const name of options.strategy) {
     const isPooled = name === POOLED;
@@ -88,7 +98,9 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
       ? new PredictedTtftStrategy({ order, isSelfish: true })
       : createStrategy(parseStrategyName(name), { ...DEFAULT_STRATEGY_OPTIONS, order });
     const clockUs = () => performance.now() * 1_000;
-    simulations.push(simulate({ trace, workers, strategy, seed, order, model, clockUs, isPooled }));
+    simulations.push(
+      simulate({ trace, workers, strategy, seed, order, eviction, model, reportIntervalS, clockUs, isPooled }),
+    );
   }
   const results = simulations.map(({ result }) => result);
   if (options.decisions !== undefined) await writeFile(options.decisions, decisionsCsv(simulations[0]!.requests));

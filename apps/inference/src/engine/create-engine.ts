@@ -12,6 +12,7 @@ export function createEngine(config: HydraConfig, identity: WorkerIdentity, logg
         ...config.mock,
         modelId: identity.model.id,
         waitingGenerations: config.workers.waitingGenerations,
+        prefixEviction: config.workers.prefixEviction,
       });
     case 'onnx':
       return new PreparedEngine(async (signal) => {

@@ -49,6 +49,7 @@ export async function prepareOnnxEngine(
     kvBytes: model.kvBytes ?? workers.kvBytes,
     maxSequences: workers.maxSequences,
     prefixCache: workers.prefixCache,
+    prefixEviction: workers.prefixEviction,
     contextTokens: model.contextTokens,
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,

@@ -15,13 +15,14 @@ interface Rates {
   readonly prefillTokensPerSecond: number;
   /** Mean duration of a step; 0 when there was none. */
   readonly stepUs: number;
+  readonly stepsPerSecond: number;
 }
 
 /** Writes state reports. Rates are over the last whole interval, also in the reports between two intervals. */
 @Injectable()
 export class StateReporter {
   private sequence = 0;
-  private rates: Rates = { tokensPerSecond: 0, prefillTokensPerSecond: 0, stepUs: 0 };
+  private rates: Rates = { tokensPerSecond: 0, prefillTokensPerSecond: 0, stepUs: 0, stepsPerSecond: 0 };
   private devices: StateReport['devices'] = [];
   private last: { readonly state: EngineState; readonly atMs: number };
 
@@ -46,6 +47,7 @@ export class StateReporter {
       tokensPerSecond: since(({ generatedTokens }) => generatedTokens) / seconds,
       prefillTokensPerSecond: since(({ computedPromptTokens }) => computedPromptTokens) / seconds,
       stepUs: steps > 0 ? Math.round(since(({ stepUs }) => stepUs) / steps) : 0,
+      stepsPerSecond: steps / seconds,
     };
     this.devices = this.meter.states();
     this.last = { state, atMs };

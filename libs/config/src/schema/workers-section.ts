@@ -53,6 +53,11 @@ export const workersSchema = z.strictObject({
       'Whether computed prefixes are kept, so that a prompt that begins like an earlier one costs its new tokens only.',
     env: 'HYDRA_PREFIX_CACHE',
   }),
+  prefixEviction: z.enum(['lru', 'lfuda']).default('lru').meta({
+    description:
+      'Which computed prefixes go first when room is needed: those used the longest ago (`lru`), or those used seldom and long ago (`lfuda`).',
+    env: 'HYDRA_PREFIX_EVICTION',
+  }),
   maxSequences: count.default(32).meta({
     description:
       'Sequences that run at once in a worker, as far as `kvBytes` holds them; more raise throughput little and make each slower.',

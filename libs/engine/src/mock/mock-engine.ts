@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Eviction } from '#lib/kv';
 import { syntheticTextFiles, TextModel } from '#lib/tokens';
 import { UNSUPPORTED_PARAMETERS } from '../step-loop/refusal.js';
 import { StepLoopEngine } from '../step-loop/step-loop-engine.js';
@@ -14,13 +15,16 @@ export interface MockEngineOptions extends MockModelRunnerOptions {
   /** Id under which it is asked for. */
   readonly modelId: string;
   readonly waitingGenerations: number;
+  /** Which kept prefixes go first. Default `lru`. */
+  readonly prefixEviction?: Eviction;
 }
 
 /** The whole engine without a model: same loop, same protocol, byte-level tokens. */
 export function mockEngine(options: MockEngineOptions): StepLoopEngine {
-  const { modelId, waitingGenerations } = options;
+  const { modelId, waitingGenerations, prefixEviction } = options;
   return new StepLoopEngine({
     waitingGenerations,
+    prefixEviction,
     load: async () => {
       const textFiles = syntheticTextFiles();
       const text = TextModel.load(textFiles);

@@ -8,7 +8,7 @@ export interface PrefixStoreOptions {
   /** Of the model whose KV it is, as in `ServedModel`. */
   readonly modelFingerprint: string;
   /** Default: the least recently used block goes. */
-  readonly policy?: EvictionPolicy;
+  readonly policy?: EvictionPolicy<CachedBlock>;
   readonly onChange: (change: PrefixChange) => void;
 }
 

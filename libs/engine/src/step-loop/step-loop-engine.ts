@@ -1,4 +1,5 @@
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
+import { type CachedBlock, createEviction, type Eviction } from '#lib/kv';
 import { TextModel } from '#lib/tokens';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
@@ -19,6 +20,8 @@ export interface StepLoopEngineOptions {
   readonly waitingGenerations: number;
   /** Whether computed prefixes are kept for later requests, where the runner has room for them. Default true. */
   readonly keepsPrefixes?: boolean;
+  /** Which of them go first. Default `lru`. */
+  readonly prefixEviction?: Eviction;
 }
 
 /** An engine of our own: the step loop over a model runner, in the thread that made it. */
@@ -36,14 +39,15 @@ export class StepLoopEngine extends Engine {
     if (this.running !== undefined) throw new Error('The engine is running already.');
     const model = await this.options.load(signal);
     const text = TextModel.load(model.description.textFiles);
-    const { waitingGenerations, keepsPrefixes = true } = this.options;
+    const { waitingGenerations, keepsPrefixes = true, prefixEviction = 'lru' } = this.options;
     const { modelFingerprint } = model.description.model;
+    const policy = createEviction(prefixEviction, ({ hash }: CachedBlock) => hash);
     const loop = new StepLoop(
       model.runner,
       { table: text.table, eosTokenIds: text.generationDefaults.eosTokenIds },
       {
         waitingGenerations,
-        prefixes: keepsPrefixes ? { modelFingerprint } : undefined,
+        prefixes: keepsPrefixes ? { modelFingerprint, policy } : undefined,
         onEvent: (event) => this.listener(event),
       },
     );

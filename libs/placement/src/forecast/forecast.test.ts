@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { emptyIndex, request, servedModel, workerView } from '../placement.test-support.js';
 import { expectedPrefix } from './expected-prefix.js';
+import { Followers } from './followers.js';
+import { MeanWork } from './mean-work.js';
 import { commonBlocks, prefixKeysOf } from './prefix-keys.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
 import { forecastTtft } from './ttft-forecast.js';
@@ -144,6 +146,7 @@ describe('a forecast of the first token', () => {
 describe('a worker that reports intervals', () => {
   const quiet = {
     stepMs: 0,
+    stepsPerSecond: 0,
     prefillTokensPerSecond: 0,
     decodeTokensPerSecond: 0,
     pendingPrefillTokens: 0,
@@ -157,9 +160,12 @@ describe('a worker that reports intervals', () => {
     for (let report = 0; report < 200; report++) {
       const [prefillTokens, sequences] = [(report * 37) % 500, report % 9];
       const stepMs = 30 + 0.5 * prefillTokens + 2 * sequences;
-      const perSecond = 1_000 / stepMs;
-      const about = { prefillTokensPerSecond: prefillTokens * perSecond, decodeTokensPerSecond: sequences * perSecond };
-      worker.reportInterval({ ...quiet, ...about, stepMs, runningSequences: sequences }, 500 * report);
+      const stepsPerSecond = 400 / stepMs; // it had nothing to do for the rest of the time
+      const about = {
+        prefillTokensPerSecond: prefillTokens * stepsPerSecond,
+        decodeTokensPerSecond: sequences * stepsPerSecond,
+      };
+      worker.reportInterval({ ...quiet, ...about, stepMs, stepsPerSecond, runningSequences: sequences }, 500 * report);
     }
     const asked = { ...question, promptTokens: 400, stepTokenBudget: 512, nowMs: 1e9 };
     worker.reportInterval(quiet, 1e9);
@@ -169,15 +175,44 @@ describe('a worker that reports intervals', () => {
   it('has computed the oldest prompts when it says that less is left, but for those that may not have arrived', () => {
     const worker = new WorkerMirror();
     sent(worker, 'a', 1_000, 100);
-    sent(worker, 'b', 1_000, 200);
+    sent(worker, 'b', 1_000, 250);
     worker.reportInterval({ ...quiet, pendingPrefillTokens: 0 }, 300);
-    expect(worker.pendingCount).toBe(2);
+    expect([...worker.pending].map((one) => one.generationId)).toEqual(['b']);
     sent(worker, 'c', 1_000, 400);
-    worker.reportInterval({ ...quiet, pendingPrefillTokens: 600 }, 800);
+    sent(worker, 'd', 1_000, 780);
+    worker.reportInterval({ ...quiet, pendingPrefillTokens: 1_600 }, 800);
     expect([...worker.pending].map((one) => [one.generationId, one.remainingTokens])).toEqual([
       ['b', 600],
       ['c', 1_000],
+      ['d', 1_000],
     ]);
+  });
+
+  it('is taken to go on with what was sent, and what it says in the end counts', () => {
+    const worker = mirror(); // 10 ms a step, 0.02 ms a prompt token
+    worker.reportInterval(quiet, 0);
+    sent(worker, 'a', 3_000, 0);
+    sent(worker, 'b', 1_000, 0);
+    const left = () => [...worker.pending].map((one) => [one.generationId, one.remainingTokens]);
+    worker.catchUp(0, 2_000);
+    expect(left()).toEqual([
+      ['a', 1_000],
+      ['b', 1_000],
+    ]);
+    expect(worker.restOfStepMs(20)).toBeCloseTo(30, 0);
+    worker.catchUp(49, 2_000);
+    expect(left()).toHaveLength(2);
+    worker.catchUp(60, 2_000);
+    expect([left(), worker.decodingSequences]).toEqual([[], 2]);
+    worker.reportInterval({ ...quiet, pendingPrefillTokens: 1_500, runningSequences: 2 }, 200); // it was slower
+    expect(left()).toEqual([
+      ['a', 500],
+      ['b', 1_000],
+    ]);
+    worker.catchUp(10_000, 2_000);
+    worker.ended('b');
+    worker.reportInterval({ ...quiet, pendingPrefillTokens: 0 }, 10_001);
+    expect(left()).toEqual([]);
   });
 });
 
@@ -195,6 +230,47 @@ describe('the time that prompts stay in a cache', () => {
     expect(worker.retentionMs(10_000)).toBe(1_000);
     step(10_100, 500);
     expect(worker.retentionMs(10_100)).toBe(500);
+  });
+});
+
+describe('prompts that follow one in a busy period', () => {
+  const busyOrNot = (pendingTokens: number) => {
+    const busy = new WorkerMirror();
+    if (pendingTokens > 0) sent(busy, 'g', pendingTokens);
+    return [workerView('w', { mirror: busy })];
+  };
+
+  it('are counted when the worker is through, and more are expected when more wait', () => {
+    const followers = new Followers();
+    expect(followers.expected(0)).toBe(1);
+    for (let time = 0; time < 500; time++) {
+      for (let each = 0; each < 5; each++) {
+        followers.placed('w', 3); // 4, 3, 2, 1, 0 follow
+        followers.observe(busyOrNot(1));
+      }
+      followers.observe(busyOrNot(0));
+      followers.placed('w', 0);
+      followers.observe(busyOrNot(0)); // nobody follows
+    }
+    expect(followers.expected(3)).toBeCloseTo(2, 1);
+    expect(followers.expected(0)).toBeCloseTo(0, 1);
+    expect(followers.expected(6)).toBeCloseTo(4, 1);
+  });
+
+  it('are bounded on a worker that is never through', () => {
+    const followers = new Followers();
+    for (let each = 0; each < 5_000; each++) followers.placed('w', each);
+    expect(followers.expected(1e9)).toBe(64);
+  });
+});
+
+describe('the work that others bear', () => {
+  it('is all of it up to the mean, and less and less of more', () => {
+    const work = new MeanWork();
+    expect(work.bearable(500)).toBe(500);
+    for (let each = 0; each < 100; each++) work.note(100);
+    expect(work.bearable(60)).toBe(60);
+    expect(work.bearable(100 * Math.E)).toBeCloseTo(200, 6);
   });
 });
 

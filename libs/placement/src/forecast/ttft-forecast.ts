@@ -1,5 +1,7 @@
 import { type PrefillOrder, prefillUrgency } from '../prefill-order.js';
-import type { PendingPrompt, WorkerMirror } from './worker-mirror.js';
+import { pairsOf } from './attention-pairs.js';
+import type { PendingPrompt } from './pending-prompt.js';
+import type { WorkerMirror } from './worker-mirror.js';
 
 export interface ForecastQuestion {
   readonly promptTokens: number;
@@ -75,9 +77,4 @@ export function forecastTtft(mirror: WorkerMirror, question: ForecastQuestion): 
 
 function isAhead(prompt: PendingPrompt, urgency: number, nowMs: number): boolean {
   return prefillUrgency(prompt.remainingTokens, nowMs - prompt.sentAtMs) >= urgency;
-}
-
-/** Pairs of the last `tokens` of a prompt with all before them. */
-function pairsOf(promptTokens: number, tokens: number): number {
-  return tokens * (promptTokens - tokens / 2);
 }

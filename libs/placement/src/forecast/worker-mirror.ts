@@ -1,15 +1,7 @@
-import type { PrefixKeys } from './prefix-keys.js';
+import { pairsOf } from './attention-pairs.js';
+import type { PendingPrompt } from './pending-prompt.js';
+import { PresumedProgress } from './presumed-progress.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
-
-/** A prompt that a worker has to compute, as the scheduler believes. */
-export interface PendingPrompt {
-  readonly generationId: string;
-  readonly promptTokens: number;
-  readonly prefixKeys: PrefixKeys;
-  readonly sentAtMs: number;
-  /** Neither computed nor cached; an estimate until the worker has begun with it. */
-  remainingTokens: number;
-}
 
 /** What a worker says when a step begins, or when none does. */
 export interface StepReport {
@@ -30,6 +22,8 @@ export interface StepReport {
 export interface IntervalReport {
   /** Mean duration of a step; 0 when there was none. */
   readonly stepMs: number;
+  /** 0 when there was none. */
+  readonly stepsPerSecond: number;
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
   /** Prompt tokens accepted and not computed. */
@@ -40,6 +34,9 @@ export interface IntervalReport {
   readonly kvTokens: number;
 }
 
+/** A request has come to its worker, and a report from there, this long after it was sent; chosen: twice across a continent. */
+const ARRIVAL_MS = 100;
+
 /** Marks kept of what a worker computed, per KV of it. Chosen: ages are then known to half a percent. */
 const MARKS_PER_KV = 256;
 
@@ -49,7 +46,12 @@ const MARKS_PER_KV = 256;
  */
 export class WorkerMirror {
   readonly stepTime: StepTimeModel;
-  private readonly prompts = new Map<string, PendingPrompt>();
+  private prompts = new Map<string, PendingPrompt>();
+  private readonly presumed = new PresumedProgress();
+  /** Rates of the interval that was learned from last. */
+  private lastInterval = '';
+  /** What was computed of prompts since then. */
+  private dropped = { tokens: 0, pairs: 0 };
   private stepEndsMs = 0;
   private decoding = { sequences: 0, contextTokens: 0 };
   private kvTokens = 0;
@@ -104,6 +106,7 @@ export class WorkerMirror {
   /** The generation is on this worker no more. */
   ended(generationId: string): void {
     this.prompts.delete(generationId);
+    this.presumed.forget(generationId);
   }
 
   report(report: StepReport, nowMs: number): void {
@@ -129,23 +132,52 @@ export class WorkerMirror {
    * prompts are taken for computed in the order they were sent.
    */
   reportInterval(report: IntervalReport, nowMs: number): void {
-    const stepsPerSecond = report.stepMs > 0 ? 1_000 / report.stepMs : 0;
     this.kvTokens = report.kvTokens;
-    if (stepsPerSecond > 0) {
-      const load = {
-        prefillTokens: report.prefillTokensPerSecond / stepsPerSecond,
-        decodingSequences: report.decodeTokensPerSecond / stepsPerSecond,
-        contextTokens: report.contextTokens,
-        attentionPairs: 0, // not told: the time of attention is part of what a prompt token takes
-      };
-      this.observe(load, report.stepMs);
+    this.prompts = new Map(this.presumed.takeBack(this.pending).map((prompt) => [prompt.generationId, prompt]));
+    this.dropComputed(report.pendingPrefillTokens, nowMs);
+    if (report.stepsPerSecond > 0) {
+      this.learnFrom(report);
       this.noteComputed((report.prefillTokensPerSecond * (nowMs - this.intervalBeganMs)) / 1_000, nowMs);
     }
     this.stepEndsMs = nowMs + (report.runningSequences > 0 ? report.stepMs / 2 : 0);
     this.decoding = { sequences: report.runningSequences, contextTokens: report.contextTokens };
     this.findTail();
-    this.dropComputed(report.pendingPrefillTokens);
     this.intervalBeganMs = nowMs;
+  }
+
+  /**
+   * Goes on from the last report over an interval: whole steps of what was sent, first come, first served, at the fitted speed.
+   * @param stepTokenBudget  tokens one step may carry
+   */
+  catchUp(nowMs: number, stepTokenBudget: number): void {
+    for (;;) {
+      const [first] = this.prompts.values();
+      const beginsMs = Math.max(this.stepEndsMs, first?.sentAtMs ?? Number.POSITIVE_INFINITY);
+      if (beginsMs > nowMs) return;
+      this.stepEndsMs = beginsMs + this.stepTime.stepMs(this.presumeStep(beginsMs, stepTokenBudget));
+    }
+  }
+
+  /** @returns what the step carries; prompts that it completes decode from then on */
+  private presumeStep(beginsMs: number, stepTokenBudget: number): StepLoad {
+    const { sequences, contextTokens } = this.decoding;
+    const budget = Math.max(1, stepTokenBudget - sequences);
+    const completed = { sequences, contextTokens };
+    let prefillTokens = 0;
+    let attentionPairs = 0;
+    for (const prompt of this.prompts.values()) {
+      if (prefillTokens === budget || prompt.sentAtMs > beginsMs) break;
+      const tokens = Math.min(budget - prefillTokens, prompt.remainingTokens);
+      attentionPairs += pairsOf(prompt.promptTokens - prompt.remainingTokens + tokens, tokens);
+      prefillTokens += tokens;
+      this.presumed.presume(prompt, tokens);
+      if (prompt.remainingTokens > 0) break;
+      this.prompts.delete(prompt.generationId);
+      completed.sequences++;
+      completed.contextTokens += prompt.promptTokens;
+    }
+    this.decoding = completed;
+    return { prefillTokens, decodingSequences: sequences, contextTokens, attentionPairs };
   }
 
   private observe(load: StepLoad, durationMs: number): void {
@@ -153,14 +185,29 @@ export class WorkerMirror {
     this.fleet.observe(load, durationMs);
   }
 
-  /** Of the prompts that must have arrived, because they were sent before the last report, only so much can be left. */
-  private dropComputed(leftTokens: number): void {
-    const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs < this.intervalBeganMs);
+  /** Rates are told again until an interval is over; each interval teaches once. */
+  private learnFrom(report: IntervalReport): void {
+    const { stepMs, stepsPerSecond, prefillTokensPerSecond, decodeTokensPerSecond, contextTokens } = report;
+    const interval = [stepMs, stepsPerSecond, prefillTokensPerSecond, decodeTokensPerSecond].join();
+    if (interval === this.lastInterval) return;
+    this.lastInterval = interval;
+    const prefillTokens = prefillTokensPerSecond / stepsPerSecond;
+    const attentionPairs = this.dropped.tokens > 0 ? (prefillTokens * this.dropped.pairs) / this.dropped.tokens : 0;
+    this.dropped = { tokens: 0, pairs: 0 };
+    const decodingSequences = decodeTokensPerSecond / stepsPerSecond;
+    this.observe({ prefillTokens, decodingSequences, contextTokens, attentionPairs }, stepMs);
+  }
+
+  /** Of the prompts that must have arrived, only so much can be left. */
+  private dropComputed(leftTokens: number, nowMs: number): void {
+    const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs + ARRIVAL_MS <= nowMs);
     let excess = arrived.reduce((sum, { remainingTokens }) => sum + remainingTokens, 0) - leftTokens;
     for (const prompt of arrived) {
       if (excess <= 0) return;
       const computed = Math.min(excess, prompt.remainingTokens);
       excess -= computed;
+      this.dropped.tokens += computed;
+      this.dropped.pairs += pairsOf(prompt.promptTokens - prompt.remainingTokens + computed, computed);
       prompt.remainingTokens -= computed;
       if (prompt.remainingTokens === 0) this.prompts.delete(prompt.generationId);
     }

@@ -1,12 +1,10 @@
+import { stepTokensOf } from '../capacity.js';
 import { expectedPrefix } from '../forecast/expected-prefix.js';
+import { Followers } from '../forecast/followers.js';
+import { MeanWork } from '../forecast/mean-work.js';
 import { forecastTtft, type TtftForecast } from '../forecast/ttft-forecast.js';
 import type { PlacementRequest } from '../placement-request.js';
-import {
-  type PlacementChoice,
-  type PlacementContext,
-  PlacementStrategy,
-  type PlacementTerms,
-} from '../placement-strategy.js';
+import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
 import type { PrefillOrder } from '../prefill-order.js';
 import type { WorkerView } from '../worker-view.js';
 import { ReuseRate } from './reuse-rate.js';
@@ -20,20 +18,16 @@ export interface PredictedTtftOptions {
 }
 
 /**
- * Requests that a prompt's work delays: some, and more for each prompt that waits now, since work delays whoever comes before
- * the backlog is gone. Chosen by simulation (docs/scheduling.md): 1 to 2 and 0 to 2 differ by about 3 % in time and hits.
+ * Milliseconds of a first token that a millisecond of a worker's time is worth, whoever it delays: work that is spared is power and
+ * room in the caches. Chosen: between 1 and 3 first tokens change by 1 %, which no trace tells from chance, and hits by 3 %.
  */
-const DELAYED_ALWAYS = 1.5;
-const DELAYED_PER_PENDING = 0.7;
+const PRICE_OF_WORK = 2;
 
 /** Worth of a block that is about to be evicted, of that of an average one. Chosen: reuse gets rarer with age. */
 const WORTH_OF_OLDEST = 0.1;
 
 /** Milliseconds of a first token that one millisecond's delay of a decoding sequence is worth. Chosen: it evens out decoding. */
 const DECODE_PRICE = 0.003;
-
-/** Budget of a worker that does not say. */
-const ASSUMED_STEP_TOKENS = 2_048;
 
 /**
  * `predicted-ttft`: the worker where the first token costs least, this request's own and everybody else's.
@@ -42,7 +36,7 @@ const ASSUMED_STEP_TOKENS = 2_048;
  * | term | is |
  * |---|---|
  * | ttftMs | rest of the step that runs + prompts ahead in the worker's order + this prompt but for what is cached or about to be (`forecastTtft`) |
- * | loadMs | `p × workMs`, `p = 1.5 + 0.7 n`: work delays those who come before the backlog is gone; n is the mean number of prompts that wait per worker |
+ * | loadMs | `p × bearable(workMs)`, `p = 2 + followers`: later prompts that come before the worker has nothing left to compute, as observed (`Followers`). Whoever would be delayed by more than a prompt's mean work w̄ tends to go elsewhere, so `bearable(w)` is w up to w̄ and `w̄ (1 + ln(w / w̄))` beyond |
  * | delayMs | `workMs` for each prompt on the worker that this one passes (`order: srpt`) |
  * | evictionMs | blocks this prompt would push out: `0.1 × reuse × youth × (1 + p) × workMs`; reuse: blocks found per block computed, lately; youth: mean time that prompts stay in the caches over this worker's |
  * | decodeMs | 0.3 % of what decoding sequences lose |
@@ -51,12 +45,14 @@ const ASSUMED_STEP_TOKENS = 2_048;
  * prefixes draw requests the more the busier the fleet is, and hot prefixes spread when waiting for them costs more than
  * computing them again. What was just sent counts at once; no term waits for a metric. All speeds are fitted online, per worker
  * (`StepTimeModel`).
- * Options: the workers' order. Terms: the above, and `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `delayedPrompts`, `costMs`.
+ * Options: the workers' order. Terms: the above, and `price` (p), `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `delayedPrompts`, `costMs`.
  */
 export class PredictedTtftStrategy extends PlacementStrategy {
   readonly name: string = 'predicted-ttft';
   private readonly rotation = new Rotation();
   private readonly reuse = new ReuseRate();
+  private readonly followers = new Followers();
+  private readonly meanWork = new MeanWork();
 
   constructor(private readonly options: PredictedTtftOptions) {
     super();
@@ -64,38 +60,44 @@ export class PredictedTtftStrategy extends PlacementStrategy {
 
   choose(request: PlacementRequest, candidates: readonly WorkerView[], context: PlacementContext): PlacementChoice {
     const prefixOf = expectedPrefix(request, context.prefixes);
-    const pricesOf = this.prices(context);
-    const costs = new Map<WorkerView, number>();
-    const terms = new Map<string, PlacementTerms>();
-    for (const worker of candidates) {
-      const { blocks: cachedBlocks, tokens: cachedTokens } = prefixOf(worker);
-      const forecast = forecastTtft(worker.mirror, {
-        promptTokens: request.promptTokens,
-        cachedTokens,
-        stepTokenBudget: worker.model.stepTokenBudget || ASSUMED_STEP_TOKENS,
-        order: this.options.order,
-        nowMs: context.nowMs,
-      });
-      const prices = pricesOf(worker, forecast);
-      const costMs = forecast.ttftMs + prices.loadMs + prices.delayMs + prices.evictionMs + prices.decodeMs;
-      costs.set(worker, costMs);
-      terms.set(worker.workerId, { ...forecast, ...prices, cachedBlocks, cachedTokens, costMs });
-    }
-    const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => costs.get(worker)!);
-    this.reuse.note(terms.get(chosen.workerId)!['cachedBlocks']!, request.prefixHashes.length);
-    return { workerId: chosen.workerId, terms, ttftMs: terms.get(chosen.workerId)!['ttftMs']! };
+    this.followers.observe(context.workers);
+    const pending = meanPending(context.workers);
+    const pricesOf = this.prices(context, pending);
+    const assessed = new Map(
+      candidates.map((worker) => {
+        const { blocks: cachedBlocks, tokens: cachedTokens } = prefixOf(worker);
+        const forecast = forecastTtft(worker.mirror, {
+          promptTokens: request.promptTokens,
+          cachedTokens,
+          stepTokenBudget: stepTokensOf(worker.model),
+          order: this.options.order,
+          nowMs: context.nowMs,
+        });
+        const prices = pricesOf(worker, forecast);
+        const costMs = forecast.ttftMs + prices.loadMs + prices.delayMs + prices.evictionMs + prices.decodeMs;
+        return [worker.workerId, { ...forecast, ...prices, cachedBlocks, cachedTokens, costMs }];
+      }),
+    );
+    const of = ({ workerId }: WorkerView) => assessed.get(workerId)!; // it has all candidates
+    const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => of(worker).costMs);
+    const { cachedBlocks, workMs, ttftMs } = of(chosen);
+    this.reuse.note(cachedBlocks, request.prefixHashes.length);
+    this.followers.placed(chosen.workerId, pending);
+    this.meanWork.note(workMs);
+    return { workerId: chosen.workerId, terms: assessed, ttftMs };
   }
 
   /** What others pay for a request's work, in milliseconds of their first tokens. */
-  private prices(context: PlacementContext) {
-    if (this.options.isSelfish) return () => ({ loadMs: 0, delayMs: 0, evictionMs: 0, decodeMs: 0 });
-    const delayed = DELAYED_ALWAYS + DELAYED_PER_PENDING * meanPending(context.workers);
+  private prices(context: PlacementContext, pending: number) {
+    if (this.options.isSelfish) return () => ({ price: 0, loadMs: 0, delayMs: 0, evictionMs: 0, decodeMs: 0 });
+    const price = PRICE_OF_WORK + this.followers.expected(pending);
     const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
     const youthOf = relativeYouth(context);
     return (worker: WorkerView, { workMs, delayedPrompts }: TtftForecast) => ({
-      loadMs: delayed * workMs,
+      price,
+      loadMs: price * this.meanWork.bearable(workMs),
       delayMs: delayedPrompts * workMs,
-      evictionMs: worthOfEvicted * youthOf(worker) * (1 + delayed) * workMs,
+      evictionMs: worthOfEvicted * youthOf(worker) * (1 + price) * workMs,
       decodeMs: DECODE_PRICE * worker.mirror.decodingSequences * workMs,
     });
   }

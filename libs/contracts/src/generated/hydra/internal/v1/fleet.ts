@@ -185,6 +185,8 @@ export interface StateReport {
   draining: boolean;
   /** The generations the worker holds, for reconciliation with leases; at most 4,096, and only in every tenth report. */
   heldGenerationIds: string[];
+  /** Steps per second over the last report interval; 0 when unknown or when there was none. */
+  stepsPerSecond: number;
 }
 
 /** State of one device. */
@@ -1198,6 +1200,7 @@ function createBaseStateReport(): StateReport {
     prefixHitTokens: 0,
     draining: false,
     heldGenerationIds: [],
+    stepsPerSecond: 0,
   };
 }
 
@@ -1244,6 +1247,9 @@ export const StateReport: MessageFns<StateReport> = {
     }
     for (const v of message.heldGenerationIds) {
       writer.uint32(114).string(v!);
+    }
+    if (message.stepsPerSecond !== 0) {
+      writer.uint32(121).double(message.stepsPerSecond);
     }
     return writer;
   },
@@ -1373,6 +1379,14 @@ export const StateReport: MessageFns<StateReport> = {
             message.heldGenerationIds.push(reader.string());
             continue;
           }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.stepsPerSecond = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1404,6 +1418,7 @@ export const StateReport: MessageFns<StateReport> = {
     message.prefixHitTokens = object.prefixHitTokens ?? 0;
     message.draining = object.draining ?? false;
     message.heldGenerationIds = object.heldGenerationIds?.map((e) => e) || [];
+    message.stepsPerSecond = object.stepsPerSecond ?? 0;
     return message;
   },
 };

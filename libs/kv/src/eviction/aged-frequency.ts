@@ -1,0 +1,105 @@
+import type { EvictionPolicy } from './eviction-policy.js';
+import { ShadowCache } from './shadow-cache.js';
+import { UseCreditOrder } from './use-credit-order.js';
+
+/** Credits that compete, in cache fills for each use; 0 is least recently used. Chosen: steps of two around what traces like. */
+const CREDITS = [0, 0.25, 0.5, 1, 2, 4] as const;
+const FIRST_CREDIT = 0.5;
+
+/** Keys that a shadow cache holds at least, when there are as many: of fewer, chance decides which does best. */
+const SHADOW_KEYS = 256;
+/** At most one key in so many is left out of the shadow caches. Chosen: of large caches they take less than the blocks that are held. */
+const MOST_SPARSE = 8;
+
+/** Keys of gone blocks remembered for each one that is held. */
+const REMEMBERED_PER_BLOCK = 4;
+
+/** The best shadow must be this much better before its credit is taken over: less may be chance. */
+const CLEARLY_BETTER = 1.02;
+const CLEARLY_MORE_HITS = 8;
+
+/** Uses after which what shadows found counts half, in cache fills. */
+const HALF_LIFE_FILLS = 16;
+
+/**
+ * `lfuda`: least frequently used with dynamic aging. The block goes first whose `last use + credit × (uses − 1)` is the smallest, on
+ * a clock that counts uses of blocks: each further use makes a block younger by `credit`. Prompts that nobody continues go early,
+ * and what was used often goes too when it is not used any more.
+ *
+ * How much a use is worth depends on the requests and on the room: with plenty of it, least recently used is better. So a
+ * sample of the blocks is followed in small shadow caches, one for each of six credits, and the credit of the one that finds
+ * most is taken over. Nothing has to be configured. A block is never older nor used less than those behind it, so leaves go first.
+ * Memory: per block held 7 map entries of a key, and up to 25 more in caches of less than a thousand blocks. Time: constant for
+ * each block used or evicted.
+ * @see Arlitt et al. 2000, Evaluating Content Management Techniques for Web Proxy Caches (dynamic aging)
+ * @see Waldspurger et al. 2017, Cache Modeling and Optimization using Miniature Simulations, USENIX ATC
+ */
+export class AgedFrequency<Block, Key extends string | number> implements EvictionPolicy<Block> {
+  private readonly order = new UseCreditOrder<Key>(REMEMBERED_PER_BLOCK);
+  private readonly blocks = new Map<Key, Block>();
+  private readonly shadows = CREDITS.map((credit) => new ShadowCache<Key>(credit, REMEMBERED_PER_BLOCK));
+  private creditPerBlock: number = FIRST_CREDIT;
+  private clock = 0;
+  private nextHalving = 0;
+
+  /** @param keyOf  names a block, also after it was gone and came again */
+  constructor(private readonly keyOf: (block: Block) => Key) {}
+
+  found(chain: readonly Block[]): void {
+    for (let index = chain.length - 1; index >= 0; index--) this.use(chain[index]!);
+  }
+
+  kept(chain: readonly Block[]): void {
+    for (let index = chain.length - 1; index >= 0; index--) {
+      const key = this.keyOf(chain[index]!);
+      if (this.order.has(key)) this.order.refresh(key, ++this.clock);
+      else this.use(chain[index]!);
+    }
+  }
+
+  forget(block: Block): void {
+    const key = this.keyOf(block);
+    this.blocks.delete(key);
+    this.order.remove(key);
+  }
+
+  *inOrder(): Generator<Block> {
+    for (const key of this.order.inOrder(this.creditPerBlock * this.order.size)) yield this.blocks.get(key)!; // both hold the same
+  }
+
+  private use(block: Block): void {
+    const key = this.keyOf(block);
+    this.blocks.set(key, block);
+    this.order.use(key, ++this.clock);
+    const sampling = this.sampling();
+    if (hashOf(key) % sampling === 0) this.compete(key, sampling);
+  }
+
+  /** The shadows follow one key in so many: a power of two, so that a sparser sample is a part of a denser one. */
+  private sampling(): number {
+    const most = Math.max(1, this.order.size / SHADOW_KEYS);
+    return Math.min(MOST_SPARSE, 2 ** Math.floor(Math.log2(most)));
+  }
+
+  private compete(key: Key, sampling: number): void {
+    const { size } = this.order;
+    const room = Math.max(1, Math.floor(size / sampling));
+    for (const shadow of this.shadows) shadow.use(key, this.clock, room, shadow.creditPerBlock * size);
+    const current = this.shadows.find(({ creditPerBlock }) => creditPerBlock === this.creditPerBlock)!; // it is one of theirs
+    const best = this.shadows.reduce((one, other) => (other.hits > one.hits ? other : one));
+    if (best.hits > CLEARLY_BETTER * current.hits + CLEARLY_MORE_HITS) this.creditPerBlock = best.creditPerBlock;
+    if (this.clock < this.nextHalving) return;
+    this.nextHalving = this.clock + HALF_LIFE_FILLS * size;
+    for (const shadow of this.shadows) shadow.hits /= 2;
+  }
+}
+
+/** The same for equal keys, always (FNV-1a over the last characters, which differ most). */
+function hashOf(key: string | number): number {
+  const text = String(key);
+  let hash = 0x811c9dc5;
+  for (let index = Math.max(0, text.length - 8); index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  return (hash ^ (hash >>> 15)) >>> 0;
+}

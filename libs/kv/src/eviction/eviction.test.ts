@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AgedFrequency } from './aged-frequency.js';
+import { createEviction, EVICTIONS, type Eviction } from './create-eviction.js';
+import type { EvictionPolicy } from './eviction-policy.js';
+
+/** Blocks are numbers of a tree in which block n's parent is n >> 1. */
+const chainOf = (leaf: number) => {
+  const chain: number[] = [];
+  for (let id = leaf; id > 0; id >>= 1) chain.unshift(id);
+  return chain;
+};
+const prompts = fc.array(fc.integer({ min: 1, max: 255 }), { maxLength: 120 });
+
+/** A cache of whole chains: what is held is always the beginning of each. */
+class Cache {
+  readonly held = new Set<number>();
+  hits = 0;
+
+  constructor(
+    private readonly room: number,
+    private readonly policy: EvictionPolicy<number>,
+  ) {}
+
+  serve(chain: readonly number[]): void {
+    const known = chain.findIndex((block) => !this.held.has(block));
+    const found = known < 0 ? chain : chain.slice(0, known);
+    this.hits += found.length;
+    this.policy.found(found);
+    for (const block of chain) this.held.add(block);
+    this.policy.kept(chain);
+    while (this.held.size > this.room) this.evict();
+  }
+
+  private evict(): void {
+    const [victim] = this.policy.inOrder();
+    if (victim === undefined) throw new Error('nothing may go');
+    this.held.delete(victim);
+    this.policy.forget(victim);
+  }
+}
+
+describe.each(EVICTIONS)('eviction by %s', (name: Eviction) => {
+  it('given any prompts, then it orders exactly what is held, and lets leaves go first', () =>
+    fc.assert(
+      fc.property(prompts, fc.integer({ min: 8, max: 40 }), (leaves, room) => {
+        const policy = createEviction(name, (block: number) => block);
+        const cache = new Cache(room, policy);
+        for (const leaf of leaves) {
+          cache.serve(chainOf(leaf));
+          const order = [...policy.inOrder()];
+          expect(order.toSorted((a, b) => a - b)).toEqual([...cache.held].sort((a, b) => a - b));
+          for (const [at, block] of order.entries()) {
+            const parent = block >> 1;
+            if (parent > 0) expect(order.indexOf(parent)).toBeGreaterThan(at);
+          }
+        }
+      }),
+      { numRuns: 200 },
+    ));
+
+  it('given blocks it does not know, when they are forgotten, then nothing happens', () => {
+    const policy = createEviction(name, (block: number) => block);
+    policy.kept([1, 2]);
+    policy.forget(7);
+    expect([...policy.inOrder()]).toEqual([2, 1]);
+  });
+});
+
+describe('least frequently used with dynamic aging', () => {
+  const policy = () => new AgedFrequency((block: string) => block);
+
+  it('lets go first what was used once, and later what was used often but is not any more', () => {
+    const aged = policy();
+    aged.kept(['old', 'often']);
+    for (let times = 0; times < 3; times++) aged.found(['often']);
+    for (const block of ['a', 'b', 'c', 'd']) aged.kept([block]);
+    expect([...aged.inOrder()].slice(0, 2)).toEqual(['old', 'a']);
+    expect([...aged.inOrder()].at(-1)).toBe('often');
+    for (let at = 0; at < 40; at++) {
+      const [victim] = aged.inOrder();
+      aged.forget(victim!);
+      aged.kept([`new ${at}`]);
+    }
+    expect([...aged.inOrder()]).not.toContain('often');
+  });
+
+  it('counts one use however often a growing request keeps its blocks', () => {
+    const aged = policy();
+    aged.kept(['once']);
+    for (let times = 0; times < 5; times++) aged.kept(['once']);
+    aged.kept(['twice']);
+    aged.found(['twice']);
+    aged.kept(['last']);
+    expect([...aged.inOrder()]).toEqual(['once', 'last', 'twice']);
+  });
+
+  it('remembers what it let go: who comes again has been used before', () => {
+    const aged = policy();
+    aged.kept(['back']);
+    aged.kept(['a']);
+    aged.forget('back');
+    aged.kept(['back']);
+    aged.kept(['b']);
+    expect([...aged.inOrder()]).toEqual(['a', 'b', 'back']);
+  });
+
+  /** Conversations of many turns among prompts that nobody continues, or a loop over somewhat more than fits. */
+  const hitsOf = (name: Eviction, room: number, chains: Iterable<readonly number[]>) => {
+    const cache = new Cache(
+      room,
+      createEviction(name, (block: number) => block),
+    );
+    for (const chain of chains) cache.serve(chain);
+    return cache.hits;
+  };
+  function* chatsAmongSingles(rounds: number): Generator<number[]> {
+    let single = 1_000_000;
+    for (let round = 0; round < rounds; round++) {
+      for (let chat = 0; chat < 20; chat++) yield [1_000 + chat, 2_000 + chat, 3_000 + chat];
+      for (let each = 0; each < 120; each++) yield [single++, single++];
+    }
+  }
+  function* driftingBursts(count: number): Generator<number[]> {
+    for (let burst = 0; burst < count; burst++) {
+      for (let again = 0; again < 6; again++) yield [burst * 10, burst * 10 + 1];
+      if (burst > 30) yield [(burst - 30) * 10, (burst - 30) * 10 + 1];
+    }
+  }
+
+  it('finds more than least recently used where some prompts go on and most do not', () => {
+    expect(hitsOf('lru', 200, chatsAmongSingles(60))).toBe(0);
+    expect(hitsOf('lfuda', 200, chatsAmongSingles(60))).toBeGreaterThan(2_000);
+  });
+
+  it('finds about as much where what was used often is not used again: it learns how little a use is worth', () => {
+    const lru = hitsOf('lru', 64, driftingBursts(4_000));
+    expect(hitsOf('lfuda', 64, driftingBursts(4_000))).toBeGreaterThan(0.98 * lru);
+  });
+});
