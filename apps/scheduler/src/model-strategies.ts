@@ -7,7 +7,7 @@ import { HYDRA_CONFIG } from './scheduler-config.js';
 export const PLACEMENT_STRATEGIES = Symbol('placement strategies');
 
 /** For models that `hydra.yaml` does not list: the schema's default. */
-const STRATEGY_OF_UNLISTED = 'least-loaded';
+const STRATEGY_OF_UNLISTED = 'predicted-ttft';
 
 /** Which strategy places which model, as `hydra.yaml` says. */
 @Injectable()

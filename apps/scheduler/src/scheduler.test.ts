@@ -179,7 +179,7 @@ describe('the scheduler', () => {
 
   it('given a strategy that throws, then its requests are refused for now, are counted, and everything goes on', async () => {
     fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
-    const strategy = fixture.scheduler.app.get<PlacementStrategy>(strategyToken('least-loaded'), { strict: false });
+    const strategy = fixture.scheduler.app.get<PlacementStrategy>(strategyToken('predicted-ttft'), { strict: false });
     const fault = vi.spyOn(strategy, 'choose').mockImplementation(() => {
       throw new Error('own code has faults');
     });
@@ -187,11 +187,11 @@ describe('the scheduler', () => {
     await waiting(2);
     await fixture.join('w0');
     for (const refusal of [await waits[0]!.refusal, await waits[1]!.refusal, await fixture.place({}).refusal]) {
-      expect(refusal.message).toContain('strategy least-loaded failed');
+      expect(refusal.message).toContain('strategy predicted-ttft failed');
       expect(refusal.retryAfterMs).toBeGreaterThan(0);
     }
     const metrics = await (await fixture.get('/metrics')).text();
-    expect(metrics).toContain('hydra_scheduler_strategy_faults_total{model="m",strategy="least-loaded"} 3');
+    expect(metrics).toContain('hydra_scheduler_strategy_faults_total{model="m",strategy="predicted-ttft"} 3');
     fault.mockRestore();
     expect((await fixture.placed({})).workerId).toBe('w0');
   });
@@ -255,7 +255,7 @@ describe('the scheduler', () => {
   });
 
   it('explains a decision when asked', async () => {
-    fixture = await SchedulerFixture.start({}, [{ id: 'm' }]);
+    fixture = await SchedulerFixture.start({}, [{ id: 'm', strategy: 'least-loaded' }]);
     await fixture.join('w0');
     await fixture.join('w1');
     const { explanation } = await fixture.place({ explain: true }).response;
@@ -338,7 +338,7 @@ describe('the scheduler', () => {
     await fixture.placed({});
     await fixture.place({ modelId: 'made-up' }).refusal;
     const metrics = await (await fixture.get('/metrics')).text();
-    expect(metrics).toContain('hydra_scheduler_placements_total{model="m",strategy="least-loaded"} 1');
+    expect(metrics).toContain('hydra_scheduler_placements_total{model="m",strategy="predicted-ttft"} 1');
     expect(metrics).toContain('hydra_scheduler_refusals_total{model="unserved",reason="no-worker"} 1');
     expect(metrics).toContain('hydra_scheduler_refusals_total{model="m",reason="deadline-unreachable"} 1');
     expect(metrics).toContain('hydra_scheduler_leases{worker="w0"} 1');

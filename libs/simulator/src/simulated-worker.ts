@@ -4,7 +4,7 @@ import type { SimulatedRequest } from './simulated-request.js';
 import { type StepLoad, stepSeconds, type WorkerModel } from './worker-model.js';
 
 /** What a worker did in some time. */
-export interface StepTotals {
+interface StepTotals {
   readonly steps: number;
   readonly stepSeconds: number;
   readonly prefillTokens: number;
