@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { ConfigError } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import { addBench } from './commands/bench.js';
+import { addCerts } from './commands/certs.js';
 import { addChat } from './commands/chat.js';
 import { addCompile, addPull } from './commands/compile.js';
 import { addKeys } from './commands/keys.js';
@@ -50,6 +51,7 @@ const COMMANDS = [
   addKeys,
   addPolicies,
   addUsage,
+  addCerts,
 ];
 for (const add of COMMANDS) add(program);
 

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { IdentityStore } from '#lib/auth';
+import { ChannelSecurity, openChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { UsageLedger } from '#lib/ledger';
 import { LimitBook } from '#lib/limits';
@@ -55,6 +56,7 @@ class CoreModule {
     const providers = [
       { provide: GATEWAY_CONFIG, useValue: config },
       { provide: GATEWAY_ID, useFactory: () => `gateway-${newId().slice(0, 12)}` },
+      { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'gateway', logger) },
       ...[AdmissionGate, CompletionService, FailureTranslator, PromptEncoder],
       { provide: Identity, useFactory: () => openIdentity(config, logger) },
       { provide: IdentityStore, useFactory: (identity: Identity) => identity.store, inject: [Identity] },

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ChannelSecurity, openChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { Engine } from '#lib/engine';
 import { type Logger, ObservabilityModule } from '#lib/observability';
@@ -53,7 +54,10 @@ export class InferenceModule {
       module: InferenceModule,
       imports: [engine, ObservabilityModule.forApp({ logger, readiness: WorkerReadiness, imports: [engine] })],
       controllers: [WorkerController],
-      providers: [GatewaySessions, DeviceMeter, StateReporter, KvEventLog, FleetMembership],
+      providers: [
+        { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'worker', logger) },
+        ...[GatewaySessions, DeviceMeter, StateReporter, KvEventLog, FleetMembership],
+      ],
     };
   }
 }

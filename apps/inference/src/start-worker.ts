@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
+import { ChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import type { EngineModel } from '#lib/engine';
@@ -43,7 +44,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     { bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(NestPinoLogger));
-  const grpcServer = new WorkerGrpcServer(`${host}:${grpcPort}`);
+  const grpcServer = new WorkerGrpcServer(app.get(ChannelSecurity), host, grpcPort);
   app.connectMicroservice({ strategy: grpcServer });
   await app.startAllMicroservices();
   await app.listen(httpPort, host);

@@ -1,18 +1,27 @@
 import { Server } from '@grpc/grpc-js';
 import { ServerGrpc } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
-import { addReflection, bindServer, serverChannelOptions } from '#lib/channels';
+import { addReflection, type BoundServer, type ChannelSecurity, serverChannelOptions } from '#lib/channels';
 import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICE = `${INTERNAL_PACKAGE}.Worker`;
 
 /** Nest's gRPC transport with the worker's service, health and reflection; it knows the port it was given. */
 export class WorkerGrpcServer extends ServerGrpc {
-  boundPort = 0;
+  private bound: BoundServer | undefined;
   private readonly health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
 
-  constructor(url: string) {
-    super({ url, package: INTERNAL_PACKAGE, packageDefinition: { [SERVICE]: internalPackage[SERVICE]! } });
+  constructor(
+    private readonly security: ChannelSecurity,
+    private readonly host: string,
+    private readonly port: number,
+  ) {
+    super({ package: INTERNAL_PACKAGE, packageDefinition: { [SERVICE]: internalPackage[SERVICE]! } });
+  }
+
+  /** The port it was given; 0 before it listens. */
+  get boundPort(): number {
+    return this.bound?.port ?? 0;
   }
 
   /** What health answers: whether the worker takes something new. */
@@ -22,9 +31,14 @@ export class WorkerGrpcServer extends ServerGrpc {
 
   override async createClient(): Promise<Server> {
     const server = new Server(serverChannelOptions());
-    this.boundPort = await bindServer(server, this.url);
+    this.bound = await this.security.bind(server, this.host, this.port);
     this.health.addToServer(server);
     addReflection(server, ['hydra/internal/v1/worker.proto'], [SERVICE]);
     return server;
+  }
+
+  override async close(): Promise<void> {
+    this.bound?.stopListening();
+    await super.close();
   }
 }

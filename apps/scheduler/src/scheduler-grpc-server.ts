@@ -2,7 +2,7 @@ import { Server } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ServerGrpc } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
-import { addReflection, bindServer, serverChannelOptions } from '#lib/channels';
+import { addReflection, type BoundServer, type ChannelSecurity, serverChannelOptions } from '#lib/channels';
 import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICES = [`${INTERNAL_PACKAGE}.Fleet`, `${INTERNAL_PACKAGE}.Placement`];
@@ -12,18 +12,27 @@ const CLOSE_GRACE_MS = 2_000;
 
 /** Nest's gRPC transport with the scheduler's two services, health and reflection; it knows the port it was given. */
 export class SchedulerGrpcServer extends ServerGrpc {
-  boundPort = 0;
+  private bound: BoundServer | undefined;
   private readonly health = new HealthImplementation(
     Object.fromEntries(['', ...SERVICES].map((service) => [service, 'SERVING'] as const)),
   );
 
-  constructor(url: string) {
-    super({ url, package: INTERNAL_PACKAGE, packageDefinition: servedPackage() });
+  constructor(
+    private readonly security: ChannelSecurity,
+    private readonly host: string,
+    private readonly port: number,
+  ) {
+    super({ package: INTERNAL_PACKAGE, packageDefinition: servedPackage() });
+  }
+
+  /** The port it was given; 0 before it listens. */
+  get boundPort(): number {
+    return this.bound?.port ?? 0;
   }
 
   override async createClient(): Promise<Server> {
     const server = new Server(serverChannelOptions());
-    this.boundPort = await bindServer(server, this.url);
+    this.bound = await this.security.bind(server, this.host, this.port);
     this.health.addToServer(server);
     addReflection(server, ['hydra/internal/v1/fleet.proto', 'hydra/internal/v1/placement.proto'], SERVICES);
     return server;
@@ -33,6 +42,7 @@ export class SchedulerGrpcServer extends ServerGrpc {
     const server = this.grpcClient as Server | null;
     this.grpcClient = null;
     if (server === null) return;
+    this.bound?.stopListening();
     for (const service of ['', ...SERVICES]) this.health.setStatus(service, 'NOT_SERVING');
     const force = setTimeout(() => server.forceShutdown(), CLOSE_GRACE_MS);
     await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));

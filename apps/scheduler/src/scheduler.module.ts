@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ChannelSecurity, openChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { type Logger, ObservabilityModule } from '#lib/observability';
 import { createStrategy, PlacementStrategy, STRATEGY_NAMES } from '#lib/placement';
@@ -54,7 +55,10 @@ export class SchedulerModule {
       module: SchedulerModule,
       imports: [placement, ObservabilityModule.forApp({ logger, readiness: SchedulerReadiness, imports: [placement] })],
       controllers: [PlacementController, FleetController],
-      providers: [WorkerMemberships, FleetWatchers, PlaceCalls, PlaceStreams],
+      providers: [
+        { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'scheduler', logger) },
+        ...[WorkerMemberships, FleetWatchers, PlaceCalls, PlaceStreams],
+      ],
     };
   }
 }

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
+import { ChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import type { Logger } from '#lib/observability';
 import { SchedulerModule } from './scheduler.module.js';
@@ -24,7 +25,7 @@ export async function startScheduler(config: HydraConfig, logger: Logger): Promi
     { bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(NestPinoLogger));
-  const grpcServer = new SchedulerGrpcServer(`${host}:${grpcPort}`);
+  const grpcServer = new SchedulerGrpcServer(app.get(ChannelSecurity), host, grpcPort);
   app.connectMicroservice({ strategy: grpcServer });
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   await app.startAllMicroservices();

@@ -1,5 +1,5 @@
 export { BackOff, type BackOffOptions } from './back-off.js';
-export { bindServer } from './bind-server.js';
+export { type BoundServer, bindServer } from './bind-server.js';
 export { callUnary, type UnaryMethod, type UnaryOptions } from './call-unary.js';
 export {
   clientChannelOptions,
@@ -7,6 +7,7 @@ export {
   type ServerChannelLimits,
   serverChannelOptions,
 } from './channel-options.js';
+export { ChannelSecurity, openChannelSecurity } from './channel-security.js';
 export { fetchModelFiles } from './fetch-model-files.js';
 export { type GenerationEvent, type GenerationFailure, GenerationStream, workerLost } from './generation-stream.js';
 export { GrpcStatusError } from './grpc-status-error.js';

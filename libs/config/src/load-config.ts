@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parse } from 'yaml';
+import { absolutePath } from './absolute-path.js';
+import { certificateProblems, withAbsoluteCertificates } from './certificate-paths.js';
 import { applyModelOverrides, type ConfigTree, type Environment, overlayEnvironment } from './environment.js';
 import { type ConfigField, configFields, expectation, shown } from './fields.js';
 import { jwtProblems } from './jwt-problems.js';
@@ -41,7 +42,8 @@ export function loadConfig({ env = process.env, folder = process.cwd() }: LoadCo
   if (!result.success) {
     throw new ConfigError(result.error.issues.map((issue) => describeIssue(issue, tree, fields, origins)));
   }
-  return deepFreeze(withAbsoluteFolder(withDefaultAlias(withExactWeights(crossCheck(result.data, origins))), folder));
+  const config = withDefaultAlias(withExactWeights(crossCheck(result.data, origins)));
+  return deepFreeze(withAbsoluteCertificates(withAbsoluteFolder(config, folder), folder));
 }
 
 function readFile(env: Environment, folder: string): ConfigTree {
@@ -121,7 +123,7 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
       `scheduler.reportIntervalMs: expected less than scheduler.workerTimeoutMs (${workerTimeoutMs}), got ${reportIntervalMs}`,
     );
   }
-  problems.push(...config.auth.jwt.flatMap(jwtProblems));
+  problems.push(...certificateProblems(config), ...config.auth.jwt.flatMap(jwtProblems));
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -142,8 +144,7 @@ function withDefaultAlias(config: HydraConfig): HydraConfig {
 
 function withAbsoluteFolder(config: HydraConfig, base: string): HydraConfig {
   const { folder } = config.storage;
-  const absolute = folder.startsWith('~/') ? join(homedir(), folder.slice(2)) : resolve(base, folder);
-  return { ...config, storage: { ...config.storage, folder: absolute } };
+  return { ...config, storage: { ...config.storage, folder: absolutePath(base, folder) } };
 }
 
 function deepFreeze<T>(value: T): T {

@@ -8,6 +8,7 @@ import { mockSchema } from './schema/mock-section.js';
 import { modelSchema } from './schema/model-section.js';
 import { schedulerSchema } from './schema/scheduler-section.js';
 import { storageSchema } from './schema/storage-section.js';
+import { certificatesSchema, tlsSchema } from './schema/tls-section.js';
 import { workersSchema } from './schema/workers-section.js';
 
 export { AUTH_MODES, JWT_ALGORITHMS } from './schema/auth-section.js';
@@ -42,6 +43,8 @@ export const hydraSchema = z.strictObject({
   gateway: gatewaySchema.prefault({}).describe('The front door.'),
   auth: authSchema.prefault({}).describe('Who may come in.'),
   limits: limitsSchema.prefault({}).describe('How limits, quotas and budgets are counted.'),
+  tls: tlsSchema,
+  certificates: certificatesSchema.prefault({}).describe('Certificates of `tls`.'),
   database: databaseSchema.prefault({}).describe('The database; only opened where `auth.mode` is `required`.'),
   scheduler: schedulerSchema.prefault({}).describe('Placement.'),
   workers: workersSchema.prefault({}).describe('Workers.'),

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import { credentials } from '@grpc/grpc-js';
 import type { Command } from 'commander';
-import { clientChannelOptions } from '#lib/channels';
+import { ChannelSecurity, clientChannelOptions, openChannelSecurity } from '#lib/channels';
 import { loadConfig } from '#lib/config';
 import { FleetClient, type FleetMember, type FleetSnapshot } from '#lib/contracts';
+import { createLogger } from '#lib/observability';
 import { readRunState } from '../platform/run-state.js';
 import { formatBytes } from '../terminal/progress-bar.js';
 import { untilInterrupted } from '../terminal/shutdown.js';
@@ -35,11 +35,12 @@ device's utilization (the CPU where there is no GPU). Ctrl-C ends the table.`,
 async function status({ scheduler, once }: StatusOptions): Promise<void> {
   const config = loadConfig();
   const target = scheduler ?? readRunState(config.storage.folder)?.schedulerTarget ?? config.scheduler.target;
+  const security = openChannelSecurity(config, 'client', createLogger('status', config.log));
   const interrupted = untilInterrupted();
   let hasShown = false;
   while (!interrupted.aborted) {
     try {
-      for await (const snapshot of snapshots(target, interrupted)) {
+      for await (const snapshot of snapshots(target, security, interrupted)) {
         hasShown = true;
         show(render(snapshot), once);
         if (once) return;
@@ -56,8 +57,12 @@ async function status({ scheduler, once }: StatusOptions): Promise<void> {
 }
 
 /** The fleet after each change, until the stream breaks or `signal` aborts. */
-async function* snapshots(target: string, signal: AbortSignal): AsyncGenerator<FleetSnapshot> {
-  const client = new FleetClient(target, credentials.createInsecure(), clientChannelOptions());
+async function* snapshots(
+  target: string,
+  security: ChannelSecurity,
+  signal: AbortSignal,
+): AsyncGenerator<FleetSnapshot> {
+  const client = new FleetClient(target, security.credentialsFor('scheduler'), clientChannelOptions());
   const stream = client.watch({ watcherId: `status-${process.pid}` });
   stream.on('error', () => {}); // after a cancel nobody iterates any more
   const cancel = () => stream.cancel();

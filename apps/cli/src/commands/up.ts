@@ -3,6 +3,7 @@ import { exposureProblems } from '#lib/auth';
 import { ConfigError, type HydraConfig, loadConfig } from '#lib/config';
 import { prepareModel } from '../models/prepare-model.js';
 import { Platform } from '../platform/platform.js';
+import { keepCertificates } from '../platform/platform-certificates.js';
 import { removeRunState, writeRunState } from '../platform/run-state.js';
 import { JsonOutput, type PlatformOutput, PrettyOutput } from '../terminal/platform-output.js';
 import { untilInterrupted } from '../terminal/shutdown.js';
@@ -44,6 +45,7 @@ async function up(): Promise<void> {
   const write = (text: string) => process.stdout.write(text);
   const output =
     logFormat === 'json' ? new JsonOutput(write) : new PrettyOutput(write, (text) => process.stderr.write(text));
+  await keepCertificates(config, (text) => output.note(text));
   const givenUp = new AbortController();
   platform = await Platform.prepare(config, logFormat, {
     onLine: (name, line) => output.line(name, line),

@@ -7,6 +7,8 @@ export abstract class PlatformOutput {
   abstract line(app: string, line: string): void;
   /** All is there. */
   abstract ready(addresses: PlatformAddresses, models: readonly ModelConfig[]): void;
+  /** What `hydra up` itself did. */
+  abstract note(text: string): void;
   abstract stopping(): void;
   /** Why it cannot go on. */
   abstract failed(reason: string): void;
@@ -31,6 +33,10 @@ export class PrettyOutput extends PlatformOutput {
 
   override ready(addresses: PlatformAddresses, models: readonly ModelConfig[]): void {
     this.write(banner(addresses, models));
+  }
+
+  override note(text: string): void {
+    this.line('hydra', text);
   }
 
   override stopping(): void {
@@ -58,6 +64,10 @@ export class JsonOutput extends PlatformOutput {
       ...{ rest: `${gatewayUrl}/v1`, grpc: grpcTarget, swagger: `${gatewayUrl}/docs`, scheduler: schedulerTarget },
       models: models.map(({ id }) => id),
     });
+  }
+
+  override note(text: string): void {
+    this.say('info', 'hydra', text);
   }
 
   override stopping(): void {

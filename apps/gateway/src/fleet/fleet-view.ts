@@ -1,6 +1,5 @@
-import { credentials } from '@grpc/grpc-js';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { clientChannelOptions, WatchStream, WorkerSession } from '#lib/channels';
+import { ChannelSecurity, clientChannelOptions, WatchStream, WorkerSession } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { FleetClient, type FleetMember, type FleetSnapshot } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
@@ -39,8 +38,10 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     @Inject(GATEWAY_ID) private readonly gatewayId: string,
     @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly security: ChannelSecurity,
   ) {
-    this.client = new FleetClient(config.scheduler.target, credentials.createInsecure(), clientChannelOptions());
+    const credentials = security.credentialsFor('scheduler');
+    this.client = new FleetClient(config.scheduler.target, credentials, clientChannelOptions());
   }
 
   /**
@@ -91,6 +92,7 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     const session = new WorkerSession({
       target,
       gatewayId: this.gatewayId,
+      credentials: this.security.credentialsFor('worker'),
       onStateChange: (state, reason) => {
         if (state === 'waiting') this.logger.warn({ target, reason }, 'lost the session with a worker');
         if (state === 'open') this.logger.info({ target, worker_id: session.welcome?.workerId }, 'session is open');

@@ -1,7 +1,7 @@
 import { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HealthImplementation } from 'grpc-health-check';
-import { addReflection, bindServer, serverChannelOptions } from '#lib/channels';
+import { addReflection, type BoundServer, bindServer, serverChannelOptions } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { PUBLIC_PACKAGE, publicApi } from '#lib/contracts';
 import { ModelDirectory } from '../fleet/model-directory.js';
@@ -23,6 +23,7 @@ const SERVICE = `${PUBLIC_PACKAGE}.Inference`;
 @Injectable()
 export class GrpcServer implements OnModuleInit {
   private readonly server: Server;
+  private bound: BoundServer | undefined;
   private isShuttingDown = false;
   private servingStatus: ServingStatus = 'NOT_SERVING';
   private readonly health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
@@ -48,9 +49,9 @@ export class GrpcServer implements OnModuleInit {
   }
 
   /** @returns the port */
-  listen(host: string, port: number): Promise<number> {
-    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    return bindServer(this.server, address);
+  async listen(host: string, port: number): Promise<number> {
+    this.bound = await bindServer(this.server, host, port);
+    return this.bound.port;
   }
 
   /** Tells watchers of the health service, for good. */
@@ -64,6 +65,7 @@ export class GrpcServer implements OnModuleInit {
    * announced, grpc-js fails its next keepalive ping and cuts it (grpc/grpc-node#3068; measured: 2 s).
    */
   close(graceMs: number): Promise<void> {
+    this.bound?.stopListening();
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.server.forceShutdown(), graceMs);
       this.server.tryShutdown(() => {

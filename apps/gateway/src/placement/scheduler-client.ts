@@ -1,6 +1,5 @@
-import { credentials } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
-import { clientChannelOptions } from '#lib/channels';
+import { ChannelSecurity, clientChannelOptions } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { PlacementClient } from '#lib/contracts';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
@@ -13,8 +12,9 @@ export class SchedulerClient {
   /** Asks for places. */
   readonly places: PlaceStream;
 
-  constructor(@Inject(GATEWAY_CONFIG) config: HydraConfig) {
-    this.placement = new PlacementClient(config.scheduler.target, credentials.createInsecure(), clientChannelOptions());
+  constructor(@Inject(GATEWAY_CONFIG) config: HydraConfig, security: ChannelSecurity) {
+    const credentials = security.credentialsFor('scheduler');
+    this.placement = new PlacementClient(config.scheduler.target, credentials, clientChannelOptions());
     this.places = new PlaceStream(this.placement);
   }
 

@@ -1,6 +1,6 @@
-import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
-import { BackOff, clientChannelOptions, GrpcStatusError } from '#lib/channels';
+import { BackOff, ChannelSecurity, clientChannelOptions, GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { FleetClient, type FleetDirective, type WorkerEvent } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
@@ -44,6 +44,7 @@ export class FleetMembership {
     generations: Generations,
     embeddings: Embeddings,
     @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly security: ChannelSecurity,
   ) {
     generations.onChange(() => this.reportSoon());
     embeddings.onChange(() => this.reportSoon());
@@ -79,7 +80,8 @@ export class FleetMembership {
     clearTimeout(this.rejoinTimer);
     // A pool of its own: a new attempt does not wait in the back-off of the one before.
     const options = { ...clientChannelOptions(), 'grpc.use_local_subchannel_pool': 1 };
-    const client = new FleetClient(this.config.scheduler.target, credentials.createInsecure(), options);
+    const credentials = this.security.credentialsFor('scheduler');
+    const client = new FleetClient(this.config.scheduler.target, credentials, options);
     const call = client.join();
     this.call = call;
     this.isBlocked = false;

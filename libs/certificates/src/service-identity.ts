@@ -1,0 +1,47 @@
+/** Services of ours that have certificates; `client` is for people's tools and for clients of the gateway. */
+export const SERVICES = ['gateway', 'scheduler', 'worker', 'kvcache', 'client'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** Who a certificate is for. In it as a URI: `spiffe://<trust domain>/<service>/<name>`. */
+export interface ServiceIdentity {
+  /** Those of one trust domain believe one authority. Lower-case letters, digits, `.`, `_`, `-`. */
+  readonly trustDomain: string;
+  readonly service: ServiceName;
+  /** Letters, digits, `.`, `_`, `-`; at most 64. */
+  readonly name: string;
+}
+
+/** The form of a trust domain, at most 255 characters. @see https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md */
+export const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
+const URI = /^spiffe:\/\/([^/]+)\/([^/]+)\/([^/]+)$/;
+
+export function isServiceName(word: string): word is ServiceName {
+  return (SERVICES as readonly string[]).includes(word);
+}
+
+export function isIdentityName(word: string): boolean {
+  return NAME.test(word);
+}
+
+export function identityUri({ trustDomain, service, name }: ServiceIdentity): string {
+  return `spiffe://${trustDomain}/${service}/${name}`;
+}
+
+/** @returns `undefined` for what is not one of our identities */
+export function parseIdentityUri(uri: string): ServiceIdentity | undefined {
+  const [, trustDomain = '', service = '', name = ''] = URI.exec(uri) ?? [];
+  if (!TRUST_DOMAIN.test(trustDomain) || !isServiceName(service) || !isIdentityName(name)) return undefined;
+  return { trustDomain, service, name };
+}
+
+/**
+ * The one URI among a certificate's alternative names; SPIFFE wants exactly one.
+ * @param alternativeNames  as Node prints them: `URI:spiffe://…, DNS:localhost`
+ */
+export function uriOf(alternativeNames: string | undefined): string | undefined {
+  // Node quotes names in which something could be mistaken for another name: nobody of ours has such.
+  if (alternativeNames === undefined || alternativeNames.includes('"')) return undefined;
+  const uris = alternativeNames.split(', ').filter((name) => name.startsWith('URI:'));
+  return uris.length === 1 ? uris[0]?.slice('URI:'.length) : undefined;
+}
