@@ -81,3 +81,31 @@ describe('a platform with tls: on', () => {
     expect(await answer(5)).toMatchObject({ end: 'length' });
   });
 });
+
+describe('a platform whose gateway speaks TLS', () => {
+  let platform: RunningPlatform;
+  beforeAll(async () => {
+    const own = join(certificates, '..', 'public');
+    const issued = { HYDRA_CERTIFICATES: own };
+    expect((await hydra(['certs', 'init'], issued)).stdout).toContain('spiffe://hydraserve.local/kvcache/default');
+    const names = ['--dns', 'localhost', '--ip', '127.0.0.1'];
+    const { stdout } = await hydra(['certs', 'issue', 'gateway', 'public', ...names], issued);
+    const [certificateFile = '', keyFile = ''] = stdout.split('\n');
+    platform = await startPlatform({
+      env: {
+        HYDRA_ENGINE: 'mock',
+        HYDRA_GATEWAY_CERTIFICATE_FILE: certificateFile,
+        HYDRA_GATEWAY_KEY_FILE: keyFile,
+      },
+    });
+  });
+  afterAll(() => platform?.stop());
+
+  it('given its authority, when the command line asks, then it is answered; without it, nobody is believed', async () => {
+    expect(platform.url).toMatch(/^https:/);
+    const trusting = { NODE_EXTRA_CA_CERTS: join(certificates, '..', 'public', 'ca.crt') };
+    const answered = await hydra(['chat', '--url', platform.url, '--max-tokens', '3', 'hello'], trusting);
+    expect(answered).toMatchObject({ code: 0, stdout: expect.stringMatching(/\S/) });
+    expect(await hydra(['chat', '--url', platform.url, 'hello'])).toMatchObject({ code: 1 });
+  });
+});

@@ -10,6 +10,7 @@ import { AdmissionGate } from './completion/admission-gate.js';
 import { GatewayModule } from './gateway.module.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { Identity } from './identity/identity.js';
+import { openPublicTls } from './identity/public-tls.js';
 import { RequestGuard } from './identity/request-guard.js';
 import { addRestAuthentication } from './identity/rest-authentication.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
@@ -39,9 +40,10 @@ const LAST_BYTES_MS = 1_000;
 /** Starts the gateway: REST and gRPC on their ports, a session to every worker, the fleet watched. */
 export async function startGateway(config: HydraConfig, logger: Logger): Promise<RunningGateway> {
   const { host, httpPort, grpcPort, corsOrigins } = config.gateway;
+  const tls = openPublicTls(config, logger);
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.for(config, logger),
-    createHttpAdapter(config),
+    GatewayModule.for(config, logger, tls),
+    createHttpAdapter(config, tls.listener),
     { bodyParser: false, bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(PinoLogger));
@@ -73,6 +75,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
       const cut = setTimeout(() => app.getHttpServer().closeAllConnections(), LAST_BYTES_MS);
       await Promise.all([app.close(), grpc.close(LAST_BYTES_MS)]);
       clearTimeout(cut);
+      tls.close();
       await app
         .get(UsageRecorder)
         .close()

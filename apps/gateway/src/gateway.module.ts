@@ -28,6 +28,7 @@ import { IdempotencyStore } from './idempotency/idempotency-store.js';
 import { GrpcAuthentication } from './identity/grpc-authentication.js';
 import { Identity, openIdentity } from './identity/identity.js';
 import { ModelAccess } from './identity/model-access.js';
+import { PublicTls } from './identity/public-tls.js';
 import { RequestGuard } from './identity/request-guard.js';
 import { LimitSubjects } from './limits/limit-subjects.js';
 import { RequestLimits } from './limits/request-limits.js';
@@ -74,7 +75,7 @@ class CoreModule {
 
 @Module({})
 export class GatewayModule {
-  static for(config: HydraConfig, logger: Logger): DynamicModule {
+  static for(config: HydraConfig, logger: Logger, tls: PublicTls): DynamicModule {
     const core = CoreModule.for(config, logger);
     return {
       module: GatewayModule,
@@ -97,6 +98,7 @@ export class GatewayModule {
         CallEnds,
         IdempotencyStore,
         GrpcAuthentication,
+        { provide: PublicTls, useValue: tls },
         GrpcServer,
         { provide: APP_FILTER, useClass: ErrorFilter },
       ],

@@ -10,6 +10,7 @@ import { KeyUsage } from './key-usage.js';
 
 const ACTOR = { name: 'test', address: '' };
 const HOUR_MS = 3_600_000;
+const nothing = { authorization: undefined, certificateNames: [] };
 
 let database: Database;
 let store: IdentityStore;
@@ -53,7 +54,7 @@ afterEach(async () => {
 const newKey = (expiresAtMs?: number) =>
   store.keys.create({ tenantId: 'acme', accountName: 'bot', scopes: ['inference'], expiresAtMs }, ACTOR);
 const ask = (token: string, address = '10.0.0.1') =>
-  authenticator.authenticate({ authorization: `Bearer ${token}`, address });
+  authenticator.authenticate({ authorization: `Bearer ${token}`, certificateNames: [], address });
 const failureOf = async (work: Promise<unknown>) => {
   const error = await work.catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(AuthenticationError);
@@ -84,9 +85,9 @@ describe('the authenticator with keys', () => {
   });
 
   it('given nothing, or no bearer token, or one that is not good, then they are told apart inside only', async () => {
-    const none = authenticator.authenticate({ authorization: undefined, address: 'a' });
+    const none = authenticator.authenticate({ ...nothing, address: 'a' });
     expect(await failureOf(none)).toBe('missing');
-    const basic = authenticator.authenticate({ authorization: 'Basic abc', address: 'a' });
+    const basic = authenticator.authenticate({ ...nothing, authorization: 'Basic abc', address: 'a' });
     expect(await failureOf(basic)).toBe('invalid');
     expect(await failureOf(ask(`${text.slice(0, -3)}AAA`))).toBe('invalid');
     expect(await failureOf(ask('sk-something'))).toBe('invalid');
@@ -161,8 +162,7 @@ describe('the authenticator against guessing', () => {
   });
 
   it('given requests without a credential, then nobody waits for them', async () => {
-    for (let i = 0; i < 10; i++)
-      await failureOf(authenticator.authenticate({ authorization: undefined, address: 'a' }));
+    for (let i = 0; i < 10; i++) await failureOf(authenticator.authenticate({ ...nothing, address: 'a' }));
     expect((await ask(text, 'a')).keyId).toBe(keyId);
   });
 });

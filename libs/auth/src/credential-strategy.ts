@@ -7,6 +7,8 @@ import type { Principal } from './principal.js';
 export interface Credentials {
   /** The header, as it came. */
   readonly authorization: string | undefined;
+  /** Alternative names of the certificate that the client has shown and that was checked: `URI:spiffe://…`. None without one. */
+  readonly certificateNames: readonly string[];
   /** Of the client. */
   readonly address: string;
   /** Whether only what was good a moment ago may be let in, so that guessing costs us nothing. */

@@ -1,6 +1,7 @@
 export { AnonymousStrategy } from './anonymous-strategy.js';
 export { ApiKeyStrategy } from './api-key-strategy.js';
 export { Authenticator } from './authenticator.js';
+export { CertificateStrategy } from './certificate-strategy.js';
 export { AdministrationError, AuthenticationError, type AuthenticationFailure } from './errors.js';
 export { exposureProblems } from './exposure.js';
 export { FailureThrottle } from './failure-throttle.js';

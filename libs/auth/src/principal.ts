@@ -17,9 +17,9 @@ export const BUILT_IN_ROLES = {
 
 /** Who sends a request, after its credential was checked. */
 export interface Principal {
-  readonly kind: 'anonymous' | 'api-key' | 'jwt';
+  readonly kind: 'anonymous' | 'api-key' | 'jwt' | 'certificate';
   readonly tenantId: string;
-  /** Service account or subject of the token. */
+  /** Service account, subject of the token, or name in the certificate. */
   readonly subject: string;
   /** Public part of the key. */
   readonly keyId?: string;
@@ -41,7 +41,8 @@ export const ANONYMOUS: Principal = {
 
 /** How logs and the audit log name it; holds nothing secret. */
 export function actorOf({ kind, keyId, subject }: Principal): string {
-  return kind === 'api-key' ? `key:${keyId}` : kind === 'jwt' ? `jwt:${subject}` : kind;
+  if (kind === 'anonymous') return kind;
+  return kind === 'api-key' ? `key:${keyId}` : `${kind}:${subject}`;
 }
 
 export function isScope(word: string): word is Scope {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CertifiedKey, createAuthority, issueCertificate } from './certificate-authority.js';
+import type { CertifiedKey } from './certificate-authority.js';
 import { type DescribedCertificate, describeCertificates, splitCertificates } from './described-certificate.js';
 import { identityUri, parseIdentityUri, type ServiceIdentity, type ServiceName } from './service-identity.js';
 
@@ -162,13 +162,15 @@ export class CertificateFolder {
     const nowMs = this.now();
     const notAfter = new Date(Math.min(nowMs + lifeMs, newest.notAfter.getTime()));
     const authority = { certificate: splitCertificates(certificate)[0] as string, key };
+    const { issueCertificate } = await library();
     this.write(
       stem,
       await issueCertificate(authority, { ...names, notBefore: new Date(nowMs - BACKDATED_MS), notAfter }),
     );
   }
 
-  private newAuthority(): Promise<CertifiedKey> {
+  private async newAuthority(): Promise<CertifiedKey> {
+    const { createAuthority } = await library();
     const nowMs = this.now();
     const notAfter = new Date(nowMs + AUTHORITY_DAYS * DAY_MS);
     return createAuthority(this.trustDomain, new Date(nowMs - BACKDATED_MS), notAfter);
@@ -200,6 +202,11 @@ export class CertificateFolder {
   private path(stem: string, kind: 'crt' | 'key'): string {
     return join(this.folder, `${stem}.${kind}`);
   }
+}
+
+/** Loaded when something is signed: services only read, and their start need not wait for it. */
+function library() {
+  return import('./certificate-authority.js');
 }
 
 function stemOf({ service, name }: ServiceIdentity): string {

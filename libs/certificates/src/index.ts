@@ -9,6 +9,7 @@ export {
   identityFiles,
 } from './certificate-folder.js';
 export {
+  alternativeNames,
   identityUri,
   isIdentityName,
   isServiceName,

@@ -36,12 +36,16 @@ export function parseIdentityUri(uri: string): ServiceIdentity | undefined {
 }
 
 /**
- * The one URI among a certificate's alternative names; SPIFFE wants exactly one.
- * @param alternativeNames  as Node prints them: `URI:spiffe://…, DNS:localhost`
+ * The alternative names of a certificate, each with its kind: `URI:spiffe://…`, `DNS:localhost`.
+ * @param printed  as Node prints them, `, ` between them
  */
-export function uriOf(alternativeNames: string | undefined): string | undefined {
+export function alternativeNames(printed: string | undefined): readonly string[] {
   // Node quotes names in which something could be mistaken for another name: nobody of ours has such.
-  if (alternativeNames === undefined || alternativeNames.includes('"')) return undefined;
-  const uris = alternativeNames.split(', ').filter((name) => name.startsWith('URI:'));
+  return printed === undefined || printed.includes('"') ? [] : printed.split(', ');
+}
+
+/** The one URI among a certificate's alternative names; SPIFFE wants exactly one. */
+export function uriOf(printed: string | undefined): string | undefined {
+  const uris = alternativeNames(printed).filter((name) => name.startsWith('URI:'));
   return uris.length === 1 ? uris[0]?.slice('URI:'.length) : undefined;
 }

@@ -12,5 +12,7 @@ export { fetchModelFiles } from './fetch-model-files.js';
 export { type GenerationEvent, type GenerationFailure, GenerationStream, workerLost } from './generation-stream.js';
 export { GrpcStatusError } from './grpc-status-error.js';
 export { addReflection } from './reflection.js';
+export { bindSecurely, guardTlsServer, type TlsListenerOptions, tlsServerOptions } from './secure-listener.js';
+export { TlsMetrics } from './tls-metrics.js';
 export { type WatchHandlers, WatchStream } from './watch-stream.js';
 export { type SessionState, WorkerSession, type WorkerSessionOptions } from './worker-session.js';

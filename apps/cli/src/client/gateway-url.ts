@@ -8,5 +8,7 @@ export function gatewayUrl(given: string | undefined): string {
     return url.replace(/\/+$/, '').replace(/\/v1$/, '');
   }
   const config = loadConfig();
-  return readRunState(config.storage.folder)?.gatewayUrl ?? `http://${config.gateway.host}:${config.gateway.httpPort}`;
+  const { host, httpPort, tls } = config.gateway;
+  const scheme = tls.certificateFile === undefined ? 'http' : 'https';
+  return readRunState(config.storage.folder)?.gatewayUrl ?? `${scheme}://${host}:${httpPort}`;
 }

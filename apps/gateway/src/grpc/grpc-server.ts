@@ -1,12 +1,13 @@
 import { Server } from '@grpc/grpc-js';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HealthImplementation } from 'grpc-health-check';
-import { addReflection, type BoundServer, bindServer, serverChannelOptions } from '#lib/channels';
+import { addReflection, type BoundServer, bindSecurely, bindServer, serverChannelOptions } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { PUBLIC_PACKAGE, publicApi } from '#lib/contracts';
 import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GrpcAuthentication } from '../identity/grpc-authentication.js';
+import { PublicTls } from '../identity/public-tls.js';
 import { CallEnds } from './call-ends.js';
 import { withLenientDecoding } from './decoded-requests.js';
 import { InferenceCalls } from './inference-calls.js';
@@ -34,6 +35,7 @@ export class GrpcServer implements OnModuleInit {
     calls: InferenceCalls,
     ends: CallEnds,
     authentication: GrpcAuthentication,
+    private readonly tls: PublicTls,
   ) {
     const { bodyBytes, receiveTimeoutMs } = config.gateway;
     const options = serverChannelOptions({ maxMessageBytes: bodyBytes });
@@ -50,7 +52,11 @@ export class GrpcServer implements OnModuleInit {
 
   /** @returns the port */
   async listen(host: string, port: number): Promise<number> {
-    this.bound = await bindServer(this.server, host, port);
+    const { listener } = this.tls;
+    this.bound =
+      listener === undefined
+        ? await bindServer(this.server, host, port)
+        : await bindSecurely(this.server, host, port, listener);
     return this.bound.port;
   }
 

@@ -1,6 +1,7 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { Injectable } from '@nestjs/common';
 import type { Principal, Scope } from '#lib/auth';
+import { alternativeNames } from '#lib/certificates';
 import { PUBLIC_PACKAGE } from '#lib/contracts';
 import { FailureTranslator } from '../completion/failure-translator.js';
 import { statusOf } from '../grpc/public-status.js';
@@ -28,7 +29,8 @@ export class GrpcAuthentication {
           onReceiveMetadata: (metadata, receive) => {
             const authorization = metadata.get('authorization')[0]?.toString();
             const address = hostOf(call.getPeer());
-            this.guard.admit({ authorization, address }, scopeOf(path)).then(
+            const certificateNames = alternativeNames(call.getAuthContext().sslPeerCertificate?.subjectaltname);
+            this.guard.admit({ authorization, certificateNames, address }, scopeOf(path)).then(
               (principal) => {
                 this.principals.set(metadata, principal);
                 receive(metadata);

@@ -3,6 +3,7 @@ import {
   AnonymousStrategy,
   ApiKeyStrategy,
   Authenticator,
+  CertificateStrategy,
   exposureProblems,
   FailureThrottle,
   IdentityDirectory,
@@ -56,6 +57,7 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
   const strategies = [
     new ApiKeyStrategy(directory, usage),
     new JwtStrategy(new JwtVerifier(issuers), config.auth.jwt, directory),
+    new CertificateStrategy(config.auth.clientCertificates, directory),
   ];
   const authenticator = new Authenticator(strategies, throttle);
   return {

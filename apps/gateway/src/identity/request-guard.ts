@@ -8,6 +8,8 @@ import { Identity } from './identity.js';
 export interface Caller {
   /** The header or metadata `authorization`. */
   readonly authorization: string | undefined;
+  /** Of the certificate that was shown and is good, with their kinds. */
+  readonly certificateNames: readonly string[];
   readonly address: string;
 }
 

@@ -1,5 +1,8 @@
+import { type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ANONYMOUS, type Principal } from '#lib/auth';
+import { alternativeNames } from '#lib/certificates';
 import { scopeOfRoute } from '../rest/public-routes.js';
 import type { RequestGuard } from './request-guard.js';
 
@@ -16,11 +19,25 @@ export function addRestAuthentication(
     const scope = scopeOfRoute(request.routeOptions.url);
     if (scope === 'open') return;
     const { authorization } = request.headers;
-    principals.set(request, await guard.admit({ authorization, address: request.ip }, scope));
+    const certificateNames = certificateNamesOf(request.raw.socket);
+    principals.set(request, await guard.admit({ authorization, certificateNames, address: request.ip }, scope));
   });
 }
 
 /** Who sends the request; nobody in particular where routes are open. */
 export function principalOf(request: FastifyRequest): Principal {
   return principals.get(request) ?? ANONYMOUS;
+}
+
+/** Read once for each connection. */
+const namesBySocket = new WeakMap<TLSSocket, readonly string[]>();
+
+function certificateNamesOf(socket: Socket): readonly string[] {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return [];
+  let names = namesBySocket.get(socket);
+  if (names === undefined) {
+    names = alternativeNames(socket.getPeerCertificate().subjectaltname);
+    namesBySocket.set(socket, names);
+  }
+  return names;
 }

@@ -24,7 +24,8 @@ export function answerUnroutable(server: Server): void {
 /** Answers what Node's parser refused, or what did not arrive in time; there is no request object yet. */
 export function answerBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
   const current = (socket as Duplex & { _httpMessage?: { headersSent: boolean } })._httpMessage; // Node's own bookkeeping
-  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent === true) {
+  const hasNoTls = /^ERR_(SSL|TLS)_/.test(error.code ?? ''); // refused before there is anything to answer in
+  if (error.code === 'ECONNRESET' || hasNoTls || !socket.writable || current?.headersSent === true) {
     socket.destroy(); // nobody reads, or an answer is under way that must not be written into
     return;
   }

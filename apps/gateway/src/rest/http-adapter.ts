@@ -1,6 +1,8 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import { createServer, type ServerOptions } from 'node:https';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { guardTlsServer, type TlsListenerOptions, tlsServerOptions } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { requestIdFrom } from '#lib/observability';
 import { ApiError, toErrorBody } from '#lib/openai';
@@ -19,23 +21,28 @@ const LAST_EVENT_MS = 1_000;
  * The HTTP server with its limits: a request's head and body must arrive within `receiveTimeoutMs`, bodies are raw bytes of
  * at most `bodyBytes`, a client that takes nothing for longer than a request may last is cut off, and what is not HTTP gets
  * an OpenAI-shaped answer, too.
+ * @param tls  absent for HTTP in the clear
  */
-export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
+export function createHttpAdapter({ gateway }: HydraConfig, tls?: TlsListenerOptions): FastifyAdapter {
   const { receiveTimeoutMs, requestTimeoutMs, bodyBytes } = gateway;
   const checkIntervalMs = Math.max(20, Math.min(LONGEST_CHECK_INTERVAL_MS, receiveTimeoutMs / 10));
   // Node cuts a connection at the first look after its time, which may come late by an interval.
   const timeoutMs = Math.max(1, Math.floor(receiveTimeoutMs - 2 * checkIntervalMs));
-  const adapter = new FastifyAdapter({
-    http: {
-      headersTimeout: timeoutMs,
-      requestTimeout: timeoutMs,
-      connectionsCheckingInterval: checkIntervalMs,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      requireHostHeader: false, // the hook below answers in the one shape
-      noDelay: true,
-    },
+  const http = {
+    headersTimeout: timeoutMs,
     requestTimeout: timeoutMs,
-    connectionTimeout: requestTimeoutMs + LAST_EVENT_MS,
+    connectionsCheckingInterval: checkIntervalMs,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false, // the hook below answers in the one shape
+    noDelay: true,
+  };
+  const connectionTimeout = requestTimeoutMs + LAST_EVENT_MS;
+  const adapter = new FastifyAdapter({
+    ...(tls === undefined
+      ? { http }
+      : { serverFactory: (handler: RequestListener) => createTlsServer(handler, http, connectionTimeout, tls) }),
+    requestTimeout: timeoutMs,
+    connectionTimeout,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: bodyBytes,
     genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
@@ -68,6 +75,19 @@ export function createHttpAdapter({ gateway }: HydraConfig): FastifyAdapter {
     done(new ApiError('unsupported_media_type', `Content-Encoding '${encoding.slice(0, 32)}' is not supported.`));
   });
   return adapter;
+}
+
+/** As Fastify makes one, with its options, but guarded: it makes one for each address of `localhost`. */
+function createTlsServer(
+  handler: RequestListener,
+  http: ServerOptions,
+  connectionTimeoutMs: number,
+  tls: TlsListenerOptions,
+): Server {
+  const server = createServer({ ...http, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, ...tlsServerOptions(tls) }, handler);
+  server.setTimeout(connectionTimeoutMs);
+  guardTlsServer(server, tls);
+  return server;
 }
 
 /** Node keeps the first and says nothing; HTTP/1.1 has exactly one. @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */

@@ -28,6 +28,7 @@ export async function startTestPlatform(
     limits?: object;
     /** Of the model's tokens. */
     price?: object;
+    certificates?: object;
     workerCount?: number;
     expectReady?: boolean;
     /** What the model can do. Default `generate`. */
@@ -52,6 +53,7 @@ export async function startTestPlatform(
     auth: settings.auth ?? {},
     database: settings.database ?? {},
     limits: settings.limits ?? {},
+    certificates: settings.certificates ?? {},
     log: { level: 'silent' },
   });
   const gateway = await startGateway(config, createLogger('gateway', config.log));

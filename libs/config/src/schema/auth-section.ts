@@ -8,6 +8,9 @@ export const JWT_ALGORITHMS = [
   ...(['ES256', 'ES384', 'ES512', 'EdDSA'] as const),
 ] as const;
 
+/** What a credential may be used for. */
+const SCOPES = ['inference', 'usage', 'metrics', 'admin'] as const;
+
 const jwtIssuerSchema = z.strictObject({
   issuer: z.string().min(1).describe('`iss` of its tokens, exactly.'),
   audience: z.string().min(1).describe('What `aud` must hold.'),
@@ -41,6 +44,18 @@ const jwtIssuerSchema = z.strictObject({
     .describe('Roles that this issuer may give; others are dropped. Who may give `operator` may do everything.'),
 });
 
+const clientCertificateSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^(URI|DNS|email):./, 'expected a name like `URI:spiffe://example.org/client/alice`')
+    .describe(
+      'Alternative name that the certificate must have: `URI:…`, `DNS:…` or `email:…`; `*` stands for any characters. The first entry that fits counts.',
+    ),
+  tenant: z.string().min(1).describe('Id of the tenant that it belongs to; the tenant must exist.'),
+  roles: z.array(z.string()).default(['user']).describe('Its roles.'),
+  scopes: z.array(z.enum(SCOPES)).default(['inference', 'usage']).describe('Its scopes.'),
+});
+
 export const authSchema = z.strictObject({
   mode: z.enum(AUTH_MODES).default('off').meta({
     description:
@@ -48,6 +63,10 @@ export const authSchema = z.strictObject({
     env: 'HYDRA_AUTH',
   }),
   jwt: z.array(jwtIssuerSchema).default([]).describe('Issuers whose JSON Web Tokens are accepted beside keys.'),
+  clientCertificates: z
+    .array(clientCertificateSchema)
+    .default([])
+    .describe('Who clients are by their certificates, where `gateway.tls.clientCaFile` lets them show one.'),
   cacheEntries: count
     .default(10_000)
     .describe('Keys, and tenants, kept in memory, so that a request asks no database.'),

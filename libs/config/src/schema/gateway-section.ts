@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, count, milliseconds, port } from './quantities.js';
+import { gatewayTlsSchema } from './tls-section.js';
 
 export const gatewaySchema = z.strictObject({
   host: z
@@ -12,6 +13,7 @@ export const gatewaySchema = z.strictObject({
     description: 'Origins that browsers may call from; `*` for all. Comma-separated in the environment.',
     env: 'HYDRA_CORS_ORIGINS',
   }),
+  tls: gatewayTlsSchema.prefault({}),
   bodyBytes: bytes
     .default(4 * 1024 * 1024)
     .meta({ description: 'Largest request body, in bytes.', env: 'HYDRA_BODY_BYTES' }),

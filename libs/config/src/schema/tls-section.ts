@@ -38,3 +38,22 @@ export const certificatesSchema = z.strictObject({
     env: 'HYDRA_TLS_RELOAD_INTERVAL_MS',
   }),
 });
+
+/** TLS of the gateway's own ports, REST and gRPC. */
+export const gatewayTlsSchema = z.strictObject({
+  certificateFile: z.string().min(1).optional().meta({
+    description:
+      'Certificate of the gateway for its clients, with its chain, in PEM. Given, REST and gRPC take TLS alone.',
+    env: 'HYDRA_GATEWAY_CERTIFICATE_FILE',
+  }),
+  keyFile: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'Its private key, in PEM.', env: 'HYDRA_GATEWAY_KEY_FILE' }),
+  clientCaFile: z.string().min(1).optional().meta({
+    description:
+      "Authorities of clients' certificates, in PEM. Given, clients may show one; `auth.clientCertificates` says who they are.",
+    env: 'HYDRA_GATEWAY_CLIENT_CA_FILE',
+  }),
+});
