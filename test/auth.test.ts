@@ -36,6 +36,8 @@ describe('a platform that needs keys', () => {
     const tool = (...args: string[]) => hydra([...args, '--url', url], as);
     expect((await tool('tenants', 'create', 'acme')).stdout).toContain('hydra tenants add-account acme');
     expect((await tool('tenants', 'add-account', 'acme', 'bot')).code).toBe(0);
+    expect((await tool('tenants', 'set-roles', 'acme', 'bot')).code).toBe(0);
+    expect((await tool('tenants', 'set-roles', 'acme', 'bot', 'user')).code).toBe(0);
     const made = await tool('keys', 'create', 'acme', 'bot', '--days', '1');
     const own = { HYDRA_API_KEY: made.stdout.trim() };
     const id = made.stdout.slice(6, 18);

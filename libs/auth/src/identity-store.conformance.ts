@@ -129,6 +129,28 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
       expect(await reason(store.limits.set('nobody', { ...tenantAs, limits: {} }, ACTOR))).toBe('not-found');
     });
 
+    it('given a rotation, then it is one act; one that is refused leaves no key and no entry', async () => {
+      const { key } = await createKey();
+      const before = (await store.changes.audit('acme', 100)).length;
+      const { key: next } = await store.keys.rotate('acme', key.id, 0, ACTOR);
+      const [entry, ...others] = await store.changes.audit('acme', 100);
+      expect(entry).toMatchObject({ action: 'key-rotate', target: key.id, details: { madeId: next.id } });
+      expect(others).toHaveLength(before);
+      const keys = (await store.keys.list('acme')).length;
+      expect(await reason(store.keys.rotate('acme', key.id, 0, ACTOR))).toBe('conflict');
+      expect(await store.keys.list('acme')).toHaveLength(keys);
+      expect(await store.changes.audit('acme', 100)).toHaveLength(before + 1);
+    });
+
+    it('given a service account, when its roles change, then those of its keys do; of none there is nothing to change', async () => {
+      const { key } = await createKey();
+      await store.tenants.setRoles('acme', 'bot', ['premium'], ACTOR);
+      expect((await store.keys.find(key.id))?.roles).toEqual(['premium']);
+      await store.tenants.setRoles('acme', 'bot', [], ACTOR);
+      expect((await store.tenants.accounts('acme')).find(({ name }) => name === 'bot')?.roles).toEqual([]);
+      expect(await reason(store.tenants.setRoles('acme', 'nobody', ['user'], ACTOR))).toBe('not-found');
+    });
+
     it('given changes, then each moves the revision and is in the audit log; refused ones do neither', async () => {
       const before = await store.changes.revision();
       await createKey();

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { ApiKeyRow } from '#lib/database';
-import { mintApiKey } from './api-key.js';
+import type { ApiKeyRow, Database } from '#lib/database';
+import { type MintedKey, mintApiKey } from './api-key.js';
 import { AdministrationError } from './errors.js';
-import type { Actor, IdentityChanges } from './identity-changes.js';
+import type { Actor, Change, IdentityChanges } from './identity-changes.js';
 import type { Scope } from './principal.js';
 
 /** A key without what it is made of. */
@@ -28,6 +28,14 @@ export interface NewKey {
   readonly text: string;
 }
 
+/** A key that is to be made. */
+interface KeyWish {
+  readonly tenantId: string;
+  readonly accountName: string;
+  readonly scopes: readonly Scope[];
+  readonly expiresAtMs: number | undefined;
+}
+
 /** API keys; only their hashes are stored. */
 export class KeyStore {
   constructor(private readonly changes: IdentityChanges) {}
@@ -37,32 +45,11 @@ export class KeyStore {
    * @param expiresAtMs  absent: it does not expire
    * @throws AdministrationError not-found without such an account
    */
-  create(
-    wish: { tenantId: string; accountName: string; scopes: readonly Scope[]; expiresAtMs: number | undefined },
-    actor: Actor,
-  ): Promise<NewKey> {
+  create(wish: KeyWish, actor: Actor): Promise<NewKey> {
     const { tenantId, accountName, scopes, expiresAtMs } = wish;
     const minted = mintApiKey();
     const act = { tenantId, action: 'key-create', target: minted.id, details: { accountName, scopes, expiresAtMs } };
-    return this.changes.change(actor, act, async (change) => {
-      const account = await change
-        .selectFrom('serviceAccounts')
-        .selectAll()
-        .where('tenantId', '=', tenantId)
-        .where('name', '=', accountName)
-        .executeTakeFirst();
-      if (account === undefined) {
-        throw new AdministrationError('not-found', `there is no service account '${accountName}'`, 'account');
-      }
-      const row = {
-        ...{ id: minted.id, hash: minted.hash, tenantId, accountId: account.id, createdAtMs: this.changes.now() },
-        ...{ scopesJson: JSON.stringify(scopes), expiresAtMs: expiresAtMs ?? null },
-        ...{ revokedAtMs: null, lastUsedAtMs: null },
-      };
-      await change.insertInto('apiKeys').values(row).execute();
-      const { hash: _, ...key } = toKey({ ...row, accountName, rolesJson: account.rolesJson });
-      return { key, text: minted.text };
-    });
+    return this.changes.change(actor, act, (change) => this.insert(change, minted, wish));
   }
 
   /**
@@ -70,43 +57,36 @@ export class KeyStore {
    * @throws AdministrationError not-found; conflict when the key is revoked or expired
    */
   async rotate(tenantId: string, id: string, overlapMs: number, actor: Actor): Promise<NewKey> {
-    const old = await this.find(id);
-    if (old === undefined || old.tenantId !== tenantId) throw noKey(id);
-    if (!isGood(old, this.changes.now()))
-      throw new AdministrationError('conflict', `the key '${id}' is not good any more`, 'id');
-    const { accountName, scopes, expiresAtMs } = old;
-    const made = await this.create({ tenantId, accountName, scopes, expiresAtMs }, actor);
-    await this.revoke(tenantId, id, overlapMs, actor);
-    return made;
+    const minted = mintApiKey();
+    const revokedAtMs = this.changes.now() + overlapMs;
+    const act = { tenantId, action: 'key-rotate', target: id, details: { madeId: minted.id, revokedAtMs } };
+    return this.changes.change(actor, act, async (change) => {
+      const old = await this.find(id, change);
+      if (old === undefined || old.tenantId !== tenantId) throw noKey(id);
+      if (!isGood(old, this.changes.now()))
+        throw new AdministrationError('conflict', `the key '${id}' is not good any more`, 'id');
+      await markRevoked(change, tenantId, id, revokedAtMs);
+      return this.insert(change, minted, old);
+    });
   }
 
   /** @param inMs  from now; 0 for at once. An earlier end of the key stays. @throws AdministrationError not-found */
   revoke(tenantId: string, id: string, inMs: number, actor: Actor): Promise<void> {
     const revokedAtMs = this.changes.now() + inMs;
-    return this.changes.change(
-      actor,
-      { tenantId, action: 'key-revoke', target: id, details: { revokedAtMs } },
-      async (change) => {
-        const { numUpdatedRows } = await change
-          .updateTable('apiKeys')
-          .set({
-            revokedAtMs: sql<number>`case when revoked_at_ms < ${revokedAtMs} then revoked_at_ms else ${revokedAtMs} end`,
-          })
-          .where('id', '=', id)
-          .where('tenantId', '=', tenantId)
-          .executeTakeFirst();
-        if (numUpdatedRows === 0n) throw noKey(id);
-      },
-    );
+    const act = { tenantId, action: 'key-revoke', target: id, details: { revokedAtMs } };
+    return this.changes.change(actor, act, (change) => markRevoked(change, tenantId, id, revokedAtMs));
   }
 
-  async find(id: string): Promise<CheckedKey | undefined> {
-    const row = await this.keyRows().where('apiKeys.id', '=', id).executeTakeFirst();
+  async find(id: string, database: Database = this.changes.database): Promise<CheckedKey | undefined> {
+    const row = await keyRows(database).where('apiKeys.id', '=', id).executeTakeFirst();
     return row === undefined ? undefined : toKey(row);
   }
 
   async list(tenantId: string): Promise<StoredKey[]> {
-    const rows = await this.keyRows().where('apiKeys.tenantId', '=', tenantId).orderBy('apiKeys.createdAtMs').execute();
+    const rows = await keyRows(this.changes.database)
+      .where('apiKeys.tenantId', '=', tenantId)
+      .orderBy('apiKeys.createdAtMs')
+      .execute();
     return rows.map(toKey).map(({ hash: _, ...key }) => key);
   }
 
@@ -122,13 +102,47 @@ export class KeyStore {
     }
   }
 
-  private keyRows() {
-    return this.changes.database
-      .selectFrom('apiKeys')
-      .innerJoin('serviceAccounts', 'serviceAccounts.id', 'apiKeys.accountId')
-      .selectAll('apiKeys')
-      .select(['serviceAccounts.name as accountName', 'serviceAccounts.rolesJson']);
+  private async insert(change: Change, minted: MintedKey, wish: KeyWish): Promise<NewKey> {
+    const { tenantId, accountName, scopes, expiresAtMs } = wish;
+    const account = await change
+      .selectFrom('serviceAccounts')
+      .selectAll()
+      .where('tenantId', '=', tenantId)
+      .where('name', '=', accountName)
+      .executeTakeFirst();
+    if (account === undefined) {
+      throw new AdministrationError('not-found', `there is no service account '${accountName}'`, 'account');
+    }
+    const row = {
+      ...{ id: minted.id, hash: minted.hash, tenantId, accountId: account.id, createdAtMs: this.changes.now() },
+      ...{ scopesJson: JSON.stringify(scopes), expiresAtMs: expiresAtMs ?? null },
+      ...{ revokedAtMs: null, lastUsedAtMs: null },
+    };
+    await change.insertInto('apiKeys').values(row).execute();
+    const { hash: _, ...key } = toKey({ ...row, accountName, rolesJson: account.rolesJson });
+    return { key, text: minted.text };
   }
+}
+
+function keyRows(database: Database) {
+  return database
+    .selectFrom('apiKeys')
+    .innerJoin('serviceAccounts', 'serviceAccounts.id', 'apiKeys.accountId')
+    .selectAll('apiKeys')
+    .select(['serviceAccounts.name as accountName', 'serviceAccounts.rolesJson']);
+}
+
+/** An earlier end of the key stays. @throws AdministrationError not-found */
+async function markRevoked(change: Change, tenantId: string, id: string, revokedAtMs: number): Promise<void> {
+  const { numUpdatedRows } = await change
+    .updateTable('apiKeys')
+    .set({
+      revokedAtMs: sql<number>`case when revoked_at_ms < ${revokedAtMs} then revoked_at_ms else ${revokedAtMs} end`,
+    })
+    .where('id', '=', id)
+    .where('tenantId', '=', tenantId)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) throw noKey(id);
 }
 
 /** Whether a key may be used at the time. */

@@ -88,6 +88,24 @@ export class TenantStore {
     });
   }
 
+  /**
+   * Gives a service account other roles, and so all of its keys; none to take everything from it.
+   * @throws AdministrationError not-found
+   */
+  setRoles(tenantId: string, name: string, roles: readonly string[], actor: Actor): Promise<void> {
+    const act = { tenantId, action: 'account-roles', target: name, details: { roles } };
+    return this.changes.change(actor, act, async (change) => {
+      const { numUpdatedRows } = await change
+        .updateTable('serviceAccounts')
+        .set({ rolesJson: JSON.stringify(roles) })
+        .where('tenantId', '=', tenantId)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n)
+        throw new AdministrationError('not-found', `there is no service account '${name}'`, 'account');
+    });
+  }
+
   async accounts(tenantId: string): Promise<ServiceAccount[]> {
     const rows = await this.changes.database
       .selectFrom('serviceAccounts')

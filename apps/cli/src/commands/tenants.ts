@@ -41,6 +41,13 @@ export function addTenants(program: Command): void {
     .argument('<name>')
     .option('--role <role...>', 'operator, admin, user, or one that a policy names', ['user'])
     .action(addAccount);
+  withAdminOptions(tenants.command('set-roles').description('give a service account other roles'))
+    .argument('<tenant>')
+    .argument('<name>')
+    .argument('[roles...]', 'none: it may do nothing')
+    .action((tenant: string, name: string, roles: string[], options: AdminOptions) =>
+      administer(options, 'PATCH', ['tenants', tenant, 'accounts', name], { roles }),
+    );
 }
 
 async function list(options: AdminOptions): Promise<void> {

@@ -87,6 +87,17 @@ describe('administration by operators', () => {
     expect([(await complete(user)).status, (await complete(rotated.body.key)).status]).toEqual([401, 200]);
   });
 
+  it('given a service account, when its roles are changed or taken, then its keys have them at once', async () => {
+    const { user } = await makeTenant('changing');
+    expect((await ask(operator, 'PATCH', 'tenants/changing/accounts/user', { roles: [] })).status).toBe(204);
+    expect((await complete(user)).status).toBe(404);
+    expect((await ask(operator, 'PATCH', 'tenants/changing/accounts/user', { roles: ['user'] })).status).toBe(204);
+    expect((await complete(user)).status).toBe(200);
+    const nobody = await ask(operator, 'PATCH', 'tenants/changing/accounts/nobody', { roles: ['user'] });
+    expect(nobody.status).toBe(404);
+    expect((await ask(operator, 'PATCH', 'tenants/changing/accounts/user', { roles: ['No Slug'] })).status).toBe(400);
+  });
+
   it('given a tenant that is suspended, then nobody of it is let in until it is active again', async () => {
     const { user } = await makeTenant('pausing');
     await ask(operator, 'PATCH', 'tenants/pausing', { state: 'suspended' });
@@ -217,7 +228,7 @@ describe('administration by operators', () => {
       components: { schemas: Record<string, object> };
     };
     expect(document.security).toEqual([{ bearer: [] }]);
-    expect(Object.keys(document.paths).filter((path) => path.startsWith('/v1/admin/')).length).toBe(12);
+    expect(Object.keys(document.paths).filter((path) => path.startsWith('/v1/admin/')).length).toBe(13);
     expect(document.components.schemas).toHaveProperty('CreateKey');
     expect(document.paths['/v1/admin/tenants']).toHaveProperty('post');
     expect(document.paths['/health/live']?.['get']?.security).toEqual([]);
@@ -260,6 +271,8 @@ describe('administration by others', () => {
       ['PATCH', 'tenants/greedy', { state: 'active' }],
       ['POST', 'tenants/greedy/accounts', { name: 'boss', roles: ['operator'] }],
       ['POST', 'tenants/greedy/accounts', { name: 'boss', roles: ['user', 'premium'] }],
+      ['PATCH', 'tenants/greedy/accounts/root', { roles: ['user'] }],
+      ['PATCH', 'tenants/greedy/accounts/user', { roles: ['operator'] }],
       ['POST', 'tenants/greedy/keys', { account: 'root' }],
       ['POST', 'tenants/greedy/keys', { account: 'user', scopes: ['metrics'] }],
       ['POST', `tenants/greedy/keys/${root}/rotate`, {}],

@@ -65,6 +65,14 @@ export class CreateServiceAccount {
   readonly roles!: string[];
 }
 
+export class ChangeServiceAccount {
+  @ApiProperty({ type: [String], maxItems: 16, description: 'Its roles from now on; none, and it may do nothing.' })
+  @ArrayMaxSize(16)
+  @ArrayUnique()
+  @Matches(SLUG, EACH_SLUG)
+  readonly roles!: string[];
+}
+
 export class CreateKey {
   @ApiProperty({ description: 'Name of the service account that it speaks for.' })
   @IsString()

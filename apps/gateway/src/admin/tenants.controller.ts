@@ -7,7 +7,7 @@ import { actorOfRequest } from './actor.js';
 import { AdminGuard } from './admin-guard.js';
 import { Authority } from './authority.js';
 import { DtoPipe } from './dto-pipe.js';
-import { ChangeTenant, CreateServiceAccount, CreateTenant } from './requests.js';
+import { ChangeServiceAccount, ChangeTenant, CreateServiceAccount, CreateTenant } from './requests.js';
 import { listOf, ServiceAccountResource, TenantResource } from './resources.js';
 
 /** Tenants, for operators; service accounts, for the administrators of their tenant, too. */
@@ -62,5 +62,25 @@ export class TenantsController {
     new Authority(principalOf(request)).assertRoles(roles);
     const account = await this.identity.tenants.createAccount({ tenantId, name, roles }, actorOfRequest(request));
     return new ServiceAccountResource(account);
+  }
+
+  @Patch(':tenant/accounts/:account')
+  @HttpCode(204)
+  @ApiOperation({
+    operationId: 'changeServiceAccount',
+    summary:
+      'Gives a service account, and so its keys, other roles. Administrators change nobody who has more than they.',
+  })
+  @ApiResponse({ status: 204, description: 'Done.' })
+  async changeAccount(
+    @Req() request: FastifyRequest,
+    @Param('tenant') tenantId: string,
+    @Param('account') name: string,
+    @Body() { roles }: ChangeServiceAccount,
+  ) {
+    const accounts = await this.identity.tenants.accounts(tenantId);
+    const before = accounts.find((account) => account.name === name)?.roles ?? [];
+    new Authority(principalOf(request)).assertRoles([...before, ...roles]);
+    await this.identity.tenants.setRoles(tenantId, name, roles, actorOfRequest(request));
   }
 }

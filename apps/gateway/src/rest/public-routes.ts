@@ -25,7 +25,7 @@ const PUBLIC_ROUTES: readonly {
   },
   ...administration(/^\/v1\/admin\/(tenants|tenants\/[^/]+\/(accounts|keys|policies))$/, 'GET, POST'),
   ...administration(/^\/v1\/admin\/tenants\/[^/]+\/limits$/, 'GET, PUT'),
-  ...administration(/^\/v1\/admin\/tenants\/[^/]+$/, 'PATCH'),
+  ...administration(/^\/v1\/admin\/tenants\/[^/]+(\/accounts\/[^/]+)?$/, 'PATCH'),
   ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/keys\/[^/]+\/rotate)$/, 'POST'),
   ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/(keys|policies))\/[^/]+$/, 'DELETE'),
   ...administration(/^\/v1\/admin\/audit$/, 'GET'),
