@@ -14,21 +14,22 @@ export class LineWriter {
 
   write(line: string): void {
     if (!this.isUsed) this.begin();
-    if (this.waiting === '') setImmediate(() => this.flush());
+    if (this.waiting === '') setImmediate(() => this.flushSync());
     this.waiting += line;
-    if (this.waiting.length > MAX_WAITING_CHARACTERS) this.flush();
+    if (this.waiting.length > MAX_WAITING_CHARACTERS) this.flushSync();
+  }
+
+  /** pino calls it after a `fatal` line: the process may end right behind it, without an `exit` event. */
+  flushSync(): void {
+    if (this.waiting === '') return;
+    const lines = this.waiting;
+    this.waiting = '';
+    process.stdout.write(lines);
   }
 
   private begin(): void {
     this.isUsed = true;
     process.stdout.on('error', () => {});
-    process.once('exit', () => this.flush());
-  }
-
-  private flush(): void {
-    if (this.waiting === '') return;
-    const lines = this.waiting;
-    this.waiting = '';
-    process.stdout.write(lines);
+    process.once('exit', () => this.flushSync());
   }
 }

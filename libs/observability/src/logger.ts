@@ -53,7 +53,8 @@ export function createLogger(app: string, log: LogOptions): Logger {
     messageKey: 'message',
     singleLine: true,
   });
-  return pino(options, { write: (line) => output.write(prettify(line)) });
+  const pretty = { write: (line: string) => output.write(prettify(line)), flushSync: () => output.flushSync() };
+  return pino(options, pretty);
 }
 
 /** What names a generation in a log line of any app. */

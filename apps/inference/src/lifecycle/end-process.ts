@@ -5,8 +5,8 @@ export const ENGINE_LOST_EXIT_CODE = 70;
 
 /**
  * Ends the process now. `process.exit` joins all threads first, and would wait for ever for one that is stuck in a native
- * call (measured, Node 24: it returned when the call did); the C library's `_exit` asks nobody. Written log lines have left:
- * standard output is synchronous for files, pipes and terminals on POSIX systems.
+ * call (measured, Node 24: it returned when the call did); the C library's `_exit` asks nobody. A `fatal` log line has left
+ * with all before it: standard output is synchronous for files, pipes and terminals on POSIX systems.
  */
 export function endProcessNow(code: number): never {
   try {
