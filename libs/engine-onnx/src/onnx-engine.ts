@@ -24,6 +24,7 @@ import { freeAbandoned } from './runtime/free-abandoned.js';
 import { BLOCK_TOKENS } from './runtime/kv-block-places.js';
 import { NativeLedger } from './runtime/native-ledger.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
+import { trimNativeHeap } from './runtime/trim-native-heap.js';
 
 /**
  * Requests for embeddings that schedulers place on a worker at once, beside those that may wait. Chosen: batches are full with
@@ -91,6 +92,7 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
   signal.throwIfAborted();
   const chunkTokens = chunkTokensOf(compiled.manifest);
   const runner = await OnnxModelRunner.load(decoderGraph(compiled), { ...options, chunkTokens });
+  trimNativeHeap();
   try {
     signal.throwIfAborted();
     return { runner, description: await describeModel(options, compiled, runner) };
@@ -107,6 +109,7 @@ async function loadEncoder(options: OnnxEngineOptions, signal: AbortSignal): Pro
   if (dimensions === undefined) throw new Error(`${compiled.folder} is compiled to generate, not to embed.`);
   const graph = { path: compiled.graphPath, vocabularySize, contextTokens, dimensions };
   const runner = await OnnxEncoderRunner.load(graph, options);
+  trimNativeHeap();
   try {
     signal.throwIfAborted();
     return { runner, description: await describeEncoder(options, compiled, runner) };

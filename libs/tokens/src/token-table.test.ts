@@ -18,6 +18,7 @@ describe('TokenTable', () => {
     expect([table.isSpecial(0), table.isSpecial(5), table.isSpecial(6)]).toEqual([true, true, false]);
     expect([table.has(511), table.has(512), table.has(-1), table.has(0.5)]).toEqual([true, false, false, false]);
     expect(table.text(1)).toBe('<|eos|>');
+    expect(table.eosTokenId).toBe(1);
   });
 
   it('given an unknown id, then it has no bytes and no text', () => {
@@ -37,6 +38,25 @@ describe('TokenTable', () => {
     expect([added.text(512), added.text(513)]).toEqual(['two wörds', 'a b']);
     expect(await Tokenizer.fromFiles(files).decode([512, 513])).toBe('two wördsa b');
   });
+
+  it.each<[string, { id: number; content: string }[], Record<string, number>?]>([
+    ['an added token', [{ id: 3, content: '</s>' }], { '<unk>': 0, the: 1, a: 2 }],
+    ['an added token and in the vocabulary', [{ id: 3, content: '</s>' }]],
+    ['in the vocabulary, with an id that an added token takes', [{ id: 1, content: 'another' }]],
+    ['not there', [], { '<unk>': 0, the: 1 }],
+  ])(
+    'given an end token that is %s, then its id is the one that the tokenizer has',
+    (_, tokens, vocab = { '<unk>': 0, '</s>': 1, the: 2 }) => {
+      const shape = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+      const tokenizer = {
+        version: '1.0',
+        added_tokens: tokens.map((token) => ({ ...shape, ...token })),
+        model: { type: 'WordLevel', vocab, unk_token: '<unk>' },
+      };
+      const files = textFiles({ 'tokenizer.json': tokenizer, 'tokenizer_config.json': { eos_token: '</s>' } });
+      expect(TokenTable.fromFiles(files).eosTokenId).toBe(Tokenizer.fromFiles(files).eosTokenId);
+    },
+  );
 
   it('given raw bytes, then they are flagged and are that byte', () => {
     const pieces = TokenTable.fromFiles(sentencePieceFiles(SENTENCE_PIECE_DECODER));

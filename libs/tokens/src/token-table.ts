@@ -1,3 +1,4 @@
+import { readSpecialTokens } from './special-tokens.js';
 import { isJsonObject, type JsonObject, readJsonObject, type TextFiles, TextFilesError } from './text-files.js';
 import { readTokenDecoder, type TokenDecoder } from './token-decoder.js';
 
@@ -18,7 +19,13 @@ export class TokenTable {
   private readonly later: ByteRuns;
   private readonly first: ByteRuns;
 
-  private constructor(tokens: ReadonlyMap<number, string>, specialIds: ReadonlySet<number>, decoder: TokenDecoder) {
+  private constructor(
+    tokens: ReadonlyMap<number, string>,
+    specialIds: ReadonlySet<number>,
+    decoder: TokenDecoder,
+    /** The tokenizer's own end token. */
+    readonly eosTokenId: number | undefined,
+  ) {
     let size = 0;
     for (const id of tokens.keys()) size = Math.max(size, id + 1);
     this.size = size;
@@ -44,14 +51,20 @@ export class TokenTable {
     if (file === undefined) throw new TextFilesError('tokenizer.json', 'is missing: the model cannot write text');
     const tokens = new Map<number, string>();
     const specialIds = new Set<number>();
-    for (const [token, id] of vocabularyOf(file)) tokens.set(checkedId(id), token);
+    const { eos_token: eos } = readSpecialTokens(files);
+    let eosTokenId: number | undefined;
+    for (const [token, id] of vocabularyOf(file)) {
+      tokens.set(checkedId(id), token);
+      if (token === eos) eosTokenId = checkedId(id);
+    }
     for (const added of Array.isArray(file['added_tokens']) ? file['added_tokens'] : []) {
       if (!isJsonObject(added)) continue;
       const id = checkedId(added['id']);
       tokens.set(id, String(added['content']));
+      if (added['content'] === eos) eosTokenId ??= id; // in the vocabulary it keeps the id that it has there
       if (added['special'] === true) specialIds.add(id);
     }
-    return new TokenTable(tokens, specialIds, readTokenDecoder(file['decoder']));
+    return new TokenTable(tokens, specialIds, readTokenDecoder(file['decoder']), eosTokenId);
   }
 
   has(tokenId: number): boolean {

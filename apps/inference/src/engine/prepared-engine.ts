@@ -10,6 +10,7 @@ import {
   IDLE_STATE,
   type SubmitOutcome,
 } from '#lib/engine';
+import { collectGarbage } from '../lifecycle/collect-garbage.js';
 
 const NOT_PREPARED: EngineRefusal = {
   kind: 'refused',
@@ -29,12 +30,13 @@ export class PreparedEngine extends Engine {
   }
 
   override async start(signal: AbortSignal): Promise<void> {
-    if (this.engine === undefined) {
-      const engine = await this.prepare(signal);
-      engine.onEvent(this.listener);
-      this.engine = engine;
-    }
-    await this.engine.start(signal);
+    if (this.engine !== undefined) return this.engine.start(signal);
+    const engine = await this.prepare(signal);
+    engine.onEvent(this.listener);
+    this.engine = engine;
+    const started = engine.start(signal);
+    collectGarbage(); // while its thread loads the model, and nobody is served yet
+    await started;
   }
 
   override describe(): EngineDescription {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Eviction } from '#lib/kv';
-import { syntheticTextFiles, TextModel } from '#lib/tokens';
+import { syntheticTextFiles, TokenTable } from '#lib/tokens';
 import { UNSUPPORTED_PARAMETERS } from '../step-loop/refusal.js';
 import { StepLoopEngine } from '../step-loop/step-loop-engine.js';
 import { textFingerprint } from '../text-fingerprint.js';
@@ -27,10 +27,8 @@ export function mockEngine(options: MockEngineOptions): StepLoopEngine {
     prefixEviction,
     load: async () => {
       const textFiles = syntheticTextFiles();
-      const text = TextModel.load(textFiles);
-      const vocabularySize = text.table.size;
-      const eosTokenId = text.generationDefaults.eosTokenIds[0]!;
-      const runner = new MockModelRunner(options, vocabularySize, eosTokenId);
+      const { size: vocabularySize, eosTokenId } = TokenTable.fromFiles(textFiles);
+      const runner = new MockModelRunner(options, vocabularySize, eosTokenId!); // these files name one
       return {
         runner,
         description: {

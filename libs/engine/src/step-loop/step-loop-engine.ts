@@ -1,6 +1,6 @@
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import { type CachedBlock, createEviction, type Eviction } from '#lib/kv';
-import { TextModel } from '#lib/tokens';
+import { readGenerationDefaults, TokenTable } from '#lib/tokens';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
 import type { ModelRunner } from '../model-runner.js';
@@ -38,13 +38,15 @@ export class StepLoopEngine extends Engine {
   override async start(signal: AbortSignal): Promise<void> {
     if (this.running !== undefined) throw new Error('The engine is running already.');
     const model = await this.options.load(signal);
-    const text = TextModel.load(model.description.textFiles);
+    const { textFiles } = model.description;
+    const table = TokenTable.fromFiles(textFiles);
+    const { eosTokenIds } = readGenerationDefaults(textFiles, table.eosTokenId);
     const { waitingGenerations, keepsPrefixes = true, prefixEviction = 'lru' } = this.options;
     const { modelFingerprint } = model.description.model;
     const policy = createEviction(prefixEviction, ({ hash }: CachedBlock) => hash);
     const loop = new StepLoop(
       model.runner,
-      { table: text.table, eosTokenIds: text.generationDefaults.eosTokenIds },
+      { table, eosTokenIds },
       {
         waitingGenerations,
         prefixes: keepsPrefixes ? { modelFingerprint, policy } : undefined,

@@ -17,6 +17,11 @@ const DEFAULT_STEP_TIMEOUT_MS = 30_000;
 const DEFAULT_STOP_TIMEOUT_MS = 5_000;
 /** Chosen: JavaScript ends within milliseconds; a native step in flight has its usual time. */
 const DEFAULT_END_TIMEOUT_MS = 5_000;
+/**
+ * V8's young generation of the thread, in MiB; unbounded it grows to 96 while a model is loaded, and stays. Chosen: a step leaves
+ * some tens of kilobytes, so that a collection comes every few seconds.
+ */
+const YOUNG_GENERATION_MEBIBYTES = 12;
 
 export interface EngineThreadOptions {
   /** Module that calls `serveEngine` in the thread. */
@@ -79,7 +84,8 @@ export class EngineThread extends Engine {
     this.assertNotRunning();
     signal.throwIfAborted();
     const { entry, workerData, execArgv } = this.options;
-    const worker = new Worker(entry, { workerData, execArgv, name: 'engine' });
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MEBIBYTES };
+    const worker = new Worker(entry, { workerData, execArgv, resourceLimits, name: 'engine' });
     const gone = Promise.withResolvers<void>();
     this.worker = worker;
     this.gone = gone.promise;

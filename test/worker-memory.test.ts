@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '#lib/config';
+import { compileModel } from '#lib/engine-onnx';
+import { ModelStore } from '#lib/models';
+import { pidOf } from './support/app-pid.js';
+import { type RunningPlatform, startPlatform } from './support/platform.js';
+
+const MODEL = 'smollm2-135m-instruct';
+const KV_BYTES = 16 * 1024 * 1024; // 364 tokens
+const BEYOND_BYTES = 300e6;
+
+/** Where the system says what a process has in memory. */
+describe.runIf(process.platform === 'linux')('the memory of a worker as `make run` starts it, with SmolLM2', () => {
+  let platform: RunningPlatform;
+  let weightsBytes: number;
+  beforeAll(async () => {
+    const { storage } = loadConfig();
+    const store = new ModelStore(storage);
+    const source = await store.pullModel(MODEL);
+    const compiled = await compileModel({ source, weights: 'auto', storeFolder: store.compiled.folder });
+    weightsBytes = compiled.manifest.weightsBytes;
+    platform = await startPlatform({ env: { HYDRA_KV_BYTES: String(KV_BYTES), HYDRA_WORKERS: '1' } });
+  });
+  afterAll(() => platform?.stop());
+
+  async function complete(first: number): Promise<void> {
+    const prompt = Array.from({ length: 100 }, (_, i) => 1_000 + ((first * 251 + i * 7) % 40_000));
+    const response = await fetch(`${platform.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: MODEL, prompt, max_tokens: 8, temperature: 0, ignore_eos: true }),
+    });
+    expect(response.status, await response.text()).toBe(200);
+  }
+
+  it('given prompts that fill its KV memory, when it has answered them, then it has at most 300 MB beside weights and KV', async () => {
+    for (let round = 0; round < 2; round++) {
+      await Promise.all(Array.from({ length: 4 }, (_, i) => complete(4 * round + i)));
+    }
+    const status = readFileSync(`/proc/${pidOf(platform, 'worker-0')}/status`, 'utf8');
+    const residentBytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+    expect(residentBytes - weightsBytes - KV_BYTES).toBeLessThanOrEqual(BEYOND_BYTES);
+  }, 120_000);
+});
