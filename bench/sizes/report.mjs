@@ -7,12 +7,27 @@ function decodeBound(report, batch) {
   return (batch * bandwidthBytesPerSecond) / stepBytes;
 }
 
+/** What was prepared, what was measured, or both. */
 export function printReport(report) {
-  const { date, machine, versions, shape, weights, compile, load, resident, decode, prefill, gateway } = report;
+  const { date, machine, versions, shape, weights, loadAverage } = report;
   const lines = [
-    `${date}  ${machine.cpu}, ${machine.cores} cores  Node ${versions.node}  load ${report.loadAverage[0].toFixed(1)}`,
-    `${shape}, ${weights}: ${gigabytes(report.weightsBytes)} of weights`,
-    `compile   ${compile.seconds.toFixed(0)} s, ${compile.cpuSeconds.toFixed(0)} s of CPU, at most ${gigabytes(compile.peakBytes)} resident`,
+    `${date}  ${machine.cpu}, ${machine.cores} cores  Node ${versions.node}  load ${loadAverage[0].toFixed(1)}  ${shape}, ${weights}`,
+    ...(report.compile === undefined ? [] : prepared(report)),
+    ...(report.decode === undefined ? [] : measured(report)),
+  ];
+  console.log(lines.join('\n'));
+}
+
+function prepared({ compile: { seconds, cpuSeconds, peakBytes } }) {
+  return [
+    `compile   ${seconds.toFixed(0)} s, ${cpuSeconds.toFixed(0)} s of CPU, at most ${gigabytes(peakBytes)} resident`,
+  ];
+}
+
+function measured(report) {
+  const { machine, load, resident, decode, prefill, gateway } = report;
+  return [
+    `weights   ${gigabytes(report.weightsBytes)}`,
     `load      ${load.seconds.toFixed(1)} s; then ${gigabytes(load.afterBytes)} resident, ${gigabytes(load.ownBytes)} of them its own`,
     `serving   at most ${gigabytes(resident.peakBytes)} resident`,
     `memory    ${gigabytes(report.bandwidthBytesPerSecond)}/s read by ${machine.cores} threads`,
@@ -26,5 +41,4 @@ export function printReport(report) {
     ),
     `gateway   ready in ${gateway.readySeconds.toFixed(1)} s; ${gateway.usage.completion_tokens} tokens in ${gateway.answerSeconds.toFixed(1)} s`,
   ];
-  console.log(lines.join('\n'));
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GGMLQuantizationType as Type } from '@huggingface/gguf';
@@ -43,11 +43,17 @@ function gguf(tensors: Readonly<Record<string, GivenTensor>>, heads = 4): Buffer
   return Buffer.concat([padded(Buffer.concat(head)), ...data]);
 }
 
-async function opened(file: Uint8Array): Promise<GgufCheckpoint> {
+/** @param more  writes further parts of the file */
+async function opened(
+  start: Uint8Array,
+  more: (file: FileHandle) => Promise<void> = async () => {},
+): Promise<GgufCheckpoint> {
   const folder = await mkdtemp(join(tmpdir(), 'hydra-gguf-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, 'model.gguf');
-  await writeFile(path, file);
+  await writeFile(path, start);
+  const file = await open(path, 'r+');
+  await more(file).finally(() => file.close());
   const checkpoint = await GgufCheckpoint.open(path);
   onTestFinished(() => checkpoint.close());
   return checkpoint;
@@ -65,6 +71,23 @@ function interleave<T>(rows: readonly T[], heads: number): T[] {
 }
 
 describe('GgufCheckpoint', () => {
+  it.each([2, 4])(
+    'given a tensor beyond %i GiB of the file, when rows are read, then they are those',
+    async (gibibytes) => {
+      const beforeBytes = gibibytes * 2 ** 30;
+      const before = { shape: [1024, beforeBytes / 4096], type: Type.F32, bytes: new Uint8Array() };
+      const after = { shape: [2, 2], type: Type.F32, bytes: new Uint8Array(), offset: beforeBytes };
+      const start = gguf({ 'token_embd.weight': before, 'output.weight': after });
+      const checkpoint = await opened(start, async (file) => {
+        await file.write(floats([-1]), 0, 4, start.length + beforeBytes - 4); // what is not written is a hole
+        await file.write(floats([1, 2, 3, 4]), 0, 16, start.length + beforeBytes);
+      });
+      expect(await checkpoint.readRows('lm_head.weight', 1, 1)).toEqual(floats([3, 4]));
+      const last = await checkpoint.readRows('model.embed_tokens.weight', beforeBytes / 4096 - 1, 1);
+      expect(last.subarray(-4)).toEqual(floats([-1]));
+    },
+  );
+
   it("given names of GGUF, when opened, then tensors have the hub's names and outermost dimension first", async () => {
     const checkpoint = await opened(
       gguf({

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -53,6 +53,27 @@ describe('SafetensorsCheckpoint', () => {
     expect(await checkpoint.readRows('a', 0, 2)).toEqual(floats(1, 2, 3, 4));
     expect(await checkpoint.readRows('b', 0, 1)).toEqual(floats(7, 8));
   });
+
+  it.each([2, 4])(
+    'given a tensor beyond %i GiB of a file, when rows are read, then they are those',
+    async (gibibytes) => {
+      const beforeBytes = gibibytes * 2 ** 30;
+      const header = {
+        before: { dtype: 'F32', shape: [beforeBytes / 4096, 1024], data_offsets: [0, beforeBytes] },
+        matrix: { dtype: 'F32', shape: [2, 2], data_offsets: [beforeBytes, beforeBytes + 16] },
+      };
+      const start = safetensors(header, new Uint8Array());
+      const folder = await folderOf({ 'model.safetensors': start });
+      const file = await open(join(folder, 'model.safetensors'), 'r+'); // what is not written is a hole
+      await file.write(floats(-1), 0, 4, start.length + beforeBytes - 4);
+      await file.write(floats(1, 2, 3, 4), 0, 16, start.length + beforeBytes);
+      await file.close();
+      const checkpoint = await SafetensorsCheckpoint.open(folder);
+      onTestFinished(() => checkpoint.close());
+      expect(await checkpoint.readRows('matrix', 1, 1)).toEqual(floats(3, 4));
+      expect((await checkpoint.readRows('before', beforeBytes / 4096 - 1, 1)).subarray(-4)).toEqual(floats(-1));
+    },
+  );
 
   it('given a tensor that nobody has, when read, then the error names it', async () => {
     const checkpoint = await single({ matrix });
