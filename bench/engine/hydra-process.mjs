@@ -121,12 +121,16 @@ async function load({ concurrency, requests, maxTokens, promptWords }) {
   return { tokensPerSecond };
 }
 
-/** How much of the decode steps the engine's thread is busy itself rather than waiting for the model's run. */
+/** How much of the time of decode steps is not the model's; with a profile also what it is, which slows the thread down. */
 async function javascriptShare({ rows, contextTokens, steps, temperature, withProfile }) {
   const paused = await pausedStreams(rows, contextTokens - steps / 2, steps + 1, temperature);
-  await profile.begin({ withProfile });
+  if (withProfile) await profile.begin();
+  const { modelUs } = engine.state();
+  const startMs = performance.now();
   await runOut(paused, steps);
-  return profile.end();
+  const wallMs = performance.now() - startMs;
+  const share = 1 - (engine.state().modelUs - modelUs) / 1_000 / wallMs;
+  return { share, ...(withProfile && (await profile.end())) };
 }
 
 answerCases(

@@ -1,4 +1,4 @@
-/** The engine's thread as `onnxEngineThread` starts it, which can say how long it was busy, and with what. */
+/** The engine's thread as `onnxEngineThread` starts it, which can say what it was busy with. */
 import { Session } from 'node:inspector/promises';
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import { serveEngine } from '#lib/engine';
@@ -9,21 +9,14 @@ const SAMPLE_INTERVAL_US = 200;
 
 serveEngine(onnxEngine(workerData), parentPort);
 
-let startMs;
-let utilization;
 let session;
 const channel = new BroadcastChannel(PROFILE_CHANNEL);
-channel.onmessage = async ({ data: { kind, withProfile } }) => {
+channel.onmessage = async ({ data: { kind } }) => {
   if (kind === 'begin') {
-    if (withProfile) await startSampling();
-    utilization = performance.eventLoopUtilization();
-    startMs = performance.now();
+    await startSampling();
     channel.postMessage({ kind: 'begun' });
   } else if (kind === 'end') {
-    const { active } = performance.eventLoopUtilization(utilization);
-    const wallMs = performance.now() - startMs;
-    const profile = session === undefined ? undefined : await stopSampling();
-    channel.postMessage({ kind: 'ended', activeMs: active, wallMs, profile });
+    channel.postMessage({ kind: 'ended', profile: await stopSampling() });
   }
 };
 

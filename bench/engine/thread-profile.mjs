@@ -12,15 +12,15 @@ export class ThreadProfile {
     this.#channel.unref();
   }
 
-  /** @param {{withProfile?: boolean}} options  sampling costs time itself */
-  async begin(options) {
-    await this.#call({ kind: 'begin', ...options });
+  /** Sampling costs time itself. */
+  async begin() {
+    await this.#call({ kind: 'begin' });
   }
 
-  /** @returns {Promise<{share: number} & Partial<ReturnType<typeof selfTimes>>>} `share`: busy by the event loop's own count */
+  /** @returns {Promise<ReturnType<typeof selfTimes>>} */
   async end() {
-    const { activeMs, wallMs, profile } = await this.#call({ kind: 'end' });
-    return { share: activeMs / wallMs, ...(profile && selfTimes(profile)) };
+    const { profile } = await this.#call({ kind: 'end' });
+    return selfTimes(profile);
   }
 
   async #call(message) {

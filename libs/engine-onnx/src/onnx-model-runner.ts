@@ -15,6 +15,9 @@ import { OrtRuntime } from './runtime/ort-runtime.js';
 import { OrtSession } from './runtime/ort-session.js';
 import { SlotBindings } from './slot-bindings.js';
 
+/** Chosen: a chunk beside 32 rows is short, of 80 tokens where a chunk has 256. */
+const SHORT_CHUNKS_PER_CHUNK = 3;
+
 /**
  * Runs a compiled decoder on ONNX Runtime. KV stays where it is: each slot has its place in one range of addresses, and
  * passes read and write it there. Rows of a decode on neighbouring slots are one run of the model.
@@ -140,7 +143,10 @@ export class OnnxModelRunner extends ModelRunner {
     binding.bindInput('seqlens_k', lastPositions, 'int32', [rows]);
     binding.bindInput('total_len', this.totalLength, 'int32', []);
     binding.bindOutput('logits', logits.data, 'float32', [logits.rows, this.limits.vocabularySize]);
-    await this.session.run(binding);
+    // A long chunk leaves the thread to messages meanwhile, and `close` can end it.
+    const isShort = tokensPerRow === 1 || tokensPerRow <= this.limits.chunkTokens / SHORT_CHUNKS_PER_CHUNK;
+    if (isShort) this.session.runHere(binding);
+    else await this.session.run(binding);
   }
 
   private logitsOfChunk(): Float32Array {

@@ -133,6 +133,8 @@ export interface EngineState {
   readonly preemptions: number;
   /** Sum of step durations since start, in microseconds. */
   readonly stepUs: number;
+  /** How much of it the model's passes took; the rest is planning, choosing tokens, making text. */
+  readonly modelUs: number;
   /** Whether a step is being computed now. */
   readonly isStepping: boolean;
 }

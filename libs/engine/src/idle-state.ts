@@ -16,5 +16,6 @@ export const IDLE_STATE: EngineState = {
   evictedPrefixBlocks: 0,
   preemptions: 0,
   stepUs: 0,
+  modelUs: 0,
   isStepping: false,
 };

@@ -148,6 +148,7 @@ export class WorkerMetrics {
     );
     total('hydra_worker_steps_total', 'Steps of the engine.', (state) => state.steps);
     total('hydra_worker_step_seconds_total', 'Time spent in steps, in seconds.', (state) => state.stepUs / 1e6);
+    total('hydra_worker_model_seconds_total', 'Time of it in the model, in seconds.', (state) => state.modelUs / 1e6);
   }
 
   private histogram(name: string, help: string, alias: string): Histogram<'model'> {

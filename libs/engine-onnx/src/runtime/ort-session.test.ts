@@ -128,6 +128,25 @@ describe('an ONNX Runtime session', () => {
     await session.close();
   });
 
+  it('given a run on the calling thread, when it returns, then its outputs are there; none begins while another runs', async () => {
+    const session = await OrtSession.load(runtime, modelPath, { threads: 1 });
+    const binding = session.createBinding();
+    binding.bindInput('left', Float32Array.of(1, 2, 3, 4), 'float32', [1, 4]);
+    binding.bindInput('right', Float32Array.of(5, 6, 7, 8), 'float32', [1, 4]);
+    const sum = new Float32Array(4);
+    binding.bindOutput('sum', sum, 'float32', [1, 4]);
+    session.runHere(binding);
+    expect([...sum]).toEqual([6, 8, 10, 12]);
+    const run = session.run(binding);
+    expect(() => session.runHere(binding)).toThrow('The session is running.');
+    await run;
+    session.runHere(binding);
+    binding.bindInput('left', new Float32Array(12), 'float32', [3, 4]);
+    expect(() => session.runHere(binding)).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
+    await session.close();
+    expect(() => session.runHere(binding)).toThrow('The session is closed.');
+  });
+
   it('given a session that runs, when closed, then it waits, and later runs are refused', async () => {
     const session = await OrtSession.load(runtime, modelPath, { threads: 1 });
     const binding = session.createBinding();

@@ -53,7 +53,7 @@ export class EmbeddingEngine extends Engine {
   private working: Promise<void> | undefined;
   /** Resolves when what the last model held is freed. */
   private closed: Promise<void> = Promise.resolve();
-  private counters = { steps: 0, computedPromptTokens: 0, stepUs: 0 };
+  private counters = { steps: 0, computedPromptTokens: 0, stepUs: 0, modelUs: 0 };
 
   constructor(private readonly options: EmbeddingEngineOptions) {
     super();
@@ -152,8 +152,10 @@ export class EmbeddingEngine extends Engine {
         const beganAtMs = performance.now();
         for (const { owner } of batch) owner.startedAtMs ??= beganAtMs;
         const vectors = await model.runner.encode(batch.map(({ tokenIds }) => tokenIds));
+        const tookUs = Math.round((performance.now() - beganAtMs) * 1_000);
         this.counters.steps++;
-        this.counters.stepUs += Math.round((performance.now() - beganAtMs) * 1_000);
+        this.counters.stepUs += tookUs;
+        this.counters.modelUs += tookUs;
         this.counters.computedPromptTokens += tokensOf(batch.map(({ tokenIds }) => tokenIds));
         handOut(batch, vectors, dimensions);
       }

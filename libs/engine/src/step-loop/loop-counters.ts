@@ -12,6 +12,7 @@ type Totals = Pick<
   | 'queriedPromptTokens'
   | 'preemptions'
   | 'stepUs'
+  | 'modelUs'
 >;
 
 /** What the loop has done since it began. */
@@ -20,6 +21,7 @@ export class LoopCounters {
   generatedTokens = 0;
   stepUs = 0;
   preemptions = 0;
+  private modelUs = 0;
   private computedPromptTokens = 0;
   private cachedPromptTokens = 0;
   private queriedPromptTokens = 0;
@@ -32,6 +34,16 @@ export class LoopCounters {
     if (index === 0) generation.cachedPromptTokens = Math.min(heldTokens, generation.promptTokens);
   }
 
+  /** Counts the time of a pass of the model. */
+  async timed<T>(pass: () => Promise<T>): Promise<T> {
+    const startedMs = performance.now();
+    try {
+      return await pass();
+    } finally {
+      this.modelUs += (performance.now() - startedMs) * 1_000;
+    }
+  }
+
   stepped({ chunks }: PlannedStep): void {
     this.steps++;
     for (const { from, to } of chunks) this.computedPromptTokens += to - from;
@@ -39,7 +51,6 @@ export class LoopCounters {
 
   totals(): Totals {
     const { steps, generatedTokens, computedPromptTokens, cachedPromptTokens, queriedPromptTokens, preemptions } = this;
-    const stepUs = Math.round(this.stepUs);
     return {
       steps,
       generatedTokens,
@@ -47,7 +58,8 @@ export class LoopCounters {
       cachedPromptTokens,
       queriedPromptTokens,
       preemptions,
-      stepUs,
+      stepUs: Math.round(this.stepUs),
+      modelUs: Math.round(this.modelUs),
     };
   }
 }

@@ -1,6 +1,7 @@
 import type { PositionLogprobs } from '#lib/contracts';
 import type { ModelRunner } from '../model-runner.js';
 import type { Sequence } from './generation.js';
+import type { LoopCounters } from './loop-counters.js';
 import type { PlannedChunk, PlannedStep } from './step-plan.js';
 import type { Choice, TokenChooser } from './token-chooser.js';
 
@@ -19,23 +20,27 @@ export interface StepResult {
  * Runs the model as planned and chooses tokens: rows of decodes, then chunks of prompts, then copies of prompts.
  * Sequences are read, not changed. Rejects when the runner breaks.
  */
-export async function runStep(plan: PlannedStep, runner: ModelRunner, chooser: TokenChooser): Promise<StepResult[]> {
+export async function runStep(
+  plan: PlannedStep,
+  runner: ModelRunner,
+  chooser: TokenChooser,
+  clock: Pick<LoopCounters, 'timed'>,
+): Promise<StepResult[]> {
   const results: StepResult[] = [];
   for (const sequences of plan.decodes) {
-    const logits = await runner.decode(
-      sequences.map(({ slot, computedTokens, tokenIds }) => ({
-        slot: slot!,
-        position: computedTokens,
-        tokenId: tokenIds[computedTokens]!,
-      })),
-    );
+    const rows = sequences.map(({ slot, computedTokens, tokenIds }) => ({
+      slot: slot!,
+      position: computedTokens,
+      tokenId: tokenIds[computedTokens]!,
+    }));
+    const logits = await clock.timed(() => runner.decode(rows));
     for (const [row, sequence] of sequences.entries()) {
       const computedTokens = sequence.computedTokens + 1;
       const choice = computedTokens === sequence.knownTokens ? chooser.choose(sequence, logits, row) : undefined;
       results.push({ sequence, computedTokens, choice });
     }
   }
-  for (const chunk of plan.chunks) results.push(await runChunk(chunk, runner, chooser));
+  for (const chunk of plan.chunks) results.push(await runChunk(chunk, runner, chooser, clock));
   for (const { from, to, tokens } of plan.forks) {
     runner.copySlot?.({ from: from.slot!, to: to.slot!, tokens });
     results.push({ sequence: to, computedTokens: tokens });
@@ -47,14 +52,17 @@ async function runChunk(
   { sequence, from, to, isLast }: PlannedChunk,
   runner: ModelRunner,
   chooser: TokenChooser,
+  clock: Pick<LoopCounters, 'timed'>,
 ): Promise<StepResult> {
   const wantsAll = sequence.generation.lacksPromptLogprobs;
-  const logits = await runner.prefill({
-    slot: sequence.slot!,
-    position: from,
-    tokenIds: sequence.tokenIds.slice(from, to),
-    logitsFor: wantsAll ? 'all' : isLast ? 'last' : 'none',
-  });
+  const logits = await clock.timed(() =>
+    runner.prefill({
+      slot: sequence.slot!,
+      position: from,
+      tokenIds: sequence.tokenIds.slice(from, to),
+      logitsFor: wantsAll ? 'all' : isLast ? 'last' : 'none',
+    }),
+  );
   if (logits === undefined) {
     if (isLast || wantsAll) throw new Error('the model runner gave no logits for a chunk of a prompt');
     return { sequence, computedTokens: to };

@@ -72,7 +72,7 @@ export class StepLoop {
         const startedUs = nowUs();
         this.isStepping = true;
         this.place(plan);
-        this.commit(plan, await runStep(plan, this.runner, this.chooser));
+        this.commit(plan, await runStep(plan, this.runner, this.chooser, this.counters));
         this.keepPrefixes();
         this.isStepping = false;
         this.counters.stepUs += nowUs() - startedUs;
