@@ -2,39 +2,34 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { metricsOf } from './support/app-metrics.js';
 import { eventually } from './support/eventually.js';
 import { closedLoop, completion, goodput, type LoadOutcome, openLoop } from './support/open-loop.js';
+import {
+  OVERLOAD_CAPACITY_PER_SECOND,
+  OVERLOAD_ENV,
+  OVERLOAD_MAX_TOKENS,
+  OVERLOAD_SETTLE_MS,
+  OVERLOAD_SLO_TTFT_MS,
+} from './support/overload-scenario.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
 
-/** Four workers of four slots, a second for each request: 16 requests per second, whatever the machine. */
-const ENV = {
-  HYDRA_ENGINE: 'mock',
-  HYDRA_WORKERS: '4',
-  HYDRA_MOCK_SLOTS: '4',
-  HYDRA_MOCK_TTFT_MS: '10',
-  HYDRA_MOCK_ITL_MS: '50',
-};
-const CAPACITY_PER_SECOND = 16;
 const QUEUE_LENGTH = 256;
-const SLO_TTFT_MS = 3_000;
 const OVERLOAD_MS = 20_000;
-/** What runs at the beginning of a window began before it. */
-const SETTLE_MS = 4_000;
 
 let platform: RunningPlatform;
 beforeAll(async () => {
   const yaml = `models: [{ id: mock-model }]\naliases: { default: default }\nscheduler: { queueLength: ${QUEUE_LENGTH} }\n`;
-  platform = await startPlatform({ env: ENV, yaml });
+  platform = await startPlatform({ env: OVERLOAD_ENV, yaml });
 });
 afterAll(() => platform?.stop());
 
 it('given ten times what four workers can do, then goodput stays, memory and queue are bounded, and all is as before soon after', async () => {
-  const target = { url: platform.url, maxTokens: 20, sloTtftMs: SLO_TTFT_MS };
+  const target = { url: platform.url, maxTokens: OVERLOAD_MAX_TOKENS, sloTtftMs: OVERLOAD_SLO_TTFT_MS };
   const [scheduler, gateway] = [metricsOf(platform, 'scheduler'), metricsOf(platform, 'gateway')];
   const memory = async () =>
     (await scheduler('process_resident_memory_bytes')) + (await gateway('process_resident_memory_bytes'));
 
   const saturatedFromMs = performance.now();
-  const saturated = await closedLoop(target, 2 * CAPACITY_PER_SECOND, 12_000);
-  const peak = goodput(saturated, SLO_TTFT_MS, saturatedFromMs + SETTLE_MS, saturatedFromMs + 12_000);
+  const saturated = await closedLoop(target, 2 * OVERLOAD_CAPACITY_PER_SECOND, 12_000);
+  const peak = goodput(saturated, OVERLOAD_SLO_TTFT_MS, saturatedFromMs + OVERLOAD_SETTLE_MS, saturatedFromMs + 12_000);
 
   const memoryBefore = await memory();
   const overloadedFromMs = performance.now();
@@ -44,9 +39,14 @@ it('given ten times what four workers can do, then goodput stays, memory and que
       mostWaiting = Math.max(mostWaiting, waiting);
     });
   }, 250);
-  const overloaded = await openLoop(target, 10 * CAPACITY_PER_SECOND, OVERLOAD_MS);
+  const overloaded = await openLoop(target, 10 * OVERLOAD_CAPACITY_PER_SECOND, OVERLOAD_MS);
   clearInterval(watch);
-  const under = goodput(overloaded, SLO_TTFT_MS, overloadedFromMs + SETTLE_MS, overloadedFromMs + OVERLOAD_MS);
+  const under = goodput(
+    overloaded,
+    OVERLOAD_SLO_TTFT_MS,
+    overloadedFromMs + OVERLOAD_SETTLE_MS,
+    overloadedFromMs + OVERLOAD_MS,
+  );
 
   // The bench has the strict figure; here other processes take the machine's time from either window.
   expect(under / peak).toBeGreaterThan(0.7);

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../test/support/free-port.ts';
 import { MEASURED, spawnOn } from './cores.mjs';
 
 /** Measured 2026-11-28; another version may take other options. */
@@ -106,14 +106,4 @@ function run(command, args, folder, peer) {
   if (status === 0) return;
   const why = error === undefined ? 'it says why above' : error.message;
   throw new PeerUnavailableError(`${peer} is not measured: ${command} could not install it (${why}).`);
-}
-
-/** A port that nobody has now. */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

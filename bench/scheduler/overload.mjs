@@ -1,42 +1,42 @@
 import { readFileSync } from 'node:fs';
 import { closedLoop, completion, goodput, openLoop } from '../../test/support/open-loop.ts';
+import {
+  OVERLOAD_CAPACITY_PER_SECOND,
+  OVERLOAD_ENV,
+  OVERLOAD_MAX_TOKENS,
+  OVERLOAD_SETTLE_MS,
+  OVERLOAD_SLO_TTFT_MS,
+} from '../../test/support/overload-scenario.ts';
 import { startPlatform } from '../platform.mjs';
 import { residentSet } from '../resident-set.mjs';
 
-/** Four mock workers of four slots, a second for each request. */
-const ENV = {
-  HYDRA_ENGINE: 'mock',
-  HYDRA_WORKERS: '4',
-  HYDRA_MOCK_SLOTS: '4',
-  HYDRA_MOCK_TTFT_MS: '10',
-  HYDRA_MOCK_ITL_MS: '50',
-};
-const CAPACITY_PER_SECOND = 16;
-const SLO_TTFT_MS = 3_000;
-const MAX_TOKENS = 20;
 const SATURATED_MS = 15_000;
-const SETTLE_MS = 4_000;
 /** Twice that of a request alone. */
 const NORMAL_TTFT_MS = 250;
 
 /** Ten times what four workers can do, after as much as they can do: goodput, memory, and how long until all is as before. */
 export async function measureOverload({ seconds }) {
-  const platform = await startPlatform(ENV);
+  const platform = await startPlatform(OVERLOAD_ENV);
   try {
-    const target = { url: platform.url, maxTokens: MAX_TOKENS, sloTtftMs: SLO_TTFT_MS };
+    const target = { url: platform.url, maxTokens: OVERLOAD_MAX_TOKENS, sloTtftMs: OVERLOAD_SLO_TTFT_MS };
     const saturatedMs = performance.now();
-    const saturated = await closedLoop(target, 2 * CAPACITY_PER_SECOND, SATURATED_MS);
-    const peak = goodput(saturated, SLO_TTFT_MS, saturatedMs + SETTLE_MS, saturatedMs + SATURATED_MS);
+    const saturated = await closedLoop(target, 2 * OVERLOAD_CAPACITY_PER_SECOND, SATURATED_MS);
+    const peak = goodput(saturated, OVERLOAD_SLO_TTFT_MS, saturatedMs + OVERLOAD_SETTLE_MS, saturatedMs + SATURATED_MS);
     const before = memoryOf(platform.pid);
     const overloadedMs = performance.now();
     const recovery = recovered(target, overloadedMs + seconds * 1_000);
-    const outcomes = await openLoop(target, 10 * CAPACITY_PER_SECOND, seconds * 1_000);
-    const under = goodput(outcomes, SLO_TTFT_MS, overloadedMs + SETTLE_MS, overloadedMs + seconds * 1_000);
+    const outcomes = await openLoop(target, 10 * OVERLOAD_CAPACITY_PER_SECOND, seconds * 1_000);
+    const under = goodput(
+      outcomes,
+      OVERLOAD_SLO_TTFT_MS,
+      overloadedMs + OVERLOAD_SETTLE_MS,
+      overloadedMs + seconds * 1_000,
+    );
     const backToNormalMs = await recovery;
     const statuses = Object.groupBy(outcomes, ({ status }) => status);
     return {
       seconds,
-      offeredPerSecond: 10 * CAPACITY_PER_SECOND,
+      offeredPerSecond: 10 * OVERLOAD_CAPACITY_PER_SECOND,
       peakGoodput: peak,
       goodput: under,
       goodputShare: under / peak,

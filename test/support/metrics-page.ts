@@ -1,3 +1,4 @@
+import { metricsTextOf } from './app-metrics.js';
 import type { RunningPlatform } from './platform.js';
 
 export interface ExportedMetrics {
@@ -13,9 +14,7 @@ interface ExportedMetric {
 
 /** What an app's `/metrics` says that it exports, by name. */
 export async function exportedMetrics(platform: RunningPlatform, app: string): Promise<ExportedMetrics> {
-  const line = platform.lines.findLast((text) => text.startsWith(`${app} `) && text.includes('"http_port":'));
-  const port = /"http_port":(\d+)/.exec(line ?? '')?.[1];
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const text = await metricsTextOf(platform, app)();
   const help = new Map([...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, words]) => [name, words]));
   const metrics = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({
     name,

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, cpSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
+import { freePort } from '../../support/free-port.js';
 
 const PASSWORD = 'only-for-this-test';
 /** The server refuses to run as root; `nobody` on Linux. */
@@ -67,14 +67,6 @@ function readableCopy(installed: string, folder: string): string {
   cpSync(installed, copy, { recursive: true });
   cpSync(`${installed}.libs`, `${copy}.libs`, { recursive: true });
   return copy;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** @throws Error with what it said when it ends instead */

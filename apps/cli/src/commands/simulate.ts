@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-
 import { EVICTIONS, type Eviction } from '#lib/kv';
 import {
   createStrategy,
