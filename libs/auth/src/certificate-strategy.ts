@@ -1,7 +1,7 @@
 import { CredentialStrategy, type Credentials } from './credential-strategy.js';
 import type { IdentityDirectory } from './identity-directory.js';
 import { matches } from './policy.js';
-import type { Principal, Scope } from './principal.js';
+import { MAX_SUBJECT_CHARACTERS, type Principal, type Scope } from './principal.js';
 
 /** Who has a certificate with a name. */
 export interface CertificateMapping {
@@ -11,9 +11,6 @@ export interface CertificateMapping {
   readonly roles: readonly string[];
   readonly scopes: readonly Scope[];
 }
-
-/** Of a subject, which comes into logs. */
-const MAX_SUBJECT_CHARACTERS = 128;
 
 /** Lets in who has shown a certificate with a name that is known; a key or token that is sent, too, counts instead of it. */
 export class CertificateStrategy extends CredentialStrategy {

@@ -117,6 +117,10 @@ export function noTenant(id: string): AdministrationError {
   return new AdministrationError('not-found', `there is no tenant '${id}'`, 'tenant');
 }
 
+export function noAccount(name: string): AdministrationError {
+  return new AdministrationError('not-found', `there is no service account '${name}'`, 'account');
+}
+
 export function newId(): string {
   return randomUUID().replaceAll('-', '');
 }

@@ -2,7 +2,14 @@ import type { JWTPayload } from 'jose';
 import { BearerStrategy } from './bearer-strategy.js';
 import type { IdentityDirectory } from './identity-directory.js';
 import type { JwtVerifier } from './jwt-verifier.js';
-import { BUILT_IN_ROLES, DEFAULT_SCOPES, isScope, type Principal, type Scope } from './principal.js';
+import {
+  BUILT_IN_ROLES,
+  DEFAULT_SCOPES,
+  isScope,
+  MAX_SUBJECT_CHARACTERS,
+  type Principal,
+  type Scope,
+} from './principal.js';
 
 /** What the claims of an issuer mean here. */
 export interface JwtMapping {
@@ -16,8 +23,6 @@ export interface JwtMapping {
 }
 
 const MAX_WORDS = 64;
-/** Of a subject, which comes into logs. */
-const MAX_SUBJECT_CHARACTERS = 128;
 
 /** Lets in who has a token of a known issuer for a known tenant. */
 export class JwtStrategy extends BearerStrategy {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { ApiKeyRow, Database } from '#lib/database';
 import { type MintedKey, mintApiKey } from './api-key.js';
 import { AdministrationError } from './errors.js';
-import type { Actor, Change, IdentityChanges } from './identity-changes.js';
+import { type Actor, type Change, type IdentityChanges, noAccount } from './identity-changes.js';
 import type { Scope } from './principal.js';
 
 /** A key without what it is made of. */
@@ -110,9 +110,7 @@ export class KeyStore {
       .where('tenantId', '=', tenantId)
       .where('name', '=', accountName)
       .executeTakeFirst();
-    if (account === undefined) {
-      throw new AdministrationError('not-found', `there is no service account '${accountName}'`, 'account');
-    }
+    if (account === undefined) throw noAccount(accountName);
     const row = {
       ...{ id: minted.id, hash: minted.hash, tenantId, accountId: account.id, createdAtMs: this.changes.now() },
       ...{ scopesJson: JSON.stringify(scopes), expiresAtMs: expiresAtMs ?? null },

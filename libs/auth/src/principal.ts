@@ -15,6 +15,9 @@ export const BUILT_IN_ROLES = {
   user: 'user',
 } as const;
 
+/** Of a subject, which comes into logs. */
+export const MAX_SUBJECT_CHARACTERS = 128;
+
 /** Who sends a request, after its credential was checked. */
 export interface Principal {
   readonly kind: 'anonymous' | 'api-key' | 'jwt' | 'certificate';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AdministrationError } from './errors.js';
-import { type Actor, assertTenant, type IdentityChanges, newId, noTenant } from './identity-changes.js';
+import { type Actor, assertTenant, type IdentityChanges, newId, noAccount, noTenant } from './identity-changes.js';
 
 export interface Tenant {
   readonly id: string;
@@ -101,8 +101,7 @@ export class TenantStore {
         .where('tenantId', '=', tenantId)
         .where('name', '=', name)
         .executeTakeFirst();
-      if (numUpdatedRows === 0n)
-        throw new AdministrationError('not-found', `there is no service account '${name}'`, 'account');
+      if (numUpdatedRows === 0n) throw noAccount(name);
     });
   }
 

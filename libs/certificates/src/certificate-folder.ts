@@ -50,7 +50,7 @@ export function identityFiles({ folder, caFile, certificateFile, keyFile }: Iden
 
 /** Where the files of an identity are in a folder. */
 export function certificateFiles(folder: string, service: ServiceName, name = DEFAULT_NAME) {
-  const stem = join(folder, name === DEFAULT_NAME ? service : `${service}-${name}`);
+  const stem = join(folder, stemOf({ service, name }));
   return { caFile: join(folder, `${AUTHORITY}.crt`), certificateFile: `${stem}.crt`, keyFile: `${stem}.key` };
 }
 
@@ -209,6 +209,6 @@ function library() {
   return import('./certificate-authority.js');
 }
 
-function stemOf({ service, name }: ServiceIdentity): string {
+function stemOf({ service, name }: Pick<ServiceIdentity, 'service' | 'name'>): string {
   return name === DEFAULT_NAME ? service : `${service}-${name}`;
 }

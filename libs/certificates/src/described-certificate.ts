@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { uriOf } from './service-identity.js';
+import { namesOf, uriOf } from './service-identity.js';
 
 /** What people and metrics want to know of a certificate. */
 export interface DescribedCertificate {
@@ -20,7 +20,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
  * @throws Error when there is none, or one cannot be read
  */
 export function describeCertificates(pem: string): [DescribedCertificate, ...DescribedCertificate[]] {
-  const [first, ...others] = (pem.match(CERTIFICATE) ?? []).map((one) => describe(new X509Certificate(one)));
+  const [first, ...others] = splitCertificates(pem).map((one) => describe(new X509Certificate(one)));
   if (first === undefined) throw new Error('it holds no certificate in PEM');
   return [first, ...others];
 }
@@ -37,14 +37,10 @@ function describe({
   validFromDate,
   validToDate,
 }: X509Certificate): DescribedCertificate {
-  const named = (prefix: string) =>
-    (subjectAltName?.split(', ') ?? [])
-      .filter((name) => name.startsWith(prefix))
-      .map((name) => name.slice(prefix.length));
   return {
     uri: uriOf(subjectAltName),
-    dnsNames: named('DNS:'),
-    ipAddresses: named('IP Address:'),
+    dnsNames: namesOf(subjectAltName, 'DNS'),
+    ipAddresses: namesOf(subjectAltName, 'IP Address'),
     issuer: issuer.replaceAll('\n', ', '),
     subject: subject.replaceAll('\n', ', '),
     notBefore: validFromDate,

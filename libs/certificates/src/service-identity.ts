@@ -44,8 +44,16 @@ export function alternativeNames(printed: string | undefined): readonly string[]
   return printed === undefined || printed.includes('"') ? [] : printed.split(', ');
 }
 
+/** Those of one kind, without it. @param printed  as for `alternativeNames` */
+export function namesOf(printed: string | undefined, kind: 'URI' | 'DNS' | 'IP Address'): readonly string[] {
+  const prefix = `${kind}:`;
+  return alternativeNames(printed)
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length));
+}
+
 /** The one URI among a certificate's alternative names; SPIFFE wants exactly one. */
 export function uriOf(printed: string | undefined): string | undefined {
-  const uris = alternativeNames(printed).filter((name) => name.startsWith('URI:'));
-  return uris.length === 1 ? uris[0]?.slice('URI:'.length) : undefined;
+  const [uri, ...others] = namesOf(printed, 'URI');
+  return others.length === 0 ? uri : undefined;
 }

@@ -2,7 +2,7 @@ import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer
 import { experimental, type Server, ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
 import type { TlsIdentity } from '#lib/certificates';
 import type { BoundServer } from './bind-server.js';
-import { certificateRefusal, hasPeerCertificate, isPeerGone, refusalOf, type TlsRefusal } from './tls-refusal.js';
+import { hasPeerCertificate, isPeerGone, refusalOf, type TlsRefusal } from './tls-refusal.js';
 
 export interface TlsListenerOptions {
   readonly identity: TlsIdentity;
@@ -83,5 +83,5 @@ function clientRefusal(socket: TLSSocket, options: TlsListenerOptions): TlsRefus
   const { clientCertificates, refusalOfClient } = options;
   if (clientCertificates === 'none') return undefined;
   if (!hasPeerCertificate(socket)) return clientCertificates === 'required' ? 'no-certificate' : undefined;
-  return certificateRefusal(socket) ?? refusalOfClient?.(socket);
+  return socket.authorized ? refusalOfClient?.(socket) : refusalOf(socket.authorizationError);
 }

@@ -48,12 +48,6 @@ export function isPeerGone(code: unknown): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/** What is wrong with the certificate that the other end has shown; `undefined` for nothing, or for one that shows none. */
-export function certificateRefusal(socket: TLSSocket): TlsRefusal | undefined {
-  if (!hasPeerCertificate(socket) || socket.authorized) return undefined;
-  return refusalOf(socket.authorizationError);
-}
-
 export function hasPeerCertificate(socket: TLSSocket): boolean {
   return socket.getPeerX509Certificate() !== undefined;
 }

@@ -29,7 +29,8 @@ export class UsageWriter {
 
   add(entry: UsageEntry): void {
     this.waiting.push(entry);
-    if (this.waiting.length >= BATCH_ENTRIES) this.writeOrRetry();
+    // Beyond that many a write runs already, or the last one failed and is tried again by the timer.
+    if (this.waiting.length === BATCH_ENTRIES) this.writeOrRetry();
     else this.writeLater();
   }
 

@@ -1,9 +1,11 @@
 import {
   type BeginDecision,
   type ExtendDecision,
+  firstSliceTokens,
   LIMIT_NAMES,
   LimitBook,
   type LimitedSubject,
+  type LimitName,
   type LimitRefusal,
   type LimitState,
   LimitsUnavailableError,
@@ -55,9 +57,9 @@ export class RedisLimitBook extends LimitBook {
 
   async begin(reservation: Reservation): Promise<BeginDecision> {
     const { id, tenantId, subjects, price, promptTokens, outputTokens, leastOutputTokens } = reservation;
-    const wanted = Math.min(Math.max(reservation.sliceTokens, leastOutputTokens), outputTokens);
     const values = [
-      ...[id, this.options.gatewayId, LEASE_MS, promptTokens, outputTokens, leastOutputTokens, wanted],
+      ...[id, this.options.gatewayId, LEASE_MS, promptTokens, outputTokens, leastOutputTokens],
+      firstSliceTokens(reservation),
       ...[price.input, price.cachedInput, price.output, JSON.stringify(reservation.about), MAX_OUTBOX_ENTRIES],
       ...subjects.flatMap(figuresOf),
     ];
@@ -117,6 +119,9 @@ export class RedisLimitBook extends LimitBook {
   }
 }
 
+/** Those of the scripts, in their order; requests by the minute are counted by one of their own. */
+const COUNTED_LIMITS = LIMIT_NAMES.slice(1);
+
 const NOTHING: Settlement = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, outcome: 'ended-early' };
 
 function unavailable(cause: unknown): LimitsUnavailableError {
@@ -125,12 +130,16 @@ function unavailable(cause: unknown): LimitsUnavailableError {
 
 /** A subject as the scripts read it. */
 function figuresOf({ id, limits }: LimitedSubject): (string | number)[] {
-  const nanos = (micros: number | undefined) => (micros === undefined ? -1 : micros * NANOS_PER_MICRO);
-  return [
-    ...[id, limits.tokensPerMinute ?? -1, limits.concurrentRequests ?? -1],
-    ...[limits.tokensPerDay ?? -1, limits.tokensPerMonth ?? -1],
-    ...[nanos(limits.costMicrosPerDay), nanos(limits.costMicrosPerMonth)],
-  ];
+  const figures = COUNTED_LIMITS.map((name) => {
+    const limit = limits[name];
+    return limit === undefined ? -1 : limit * unitOf(name);
+  });
+  return [id, ...figures];
+}
+
+/** In what the scripts count it, of what it is given in: money in billionths. */
+function unitOf(name: LimitName): number {
+  return name.startsWith('cost') ? NANOS_PER_MICRO : 1;
 }
 
 function toState([limit, remaining, resetMs]: WindowState): LimitState | undefined {
@@ -143,7 +152,7 @@ function toRefusal(
   nowMs: number,
 ): LimitRefusal {
   const name = LIMIT_NAMES[which] ?? 'tokensPerMinute'; // the scripts count them in this order, and Lua from 1
-  const shown = (value: number) => (name.startsWith('cost') ? value / NANOS_PER_MICRO : value);
+  const shown = (value: number) => value / unitOf(name);
   const period = name.endsWith('Month') ? 'month' : 'day';
   const retryAfterMs = waitMs === NEVER ? Infinity : waitMs === WITH_THE_PERIOD ? periodLeftMs(period, nowMs) : waitMs;
   return {

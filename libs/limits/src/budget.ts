@@ -41,7 +41,7 @@ export interface Shortage {
 
 /** A reservation that was not granted because of others that still run may be granted as soon as they end. */
 const RETRY_WHILE_RESERVED_MS = 1_000;
-const NOTHING: Amount = { tokens: 0, nanos: 0 };
+export const NOTHING: Amount = { tokens: 0, nanos: 0 };
 
 export const NO_HOLDING: Holding = {
   day: { period: Number.NaN, ...NOTHING },

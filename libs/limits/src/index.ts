@@ -2,6 +2,7 @@ export type { Amount } from './budget.js';
 export {
   type BeginDecision,
   type ExtendDecision,
+  firstSliceTokens,
   LimitBook,
   LimitsUnavailableError,
   type Reservation,

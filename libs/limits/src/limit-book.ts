@@ -19,6 +19,11 @@ export interface Reservation {
   readonly about: UsageOrigin;
 }
 
+/** Output tokens that are reserved at first, if there is room. */
+export function firstSliceTokens({ sliceTokens, leastOutputTokens, outputTokens }: Reservation): number {
+  return Math.min(Math.max(sliceTokens, leastOutputTokens), outputTokens);
+}
+
 /** Who used it and what for: goes into the ledger as it is. */
 export interface UsageOrigin {
   /** Public part of the key; empty for tokens of an issuer. */

@@ -1,7 +1,8 @@
-import { type Amount, Budget, type Holding, NO_HOLDING } from './budget.js';
+import { type Amount, Budget, type Holding, NO_HOLDING, NOTHING } from './budget.js';
 import {
   type BeginDecision,
   type ExtendDecision,
+  firstSliceTokens,
   LimitBook,
   type Reservation,
   type Settlement,
@@ -15,7 +16,7 @@ import { SlidingWindow, type WindowUse } from './sliding-window.js';
 /** What is counted for one subject. It stays when its limits change: they are looked at anew with each request. */
 interface Counter {
   running: number;
-  tokens: SlidingWindow;
+  readonly tokens: SlidingWindow;
   readonly budget: Budget;
   usedAtMs: number;
 }
@@ -90,8 +91,7 @@ export class MemoryLimitBook extends LimitBook {
       const refusal = rateRefusal(subject, counter, most, nowMs) ?? shortageRefusal(subject, counter, least, nowMs);
       if (refusal !== undefined) return { ...refusal, tokens: tokensState(held, nowMs) };
     }
-    const wanted = Math.min(Math.max(reservation.sliceTokens, leastOutputTokens), reservation.outputTokens);
-    const coveredTokens = roomOf(held, base, price.output, wanted, nowMs);
+    const coveredTokens = roomOf(held, base, price.output, firstSliceTokens(reservation), nowMs);
     const amount = withOutput(base, coveredTokens, price.output);
     const parts = held.map(({ subject, counter }) => {
       counter.running++;
@@ -108,13 +108,13 @@ export class MemoryLimitBook extends LimitBook {
     const nowMs = this.nowMs();
     const { parts, coveredTokens } = live;
     if (coveredTokens >= most) return { kind: 'covered', coveredTokens };
-    const needed = withOutput({ tokens: 0, nanos: 0 }, Math.max(0, least - coveredTokens), price.output);
+    const needed = withOutput(NOTHING, Math.max(0, least - coveredTokens), price.output);
     for (const { subject, counter } of parts) {
       const refusal = shortageRefusal(subject, counter, needed, nowMs);
       if (refusal !== undefined) return { kind: 'refused', refusal };
     }
-    const more = Math.max(0, roomOf(parts, { tokens: 0, nanos: 0 }, price.output, most - coveredTokens, nowMs));
-    const amount = { tokens: more, nanos: more * price.output };
+    const more = Math.max(0, roomOf(parts, NOTHING, price.output, most - coveredTokens, nowMs));
+    const amount = withOutput(NOTHING, more, price.output);
     for (const part of parts) part.held = part.counter.budget.reserve(amount, part.held, nowMs);
     live.coveredTokens = coveredTokens + more;
     return { kind: 'covered', coveredTokens: live.coveredTokens };

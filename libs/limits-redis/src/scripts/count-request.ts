@@ -1,11 +1,11 @@
+import { NOW } from './now.js';
+
 /**
  * Counts a request in a window that moves along in steps of a sixtieth, unless it is full.
  * KEYS: hash of counts by slot. ARGV: window in ms, limit. Returns {requests in it, time to reset, time to wait} in ms, 0 for now.
  */
 export const COUNT_REQUEST = `
-local time = redis.call('TIME')
-local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local slot_ms, limit = tonumber(ARGV[1]) / 60, tonumber(ARGV[2])
+${NOW}local slot_ms, limit = tonumber(ARGV[1]) / 60, tonumber(ARGV[2])
 local slot = math.floor(now_ms / slot_ms)
 local all = redis.call('HGETALL', KEYS[1])
 local used, slots, by_slot = 0, {}, {}

@@ -1,3 +1,5 @@
+import { NOW } from './now.js';
+
 /**
  * What the scripts of the limit book share. All keys of a tenant have its id as their hash tag, so that they lie on one node of
  * a cluster. Time is Redis' own. Money is billionths of a currency unit in whole numbers below 2^53, which Lua's doubles hold.
@@ -17,9 +19,7 @@
  */
 export const SHARED = `
 local live, leases, counts, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local time = redis.call('TIME')
-local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local second = math.floor(now_ms / 1000)
+${NOW}local second = math.floor(now_ms / 1000)
 local WINDOW_SECONDS = 60
 local COUNTS_LIVE_MS = 40 * 86400000
 
