@@ -1,7 +1,19 @@
 /** A prompt's chain of block hashes, cut to 52 bits each; a collision costs time, never correctness. */
 export type PrefixKeys = Float64Array;
 
+const known = new WeakMap<readonly Uint8Array[], PrefixKeys>();
+
+/** Of a request's hashes, which do not change; a decision asks several times, and so does each try of a request that waits. */
 export function prefixKeysOf(hashes: readonly Uint8Array[]): PrefixKeys {
+  let keys = known.get(hashes);
+  if (keys === undefined) {
+    keys = computeKeys(hashes);
+    known.set(hashes, keys);
+  }
+  return keys;
+}
+
+function computeKeys(hashes: readonly Uint8Array[]): PrefixKeys {
   const keys = new Float64Array(hashes.length);
   for (const [index, hash] of hashes.entries()) {
     const high = ((hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!) >>> 0;
