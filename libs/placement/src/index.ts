@@ -17,6 +17,7 @@ export {
   type RegisterOutcome,
   type WorkerDeparture,
 } from './fleet-state.js';
+export type { StepLoad } from './forecast/step-time-model.js';
 export type { StepReport } from './forecast/worker-mirror.js';
 export { KvFollower } from './kv-index/kv-follower.js';
 export { KvIndex, PrefixLookup } from './kv-index/kv-index.js';

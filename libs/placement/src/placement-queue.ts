@@ -87,6 +87,7 @@ export class PlacementQueue {
 
   /** As `release`, for leases that their worker did not honour: it counts as full until it reports again. */
   returnRefused(leaseIds: readonly string[], nowMs: number): PlacementDecision[] {
+    if (leaseIds.length === 0) return []; // most calls: no look at all workers for nothing
     for (const leaseId of leaseIds) {
       this.settle({ leaseId, used: { computedPromptTokens: 0, outputTokens: 0 }, ttftMs: 0 }, nowMs);
       const lease = this.parts.leases.release(leaseId);
@@ -187,15 +188,14 @@ export class PlacementQueue {
         return reserved.size >= prospect.takingCount ? 'stop' : 'kept';
       }
       this.forget(entry);
-      const refused =
-        prospect.kind === 'refused'
-          ? this.refused(entry, prospect.reason, prospect.message, nowMs)
-          : this.refusedLate(entry, prospect, 0, nowMs);
-      if (refused !== undefined) {
+      const drop = (refused: PlacementDecision) => {
         decisions.push(refused);
-        return 'dropped';
-      }
-      decisions.push(...this.bind(entry, prospect as Prospect & { kind: 'room' }, nowMs)); // neither of the others
+        return 'dropped' as const;
+      };
+      if (prospect.kind === 'refused') return drop(this.refused(entry, prospect.reason, prospect.message, nowMs));
+      const late = this.refusedLate(entry, prospect, 0, nowMs);
+      if (late !== undefined) return drop(late);
+      decisions.push(...this.bind(entry, prospect, nowMs));
       queue.pace.notePlaced(nowMs);
       return 'taken';
     });

@@ -1,7 +1,7 @@
-import { type PrefillOrder, prefillUrgency } from '#lib/placement';
+import { type PrefillOrder, prefillUrgency, type StepLoad } from '#lib/placement';
 import type { SimulatedCache } from './simulated-cache.js';
 import type { SimulatedRequest } from './simulated-request.js';
-import { type StepLoad, stepSeconds, type WorkerModel } from './worker-model.js';
+import { stepSeconds, type WorkerModel } from './worker-model.js';
 
 /** What a worker did in some time. */
 interface StepTotals {

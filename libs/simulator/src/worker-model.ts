@@ -1,3 +1,5 @@
+import type { StepLoad } from '#lib/placement';
+
 /**
  * How fast a simulated worker is and how much it holds. A step takes
  * `stepBaseS + perPrefillTokenS · P + perSequenceS · D + perContextTokenS · CTX + perAttentionPairS · A` seconds: P prefill tokens,
@@ -16,14 +18,6 @@ export interface WorkerModel {
   /** Tokens per KV block: the traces' unit. */
   readonly blockTokens: number;
   readonly kvBlocks: number;
-}
-
-/** What one step carries. */
-export interface StepLoad {
-  readonly prefillTokens: number;
-  readonly decodingSequences: number;
-  readonly contextTokens: number;
-  readonly attentionPairs: number;
 }
 
 /**

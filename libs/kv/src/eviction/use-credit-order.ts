@@ -1,20 +1,14 @@
 /** Uses from which on a block counts as used that often: who was used four times is as good as who was used forty times. */
 const MOST_USES = 4;
 
-interface Entry {
-  readonly uses: number;
-  /** On the clock of uses. */
-  readonly usedAt: number;
-}
-
 /**
  * Keys in order of `last use + credit × (uses − 1)`, smallest first: each use but the first makes a key younger by `credit`. Uses
  * are remembered for a while after a key is gone, so that it goes on where it was. Every step costs the same for any number of keys.
  */
 export class UseCreditOrder<Key> {
-  /** Keys by number of uses, the one used the longest ago first. */
+  /** When keys were last used, on the clock of uses, by number of uses; the one used the longest ago first. */
   private readonly levels = Array.from({ length: MOST_USES }, () => new Map<Key, number>());
-  private readonly entries = new Map<Key, Entry>();
+  private readonly uses = new Map<Key, number>();
   /** Uses of keys that are gone, the longest ago first. */
   private readonly gone = new Map<Key, number>();
   /** Most keys that were here at once. */
@@ -24,33 +18,33 @@ export class UseCreditOrder<Key> {
   constructor(private readonly rememberedPerKey: number) {}
 
   get size(): number {
-    return this.entries.size;
+    return this.uses.size;
   }
 
   has(key: Key): boolean {
-    return this.entries.has(key);
+    return this.uses.has(key);
   }
 
   /** One more use. */
   use(key: Key, now: number): void {
-    const uses = Math.min(MOST_USES, (this.entries.get(key)?.uses ?? this.gone.get(key) ?? 0) + 1);
+    const uses = Math.min(MOST_USES, (this.uses.get(key) ?? this.gone.get(key) ?? 0) + 1);
     this.gone.delete(key);
-    this.put(key, { uses, usedAt: now });
+    this.put(key, uses, now);
   }
 
   /** As fresh as after a use, but no use of its own. */
   refresh(key: Key, now: number): void {
-    const entry = this.entries.get(key);
-    if (entry !== undefined) this.put(key, { uses: entry.uses, usedAt: now });
+    const uses = this.uses.get(key);
+    if (uses !== undefined) this.put(key, uses, now);
   }
 
   remove(key: Key): void {
-    const entry = this.entries.get(key);
-    if (entry === undefined) return;
-    this.entries.delete(key);
-    this.levels[entry.uses - 1]!.delete(key);
+    const uses = this.uses.get(key);
+    if (uses === undefined) return;
+    this.uses.delete(key);
+    this.levels[uses - 1]!.delete(key);
     this.gone.delete(key);
-    this.gone.set(key, entry.uses);
+    this.gone.set(key, uses);
     while (this.gone.size > this.rememberedPerKey * this.mostKeys) {
       this.gone.delete(this.gone.keys().next().value!);
     }
@@ -74,11 +68,11 @@ export class UseCreditOrder<Key> {
     }
   }
 
-  private put(key: Key, entry: Entry): void {
-    const before = this.entries.get(key);
-    if (before !== undefined) this.levels[before.uses - 1]!.delete(key);
-    this.entries.set(key, entry);
-    this.levels[entry.uses - 1]!.set(key, entry.usedAt);
-    this.mostKeys = Math.max(this.mostKeys, this.entries.size);
+  private put(key: Key, uses: number, now: number): void {
+    const before = this.uses.get(key);
+    if (before !== undefined) this.levels[before - 1]!.delete(key);
+    this.uses.set(key, uses);
+    this.levels[uses - 1]!.set(key, now);
+    this.mostKeys = Math.max(this.mostKeys, this.uses.size);
   }
 }

@@ -1,4 +1,6 @@
-/** A prompt's chain of block hashes, cut to 52 bits each; a collision costs time, never correctness. */
+import { shortHash } from '../short-hash.js';
+
+/** A prompt's chain of block hashes, cut short. */
 export type PrefixKeys = Float64Array;
 
 const known = new WeakMap<readonly Uint8Array[], PrefixKeys>();
@@ -15,10 +17,7 @@ export function prefixKeysOf(hashes: readonly Uint8Array[]): PrefixKeys {
 
 function computeKeys(hashes: readonly Uint8Array[]): PrefixKeys {
   const keys = new Float64Array(hashes.length);
-  for (const [index, hash] of hashes.entries()) {
-    const high = ((hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!) >>> 0;
-    keys[index] = high * 2 ** 20 + ((hash[4]! << 12) | (hash[5]! << 4) | (hash[6]! >>> 4));
-  }
+  for (const [index, hash] of hashes.entries()) keys[index] = shortHash(hash);
   return keys;
 }
 

@@ -16,3 +16,13 @@ export function loadBound(workers: readonly WorkerView[], factor: number): numbe
   const load = taking.reduce((sum, worker) => sum + worker.load, 0);
   return Math.ceil((factor * (load + 1)) / Math.max(1, taking.length));
 }
+
+/** Those below the bound; all when none is. */
+export function belowBound<Item>(
+  items: readonly Item[],
+  bound: number,
+  loadOf: (item: Item) => number,
+): readonly Item[] {
+  const below = items.filter((item) => loadOf(item) < bound);
+  return below.length > 0 ? below : items;
+}

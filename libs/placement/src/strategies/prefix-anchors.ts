@@ -1,3 +1,5 @@
+import { shortHash } from '../short-hash.js';
+
 /**
  * Children from which on a block counts as a template that many conversations begin with. Chosen: a document with a few
  * questions stays together, a system prompt does not.
@@ -96,11 +98,4 @@ function marksOf(blockCount: number): number[] {
 /** A sixteenth of the largest power of two up to the position, at least 1. */
 function strideAt(position: number): number {
   return position < 32 ? 1 : 2 ** (27 - Math.clz32(position));
-}
-
-/** The first 53 bits as a number. */
-function shortHash(hash: Uint8Array): number {
-  const high = ((hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!) >>> 0;
-  const low = ((hash[4]! << 16) | (hash[5]! << 8) | hash[6]!) >>> 3;
-  return high * 2 ** 21 + low;
 }

@@ -2,7 +2,7 @@ import { expectedPrefix } from '../forecast/expected-prefix.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
-import { type LoadBoundOptions, loadBound } from './load-bound.js';
+import { belowBound, type LoadBoundOptions, loadBound } from './load-bound.js';
 import { Rotation } from './rotation.js';
 
 /**
@@ -26,8 +26,7 @@ export class PrefixAwareStrategy extends PlacementStrategy {
     const prefixOf = expectedPrefix(request, context.prefixes);
     const bound = loadBound(context.workers, this.options.loadFactor);
     const considered = candidates.map((worker) => ({ worker, cachedTokens: prefixOf(worker).tokens }));
-    const below = considered.filter(({ worker }) => worker.load < bound);
-    const open = below.length > 0 ? below : considered;
+    const open = belowBound(considered, bound, ({ worker }) => worker.load);
     const most = Math.max(...open.map(({ cachedTokens }) => cachedTokens));
     const best = open.filter(({ cachedTokens }) => cachedTokens === most).map(({ worker }) => worker);
     const chosen = this.rotation.nextOfLeast(request.modelId, best, (worker) => worker.load);

@@ -8,7 +8,7 @@ import {
 } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
 import { pendingPrefillTokensOf } from './least-pending-prefill.js';
-import { loadBound } from './load-bound.js';
+import { belowBound, loadBound } from './load-bound.js';
 import { Rotation } from './rotation.js';
 
 export const SCORERS = ['prefix', 'pending', 'load', 'kv'] as const;
@@ -61,8 +61,7 @@ export class WeightedStrategy extends PlacementStrategy {
   private filter(candidates: readonly WorkerView[], context: PlacementContext): readonly WorkerView[] {
     if (this.options.loadFactor === 0) return candidates;
     const bound = loadBound(context.workers, this.options.loadFactor);
-    const below = candidates.filter(({ load }) => load < bound);
-    return below.length > 0 ? below : candidates;
+    return belowBound(candidates, bound, ({ load }) => load);
   }
 
   private pick(
