@@ -4,7 +4,6 @@ import {
   CertificateFolder,
   DEFAULT_NAME,
   type FolderEntry,
-  type IssueOptions,
   isIdentityName,
   isServiceName,
   SERVICES,
@@ -64,12 +63,12 @@ async function init(): Promise<void> {
 async function issue(
   service: ServiceName,
   name: string,
-  { days, dns: dnsNames, ip: ipAddresses }: IssueOptions & { readonly dns?: string[]; readonly ip?: string[] },
+  { days, dns, ip }: { readonly days: number; readonly dns?: string[]; readonly ip?: string[] },
 ): Promise<void> {
   const { certificateFile, keyFile } = await openFolder().issue(service, name, {
-    ...(days === undefined ? {} : { days }),
-    ...(dnsNames === undefined ? {} : { dnsNames }),
-    ...(ipAddresses === undefined ? {} : { ipAddresses }),
+    days,
+    dnsNames: dns,
+    ipAddresses: ip,
   });
   process.stdout.write(`${certificateFile}\n${keyFile}\n`);
 }

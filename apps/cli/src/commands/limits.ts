@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type AdminOptions, administer, print, withAdminOptions } from '../client/admin-client.js';
 import { wholeNumber } from '../terminal/number-options.js';
 import { formatTable } from '../terminal/table.js';
@@ -72,13 +72,8 @@ async function list(tenant: string, options: AdminOptions): Promise<void> {
 
 async function setLimits(tenant: string, options: LimitOptions): Promise<void> {
   const { key, model } = options;
-  const limits = LIMITS.map(({ name }) => [name, options[camelCased(name)]]);
+  const limits = LIMITS.map(({ name, option }) => [name, options[new Option(option).attributeName()]]);
   const body = { key, model, ...Object.fromEntries(limits) };
   const made = await administer<Limits>(options, 'PUT', ['tenants', tenant, 'limits'], body);
   print(options, made, () => `set the limits of ${key ?? tenant}${model === undefined ? '' : ` with ${model}`}`);
-}
-
-/** As commander names an option's value. */
-function camelCased(name: string): string {
-  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }

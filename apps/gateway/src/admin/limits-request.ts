@@ -2,6 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
 import type { Limits } from '#lib/limits';
+import { VISIBLE, VISIBLE_WORDS } from './requests.js';
 
 /** A million of a currency unit, or a million million tokens. */
 const MAX_LIMIT = 1_000_000_000_000;
@@ -28,7 +29,7 @@ export class SetLimits {
   @IsOptional()
   @IsString()
   @Length(1, 256)
-  @Matches(/^[^\p{C}]+$/u, { message: 'expected a text without control characters' })
+  @Matches(VISIBLE, VISIBLE_WORDS)
   readonly model?: string;
 
   @Limit('Requests in any 60 s.')

@@ -21,8 +21,8 @@ import { DEFAULT_SCOPES, MODEL_ACTIONS, type ModelAction, SCOPES, type Scope } f
 /** Ids and names of roles come into logs, metrics and paths. */
 const SLUG = /^[a-z0-9][a-z0-9-]{0,47}$/;
 const SLUG_WORDS = { message: 'expected 1 to 48 of a-z, 0-9 and -, not beginning with -' };
-const VISIBLE = /^[^\p{C}]+$/u;
-const VISIBLE_WORDS = { message: 'expected a text without control characters' };
+export const VISIBLE = /^[^\p{C}]+$/u;
+export const VISIBLE_WORDS = { message: 'expected a text without control characters' };
 const EACH_SLUG = { ...SLUG_WORDS, each: true };
 const MAX_UNIX_S = 253_402_300_799; // the year 9999
 const MAX_OVERLAP_S = 30 * 86_400;

@@ -30,13 +30,7 @@ import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GrpcAuthentication } from '../identity/grpc-authentication.js';
 import { ModelAccess, type ModelRights } from '../identity/model-access.js';
-import {
-  explainsPlacement,
-  headerText,
-  MOST_HEADER_CHARACTERS,
-  PLACEMENT_HEADER,
-  placementText,
-} from '../placement/placement-debug.js';
+import { headerText, MOST_HEADER_CHARACTERS, PLACEMENT_HEADER, tellPlacements } from '../placement/placement-debug.js';
 import { assertDecoded } from './decoded-requests.js';
 import { type CreateGrpcStream, GrpcStreamReply } from './grpc-stream-reply.js';
 import { statusOf } from './public-status.js';
@@ -159,12 +153,11 @@ export class InferenceCalls {
 /** Trailing metadata that gets each decision of the scheduler, when the call asks for them and may know. */
 function placementTrailer(life: RequestLife): Metadata {
   const trailer = new Metadata();
-  if (!explainsPlacement(life.debugHeader, life.principal)) return trailer;
   const placements: string[] = [];
-  life.onPlaced = (explanation) => {
-    placements.push(placementText(explanation, MOST_HEADER_CHARACTERS));
+  tellPlacements(life, MOST_HEADER_CHARACTERS, (text) => {
+    placements.push(text);
     trailer.set(PLACEMENT_HEADER, headerText(placements));
-  };
+  });
   return trailer;
 }
 

@@ -1,6 +1,6 @@
-import type { ExtendDecision, LimitBook, Reservation, TokenUse } from '#lib/limits';
+import type { LimitBook, Reservation, TokenUse } from '#lib/limits';
 import { ApiError } from '#lib/openai';
-import { refusalError, unavailableError } from './refusal-error.js';
+import { counted, refusalError } from './refusal-error.js';
 
 /**
  * What an answer holds of its limits from its beginning to its end. Every token is covered before it is delivered; the next
@@ -64,7 +64,7 @@ export class AnswerSpending {
   private async ask(needed: number): Promise<void> {
     const { sliceTokens, outputTokens } = this.reservation;
     const most = Math.max(needed, Math.min(outputTokens, this.promised + sliceTokens));
-    const decision = await this.tryExtend(Math.max(needed, this.covered), most);
+    const decision = await counted(() => this.book.extend(this.reservation, Math.max(needed, this.covered), most));
     switch (decision.kind) {
       case 'covered':
         this.covered = Math.max(this.covered, decision.coveredTokens);
@@ -75,14 +75,6 @@ export class AnswerSpending {
         throw new ApiError('limits_unavailable', 'What was reserved for this answer has lapsed.');
       default:
         decision satisfies never;
-    }
-  }
-
-  private async tryExtend(least: number, most: number): Promise<ExtendDecision> {
-    try {
-      return await this.book.extend(this.reservation, least, most);
-    } catch (cause) {
-      throw unavailableError(cause);
     }
   }
 }

@@ -34,8 +34,12 @@ export function refusalError({ name, limit, used, asked, retryAfterMs }: LimitRe
   }
 }
 
-/** What is thrown where limits cannot be counted. */
-export function unavailableError(cause: unknown): unknown {
-  if (!(cause instanceof LimitsUnavailableError)) return cause;
-  return new ApiError('limits_unavailable', 'Limits cannot be counted at present. Please try again.', { cause });
+/** Runs what counts. @throws ApiError limits_unavailable where it cannot be counted; what else `count` throws */
+export async function counted<T>(count: () => T | Promise<T>): Promise<T> {
+  try {
+    return await count();
+  } catch (cause) {
+    if (!(cause instanceof LimitsUnavailableError)) throw cause;
+    throw new ApiError('limits_unavailable', 'Limits cannot be counted at present. Please try again.', { cause });
+  }
 }

@@ -7,7 +7,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { AnswerSpending } from './answer-spending.js';
 import { LimitSubjects } from './limit-subjects.js';
-import { refusalError, unavailableError } from './refusal-error.js';
+import { counted, refusalError } from './refusal-error.js';
 import { RequestRates } from './request-rates.js';
 
 /** What an answer can use. */
@@ -75,19 +75,11 @@ export class RequestLimits {
       sliceTokens: this.sliceTokens,
       about: { keyId: principal.keyId ?? '', modelId, requestId },
     };
-    const decision = await this.begin(reservation);
+    const decision = await counted(() => this.book.begin(reservation));
     life.onLimits({ requests, tokens: decision.tokens });
     if (decision.isAllowed) return new AnswerSpending(this.book, reservation, decision.coveredTokens);
     this.metrics.overLimit(decision.name);
     throw refusalError(decision);
-  }
-
-  private async begin(reservation: Reservation) {
-    try {
-      return await this.book.begin(reservation);
-    } catch (cause) {
-      throw unavailableError(cause);
-    }
   }
 }
 

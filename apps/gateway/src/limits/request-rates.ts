@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { type LimitedSubject, type LimitState, tightest } from '#lib/limits';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { refusalError, unavailableError } from './refusal-error.js';
+import { counted, refusalError } from './refusal-error.js';
 
 const MINUTE_MS = 60_000;
 
@@ -28,7 +28,7 @@ export class RequestRates {
     for (const { id, limits } of subjects) {
       const limit = limits.requestsPerMinute;
       if (limit === undefined) continue;
-      const record = await this.increment(`${tenantId}/${id}`, limit);
+      const record = await counted(() => this.storage.increment(`${tenantId}/${id}`, MINUTE_MS, limit, 0, 'requests'));
       const { totalHits, timeToExpire, isBlocked, timeToBlockExpire } = record;
       const state = { limit, remaining: Math.max(0, limit - totalHits), resetMs: timeToExpire * 1_000 };
       states.push(state);
@@ -41,13 +41,5 @@ export class RequestRates {
       });
     }
     told(tightest(states));
-  }
-
-  private async increment(key: string, limit: number) {
-    try {
-      return await this.storage.increment(key, MINUTE_MS, limit, 0, 'requests');
-    } catch (cause) {
-      throw unavailableError(cause);
-    }
   }
 }

@@ -41,10 +41,10 @@ export class PlaceStream {
       const over = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
-        return this.open.delete(callId);
+        this.open.delete(callId);
       };
       const giveUp = (reason: unknown) => {
-        if (!over()) return;
+        over();
         this.stream?.write({ callId, ask: { $case: 'cancel', value: {} } });
         reject(reason);
       };

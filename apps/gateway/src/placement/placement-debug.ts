@@ -1,5 +1,6 @@
 import { BUILT_IN_ROLES, type Principal } from '#lib/auth';
 import type { PlacementExplanation } from '#lib/contracts';
+import type { RequestLife } from '../completion/request-life.js';
 
 /** Header of a whole answer, and trailer of gRPC, with how its generations were placed. */
 export const PLACEMENT_HEADER = 'x-hydra-placement';
@@ -14,6 +15,12 @@ export const MOST_COMMENT_CHARACTERS = 65_536;
 export function explainsPlacement(debugHeader: string | undefined, { kind, roles }: Principal): boolean {
   const asked = debugHeader?.split(',').some((word) => word.trim() === 'placement') ?? false;
   return asked && (kind === 'anonymous' || roles.includes(BUILT_IN_ROLES.operator));
+}
+
+/** Has a request told of each decision, when it asks and may know. */
+export function tellPlacements(life: RequestLife, mostCharacters: number, tell: (text: string) => void): void {
+  if (!explainsPlacement(life.debugHeader, life.principal)) return;
+  life.onPlaced = (explanation) => tell(placementText(explanation, mostCharacters));
 }
 
 /**

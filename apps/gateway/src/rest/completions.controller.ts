@@ -23,12 +23,11 @@ import { limitHeaders } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import {
-  explainsPlacement,
   headerText,
   MOST_COMMENT_CHARACTERS,
   MOST_HEADER_CHARACTERS,
   PLACEMENT_HEADER,
-  placementText,
+  tellPlacements,
 } from '../placement/placement-debug.js';
 import { JSON_TYPE } from './error.filter.js';
 import { SseReply } from './sse-reply.js';
@@ -102,9 +101,7 @@ export class CompletionsController {
   private async bodyOf(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<string> {
     const sink = new WholeAnswerSink();
     const placements: string[] = [];
-    if (explainsPlacement(life.debugHeader, life.principal)) {
-      life.onPlaced = (explanation) => placements.push(placementText(explanation, MOST_HEADER_CHARACTERS));
-    }
+    tellPlacements(life, MOST_HEADER_CHARACTERS, (text) => placements.push(text));
     const { head, answer } = sink.whole(await this.completions.complete(call, life, sink));
     if (placements.length > 0) void reply.header(PLACEMENT_HEADER, headerText(placements));
     return JSON.stringify(toAnswerBody(head, answer));
@@ -112,9 +109,7 @@ export class CompletionsController {
 
   private async stream(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
     const sse = new SseReply(reply, life.signal, this.config.gateway.keepAliveCommentMs);
-    if (explainsPlacement(life.debugHeader, life.principal)) {
-      life.onPlaced = (explanation) => sse.comment(`placement ${placementText(explanation, MOST_COMMENT_CHARACTERS)}`);
-    }
+    tellPlacements(life, MOST_COMMENT_CHARACTERS, (text) => sse.comment(`placement ${text}`));
     try {
       sse.end(await this.completions.complete(call, life, sse));
       this.metrics.answered(life.route, 200, 'ok');
