@@ -5,11 +5,19 @@ import { asMarkdown, mixedTable, pairsTable, ratesTable, sharesTable } from './t
 
 /** The report as benchmarks/engine.json and engine.svg in a folder, and as tables between the markers of its benchmarks.md. */
 export function writeDocs(report, folder) {
+  writeBench('engine', folder, { report, part: generatedPart(report), chart: chartOf(report) });
+}
+
+/**
+ * Writes a bench's report and chart, and its part of benchmarks.md.
+ * @throws Error when the page has no place for it; then nothing is written
+ */
+export function writeBench(bench, folder, { report, part, chart }) {
   const page = join(folder, 'benchmarks.md');
-  const text = replaceBetween(readFileSync(page, 'utf8'), generatedPart(report), 'engine');
+  const text = replaceBetween(readFileSync(page, 'utf8'), part, bench);
   mkdirSync(join(folder, 'benchmarks'), { recursive: true });
-  writeFileSync(join(folder, 'benchmarks', 'engine.json'), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(folder, 'benchmarks', 'engine.svg'), chartOf(report));
+  writeFileSync(join(folder, 'benchmarks', `${bench}.json`), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(folder, 'benchmarks', `${bench}.svg`), chart);
   writeFileSync(page, text);
 }
 

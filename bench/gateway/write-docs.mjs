@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { barChart } from '../engine/bar-chart.mjs';
 import { asMarkdown } from '../engine/tables.mjs';
-import { replaceBetween } from '../engine/write-docs.mjs';
+import { writeBench } from '../engine/write-docs.mjs';
 import { gatewayTable, notMeasured } from './tables.mjs';
 import { ROWS } from './targets.mjs';
 
@@ -13,12 +13,7 @@ import { ROWS } from './targets.mjs';
 export function writeDocs(taken, folder, { isWhole }) {
   const file = join(folder, 'benchmarks', 'gateway.json');
   const report = isWhole || !existsSync(file) ? taken : joined(JSON.parse(readFileSync(file, 'utf8')), taken);
-  const page = join(folder, 'benchmarks.md');
-  const text = replaceBetween(readFileSync(page, 'utf8'), generatedPart(report), 'gateway');
-  mkdirSync(join(folder, 'benchmarks'), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(folder, 'benchmarks', 'gateway.svg'), chartOf(report));
-  writeFileSync(page, text);
+  writeBench('gateway', folder, { report, part: generatedPart(report), chart: chartOf(report) });
 }
 
 export function joined(earlier, taken) {

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { credentials } from '@grpc/grpc-js';
 import { FleetClient, PlacementClient, PlaceRequest, Registration, StateReport } from '#lib/contracts';
+import { secondsOfProcess } from '../engine/disturbance.mjs';
 import { quantile } from '../engine/statistics.mjs';
 import { residentSet } from '../resident-set.mjs';
 
@@ -14,8 +14,6 @@ const SERVICE_MS = 1_000;
 const PROMPT_BLOCKS = 64;
 const REPORT_INTERVAL_MS = 500;
 const TICK_MS = 2;
-/** Of Linux; what `/proc` counts in. */
-const TICKS_PER_SECOND = 100;
 
 /**
  * A scheduler process with 64 workers and one gateway, all of them simulated here but for what they say: `Join` streams with reports, one
@@ -60,7 +58,7 @@ export async function measureFleet({ seconds }) {
 
   const hashes = Array.from({ length: 200 * PROMPT_BLOCKS }, (_, at) => Buffer.alloc(16, `${at}-`));
   const startMs = performance.now();
-  const before = cpuSeconds(scheduler.pid);
+  const before = secondsOfProcess(scheduler.pid);
   let asked = 0;
   for (let elapsedMs = 0; elapsedMs < seconds * 1_000; elapsedMs = performance.now() - startMs) {
     while (asked < (elapsedMs * PER_SECOND) / 1_000) {
@@ -77,7 +75,7 @@ export async function measureFleet({ seconds }) {
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
   const elapsedS = (performance.now() - startMs) / 1_000;
-  const cpuS = cpuSeconds(scheduler.pid) - before;
+  const cpuS = secondsOfProcess(scheduler.pid) - before;
   const decisions = await decisionTimes(scheduler.httpPort);
   const { bytes } = residentSet(scheduler.pid);
   clearInterval(flush);
@@ -186,12 +184,4 @@ async function decisionTimes(httpPort) {
   const buckets = [...text.matchAll(/^hydra_scheduler_decision_seconds_bucket\{le="([\d.e-]+)"\} (\d+)$/gm)];
   const below = (share) => Number(buckets.find(([, , upTo]) => Number(upTo) >= share * count)?.[1]) * 1e6;
   return { mean, p50AtMost: below(0.5), p99AtMost: below(0.99) };
-}
-
-/** User and system time of a process so far. */
-function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { secondsOfProcess } from '../engine/disturbance.mjs';
 import { residentSet } from '../resident-set.mjs';
 
 const LOOK_INTERVAL_MS = 200;
-/** Linux counts CPU time in hundredths of a second, whatever the machine. */
-const TICKS_PER_SECOND = 100;
 
 /**
  * Runs a Node script and looks at its process while it does. Linux only.
@@ -27,7 +25,7 @@ export async function runMeasured(args, env) {
   const timer = setInterval(() => {
     try {
       peakBytes = residentSet(child.pid).peakBytes;
-      cpuSeconds = cpuTicks(child.pid) / TICKS_PER_SECOND;
+      cpuSeconds = secondsOfProcess(child.pid);
     } catch {
       // It has just ended: the figures before are its last.
     }
@@ -37,10 +35,4 @@ export async function runMeasured(args, env) {
   process.removeListener('exit', stop);
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${signal ?? `code ${code}`}. ${output}`);
   return { output, seconds: (performance.now() - startMs) / 1000, cpuSeconds, peakBytes };
-}
-
-function cpuTicks(processId) {
-  const stat = readFileSync(`/proc/${processId}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from field 3 on
-  return Number(fields[14 - 3]) + Number(fields[15 - 3]);
 }
