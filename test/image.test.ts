@@ -58,6 +58,6 @@ describe('images', { timeout: 120_000 }, () => {
     const cli = join(root, 'gateway/dist/apps/cli/src/main.js');
     const env = { HYDRA_CONFIG: config, HYDRA_DATABASE_URL: `sqlite:${join(root, 'hydra.db')}` };
     const key = execFileSync(process.execPath, [cli, 'keys', 'bootstrap'], { env, encoding: 'utf8' });
-    expect(key.trim()).toMatch(/^hydra_\w{12}_/);
+    expect(key.trim()).toMatch(/^hydra_[A-Za-z0-9-]{12}_[A-Za-z0-9_-]{43}$/);
   });
 });

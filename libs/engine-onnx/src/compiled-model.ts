@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 /** Form of the compiled weights, docs/compile.md. */
-export type WeightsForm = 'fp32' | 'int8' | 'int4' | 'w8a8';
+const WEIGHTS_FORMS = ['fp32', 'int8', 'int4', 'w8a8'] as const;
+export type WeightsForm = (typeof WEIGHTS_FORMS)[number];
 
 /** `exact`: equal tokens however a sequence is batched, cut or computed again; takes fp32 weights. See docs/numerics.md. */
 export type Numerics = 'exact' | 'fast';
@@ -44,7 +45,7 @@ export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
   compilerRevision: z.literal(COMPILER_REVISION),
   architecture: z.string(),
   embeddingDimensions: count.positive().optional(),
-  weights: z.enum(['fp32', 'int8', 'int4', 'w8a8']),
+  weights: z.enum(WEIGHTS_FORMS),
   layers: count,
   kvHeads: count,
   headDim: count,

@@ -92,8 +92,8 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
   signal.throwIfAborted();
   const chunkTokens = chunkTokensOf(compiled.manifest);
   const runner = await OnnxModelRunner.load(decoderGraph(compiled), { ...options, chunkTokens });
-  trimNativeHeap();
   try {
+    trimNativeHeap();
     signal.throwIfAborted();
     return { runner, description: await describeModel(options, compiled, runner) };
   } catch (error) {
@@ -109,8 +109,8 @@ async function loadEncoder(options: OnnxEngineOptions, signal: AbortSignal): Pro
   if (dimensions === undefined) throw new Error(`${compiled.folder} is compiled to generate, not to embed.`);
   const graph = { path: compiled.graphPath, vocabularySize, contextTokens, dimensions };
   const runner = await OnnxEncoderRunner.load(graph, options);
-  trimNativeHeap();
   try {
+    trimNativeHeap();
     signal.throwIfAborted();
     return { runner, description: await describeEncoder(options, compiled, runner) };
   } catch (error) {

@@ -58,7 +58,7 @@ export class DecoderBlocks {
   }
 
   async rmsNorm(name: string, x: Value, weight: string, epsilon: number): Promise<Value> {
-    const scale = await this.weights.vector(`${name}.scale`, [weight]);
+    const scale = await this.normScale(name, weight);
     return this.graph.op('SimplifiedLayerNormalization', [x, scale], name, {
       axis: -1,
       epsilon: { float: epsilon },
@@ -74,13 +74,18 @@ export class DecoderBlocks {
     weight: string,
     epsilon: number,
   ): Promise<{ normed: Value; sum: Value }> {
-    const scale = await this.weights.vector(`${name}.scale`, [weight]);
+    const scale = await this.normScale(name, weight);
     const sum = `${name}.sum`;
     const outputs = [name, NONE, NONE, sum];
     this.graph.contrib('SkipSimplifiedLayerNormalization', [residual, x, scale], outputs, {
       epsilon: { float: epsilon },
     });
     return { normed: name, sum };
+  }
+
+  /** What a norm multiplies with. @param normed  the value that the norm gives */
+  protected normScale(normed: Value, weight: string): Promise<Value> {
+    return this.weights.vector(`${normed}.scale`, [weight]);
   }
 
   /**

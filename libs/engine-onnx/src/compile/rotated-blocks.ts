@@ -1,6 +1,6 @@
 import { BLOCK_ELEMENTS } from '#lib/models';
 import { DecoderBlocks, type Vocabulary } from './decoder-blocks.js';
-import { type GraphBuilder, NONE, type Value } from './graph-builder.js';
+import type { GraphBuilder, Value } from './graph-builder.js';
 import { Rotation } from './rotation.js';
 import type { WeightStore } from './weight-store.js';
 
@@ -31,33 +31,20 @@ export class RotatedBlocks extends DecoderBlocks {
     this.zero = graph.constant('activation_zero', 'uint8', [], Uint8Array.of(128));
   }
 
-  override async rmsNorm(name: string, x: Value, weight: string, epsilon: number): Promise<Value> {
-    const normed = this.graph.op('SimplifiedLayerNormalization', [x, this.ones()], name, {
-      axis: -1,
-      epsilon: { float: epsilon },
-      stash_type: 1,
-    });
+  /** The scale goes into the weights behind the norm. */
+  protected override async normScale(normed: Value, weight: string): Promise<Value> {
     this.scaleOf.set(normed, await this.weights.tensors.vector([weight]));
-    return normed;
-  }
-
-  override async addRmsNorm(name: string, residual: Value, x: Value, weight: string, epsilon: number) {
-    const sum = `${name}.sum`;
-    this.graph.contrib('SkipSimplifiedLayerNormalization', [residual, x, this.ones()], [name, NONE, NONE, sum], {
-      epsilon: { float: epsilon },
-    });
-    this.scaleOf.set(name, await this.weights.tensors.vector([weight]));
-    return { normed: name, sum };
+    return this.ones();
   }
 
   override selectRows(name: string, normed: Value, indices: Value): Value {
     const rows = super.selectRows(name, normed, indices);
-    this.scaleOf.set(rows, this.normScale(normed));
+    this.scaleOf.set(rows, this.scaleBehind(normed));
     return rows;
   }
 
   protected override async product(name: string, normed: Value, tensors: readonly string[]): Promise<Value> {
-    const scale = this.normScale(normed);
+    const scale = this.scaleBehind(normed);
     const { codes, scales } = await this.weights.eightBitByRow(`${name}.weight`, tensors, (rows) => {
       for (let i = 0; i < rows.length; i++) rows[i] = (rows[i] as number) * (scale[i % scale.length] as number);
       this.rotation.rotateRows(rows);
@@ -91,7 +78,7 @@ export class RotatedBlocks extends DecoderBlocks {
     return {
       embed: (ids) => this.graph.op('MatMul', [embed(ids), rotate], 'embedded_rotated'),
       logits: async (rows) => {
-        const scale = this.graph.constant('final_scale', 'float32', [width], this.normScale(rows));
+        const scale = this.graph.constant('final_scale', 'float32', [width], this.scaleBehind(rows));
         const straight = this.graph.op('Gemm', [rows, rotate], 'last_rows_straight', { transB: 1 });
         return logits(this.graph.op('Mul', [straight, scale], 'last_rows_scaled'));
       },
@@ -106,7 +93,7 @@ export class RotatedBlocks extends DecoderBlocks {
     return codes;
   }
 
-  private normScale(value: Value): Float32Array {
+  private scaleBehind(value: Value): Float32Array {
     const scale = this.scaleOf.get(value);
     if (scale === undefined) throw new Error(`${value} comes from no norm.`);
     return scale;

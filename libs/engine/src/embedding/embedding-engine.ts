@@ -53,7 +53,7 @@ export class EmbeddingEngine extends Engine {
   private working: Promise<void> | undefined;
   /** Resolves when what the last model held is freed. */
   private closed: Promise<void> = Promise.resolve();
-  private counters = { steps: 0, computedPromptTokens: 0, stepUs: 0, modelUs: 0 };
+  private counters = { steps: 0, computedPromptTokens: 0, stepUs: 0 };
 
   constructor(private readonly options: EmbeddingEngineOptions) {
     super();
@@ -91,6 +91,7 @@ export class EmbeddingEngine extends Engine {
     return {
       ...IDLE_STATE,
       ...this.counters,
+      modelUs: this.counters.stepUs, // a step is one run of the model
       runningGenerations: started,
       waitingGenerations: this.jobs.size - started,
       isStepping: this.working !== undefined,
@@ -152,10 +153,8 @@ export class EmbeddingEngine extends Engine {
         const beganAtMs = performance.now();
         for (const { owner } of batch) owner.startedAtMs ??= beganAtMs;
         const vectors = await model.runner.encode(batch.map(({ tokenIds }) => tokenIds));
-        const tookUs = Math.round((performance.now() - beganAtMs) * 1_000);
         this.counters.steps++;
-        this.counters.stepUs += tookUs;
-        this.counters.modelUs += tookUs;
+        this.counters.stepUs += Math.round((performance.now() - beganAtMs) * 1_000);
         this.counters.computedPromptTokens += tokensOf(batch.map(({ tokenIds }) => tokenIds));
         handOut(batch, vectors, dimensions);
       }
