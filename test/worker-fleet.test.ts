@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { WorkerRole } from '#lib/contracts';
+import { FailureCode, WorkerRole } from '#lib/contracts';
 import { hashBlocks, prefixSeed } from '#lib/kv';
 import { requestOf } from '../libs/engine/testing/requests.js';
 import { TestFleet } from './support/test-fleet.js';
@@ -149,4 +149,55 @@ it('given prompts that were computed, then the scheduler is told of their blocks
   await fleet.until(() =>
     fleet.of('kvEvents').some(({ firstSequence, events }) => firstSequence === next && events.length === 0),
   );
+});
+
+it('given a scheduler that has taken over the model, then leases of the one before are refused, and reports tell whom the worker knows', async () => {
+  const { fleet, worker } = await joined();
+  const session = await TestSession.open(worker.grpcPort);
+  closers.push(() => session.close());
+  const { modelId } = worker.model();
+  const submit = (leaseTerm: number) =>
+    session.submit(requestOf({ modelId, workerEpoch: worker.epoch, leaseId: 'l', leaseTerm, stop: { maxTokens: 1 } }));
+  await session.end(submit(5));
+  fleet.tell({ $case: 'leading', value: { modelId, term: 9 } });
+  await fleet.until(() => fleet.of('report').at(-1)?.leaseTerms[modelId] === 9);
+  const late = submit(8);
+  await session.end(late);
+  expect(session.failed(late)).toMatchObject({ code: FailureCode.STALE_EPOCH, retryable: true });
+  await session.end(submit(9));
+  await session.end(submit(0)); // without a lease: no scheduler was there
+  expect(fleet.of('report').at(-1)?.schedulers).toEqual([fleet.target]);
+});
+
+it('given two schedulers, then the worker joins both, tells each all it has in numbers of their own, and each of the other', async () => {
+  const [first, second] = await Promise.all([new TestFleet().listen(), new TestFleet().listen()]);
+  closers.push(
+    () => first.kill(),
+    () => second.kill(),
+  );
+  const { worker } = await startedWorker({
+    HYDRA_ENGINE: 'mock',
+    HYDRA_MOCK_TTFT_MS: '0',
+    HYDRA_SCHEDULER_TARGETS: `${first.target},${second.target}`,
+  });
+  closers.push(() => worker.stop(10));
+  const both = [first.target, second.target];
+  for (const fleet of [first, second]) {
+    await fleet.until(() => fleet.of('report').at(-1)?.schedulers.join() === both.join());
+  }
+  const session = await TestSession.open(worker.grpcPort);
+  closers.push(() => session.close());
+  const { modelId } = worker.model();
+  const promptTokenIds = Array.from({ length: 100 }, (_, i) => i);
+  await session.end(
+    session.submit(requestOf({ modelId, workerEpoch: worker.epoch, promptTokenIds, stop: { maxTokens: 1 } })),
+  );
+  for (const fleet of [first, second]) {
+    await fleet.until(() => fleet.of('kvEvents').some(({ events }) => events.length > 0));
+    expect(fleet.of('kvEvents').find(({ events }) => events.length > 0)?.firstSequence).toBe(1);
+    const sequences = fleet.of('report').map(({ sequence }) => sequence);
+    expect(sequences).toEqual(sequences.map((_, i) => i + 1));
+  }
+  first.kill();
+  await second.until(() => second.of('report').at(-1)?.schedulers.join() === second.target);
 });

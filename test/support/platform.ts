@@ -27,16 +27,18 @@ export interface PlatformOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Contents of `hydra.yaml`. */
   readonly yaml?: string;
+  /** Options of `hydra up`. */
+  readonly args?: readonly string[];
 }
 
 /** Starts `hydra up` from the build, as a user would, on free ports in a folder of its own; resolves when it is ready. */
-export async function startPlatform({ env = {}, yaml }: PlatformOptions = {}): Promise<RunningPlatform> {
+export async function startPlatform({ env = {}, yaml, args = [] }: PlatformOptions = {}): Promise<RunningPlatform> {
   if (!existsSync(CLI)) throw new Error('no build: run `make build` first');
   const folder = mkdtempSync(join(tmpdir(), 'hydra-test-'));
   const file =
     yaml === undefined ? fileURLToPath(new URL('../../hydra.yaml', import.meta.url)) : join(folder, 'hydra.yaml');
   if (yaml !== undefined) writeFileSync(file, yaml);
-  const child = spawn(process.execPath, [CLI, 'up'], {
+  const child = spawn(process.execPath, [CLI, 'up', ...args], {
     env: {
       ...process.env,
       HYDRA_CONFIG: file,

@@ -37,9 +37,8 @@ import { RequestRates } from './limits/request-rates.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
 import { GenerationRunner } from './placement/generation-runner.js';
-import { LeaseBook } from './placement/lease-book.js';
 import { Placer } from './placement/placer.js';
-import { SchedulerClient } from './placement/scheduler-client.js';
+import { SchedulerLinks } from './placement/scheduler-links.js';
 import { CompletionsController } from './rest/completions.controller.js';
 import { EmbeddingsController } from './rest/embeddings.controller.js';
 import { ErrorFilter } from './rest/error.filter.js';
@@ -66,7 +65,7 @@ class CoreModule {
       { provide: LimitBook, useFactory: ({ book }: UsageRecorder) => book, inject: [UsageRecorder] },
       { provide: UsageLedger, useFactory: ({ ledger }: UsageRecorder) => ledger, inject: [UsageRecorder] },
       ...[FleetView, ModelDirectory, TextModels],
-      ...[SchedulerClient, LeaseBook, Placer, GenerationRunner, EmbeddingService],
+      ...[SchedulerLinks, Placer, GenerationRunner, EmbeddingService],
       GatewayMetrics,
     ];
     return { module: CoreModule, providers, exports: providers };

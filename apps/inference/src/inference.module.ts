@@ -7,7 +7,7 @@ import { Embeddings } from './embedding/embeddings.js';
 import { createEngine } from './engine/create-engine.js';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
-import { FleetMembership } from './fleet/fleet-membership.js';
+import { FleetMemberships } from './fleet/fleet-memberships.js';
 import { KvEventLog } from './fleet/kv-event-log.js';
 import { StateReporter } from './fleet/state-reporter.js';
 import { Drain } from './lifecycle/drain.js';
@@ -16,6 +16,7 @@ import { WorkerMetrics } from './observation/worker-metrics.js';
 import { WorkerReadiness } from './observation/worker-readiness.js';
 import { GatewaySessions } from './session/gateway-sessions.js';
 import { Generations } from './session/generations.js';
+import { LeaseTerms } from './session/lease-terms.js';
 import { WorkerController } from './session/worker.controller.js';
 import { HYDRA_CONFIG } from './worker-config.js';
 import { WorkerIdentity } from './worker-identity.js';
@@ -37,11 +38,12 @@ class EngineModule {
         EngineHost,
         WorkerMetrics,
         EngineMetrics,
+        LeaseTerms,
         Generations,
         Embeddings,
         Drain,
       ],
-      exports: [HYDRA_CONFIG, WorkerIdentity, Engine, EngineHost, Generations, Embeddings, Drain],
+      exports: [HYDRA_CONFIG, WorkerIdentity, Engine, EngineHost, LeaseTerms, Generations, Embeddings, Drain],
     };
   }
 }
@@ -56,7 +58,7 @@ export class InferenceModule {
       controllers: [WorkerController],
       providers: [
         { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'worker', logger) },
-        ...[GatewaySessions, DeviceMeter, StateReporter, KvEventLog, FleetMembership],
+        ...[GatewaySessions, DeviceMeter, StateReporter, KvEventLog, FleetMemberships],
       ],
     };
   }

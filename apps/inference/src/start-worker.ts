@@ -9,7 +9,7 @@ import type { EngineModel } from '#lib/engine';
 import type { Logger } from '#lib/observability';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
-import { FleetMembership } from './fleet/fleet-membership.js';
+import { FleetMemberships } from './fleet/fleet-memberships.js';
 import { InferenceModule } from './inference.module.js';
 import { Drain } from './lifecycle/drain.js';
 import { GatewaySessions } from './session/gateway-sessions.js';
@@ -51,7 +51,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
 
   const engineHost = app.get(EngineHost);
   const drain = app.get(Drain);
-  const membership = app.get(FleetMembership);
+  const membership = app.get(FleetMemberships);
   const meter = app.get(DeviceMeter);
   const { workerId, epoch } = app.get(WorkerIdentity);
   engineHost.onPhase((phase) => grpcServer.setServing(phase === 'running' && !drain.hasBegun));

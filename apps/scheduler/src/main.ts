@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { ConfigError, loadConfig } from '#lib/config';
+import { ConfigError, type HydraConfig, loadConfig, schedulerTargets } from '#lib/config';
 import { createLogger, reportListening } from '#lib/observability';
 import { startScheduler } from './start-scheduler.js';
 
@@ -7,7 +7,7 @@ import { startScheduler } from './start-scheduler.js';
 const CONFIG_EXIT_CODE = 78;
 
 const config = readConfig();
-const logger = createLogger('scheduler', config.log);
+const logger = createLogger(nameOf(config), config.log);
 try {
   const { httpPort, grpcPort } = await startScheduler(config, logger);
   reportListening({ httpPort, grpcPort });
@@ -15,6 +15,12 @@ try {
 } catch (error) {
   logger.fatal({ error }, 'the scheduler could not start');
   process.exit(1); // one server may listen already, and would keep the process alive
+}
+
+/** In log lines; of several schedulers each has its number. */
+function nameOf(config: HydraConfig): string {
+  const targets = schedulerTargets(config);
+  return targets.length === 1 ? 'scheduler' : `scheduler-${targets.indexOf(config.scheduler.target)}`;
 }
 
 function readConfig() {

@@ -3,10 +3,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import type { PlaceRequest, PlaceResponse } from '#lib/contracts';
 import { APP_LOGGER, generationFields, type Logger } from '#lib/observability';
-import type { PlacementAnswer, PlacementRequest } from '#lib/placement';
+import type { PlacementRequest } from '#lib/placement';
 import { fromPlaceRequest, InvalidPlaceRequestError } from './place-request.js';
 import { toPlaceResponse } from './place-response.js';
-import { PlacementDesk } from './placement-desk.js';
+import { type DeskAnswer, PlacementDesk } from './placement-desk.js';
 
 /** Before the caller's deadline, so that a refusal arrives instead of a bare DEADLINE_EXCEEDED; at most a tenth of the wait. */
 const ANSWER_MARGIN_MS = 50;
@@ -37,14 +37,18 @@ export class PlaceCalls {
     return { answer: ticket.answer.then((answer) => this.answered(wire, answer)), abandon: () => ticket.abandon() };
   }
 
-  private answered(wire: PlaceRequest, answer: PlacementAnswer): PlaceResponse {
+  private answered(wire: PlaceRequest, answer: DeskAnswer): PlaceResponse {
     this.log(wire, answer);
     const response = toPlaceResponse(answer, this.desk.leases.leaseTtlMs);
     if (response !== undefined) return response;
     throw new RpcException({ code: status.ABORTED, message: 'the generation asked for a place again' });
   }
 
-  private log(wire: PlaceRequest, answer: PlacementAnswer): void {
+  private log(wire: PlaceRequest, answer: DeskAnswer): void {
+    if (answer.kind === 'redirected') {
+      this.logger.debug({ ...generationFields(wire), model: wire.modelId, owner: answer.target }, 'request redirected');
+      return;
+    }
     const waited_ms = Math.round(answer.waitedMs * 1_000) / 1_000;
     const about = { ...generationFields(wire), model: wire.modelId, attempt: wire.attempt, waited_ms };
     if (answer.kind === 'placed') {

@@ -1,5 +1,6 @@
 import { type PlaceResponse, type Lease as WireLease, RefusalReason as WireReason } from '#lib/contracts';
 import type { PlacementAnswer, PlacementExplanation, RefusalReason } from '#lib/placement';
+import type { DeskAnswer } from './placement-desk.js';
 import { toUnixMs } from './scheduler-clock.js';
 
 /** `superseded` is missing: it is answered by the status ABORTED, since its caller is gone. */
@@ -16,11 +17,15 @@ const WIRE_REASONS: Readonly<Record<Exclude<RefusalReason, 'superseded'>, WireRe
 };
 
 /** @returns undefined when a later call of the same generation took over */
-export function toPlaceResponse(answer: PlacementAnswer, leaseTtlMs: number): PlaceResponse | undefined {
+export function toPlaceResponse(answer: DeskAnswer, leaseTtlMs: number): PlaceResponse | undefined {
+  if (answer.kind === 'redirected') {
+    const outcome = { $case: 'redirect', value: { target: answer.target } } as const;
+    return { outcome, waitedUs: 0, explanation: undefined };
+  }
   const waitedUs = Math.max(0, Math.round(answer.waitedMs * 1_000));
   if (answer.kind === 'placed') {
     const explanation = answer.explanation && toWireExplanation(answer.explanation);
-    return { outcome: { $case: 'lease', value: toWireLease(answer, leaseTtlMs) }, waitedUs, explanation };
+    return { outcome: { $case: 'lease', value: toWireLease(answer, answer.term, leaseTtlMs) }, waitedUs, explanation };
   }
   const { reason, message, retryAfterMs } = answer.refusal;
   if (reason === 'superseded') return undefined;
@@ -28,7 +33,11 @@ export function toPlaceResponse(answer: PlacementAnswer, leaseTtlMs: number): Pl
   return { outcome: { $case: 'refused', value: refused }, waitedUs, explanation: undefined };
 }
 
-function toWireLease({ lease, target }: PlacementAnswer & { kind: 'placed' }, leaseTtlMs: number): WireLease {
+function toWireLease(
+  { lease, target }: PlacementAnswer & { kind: 'placed' },
+  term: number,
+  leaseTtlMs: number,
+): WireLease {
   const { leaseId, workerId, workerEpoch, attempt } = lease;
   const expiresAtUnixMs = toUnixMs(lease.expiresAtMs);
   return {
@@ -40,6 +49,7 @@ function toWireLease({ lease, target }: PlacementAnswer & { kind: 'placed' }, le
     leaseTtlMs,
     attempt,
     kvSources: [],
+    term,
     expectedCachedTokens: lease.cachedTokens,
   };
 }

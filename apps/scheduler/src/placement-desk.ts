@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
-import type { HydraConfig } from '#lib/config';
+import { type HydraConfig, schedulerTargets } from '#lib/config';
 import type { KvEvents, Registration, StateReport } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import {
@@ -16,6 +16,7 @@ import {
   PlacementQueue,
   type PlacementRequest,
   type RegisterOutcome,
+  Reigns,
   seededRandom,
   type WorkerDeparture,
 } from '#lib/placement';
@@ -31,9 +32,14 @@ const ATTENTIONS_PER_TIMEOUT = 10;
 /** Workers whose blocks the index can tell apart. */
 const KV_INDEX_WORKERS = 256;
 
+/** The answer to whoever asked: a decision, under the term of this scheduler's reign, or who decides instead. */
+export type DeskAnswer =
+  | (PlacementAnswer & { readonly term: number })
+  | { readonly kind: 'redirected'; readonly target: string };
+
 /** A call of `Place` that has its answer or waits for it. */
 export interface PlacementTicket {
-  readonly answer: Promise<PlacementAnswer>;
+  readonly answer: Promise<DeskAnswer>;
   /** The caller left: gives up its place in the queue. Nothing after the answer; a lease that nobody took expires. */
   abandon(): void;
 }
@@ -42,6 +48,8 @@ export interface PlacementTicket {
 export interface DeskListener {
   fleetChanged?(): void;
   workerLeft?(departure: WorkerDeparture): void;
+  /** This scheduler places the model from now on. */
+  reignBegan?(modelId: string, term: number): void;
 }
 
 /**
@@ -59,7 +67,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   isClosed = false;
 
   private readonly kvFollower: KvFollower;
-  private readonly answers = new Map<number, (answer: PlacementAnswer) => void>();
+  private readonly reigns: Reigns;
+  private readonly answers = new Map<number, (answer: DeskAnswer) => void>();
   private readonly strategyFaults: StrategyFaultLog;
   private readonly listeners = new Set<DeskListener>();
   private readonly attention: Attention;
@@ -97,6 +106,9 @@ export class PlacementDesk implements BeforeApplicationShutdown {
         prefixes: kvIndex,
       },
     );
+    this.reigns = new Reigns(config.scheduler.target, [
+      ...new Set([...schedulerTargets(config), config.scheduler.target]),
+    ]);
     this.strategyFaults = new StrategyFaultLog(logger);
     metrics.follow(this);
     const attentionMs = Math.ceil(workerTimeoutMs / ATTENTIONS_PER_TIMEOUT);
@@ -116,10 +128,15 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   /** @param longestWaitMs  the caller's own limit; the configured one applies beside it */
   place(request: PlacementRequest, longestWaitMs: number): PlacementTicket {
     const now = nowMs();
+    const owner = this.reigns.ownerOf(request.modelId);
+    if (owner !== this.config.scheduler.target) {
+      return { answer: Promise.resolve({ kind: 'redirected', target: owner }), abandon: () => {} };
+    }
+    this.reignOver(request.modelId);
     const waitMs = Math.min(longestWaitMs, this.config.scheduler.queueTimeoutMs);
     const { ticketId, decisions } = this.queue.enqueue(request, now + waitMs, now);
     this.metrics.noteDecision(nowMs() - now);
-    const answer = new Promise<PlacementAnswer>((resolve) => this.answers.set(ticketId, resolve));
+    const answer = new Promise<DeskAnswer>((resolve) => this.answers.set(ticketId, resolve));
     this.carryOut(decisions);
     const abandon = () => {
       if (!this.answers.delete(ticketId)) return;
@@ -167,6 +184,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   report(workerId: string, workerEpoch: number, report: StateReport): void {
     this.noteEnded(this.fleet.report(workerId, workerEpoch, report, nowMs()), 'not-held');
+    for (const [modelId, term] of Object.entries(report.leaseTerms)) this.reigns.noteTerm(modelId, term);
+    this.reviseReigns();
     this.carryOut(this.queue.place(nowMs()));
   }
 
@@ -190,7 +209,13 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     const departure = this.fleet.remove(workerId, workerEpoch, nowMs());
     if (departure === undefined) return;
     this.noteDeparture(departure, 'its stream ended');
+    this.reviseReigns();
     this.carryOut(this.queue.place(nowMs()));
+  }
+
+  /** The terms of the models that this scheduler places, for workers that come later. */
+  get termsHeld(): ReadonlyMap<string, number> {
+    return this.reigns.held;
   }
 
   /** Refuses what comes and what waits; leases live on in the gateways that hold them. */
@@ -213,13 +238,46 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     late.unref();
   }
 
+  /** Who else lives may have changed, and with it which models are placed here. */
+  private reviseReigns(): void {
+    if (this.reigns.isAlone) return;
+    this.reigns.noteLiving(this.fleet.schedulers());
+    for (const modelId of this.fleet.servedModelIds()) {
+      const owner = this.reigns.ownerOf(modelId);
+      if (owner === this.config.scheduler.target) this.reignOver(modelId);
+      else if (this.reigns.held.has(modelId)) this.abdicate(modelId, owner);
+    }
+  }
+
+  private reignOver(modelId: string): void {
+    const { term, isNew } = this.reigns.claim(modelId, nowMs());
+    if (!isNew) return;
+    this.logger.info({ model: modelId, term }, 'this scheduler places the model');
+    for (const listener of this.listeners) listener.reignBegan?.(modelId, term);
+  }
+
+  /** What waits is placed by the new owner. */
+  private abdicate(modelId: string, target: string): void {
+    this.reigns.abdicate(modelId);
+    const tickets = this.queue.withdraw(modelId);
+    this.logger.info({ model: modelId, owner: target, waiting: tickets.length }, 'another scheduler places the model');
+    for (const ticketId of tickets) {
+      this.answers.get(ticketId)?.({ kind: 'redirected', target });
+      this.answers.delete(ticketId);
+    }
+  }
+
+  private termOf(decision: PlacementAnswer): number {
+    return this.reigns.held.get(decision.kind === 'placed' ? decision.lease.modelId : decision.modelId) ?? 0;
+  }
+
   private carryOut(decisions: readonly PlacementDecision[]): void {
     for (const decision of decisions) {
       switch (decision.kind) {
         case 'placed':
         case 'refused':
           this.metrics.noteAnswer(decision);
-          this.answers.get(decision.ticketId)?.(decision);
+          this.answers.get(decision.ticketId)?.({ ...decision, term: this.termOf(decision) });
           this.answers.delete(decision.ticketId);
           break;
         case 'lease-ended':

@@ -5,6 +5,7 @@ import type { FleetDirective, KvEvents, Registration, WorkerEvent } from '#lib/c
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import type { WorkerDeparture } from '#lib/placement';
 import { PlacementDesk } from './placement-desk.js';
+import { nowMs } from './scheduler-clock.js';
 import { HYDRA_CONFIG } from './scheduler-config.js';
 
 export type JoinCall = ServerDuplexStream<WorkerEvent, FleetDirective>;
@@ -18,8 +19,8 @@ interface Membership {
   workerId: string;
   workerEpoch: number;
   isOver: boolean;
-  /** It was asked for a snapshot and has not sent it. */
-  awaitsSnapshot: boolean;
+  /** When it was asked for a snapshot that it has not sent; undefined when none is awaited. */
+  snapshotAskedMs: number | undefined;
 }
 
 /**
@@ -36,11 +37,14 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
     @Inject(HYDRA_CONFIG) private readonly config: HydraConfig,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {
-    desk.listen({ workerLeft: (departure) => this.dismiss(departure) });
+    desk.listen({
+      workerLeft: (departure) => this.dismiss(departure),
+      reignBegan: (modelId, term) => this.announce(modelId, term),
+    });
   }
 
   join(call: JoinCall): void {
-    const membership: Membership = { call, workerId: '', workerEpoch: 0, isOver: false, awaitsSnapshot: false };
+    const membership: Membership = { call, workerId: '', workerEpoch: 0, isOver: false, snapshotAskedMs: undefined };
     this.open.add(membership);
     call.on('data', (event: WorkerEvent) => this.take(event, membership));
     call.on('end', () => {
@@ -104,9 +108,12 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
 
   private applyKvEvents(events: KvEvents, membership: Membership): void {
     const { workerId, workerEpoch, call } = membership;
-    if (events.snapshot) membership.awaitsSnapshot = false;
-    if (!this.desk.applyKvEvents(workerId, workerEpoch, events) || membership.awaitsSnapshot) return;
-    membership.awaitsSnapshot = true;
+    if (events.snapshot) membership.snapshotAskedMs = undefined;
+    if (!this.desk.applyKvEvents(workerId, workerEpoch, events)) return;
+    const { snapshotAskedMs } = membership;
+    // Not for each message meanwhile, and again when it does not come.
+    if (snapshotAskedMs !== undefined && nowMs() - snapshotAskedMs < this.config.scheduler.reportIntervalMs) return;
+    membership.snapshotAskedMs = nowMs();
     call.write({ directive: { $case: 'requestKvSnapshot', value: {} } });
   }
 
@@ -130,6 +137,11 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
     const reportIntervalMs = this.config.scheduler.reportIntervalMs;
     const accepted = { schedulerId, schedulerEpoch, reportIntervalMs };
     membership.call.write({ directive: { $case: 'accepted', value: accepted } });
+    for (const [modelId, term] of this.desk.termsHeld) tellLeading(membership, modelId, term);
+  }
+
+  private announce(modelId: string, term: number): void {
+    for (const membership of this.byWorker.values()) tellLeading(membership, modelId, term);
   }
 
   private supersede(membership: Membership, byEpoch: number): void {
@@ -163,4 +175,8 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
     this.open.delete(membership);
     membership.call.emit('error', { code, details });
   }
+}
+
+function tellLeading({ call }: Membership, modelId: string, term: number): void {
+  call.write({ directive: { $case: 'leading', value: { modelId, term } } });
 }

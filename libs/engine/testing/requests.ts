@@ -27,6 +27,7 @@ export function requestOf({ sampling, stop, ...rest }: RequestParts): Generation
     trace: undefined,
     leaseId: '',
     workerEpoch: 0,
+    leaseTerm: 0,
     echoPrompt: false,
     gatherTokens: 0,
     ...rest,

@@ -87,6 +87,7 @@ describe('toGenerationRequests', () => {
         trace: { traceparent: 'tp', tracestate: '' },
         leaseId: '',
         workerEpoch: 0,
+        leaseTerm: 0,
         echoPrompt: false,
         gatherTokens: 64,
       },

@@ -96,6 +96,7 @@ export function toGenerationRequests(
     trace: context.trace,
     leaseId: '',
     workerEpoch: 0,
+    leaseTerm: 0,
     echoPrompt: false, // PromptAnswer does it: it has the text as the client wrote it
     gatherTokens: call.stream ? 0 : Math.floor(context.initialCredit / GATHERED_CREDIT),
   }));

@@ -213,6 +213,18 @@ export class FleetState {
     return views;
   }
 
+  /** Targets of the schedulers that workers say they are joined with. */
+  schedulers(): Set<string> {
+    const targets = new Set<string>();
+    for (const { report } of this.members.values()) for (const target of report?.schedulers ?? []) targets.add(target);
+    return targets;
+  }
+
+  /** Models that some worker serves. */
+  servedModelIds(): Set<string> {
+    return new Set([...this.members.values()].flatMap(({ models }) => [...models.keys()]));
+  }
+
   serves(modelId: string): boolean {
     return [...this.members.values()].some((member) => member.models.has(modelId));
   }

@@ -33,6 +33,7 @@ export {
 } from './placement-strategy.js';
 export { PREFILL_ORDERS, type PrefillOrder, prefillUrgency } from './prefill-order.js';
 export type { Refusal, RefusalReason } from './refusal.js';
+export { Reigns, schedulersInOrder } from './reigns.js';
 export { seededRandom } from './seeded-random.js';
 export { PredictedTtftStrategy } from './strategies/predicted-ttft.js';
 export type { StrategyFault } from './strategy-fault.js';

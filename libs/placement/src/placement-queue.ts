@@ -140,6 +140,17 @@ export class PlacementQueue {
     return known.length === 0 ? undefined : Math.min(...known);
   }
 
+  /** Takes out all that wait for a model, to be placed by somebody else. @returns their tickets */
+  withdraw(modelId: string): number[] {
+    const tickets: number[] = [];
+    this.models.get(modelId)?.waiting.offer((entry) => {
+      this.forget(entry);
+      tickets.push(entry.ticketId);
+      return 'dropped';
+    });
+    return tickets;
+  }
+
   /** Takes nothing new from now on, and answers all that wait. */
   close(nowMs: number): PlacementDecision[] {
     this.isClosed = true;

@@ -5,6 +5,7 @@ import { prepareModel } from '../models/prepare-model.js';
 import { Platform } from '../platform/platform.js';
 import { keepCertificates } from '../platform/platform-certificates.js';
 import { removeRunState, writeRunState } from '../platform/run-state.js';
+import { wholeNumber } from '../terminal/number-options.js';
 import { JsonOutput, type PlatformOutput, PrettyOutput } from '../terminal/platform-output.js';
 import { untilInterrupted } from '../terminal/shutdown.js';
 
@@ -12,6 +13,12 @@ export function addUp(program: Command): void {
   program
     .command('up')
     .description('start the whole platform on this machine: gateway, scheduler and the workers of every model')
+    .option(
+      '--schedulers <count>',
+      'scheduler processes; each model is placed by one, and by another when that one is gone',
+      wholeNumber,
+      1,
+    )
     .addHelpText(
       'after',
       `
@@ -28,7 +35,7 @@ All of them: docs/configuration.md. Ctrl-C stops everything, a second Ctrl-C at 
     .action(up);
 }
 
-async function up(): Promise<void> {
+async function up({ schedulers }: { readonly schedulers: number }): Promise<void> {
   const config = loadConfig();
   const problems = exposureProblems(config.gateway.host, config.auth.mode);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -47,13 +54,18 @@ async function up(): Promise<void> {
     logFormat === 'json' ? new JsonOutput(write) : new PrettyOutput(write, (text) => process.stderr.write(text));
   await keepCertificates(config, (text) => output.note(text));
   const givenUp = new AbortController();
-  platform = await Platform.prepare(config, logFormat, {
-    onLine: (name, line) => output.line(name, line),
-    onGivenUp: (name, reason) => {
-      output.failed(reason);
-      givenUp.abort(new Error(`${name} was given up`));
+  platform = await Platform.prepare(
+    config,
+    logFormat,
+    {
+      onLine: (name, line) => output.line(name, line),
+      onGivenUp: (name, reason) => {
+        output.failed(reason);
+        givenUp.abort(new Error(`${name} was given up`));
+      },
     },
-  });
+    schedulers,
+  );
   const ended = AbortSignal.any([interrupted, givenUp.signal]);
   process.exitCode = await run(platform, config, output, ended, givenUp.signal);
 }

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { HydraConfig, ModelConfig } from '#lib/config';
 import { ChildApp, type ChildAppOptions } from './child-app.js';
-import { isPortFree } from './port-free.js';
+import { freePorts, isPortFree } from './port-free.js';
 
 /** Time beyond the drain time after which a child that does not end is killed, in milliseconds. */
 const KILL_MARGIN_MS = 3_000;
@@ -26,20 +26,22 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
 
-/** The whole platform on this machine: a scheduler, the workers of every model, a gateway, each a process of its own. */
+/** The whole platform on this machine: schedulers, the workers of every model, a gateway, each a process of its own. */
 export class Platform {
   private readonly gateway: ChildApp;
   private readonly workers: ChildApp[];
-  private readonly scheduler: ChildApp;
+  private readonly schedulers: readonly ChildApp[];
 
   /**
    * Each app takes any port that is free and says which, so that nobody else can take it in between; started again, it asks
    * for the one it had.
+   * @param schedulerPorts  of several schedulers, which have to know each other's before they start; empty for one
    */
   private constructor(
     private readonly config: HydraConfig,
     logFormat: HydraConfig['log']['format'],
     events: PlatformEvents,
+    private readonly schedulerPorts: readonly number[],
   ) {
     const child = (name: string, app: string, env: () => Record<string, string>): ChildApp =>
       new ChildApp({
@@ -49,17 +51,30 @@ export class Platform {
         ...events,
       } satisfies ChildAppOptions);
 
-    this.scheduler = child('scheduler', 'scheduler', () => ({
-      HYDRA_SCHEDULER_GRPC_PORT: String(this.scheduler.ports?.grpcPort ?? 0),
-      HYDRA_SCHEDULER_HTTP_PORT: String(this.scheduler.ports?.httpPort ?? 0),
-    }));
+    const schedulerNames =
+      schedulerPorts.length === 0 ? ['scheduler'] : schedulerPorts.map((_, index) => `scheduler-${index}`);
+    this.schedulers = schedulerNames.map((name, index) =>
+      child(name, 'scheduler', () => {
+        const { ports } = this.schedulers[index]!; // itself
+        return {
+          HYDRA_SCHEDULER_GRPC_PORT: String(schedulerPorts[index] ?? ports?.grpcPort ?? 0),
+          HYDRA_SCHEDULER_HTTP_PORT: String(ports?.httpPort ?? 0),
+          HYDRA_SCHEDULER_TARGET: this.schedulerTargets[index]!, // as many as schedulers
+          HYDRA_SCHEDULER_TARGETS: this.schedulerTargets.join(),
+        };
+      }),
+    );
+    const schedulers = () => ({
+      HYDRA_SCHEDULER_TARGET: this.schedulerTargets[0]!, // there is one
+      HYDRA_SCHEDULER_TARGETS: this.schedulerTargets.join(),
+    });
     const placed = config.models.flatMap((model) =>
       Array<ModelConfig>(model.workers ?? config.workers.count).fill(model),
     );
     const threads = config.workers.threads ?? Math.max(1, Math.floor(availableParallelism() / placed.length));
     this.workers = placed.map((model, i) =>
       child(`worker-${i}`, 'inference', () => ({
-        HYDRA_SCHEDULER_TARGET: this.schedulerTarget,
+        ...schedulers(),
         HYDRA_WORKER_ID: `worker-${i}`,
         HYDRA_WORKER_MODEL: model.id,
         HYDRA_WORKER_GRPC_PORT: '0',
@@ -69,7 +84,7 @@ export class Platform {
     );
     const { httpPort, grpcPort } = config.gateway;
     this.gateway = child('gateway', 'gateway', () => ({
-      HYDRA_SCHEDULER_TARGET: this.schedulerTarget,
+      ...schedulers(),
       HYDRA_HTTP_PORT: String(this.gateway.ports?.httpPort ?? httpPort),
       HYDRA_GRPC_PORT: String(this.gateway.ports?.grpcPort ?? grpcPort),
     }));
@@ -80,6 +95,7 @@ export class Platform {
     config: HydraConfig,
     logFormat: HydraConfig['log']['format'],
     events: PlatformEvents,
+    schedulerCount: number,
   ): Promise<Platform> {
     const { host, httpPort, grpcPort } = config.gateway;
     for (const [port, variable] of [
@@ -92,12 +108,13 @@ export class Platform {
         );
       }
     }
-    return new Platform(config, logFormat, events);
+    const ports = schedulerCount === 1 ? [] : await freePorts(config.scheduler.host, schedulerCount);
+    return new Platform(config, logFormat, events, ports);
   }
 
   /** Starts everything and waits until a model can answer. Rejects when an app is given up or `signal` aborts. */
   async start(signal: AbortSignal): Promise<PlatformAddresses> {
-    await this.scheduler.start(); // the others are told where it listens
+    await Promise.all(this.schedulers.map((scheduler) => scheduler.start())); // the others are told where they listen
     signal.throwIfAborted();
     const workers = this.workers.map((worker) => worker.start());
     const ports = await this.gateway.start();
@@ -105,7 +122,7 @@ export class Platform {
     const addresses = {
       gatewayUrl: `http${tls.certificateFile === undefined ? '' : 's'}://${host}:${ports.httpPort}`,
       grpcTarget: `${host}:${ports.grpcPort}`,
-      schedulerTarget: this.schedulerTarget,
+      schedulerTarget: this.schedulerTargets[0]!, // there is one
     };
     await Promise.all(workers);
     await untilReady(addresses.gatewayUrl, signal);
@@ -117,7 +134,7 @@ export class Platform {
     const killAfterMs = this.config.workers.drainTimeoutMs + KILL_MARGIN_MS;
     await this.gateway.stop(killAfterMs);
     await Promise.all(this.workers.map((worker) => worker.stop(killAfterMs)));
-    await this.scheduler.stop(killAfterMs);
+    await Promise.all(this.schedulers.map((scheduler) => scheduler.stop(killAfterMs)));
   }
 
   /** Ends everything at once. */
@@ -125,12 +142,13 @@ export class Platform {
     for (const app of this.apps) app.kill();
   }
 
-  private get schedulerTarget(): string {
-    return `${this.config.scheduler.host}:${this.scheduler.ports?.grpcPort ?? 0}`;
+  private get schedulerTargets(): string[] {
+    const { host } = this.config.scheduler;
+    return this.schedulers.map(({ ports }, index) => `${host}:${this.schedulerPorts[index] ?? ports?.grpcPort ?? 0}`);
   }
 
   private get apps(): ChildApp[] {
-    return [this.scheduler, ...this.workers, this.gateway];
+    return [...this.schedulers, ...this.workers, this.gateway];
   }
 }
 

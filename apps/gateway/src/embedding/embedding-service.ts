@@ -16,7 +16,6 @@ import { ModelAccess } from '../identity/model-access.js';
 import type { AnswerSpending } from '../limits/answer-spending.js';
 import { RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { LeaseBook } from '../placement/lease-book.js';
 import { type Place, Placer } from '../placement/placer.js';
 
 /** As for generations; an embedding may always be made again. */
@@ -32,7 +31,6 @@ export class EmbeddingService {
     private readonly access: ModelAccess,
     private readonly limits: RequestLimits,
     private readonly placer: Placer,
-    private readonly leases: LeaseBook,
     private readonly fleet: FleetView,
     private readonly metrics: GatewayMetrics,
   ) {}
@@ -121,9 +119,7 @@ export class EmbeddingService {
       outcome = 'worker-lost';
       return { outcome: { $case: 'failed' as const, value: lost('The connection to the worker was lost.') } };
     } finally {
-      if (place.leaseId !== '') {
-        this.leases.release({ leaseId: place.leaseId, outcome, usage: undefined, ttftUs: 0 });
-      }
+      place.settle({ outcome, usage: undefined, ttftUs: 0 });
     }
   }
 }

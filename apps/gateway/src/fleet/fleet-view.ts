@@ -1,9 +1,10 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { ChannelSecurity, clientChannelOptions, WatchStream, WorkerSession } from '#lib/channels';
-import type { HydraConfig } from '#lib/config';
-import { FleetClient, type FleetMember, type FleetSnapshot } from '#lib/contracts';
+import { ChannelSecurity, WorkerSession } from '#lib/channels';
+import { type HydraConfig, schedulerTargets } from '#lib/config';
+import type { FleetMember } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { GATEWAY_CONFIG, GATEWAY_ID } from '../gateway-config.js';
+import { FleetSource } from './fleet-source.js';
 
 /** Longest wait for the fleet at the start, in milliseconds; chosen to cover the restart of both on one machine. */
 const KNOWN_WITHIN_MS = 2_000;
@@ -17,21 +18,15 @@ export interface WorkerView {
 }
 
 /**
- * The fleet as the scheduler last told it, with a session opened ahead to every worker. While no scheduler answers, the
- * last known fleet stays; a restarted scheduler has `workerTimeoutMs` to hear of its workers again.
+ * The fleet as the schedulers last told it, with a session opened ahead to every worker. All know the same workers; those that answer
+ * count, and while none does the last known fleet stays.
  */
 @Injectable()
 export class FleetView implements OnModuleInit, OnApplicationShutdown {
-  private readonly client: FleetClient;
-  private watch: WatchStream<FleetSnapshot> | undefined;
+  private sources: readonly FleetSource[] = [];
   private readonly workersById = new Map<string, WorkerView>();
   private readonly sessions = new Map<string, WorkerSession>();
   private readonly listeners: (() => void)[] = [];
-  private schedulerEpoch = 0;
-  private forgetTimer: NodeJS.Timeout | undefined;
-  private latest: FleetSnapshot | undefined;
-  /** Of one outage, one line is enough. */
-  private isLost = false;
   private readonly known = Promise.withResolvers<void>();
 
   constructor(
@@ -39,30 +34,22 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     @Inject(GATEWAY_ID) private readonly gatewayId: string,
     @Inject(APP_LOGGER) private readonly logger: Logger,
     private readonly security: ChannelSecurity,
-  ) {
-    const credentials = security.credentialsFor('scheduler');
-    this.client = new FleetClient(config.scheduler.target, credentials, clientChannelOptions());
-  }
+  ) {}
 
   /**
    * Nothing is answered before the fleet is known and its workers are connected, so that the first requests after a
    * restart are served.
    */
   async onModuleInit(): Promise<void> {
-    this.watch = new WatchStream<FleetSnapshot>(() => this.client.watch({ watcherId: this.gatewayId }), {
-      onMessage: (snapshot) => this.apply(snapshot),
-      onLost: (error, retryInMs) => {
-        const level = this.isLost || this.latest === undefined ? 'debug' : 'warn';
-        this.isLost = true;
-        this.logger[level](
-          { reason: error?.message, retry_in_ms: Math.round(retryInMs) },
-          'lost sight of the scheduler',
-        );
-      },
-    });
-    const { target } = this.config.scheduler;
+    const targets = schedulerTargets(this.config);
+    const { workerTimeoutMs } = this.config.scheduler;
+    const { gatewayId, logger } = this;
+    const credentials = this.security.credentialsFor('scheduler');
+    const onChange = () => this.refresh();
+    const options = { credentials, gatewayId, workerTimeoutMs, logger, onChange };
+    this.sources = targets.map((target) => new FleetSource({ target, ...options }));
     const timer = setTimeout(() => {
-      this.logger.warn({ scheduler: target }, 'the fleet is not known yet: starting without');
+      this.logger.warn({ schedulers: targets }, 'the fleet is not known yet: starting without');
       this.known.resolve();
     }, KNOWN_WITHIN_MS);
     await this.known.promise;
@@ -70,14 +57,17 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    this.watch?.close();
-    clearTimeout(this.forgetTimer);
+    for (const source of this.sources) source.close();
     for (const session of this.sessions.values()) session.close();
-    this.client.close();
   }
 
   get workers(): readonly WorkerView[] {
     return [...this.workersById.values()];
+  }
+
+  /** Whether the scheduler tells its fleet now. */
+  hears(target: string): boolean {
+    return this.sources.some((source) => source.target === target && source.isLive);
   }
 
   /** Called after the fleet or the state of a session changed. */
@@ -107,41 +97,12 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     return this.sessions.get(worker.target)?.state === 'open';
   }
 
-  private apply(snapshot: FleetSnapshot): void {
-    if (this.isLost && this.latest !== undefined) {
-      this.logger.info(
-        { scheduler_id: snapshot.schedulerId, workers: snapshot.members.length },
-        'the scheduler is back',
-      );
+  private refresh(): void {
+    const live = this.sources.filter(({ isLive }) => isLive);
+    const present = new Set<string>();
+    for (const { members } of live.length > 0 ? live : this.sources) {
+      for (const member of members) this.learn(member, present);
     }
-    this.isLost = false;
-    this.latest = snapshot;
-    const isOtherScheduler = this.schedulerEpoch !== 0 && snapshot.schedulerEpoch !== this.schedulerEpoch;
-    this.schedulerEpoch = snapshot.schedulerEpoch;
-    for (const member of snapshot.members) this.learn(member);
-    if (isOtherScheduler) {
-      clearTimeout(this.forgetTimer);
-      this.forgetTimer = setTimeout(() => {
-        this.forgetTimer = undefined;
-        this.forgetMissing();
-        this.changed();
-      }, this.config.scheduler.workerTimeoutMs);
-    } else if (this.forgetTimer === undefined) {
-      this.forgetMissing();
-    }
-    this.changed();
-  }
-
-  private learn(member: FleetMember): void {
-    const { registration } = member;
-    if (registration === undefined) return;
-    const { workerId, workerEpoch, target } = registration;
-    this.workersById.set(workerId, { workerId, workerEpoch, target, member });
-    this.session(target);
-  }
-
-  private forgetMissing(): void {
-    const present = new Set(this.latest?.members.map((member) => member.registration?.workerId));
     for (const workerId of this.workersById.keys()) if (!present.has(workerId)) this.workersById.delete(workerId);
     const targets = new Set(this.workers.map(({ target }) => target));
     for (const [target, session] of this.sessions) {
@@ -150,10 +111,22 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
       session.close();
       this.sessions.delete(target);
     }
+    this.changed();
+  }
+
+  /** Of two lives of a worker that are told the later one counts. */
+  private learn(member: FleetMember, present: Set<string>): void {
+    if (member.registration === undefined) return;
+    const { workerId, workerEpoch, target } = member.registration;
+    const isLater = workerEpoch > (this.workersById.get(workerId)?.workerEpoch ?? 0);
+    if (!present.has(workerId) || isLater) this.workersById.set(workerId, { workerId, workerEpoch, target, member });
+    present.add(workerId);
+    this.session(target);
   }
 
   private changed(): void {
-    if (this.latest !== undefined && this.workers.every((worker) => this.isConnected(worker))) this.known.resolve();
+    if (this.sources.some(({ isKnown }) => isKnown) && this.workers.every((worker) => this.isConnected(worker)))
+      this.known.resolve();
     for (const listener of this.listeners) listener();
   }
 }

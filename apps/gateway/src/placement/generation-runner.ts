@@ -13,7 +13,6 @@ import { APP_LOGGER, generationFields, type Logger } from '#lib/observability';
 import { ApiError, fromWorkerFailure } from '#lib/openai';
 import { FleetView } from '../fleet/fleet-view.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { LeaseBook } from './lease-book.js';
 import { type Place, Placer } from './placer.js';
 
 export interface GenerationJob {
@@ -54,7 +53,6 @@ const NO_USAGE: GenerationUsage = {
 export class GenerationRunner {
   constructor(
     private readonly placer: Placer,
-    private readonly leases: LeaseBook,
     private readonly fleet: FleetView,
     private readonly metrics: GatewayMetrics,
     @Inject(APP_LOGGER) private readonly logger: Logger,
@@ -87,10 +85,10 @@ export class GenerationRunner {
       this.settle(place, 'cancelled', undefined, 0);
       return Promise.reject(signal.reason);
     }
-    const { leaseId, workerEpoch, kvSources } = place;
+    const { leaseId, leaseTerm, workerEpoch, kvSources } = place;
     const stream = this.fleet
       .session(place.target)
-      .submit({ ...request, leaseId, workerEpoch, kvSources: [...kvSources] });
+      .submit({ ...request, leaseId, leaseTerm, workerEpoch, kvSources: [...kvSources] });
     return new Promise((resolve, reject) => {
       const abort = () => {
         stream.cancel(cancelReason(signal.reason));
@@ -140,7 +138,7 @@ export class GenerationRunner {
   }
 
   private settle(place: Place, outcome: string, usage: GenerationUsage | undefined, ttftUs: number): void {
-    if (place.leaseId !== '') this.leases.release({ leaseId: place.leaseId, outcome, usage, ttftUs });
+    place.settle({ outcome, usage, ttftUs });
   }
 }
 

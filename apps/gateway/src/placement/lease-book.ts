@@ -1,17 +1,14 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { callUnary } from '#lib/channels';
-import type { LeaseRelease } from '#lib/contracts';
-import { APP_LOGGER, type Logger } from '#lib/observability';
-import { SchedulerClient } from './scheduler-client.js';
+import type { LeaseRelease, PlacementClient } from '#lib/contracts';
+import type { Logger } from '#lib/observability';
 
 const CALL_TIMEOUT_MS = 2_000;
 /** Releases that may wait while the scheduler does not answer; further ones are dropped: their leases expire. */
 const MAX_WAITING_RELEASES = 8_192;
 const MAX_LOGGED_LEASES = 20;
 
-/** The leases of what runs: renewed together every third of their life, released together with what they used. */
-@Injectable()
-export class LeaseBook implements OnApplicationShutdown {
+/** The leases of one scheduler for what runs: renewed together every third of their life, released together with what they used. */
+export class LeaseBook {
   private readonly held = new Set<string>();
   private releases: LeaseRelease[] = [];
   private renewTimer: NodeJS.Timeout | undefined;
@@ -19,8 +16,8 @@ export class LeaseBook implements OnApplicationShutdown {
   private flushing: Promise<void> | undefined;
 
   constructor(
-    private readonly scheduler: SchedulerClient,
-    @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly placement: PlacementClient,
+    private readonly logger: Logger,
   ) {}
 
   hold(leaseId: string, leaseTtlMs: number): void {
@@ -38,15 +35,15 @@ export class LeaseBook implements OnApplicationShutdown {
     this.flushing ??= this.flush();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Nothing is renewed any more; resolves when all that ended is given back. */
+  async close(): Promise<void> {
     clearInterval(this.renewTimer);
     await this.flushing;
-    this.scheduler.close();
   }
 
   private async renew(): Promise<void> {
     if (this.held.size === 0) return;
-    const method = this.scheduler.placement.renewLeases.bind(this.scheduler.placement);
+    const method = this.placement.renewLeases.bind(this.placement);
     try {
       const request = { leaseIds: [...this.held] };
       const { unknownLeaseIds } = await callUnary(method, request, { timeoutMs: CALL_TIMEOUT_MS, retries: 1 });
@@ -68,7 +65,7 @@ export class LeaseBook implements OnApplicationShutdown {
   }
 
   private async flush(): Promise<void> {
-    const method = this.scheduler.placement.releaseLeases.bind(this.scheduler.placement);
+    const method = this.placement.releaseLeases.bind(this.placement);
     await new Promise<void>((resolve) => setImmediate(resolve)); // those of one tick travel together
     while (this.releases.length > 0) {
       const releases = this.releases;

@@ -1,14 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
 import { GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
-import type {
-  GenerationRequest,
-  KvSource,
-  Lease,
-  PlacementExplanation,
-  PlaceRequest,
-  ServedModel,
+import {
+  type GenerationRequest,
+  type KvSource,
+  type Lease,
+  type LeaseRelease,
+  type PlacementExplanation,
+  type PlaceRequest,
+  RefusalReason,
+  type ServedModel,
 } from '#lib/contracts';
 import { hashBlocks, prefixSeed } from '#lib/kv';
 import { APP_LOGGER, type Logger } from '#lib/observability';
@@ -16,8 +19,7 @@ import { ApiError, fromRefusal } from '#lib/openai';
 import { FleetView } from '../fleet/fleet-view.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { LeaseBook } from './lease-book.js';
-import { SchedulerClient } from './scheduler-client.js';
+import { type SchedulerLink, SchedulerLinks } from './scheduler-links.js';
 
 /** Where a generation is to run. */
 export interface Place {
@@ -27,6 +29,10 @@ export interface Place {
   readonly workerEpoch: number;
   readonly target: string;
   readonly kvSources: readonly KvSource[];
+  /** `Lease.term`. */
+  readonly leaseTerm: number;
+  /** Gives the place back, once; says how it ended. */
+  settle(end: Omit<LeaseRelease, 'leaseId'>): void;
 }
 
 export interface PlacementWish {
@@ -49,10 +55,13 @@ const MAX_PREFIX_HASHES = 4_096;
 /** The scheduler answers at its own limit; only when it does not, the call ends a little later. */
 const ANSWER_MARGIN_MS = 2_000;
 
+/** Before a scheduler is asked again that was just asked, while the schedulers do not agree: they do after one report of their workers. */
+const REDIRECT_PAUSE_MS = 20;
+
 /** How a call ends when no scheduler is there; CANCELLED by a connection that broke, since our own abort has its own reason. */
 const IS_GONE: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.CANCELLED]);
 
-/** Finds a worker for a generation: asks the scheduler, and takes turns over the last known fleet when there is none. */
+/** Finds a worker for a generation: asks the scheduler of its model, and takes turns over the last known fleet when there is none. */
 @Injectable()
 export class Placer {
   private turn = 0;
@@ -60,8 +69,7 @@ export class Placer {
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     @Inject(APP_LOGGER) private readonly logger: Logger,
-    private readonly scheduler: SchedulerClient,
-    private readonly leases: LeaseBook,
+    private readonly schedulers: SchedulerLinks,
     private readonly fleet: FleetView,
     private readonly metrics: GatewayMetrics,
   ) {}
@@ -74,19 +82,64 @@ export class Placer {
     const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
     const askedAtMs = performance.now();
     try {
-      const { outcome, explanation } = await this.scheduler.places.place(this.toPlaceRequest(wish), timeoutMs, signal);
-      if (outcome === undefined)
+      const { response, link } = await this.ask(this.toPlaceRequest(wish), timeoutMs, signal);
+      const { outcome, explanation } = response;
+      if (outcome?.$case === 'refused') throw fromRefusal(outcome.value);
+      if (outcome?.$case !== 'lease')
         throw new ApiError('no_worker', 'The scheduler gave no answer that is understood here.');
-      if (outcome.$case === 'refused') throw fromRefusal(outcome.value);
       if (explanation !== undefined) wish.onPlaced?.(explanation);
-      this.leases.hold(outcome.value.leaseId, outcome.value.leaseTtlMs);
-      return toPlace(outcome.value);
+      link.leases.hold(outcome.value.leaseId, outcome.value.leaseTtlMs);
+      return toPlace(outcome.value, link);
     } catch (error) {
       if (!(error instanceof GrpcStatusError)) throw error;
       if (IS_GONE.has(error.code)) return this.placeWithoutScheduler(wish, error);
       throw toApiError(error);
     } finally {
       this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs);
+    }
+  }
+
+  /**
+   * Asks the scheduler that places the model: the first of its order that answers, or whom that one names. One that is gone or going
+   * is passed over, and what waited there asks again.
+   * @throws GrpcStatusError when none answers
+   */
+  private async ask(request: PlaceRequest, timeoutMs: number, signal: AbortSignal) {
+    const all = this.schedulers.inOrder(request.modelId);
+    // A machine that is gone does not refuse: one whose fleet is not heard of is asked last.
+    const order = [true, false].flatMap((isHeard) => all.filter(({ target }) => this.fleet.hears(target) === isHeard));
+    const untilMs = performance.now() + timeoutMs;
+    const gone = new Set<SchedulerLink>();
+    let link = order[0]!; // there is at least one
+    for (let redirects = 0; ; ) {
+      const remainingMs = Math.ceil(untilMs - performance.now());
+      if (remainingMs <= 0) throw new GrpcStatusError(status.DEADLINE_EXCEEDED, 'the schedulers name each other');
+      const next = () => order.find((one) => !gone.has(one));
+      try {
+        const response = await link.places.place(request, remainingMs, signal);
+        const { outcome } = response;
+        const isLeaving = outcome?.$case === 'refused' && outcome.value.reason === RefusalReason.SHUTTING_DOWN;
+        if (outcome?.$case !== 'redirect' && !isLeaving) return { response, link };
+        if (outcome.$case === 'redirect') {
+          // The one that is named may be gone, or not know yet that it is to place the model.
+          if (redirects++ > 0)
+            await sleep(REDIRECT_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+          const named = this.schedulers.find(outcome.value.target);
+          if (named !== undefined && !gone.has(named)) link = named;
+          else gone.clear(); // whoever names it must have seen it
+          continue;
+        }
+        gone.add(link);
+        const another = next();
+        if (another === undefined) return { response, link };
+        link = another;
+      } catch (error) {
+        if (!(error instanceof GrpcStatusError) || !IS_GONE.has(error.code)) throw error;
+        gone.add(link);
+        const another = next();
+        if (another === undefined) throw error;
+        link = another;
+      }
     }
   }
 
@@ -106,7 +159,7 @@ export class Placer {
     const { workerId, workerEpoch, target } = worker;
     const about = { request_id: request.requestId, generation_id: request.generationId, worker_id: workerId };
     this.logger.info({ ...about, reason: cause.message }, 'placed without the scheduler');
-    return { leaseId: '', workerId, workerEpoch, target, kvSources: [] };
+    return { leaseId: '', leaseTerm: 0, workerId, workerEpoch, target, kvSources: [], settle: () => {} };
   }
 
   private toPlaceRequest(wish: PlacementWish): PlaceRequest {
@@ -146,8 +199,9 @@ function toApiError(cause: GrpcStatusError): Error {
   }
 }
 
-function toPlace({ leaseId, workerId, workerEpoch, target, kvSources }: Lease): Place {
-  return { leaseId, workerId, workerEpoch, target, kvSources };
+function toPlace({ leaseId, term, workerId, workerEpoch, target, kvSources }: Lease, { leases }: SchedulerLink): Place {
+  const settle = (end: Omit<LeaseRelease, 'leaseId'>) => leases.release({ leaseId, ...end });
+  return { leaseId, leaseTerm: term, workerId, workerEpoch, target, kvSources, settle };
 }
 
 function prefixHashes(request: GenerationRequest, served: ServedModel): Buffer[] {

@@ -150,6 +150,7 @@ export class FakeScheduler {
       ...{ leaseId: `lease-${this.places.length}`, workerId, workerEpoch, target, leaseTtlMs: this.leaseTtlMs },
       ...{ expiresAtUnixMs: Date.now() + this.leaseTtlMs, attempt: request.attempt, kvSources: [] },
       expectedCachedTokens: 0,
+      term: 0,
     };
     const explanation = request.explain ? this.explanation(workerId) : undefined;
     reply({ outcome: { $case: 'lease', value: lease }, waitedUs: 0, explanation });

@@ -6,7 +6,7 @@ import { createLogger } from '#lib/observability';
 import { requestOf } from '../../../../libs/engine/testing/requests.js';
 import { EngineHost } from '../engine/engine-host.js';
 import { WorkerIdentity } from '../worker-identity.js';
-import { KvEventLog } from './kv-event-log.js';
+import { KvEventLog, type KvEventReader } from './kv-event-log.js';
 
 const OPTIONS: MockEngineOptions = {
   modelId: 'mock',
@@ -26,7 +26,7 @@ class Receiver {
   snapshots = 0;
   private nextSequence = 1;
 
-  constructor(private readonly log: KvEventLog) {}
+  constructor(private readonly log: KvEventReader) {}
 
   receive(message: KvEvents): void {
     if (message.snapshot) this.parents.clear();
@@ -63,7 +63,9 @@ async function start(options: Partial<MockEngineOptions> = {}) {
   const config = loadConfig({ env: { HYDRA_ENGINE: 'mock', HYDRA_LOG_LEVEL: 'silent' } });
   const own = new EngineHost(mockEngine({ ...OPTIONS, ...options }), createLogger('inference', config.log));
   host = own;
-  const log = new KvEventLog(own, WorkerIdentity.of(config));
+  let told = 0;
+  const eventLog = new KvEventLog(own, WorkerIdentity.of(config));
+  const log = eventLog.read(() => told++);
   const held = new Set<string>();
   own.onEvent((event) => {
     if (event.kind === 'engine-lost') held.clear();
@@ -84,7 +86,7 @@ async function start(options: Partial<MockEngineOptions> = {}) {
     expect(own.engine.submit(request).kind).toBe('accepted');
     await ended;
   };
-  return { host: own, log, held, run, receiver: new Receiver(log) };
+  return { host: own, eventLog, log, held, run, receiver: new Receiver(log), told: () => told };
 }
 
 const prompt = (first: number, tokens: number) =>
@@ -116,13 +118,25 @@ describe('KvEventLog', () => {
     expect(new Set(receiver.parents.keys())).toEqual(held);
   });
 
+  it('given two receivers, when one takes everything and one is asked for a snapshot meanwhile, then both have what is held', async () => {
+    const { eventLog, log, held, run, receiver } = await start();
+    const otherLog = eventLog.read(() => {});
+    const other = new Receiver(otherLog);
+    for (let number = 0; number < 12; number++) {
+      await run(prompt(number * 11, 100));
+      receiver.receive(log.take());
+      if (number === 5) other.receive(otherLog.snapshot());
+    }
+    other.receive(otherLog.take());
+    for (const one of [receiver, other]) expect(new Set(one.parents.keys())).toEqual(held);
+    expect([receiver.snapshots, other.snapshots]).toEqual([0, 0]);
+  });
+
   it('given nobody who takes, when changes are more than are held for them, then they are dropped, and a snapshot makes up for it', async () => {
-    const { log, held, run, receiver } = await start({ contextTokens: 8_192, kvTokens: 200_000 });
+    const { log, held, run, receiver, told } = await start({ contextTokens: 8_192, kvTokens: 200_000 });
     receiver.receive(log.take());
-    let told = 0;
-    log.onChange(() => told++);
     for (let number = 0; number < 20; number++) await run(prompt(number * 11 + 1, 8_000));
-    expect(told).toBeGreaterThan(20);
+    expect(told()).toBeGreaterThan(20);
     expect(held.size).toBeGreaterThan(8_192);
     expect(log.hasNews).toBe(true);
     receiver.receive(log.take());

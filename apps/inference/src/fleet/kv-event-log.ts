@@ -14,21 +14,15 @@ const HASH_BYTES = 16;
 const MEDIUM = 'device';
 
 /**
- * What the engine's prefix store holds, for schedulers: numbered changes as they come, the whole on request. Changes that
- * nobody takes are dropped beyond a bound; their numbers are not, so that the receiver sees the gap and asks for a snapshot.
- * A snapshot's events have numbers like all others.
+ * What the engine's prefix store holds, for schedulers: each reads its changes by its own count. A change that a reader does not
+ * take in time is dropped for it beyond a bound; its number is not, so that the receiver sees the gap and asks for a snapshot.
  */
 @Injectable()
 export class KvEventLog {
   /** Each block that is held with the one before it; parents come before children. */
   private readonly parents = new Map<string, string | undefined>();
   private readonly checksum = Buffer.alloc(HASH_BYTES);
-  private pending: KvEvent[] = [];
-  private pendingBlocks = 0;
-  /** Changes were dropped since the last `take`. */
-  private hasDropped = false;
-  private nextSequence = 1;
-  private listener: () => void = () => {};
+  private readonly readers = new Set<KvEventReader>();
 
   constructor(
     host: EngineHost,
@@ -40,28 +34,15 @@ export class KvEventLog {
     });
   }
 
-  /** Whether there is something that the next `take` would tell first. */
-  get hasNews(): boolean {
-    return this.pending.length > 0 || this.hasDropped;
+  /** @param onNews  called when there are changes to be taken */
+  read(onNews: () => void): KvEventReader {
+    const reader = new KvEventReader(this, onNews);
+    this.readers.add(reader);
+    return reader;
   }
 
-  /** The one listener, called when there are changes to be taken. */
-  onChange(listener: () => void): void {
-    this.listener = listener;
-  }
-
-  /** The changes since the last call; without any it still says where the count is, and what is held by its checksum. */
-  take(): KvEvents {
-    const events = this.pending;
-    this.dropPending();
-    this.hasDropped = false;
-    return { firstSequence: this.nextSequence - events.length, events, snapshot: false, checksum: this.checksumNow() };
-  }
-
-  /** All that is held; what waits to be taken is part of it. */
-  snapshot(): KvEvents {
-    this.dropPending();
-    this.hasDropped = false;
+  /** All that is held, in as few chains as it has. */
+  held(): KvEvent[] {
     const chains: { readonly parent: string | undefined; readonly hashes: string[] }[] = [];
     let last: string | undefined;
     for (const [hash, parent] of this.parents) {
@@ -69,10 +50,11 @@ export class KvEventLog {
       chains.at(-1)!.hashes.push(hash);
       last = hash;
     }
-    const events = chains.map(({ parent, hashes }) => this.stored(parent, hashes));
-    const firstSequence = this.nextSequence;
-    this.nextSequence += events.length;
-    return { firstSequence, events, snapshot: true, checksum: this.checksumNow() };
+    return chains.map(({ parent, hashes }) => this.stored(parent, hashes));
+  }
+
+  checksumNow(): Buffer {
+    return Buffer.from(this.checksum);
   }
 
   private note(change: PrefixChange): void {
@@ -80,11 +62,11 @@ export class KvEventLog {
     for (const hash of hashes) this.flip(hash);
     if (kind === 'stored') {
       for (const [index, hash] of hashes.entries()) this.parents.set(hash, hashes[index - 1] ?? change.parentHash);
-      this.add(this.stored(change.parentHash, hashes), hashes.length);
+      this.tell(this.stored(change.parentHash, hashes), hashes.length);
     } else {
       for (const hash of hashes) this.parents.delete(hash);
       const value = { blockHashes: hashes.map(toBytes), medium: MEDIUM };
-      this.add({ change: { $case: 'removed', value } }, hashes.length);
+      this.tell({ change: { $case: 'removed', value } }, hashes.length);
     }
   }
 
@@ -93,23 +75,11 @@ export class KvEventLog {
     if (this.parents.size === 0) return;
     this.parents.clear();
     this.checksum.fill(0);
-    this.add({ change: { $case: 'cleared', value: {} } }, 1);
+    this.tell({ change: { $case: 'cleared', value: {} } }, 1);
   }
 
-  private add(event: KvEvent, blocks: number): void {
-    this.nextSequence++;
-    this.pending.push(event);
-    this.pendingBlocks += blocks;
-    if (this.pendingBlocks > MAX_PENDING_BLOCKS) {
-      this.dropPending();
-      this.hasDropped = true;
-    }
-    this.listener();
-  }
-
-  private dropPending(): void {
-    this.pending = [];
-    this.pendingBlocks = 0;
+  private tell(event: KvEvent, blocks: number): void {
+    for (const reader of this.readers) reader.add(event, blocks);
   }
 
   private stored(parent: string | undefined, hashes: readonly string[]): KvEvent {
@@ -123,9 +93,60 @@ export class KvEventLog {
   private flip(hash: string): void {
     for (const [at, byte] of toBytes(hash).entries()) this.checksum[at]! ^= byte;
   }
+}
 
-  private checksumNow(): Buffer {
-    return Buffer.from(this.checksum);
+/** One scheduler's view of the changes: what it has not taken yet, and its count. */
+export class KvEventReader {
+  private pending: KvEvent[] = [];
+  private pendingBlocks = 0;
+  /** Changes were dropped since the last `take`. */
+  private hasDropped = false;
+  private nextSequence = 1;
+
+  constructor(
+    private readonly log: KvEventLog,
+    private readonly onNews: () => void,
+  ) {}
+
+  /** Whether there is something that the next `take` would tell first. */
+  get hasNews(): boolean {
+    return this.pending.length > 0 || this.hasDropped;
+  }
+
+  /** The changes since the last call; without any it still says where the count is, and what is held by its checksum. */
+  take(): KvEvents {
+    const events = this.pending;
+    this.dropPending();
+    this.hasDropped = false;
+    const firstSequence = this.nextSequence - events.length;
+    return { firstSequence, events, snapshot: false, checksum: this.log.checksumNow() };
+  }
+
+  /** All that is held; what waits to be taken is part of it. Its events have numbers like all others. */
+  snapshot(): KvEvents {
+    this.dropPending();
+    this.hasDropped = false;
+    const events = this.log.held();
+    const firstSequence = this.nextSequence;
+    this.nextSequence += events.length;
+    return { firstSequence, events, snapshot: true, checksum: this.log.checksumNow() };
+  }
+
+  /** For the log. */
+  add(event: KvEvent, blocks: number): void {
+    this.nextSequence++;
+    this.pending.push(event);
+    this.pendingBlocks += blocks;
+    if (this.pendingBlocks > MAX_PENDING_BLOCKS) {
+      this.dropPending();
+      this.hasDropped = true;
+    }
+    this.onNews();
+  }
+
+  private dropPending(): void {
+    this.pending = [];
+    this.pendingBlocks = 0;
   }
 }
 

@@ -4,6 +4,7 @@ import { Engine, type EngineState } from '#lib/engine';
 import { Embeddings } from '../embedding/embeddings.js';
 import { Drain } from '../lifecycle/drain.js';
 import { Generations } from '../session/generations.js';
+import { LeaseTerms } from '../session/lease-terms.js';
 import { DeviceMeter } from './device-meter.js';
 
 const MAX_HELD_IDS = 4_096;
@@ -21,7 +22,6 @@ interface Rates {
 /** Writes state reports. Rates are over the last whole interval, also in the reports between two intervals. */
 @Injectable()
 export class StateReporter {
-  private sequence = 0;
   private rates: Rates = { tokensPerSecond: 0, prefillTokensPerSecond: 0, stepUs: 0, stepsPerSecond: 0 };
   private devices: StateReport['devices'] = [];
   private last: { readonly state: EngineState; readonly atMs: number };
@@ -30,6 +30,7 @@ export class StateReporter {
     private readonly engine: Engine,
     private readonly generations: Generations,
     private readonly embeddings: Embeddings,
+    private readonly terms: LeaseTerms,
     private readonly drain: Drain,
     private readonly meter: DeviceMeter,
   ) {
@@ -53,11 +54,16 @@ export class StateReporter {
     this.last = { state, atMs };
   }
 
-  report(): StateReport {
+  /**
+   * @param sequence  number of the report to its scheduler, from 1
+   * @param schedulers  that the worker is joined with
+   */
+  report(sequence: number, schedulers: readonly string[]): StateReport {
     const state = this.engine.state();
-    this.sequence++;
     return {
-      sequence: this.sequence,
+      sequence,
+      schedulers: [...schedulers],
+      leaseTerms: this.terms.all(),
       runningGenerations: state.runningGenerations,
       waitingGenerations: state.waitingGenerations,
       pendingPrefillTokens: state.pendingPrefillTokens,
@@ -68,7 +74,7 @@ export class StateReporter {
       prefixQueryTokens: state.queriedPromptTokens,
       prefixHitTokens: state.cachedPromptTokens,
       draining: this.drain.hasBegun,
-      heldGenerationIds: this.sequence % REPORTS_PER_HELD_LIST === 0 ? this.heldIds() : [],
+      heldGenerationIds: sequence % REPORTS_PER_HELD_LIST === 0 ? this.heldIds() : [],
     };
   }
 

@@ -6,6 +6,7 @@ import { EngineHost } from '../engine/engine-host.js';
 import { WorkerMetrics } from '../observation/worker-metrics.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { type GenerationReader, GenerationRun } from './generation-run.js';
+import { LeaseTerms } from './lease-terms.js';
 
 /** The generations between gateways and engine: admits them, gives each step's entries to their gateways, ends them. */
 @Injectable()
@@ -19,6 +20,7 @@ export class Generations {
   constructor(
     private readonly host: EngineHost,
     private readonly identity: WorkerIdentity,
+    private readonly terms: LeaseTerms,
     private readonly metrics: WorkerMetrics,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {
@@ -88,7 +90,7 @@ export class Generations {
     while (this.runs.size > 0) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
   }
 
-  private refusalOf({ generationId, workerEpoch }: GenerationRequest): EngineRefusal | undefined {
+  private refusalOf({ generationId, modelId, workerEpoch, leaseTerm }: GenerationRequest): EngineRefusal | undefined {
     const refused = (code: FailureCode, message: string): EngineRefusal => ({ kind: 'refused', code, message });
     if (this.isDraining) return refused(FailureCode.DRAINING, 'This worker is draining.');
     if (workerEpoch !== this.identity.epoch) {
@@ -97,6 +99,10 @@ export class Generations {
         `The lease is for epoch ${workerEpoch} of this worker, which is in epoch ${this.identity.epoch}.`,
       );
     }
+    if (this.terms.isPast(modelId, leaseTerm)) {
+      return refused(FailureCode.STALE_EPOCH, 'Another scheduler has taken over the model since the lease was given.');
+    }
+    this.terms.note(modelId, leaseTerm);
     if (this.runs.has(generationId)) {
       // Its gateway has been away and comes back with it before the engine has let go of it.
       const message = `The generation ${generationId} has not left the engine yet.`;

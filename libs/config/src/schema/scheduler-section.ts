@@ -39,6 +39,11 @@ export const schedulerSchema = z.strictObject({
     description: 'gRPC target under which the others reach the scheduler.',
     env: 'HYDRA_SCHEDULER_TARGET',
   }),
+  targets: z.array(z.string().min(1)).max(64).default([]).meta({
+    description:
+      'gRPC targets of all schedulers, when there are several: each model is placed by one of them, and by the next when that one is gone. Default: `scheduler.target` alone.',
+    env: 'HYDRA_SCHEDULER_TARGETS',
+  }),
   queueLength: count.default(1_024).describe('Requests that may wait for a place, per model.'),
   queueTimeoutMs: milliseconds.default(60_000).describe('Longest wait for a place, in milliseconds.'),
   workerTimeoutMs: milliseconds.default(5_000).describe('Silence after which a worker is taken out, in milliseconds.'),

@@ -54,6 +54,7 @@ const step = fc.oneof(
       act: fc.constantFrom('change', 'clear'),
       block: hash,
       fate: fc.constantFrom('sent', 'sent', 'sent', 'lost', 'repeated', 'late'),
+      snapshot: fc.constantFrom('sent', 'sent', 'lost', 'late'),
     }),
   },
   {
@@ -62,6 +63,7 @@ const step = fc.oneof(
       act: fc.constantFrom('worker-restarts', 'scheduler-restarts'),
       block: hash,
       fate: fc.constant('sent'),
+      snapshot: fc.constant('sent'),
     }),
   },
 );
@@ -75,12 +77,14 @@ describe('KvFollower', () => {
         let follower = new KvFollower(index);
         const sent: KvEvents[] = [];
         let late: KvEvents[] = [];
-        const deliver = (events: KvEvents) => {
+        const deliver = (events: KvEvents, snapshotFate = 'sent') => {
           sent.push(events);
           if (follower.apply('w', events) === 'current') return;
-          expect(follower.apply('w', store.snapshot())).toBe('current');
+          const snapshot = store.snapshot();
+          if (snapshotFate === 'late') late.push(snapshot);
+          else if (snapshotFate === 'sent') expect(follower.apply('w', snapshot)).toBe('current');
         };
-        for (const { act, block, fate } of steps) {
+        for (const { act, block, fate, snapshot } of steps) {
           if (act === 'worker-restarts') {
             store = new Store();
             [sent.length, late] = [0, []];
@@ -91,12 +95,13 @@ describe('KvFollower', () => {
           } else {
             const events = act === 'clear' ? store.clear() : store.change(block);
             if (fate === 'late') late.push(events);
-            else if (fate !== 'lost') deliver(events);
+            else if (fate !== 'lost') deliver(events, snapshot);
             const old = sent.at(-2);
             if (fate === 'repeated' && old !== undefined) follower.apply('w', old);
             if (fate === 'sent') for (const one of late.splice(0)) follower.apply('w', one);
           }
         }
+        // What a worker says at the end of each report interval; half a second by default.
         deliver(store.heartbeat());
         expect(index.size).toBe(store.held.size);
         for (const block of store.held.values()) expect(index.leadingBlocks([block])('w')).toBe(1);

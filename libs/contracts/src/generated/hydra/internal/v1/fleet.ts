@@ -187,6 +187,15 @@ export interface StateReport {
   heldGenerationIds: string[];
   /** Steps per second over the last report interval; 0 when unknown or when there was none. */
   stepsPerSecond: number;
+  /** Targets of the schedulers that the worker is joined with: how schedulers learn of each other. */
+  schedulers: string[];
+  /** The latest term of a lease or an announcement that the worker knows, by model. */
+  leaseTerms: { [key: string]: number };
+}
+
+export interface StateReport_LeaseTermsEntry {
+  key: string;
+  value: number;
 }
 
 /** State of one device. */
@@ -286,6 +295,9 @@ export interface FleetDirective {
      * stream.
      */
     { $case: "superseded"; value: Superseded }
+    | //
+    /** The scheduler places a model from now on: leases of earlier terms are not to be honoured any more. */
+    { $case: "leading"; value: Leading }
     | undefined;
 }
 
@@ -297,6 +309,14 @@ export interface Accepted {
   schedulerEpoch: number;
   /** Expected time between reports, in milliseconds. */
   reportIntervalMs: number;
+}
+
+/** A scheduler's reign over a model. */
+export interface Leading {
+  /** As registered. */
+  modelId: string;
+  /** As in `Lease.term`. */
+  term: number;
 }
 
 /** Asks for the whole prefix store. */
@@ -1201,6 +1221,8 @@ function createBaseStateReport(): StateReport {
     draining: false,
     heldGenerationIds: [],
     stepsPerSecond: 0,
+    schedulers: [],
+    leaseTerms: {},
   };
 }
 
@@ -1251,6 +1273,12 @@ export const StateReport: MessageFns<StateReport> = {
     if (message.stepsPerSecond !== 0) {
       writer.uint32(121).double(message.stepsPerSecond);
     }
+    for (const v of message.schedulers) {
+      writer.uint32(130).string(v!);
+    }
+    globalThis.Object.entries(message.leaseTerms).forEach(([key, value]: [string, number]) => {
+      StateReport_LeaseTermsEntry.encode({ key: key as any, value }, writer.uint32(138).fork()).join();
+    });
     return writer;
   },
 
@@ -1387,6 +1415,25 @@ export const StateReport: MessageFns<StateReport> = {
             message.stepsPerSecond = reader.double();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.schedulers.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            const entry17 = StateReport_LeaseTermsEntry.decode(reader, reader.uint32());
+            if (entry17.value !== undefined) {
+              message.leaseTerms[entry17.key] = entry17.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1419,6 +1466,83 @@ export const StateReport: MessageFns<StateReport> = {
     message.draining = object.draining ?? false;
     message.heldGenerationIds = object.heldGenerationIds?.map((e) => e) || [];
     message.stepsPerSecond = object.stepsPerSecond ?? 0;
+    message.schedulers = object.schedulers?.map((e) => e) || [];
+    message.leaseTerms = (globalThis.Object.entries(object.leaseTerms ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseStateReport_LeaseTermsEntry(): StateReport_LeaseTermsEntry {
+  return { key: "", value: 0 };
+}
+
+export const StateReport_LeaseTermsEntry: MessageFns<StateReport_LeaseTermsEntry> = {
+  encode(message: StateReport_LeaseTermsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).uint64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StateReport_LeaseTermsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStateReport_LeaseTermsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StateReport_LeaseTermsEntry>): StateReport_LeaseTermsEntry {
+    return StateReport_LeaseTermsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StateReport_LeaseTermsEntry>): StateReport_LeaseTermsEntry {
+    const message = createBaseStateReport_LeaseTermsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };
@@ -2002,6 +2126,9 @@ export const FleetDirective: MessageFns<FleetDirective> = {
       case "superseded":
         Superseded.encode(message.directive.value, writer.uint32(34).fork()).join();
         break;
+      case "leading":
+        Leading.encode(message.directive.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2054,6 +2181,14 @@ export const FleetDirective: MessageFns<FleetDirective> = {
             message.directive = { $case: "superseded", value: Superseded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.directive = { $case: "leading", value: Leading.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2096,6 +2231,12 @@ export const FleetDirective: MessageFns<FleetDirective> = {
       case "superseded": {
         if (object.directive?.value !== undefined && object.directive?.value !== null) {
           message.directive = { $case: "superseded", value: Superseded.fromPartial(object.directive.value) };
+        }
+        break;
+      }
+      case "leading": {
+        if (object.directive?.value !== undefined && object.directive?.value !== null) {
+          message.directive = { $case: "leading", value: Leading.fromPartial(object.directive.value) };
         }
         break;
       }
@@ -2179,6 +2320,73 @@ export const Accepted: MessageFns<Accepted> = {
     message.schedulerId = object.schedulerId ?? "";
     message.schedulerEpoch = object.schedulerEpoch ?? 0;
     message.reportIntervalMs = object.reportIntervalMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseLeading(): Leading {
+  return { modelId: "", term: 0 };
+}
+
+export const Leading: MessageFns<Leading> = {
+  encode(message: Leading, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.modelId !== "") {
+      writer.uint32(10).string(message.modelId);
+    }
+    if (message.term !== 0) {
+      writer.uint32(16).uint64(message.term);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Leading {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeading();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.modelId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Leading>): Leading {
+    return Leading.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Leading>): Leading {
+    const message = createBaseLeading();
+    message.modelId = object.modelId ?? "";
+    message.term = object.term ?? 0;
     return message;
   },
 };

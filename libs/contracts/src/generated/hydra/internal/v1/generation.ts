@@ -166,6 +166,8 @@ export interface GenerationRequest {
   leaseId: string;
   /** The worker's epoch that the lease is for; another epoch answers `FAILURE_CODE_STALE_EPOCH`. */
   workerEpoch: number;
+  /** `Lease.term`; 0 without a lease. */
+  leaseTerm: number;
   /** Tokens of the prompt are delivered as the beginning of the output text (OpenAI's `echo`). */
   echoPrompt: boolean;
   /**
@@ -772,6 +774,7 @@ function createBaseGenerationRequest(): GenerationRequest {
     trace: undefined,
     leaseId: "",
     workerEpoch: 0,
+    leaseTerm: 0,
     echoPrompt: false,
     gatherTokens: 0,
   };
@@ -840,6 +843,9 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
     }
     if (message.workerEpoch !== 0) {
       writer.uint32(144).uint64(message.workerEpoch);
+    }
+    if (message.leaseTerm !== 0) {
+      writer.uint32(168).uint64(message.leaseTerm);
     }
     if (message.echoPrompt !== false) {
       writer.uint32(152).bool(message.echoPrompt);
@@ -1027,6 +1033,14 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
             message.workerEpoch = longToNumber(reader.uint64());
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.leaseTerm = longToNumber(reader.uint64());
+            continue;
+          }
           case 19: {
             if (tag !== 152) {
               break;
@@ -1084,6 +1098,7 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
       : undefined;
     message.leaseId = object.leaseId ?? "";
     message.workerEpoch = object.workerEpoch ?? 0;
+    message.leaseTerm = object.leaseTerm ?? 0;
     message.echoPrompt = object.echoPrompt ?? false;
     message.gatherTokens = object.gatherTokens ?? 0;
     return message;

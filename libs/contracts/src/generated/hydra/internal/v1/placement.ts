@@ -144,11 +144,20 @@ export interface PlaceResponse {
     | //
     /** It has none and waits no longer. */
     { $case: "refused"; value: Refused }
+    | //
+    /** Another scheduler places this model. */
+    { $case: "redirect"; value: Redirect }
     | undefined;
   /** How long the request waited for its place, in microseconds. */
   waitedUs: number;
   /** Set when `explain` was. */
   explanation: PlacementExplanation | undefined;
+}
+
+/** Whom to ask instead. */
+export interface Redirect {
+  /** As in the configuration's `scheduler.targets`. */
+  target: string;
 }
 
 /** Permission to run one generation on one worker. */
@@ -169,6 +178,11 @@ export interface Lease {
   attempt: number;
   /** Where prefix blocks may be fetched from, best first; always empty in this version. */
   kvSources: KvSource[];
+  /**
+   * Of the scheduler's reign over the model: larger is later, and the worker honours no lease of an earlier one than it knows of. 0
+   * where there is only one scheduler.
+   */
+  term: number;
   /** Prompt tokens the scheduler believes to be cached on the worker when their turn comes. */
   expectedCachedTokens: number;
 }
@@ -876,6 +890,9 @@ export const PlaceResponse: MessageFns<PlaceResponse> = {
       case "refused":
         Refused.encode(message.outcome.value, writer.uint32(18).fork()).join();
         break;
+      case "redirect":
+        Redirect.encode(message.outcome.value, writer.uint32(42).fork()).join();
+        break;
     }
     if (message.waitedUs !== 0) {
       writer.uint32(24).uint64(message.waitedUs);
@@ -913,6 +930,14 @@ export const PlaceResponse: MessageFns<PlaceResponse> = {
             }
 
             message.outcome = { $case: "refused", value: Refused.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.outcome = { $case: "redirect", value: Redirect.decode(reader, reader.uint32()) };
             continue;
           }
           case 3: {
@@ -961,11 +986,72 @@ export const PlaceResponse: MessageFns<PlaceResponse> = {
         }
         break;
       }
+      case "redirect": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "redirect", value: Redirect.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
     }
     message.waitedUs = object.waitedUs ?? 0;
     message.explanation = (object.explanation !== undefined && object.explanation !== null)
       ? PlacementExplanation.fromPartial(object.explanation)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseRedirect(): Redirect {
+  return { target: "" };
+}
+
+export const Redirect: MessageFns<Redirect> = {
+  encode(message: Redirect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== "") {
+      writer.uint32(10).string(message.target);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Redirect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedirect();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Redirect>): Redirect {
+    return Redirect.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Redirect>): Redirect {
+    const message = createBaseRedirect();
+    message.target = object.target ?? "";
     return message;
   },
 };
@@ -980,6 +1066,7 @@ function createBaseLease(): Lease {
     leaseTtlMs: 0,
     attempt: 0,
     kvSources: [],
+    term: 0,
     expectedCachedTokens: 0,
   };
 }
@@ -1009,6 +1096,9 @@ export const Lease: MessageFns<Lease> = {
     }
     for (const v of message.kvSources) {
       KvSource.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.term !== 0) {
+      writer.uint32(80).uint64(message.term);
     }
     if (message.expectedCachedTokens !== 0) {
       writer.uint32(72).uint32(message.expectedCachedTokens);
@@ -1093,6 +1183,14 @@ export const Lease: MessageFns<Lease> = {
             message.kvSources.push(KvSource.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
           case 9: {
             if (tag !== 72) {
               break;
@@ -1126,6 +1224,7 @@ export const Lease: MessageFns<Lease> = {
     message.leaseTtlMs = object.leaseTtlMs ?? 0;
     message.attempt = object.attempt ?? 0;
     message.kvSources = object.kvSources?.map((e) => KvSource.fromPartial(e)) || [];
+    message.term = object.term ?? 0;
     message.expectedCachedTokens = object.expectedCachedTokens ?? 0;
     return message;
   },
