@@ -56,7 +56,10 @@ const sections = hydraSchema.shape;
 /** Without what each model has, what the chart decides (addresses, ports, names), what belongs into a Secret, and certificates. */
 const config = hydraSchema.omit({ models: true, database: true, tls: true, certificates: true }).extend({
   gateway: sections.gateway.unwrap().omit({ host: true, httpPort: true, grpcPort: true, tls: true }).optional(),
-  scheduler: sections.scheduler.unwrap().omit({ host: true, httpPort: true, grpcPort: true, target: true }).optional(),
+  scheduler: sections.scheduler
+    .unwrap()
+    .omit({ host: true, httpPort: true, grpcPort: true, target: true, targets: true })
+    .optional(),
   workers: sections.workers
     .unwrap()
     .omit({

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type HydraConfig, loadConfig } from '#lib/config';
+import { type HydraConfig, loadConfig, schedulerTargets } from '#lib/config';
 import {
   CHART,
   helm,
@@ -36,7 +36,7 @@ describe.each(VALUES_FILES)('the chart with %s.yaml', (values) => {
   });
 
   it('given its pods, when looked at, then they run as nobody, read-only, without a token of the cluster', () => {
-    for (const { spec } of objects.filter(({ kind }) => kind === 'Deployment')) {
+    for (const { kind, spec } of objects.filter((object) => isWorkload(object))) {
       const pod = spec.template.spec;
       expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
       for (const container of pod.containers) {
@@ -47,7 +47,7 @@ describe.each(VALUES_FILES)('the chart with %s.yaml', (values) => {
         });
         expect(container.resources.limits.memory).toBeDefined();
       }
-      expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
+      if (kind === 'Deployment') expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
     }
   });
 });
@@ -60,6 +60,20 @@ it('given drain times, when pods get their time to end, then it holds the pause,
   expect(grace('highly-available', 'gateway')).toBe(5 + 121 + 10);
   expect(grace('gpu', 'inference')).toBe(300 + 10);
   expect(grace('air-gapped', 'gateway')).toBe(15 + 30 + 20);
+});
+
+it('given several schedulers, when rendered, then all apps know each by the name of its pod, and each itself', () => {
+  const objects = objectsOf(rendered('highly-available'));
+  const { metadata, spec } = objects.find(({ kind }) => kind === 'StatefulSet')!;
+  const { metadata: service, spec: ports } = objects.find(
+    ({ kind, metadata: { name } }) => kind === 'Service' && name === spec.serviceName,
+  )!;
+  expect(ports).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true });
+  const targetOf = (pod: string) => `dns:///${pod}.${service.name}.serving.svc:9091`;
+  const targets = Array.from({ length: spec.replicas }, (_, number) => targetOf(`${metadata.name}-${number}`));
+  for (const { scheduler } of configsOf(objects)) expect(schedulerTargets({ scheduler })).toEqual(targets);
+  const { value } = spec.template.spec.containers[0].env.find(({ name }: Named) => name === 'HYDRA_SCHEDULER_TARGET');
+  expect(targets).toContain(value.replace('$(POD_NAME)', `${metadata.name}-0`));
 });
 
 describe('what the chart refuses', () => {
@@ -80,6 +94,14 @@ describe('what the chart refuses', () => {
     expect(helmRefusal('template', 'prod', CHART, '--values', file)).toMatch(sentence);
   });
 });
+
+interface Named {
+  readonly name: string;
+}
+
+function isWorkload({ kind }: KubernetesObject): boolean {
+  return kind === 'Deployment' || kind === 'StatefulSet';
+}
 
 function configsOf(objects: readonly KubernetesObject[]): HydraConfig[] {
   const folder = mkdtempSync(join(tmpdir(), 'hydra-config-'));

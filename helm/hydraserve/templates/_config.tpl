@@ -7,7 +7,7 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- $config := omit .Values.config "scheduler" "workers" "storage" "engine" "mock" -}}
 {{- $models := list -}}
 {{- range .Values.models -}}{{- $models = append $models (pick . "id") -}}{{- end -}}
-{{- $scheduler := merge (dict "target" (include "hydraserve.schedulerTarget" .)) (pick (default dict .Values.config.scheduler) "queueTimeoutMs" "workerTimeoutMs") -}}
+{{- $scheduler := merge (include "hydraserve.schedulerTargets" . | fromYaml) (pick (default dict .Values.config.scheduler) "queueTimeoutMs" "workerTimeoutMs") -}}
 {{- $gateway := merge (dict "host" "0.0.0.0" "httpPort" 8080 "grpcPort" 9090) (default dict .Values.config.gateway) -}}
 {{- toYaml (merge (dict "models" $models "scheduler" $scheduler "gateway" $gateway) $config) -}}
 {{- end -}}
@@ -15,7 +15,8 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- define "hydraserve.config.scheduler" -}}
 {{- $models := list -}}
 {{- range .Values.models -}}{{- $models = append $models (pick . "id" "strategy") -}}{{- end -}}
-{{- $scheduler := merge (dict "host" "0.0.0.0" "grpcPort" 9091 "httpPort" 8081) (default dict .Values.config.scheduler) -}}
+{{- $targets := include "hydraserve.schedulerTargets" . | fromYaml -}}
+{{- $scheduler := merge (dict "host" "0.0.0.0" "grpcPort" 9091 "httpPort" 8081) (pick $targets "targets") (default dict .Values.config.scheduler) -}}
 {{- toYaml (merge (dict "models" $models "scheduler" $scheduler) (pick .Values.config "log")) -}}
 {{- end -}}
 
@@ -23,7 +24,7 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- define "hydraserve.config.inference" -}}
 {{- $values := .root.Values -}}
 {{- $model := omit .model "name" "replicas" "autoscaling" "device" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "cache" "startupSeconds" "podAnnotations" "priorityClassName" "runtimeClassName" "strategy" "workers" -}}
-{{- $scheduler := merge (dict "target" (include "hydraserve.schedulerTarget" .root)) (pick (default dict $values.config.scheduler) "reportIntervalMs") -}}
+{{- $scheduler := merge (include "hydraserve.schedulerTargets" .root | fromYaml) (pick (default dict $values.config.scheduler) "reportIntervalMs") -}}
 {{- $workers := merge (dict "host" "0.0.0.0" "grpcPort" 9092 "httpPort" 8082 "device" .device) (omit (default dict $values.config.workers) "count" "id" "model" "advertisedHost") -}}
 {{- $storage := merge (dict "folder" "/var/lib/hydraserve") (default dict $values.config.storage) -}}
 {{- toYaml (merge (dict "models" (list $model) "scheduler" $scheduler "workers" $workers "storage" $storage) (pick $values.config "engine" "mock" "log")) -}}

@@ -57,6 +57,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{ printf "%s-%s" (include "hydraserve.fullname" .root) .component }}
 {{- end -}}
 
-{{- define "hydraserve.schedulerTarget" -}}
-{{ printf "dns:///%s-scheduler.%s.svc:9091" (include "hydraserve.fullname" .) .Release.Namespace }}
+{{/* Keys `target` and, of several schedulers, `targets`: each pod of their StatefulSet has a name of its own. */}}
+{{- define "hydraserve.schedulerTargets" -}}
+{{- $service := printf "%s-scheduler.%s.svc:9091" (include "hydraserve.fullname" .) .Release.Namespace -}}
+target: {{ printf "dns:///%s" $service }}
+{{- if gt (int .Values.scheduler.replicas) 1 }}
+targets:
+{{- range $number := until (int .Values.scheduler.replicas) }}
+  - {{ printf "dns:///%s-scheduler-%d.%s" (include "hydraserve.fullname" $) $number $service }}
+{{- end }}
+{{- end }}
 {{- end -}}

@@ -8,14 +8,18 @@ import type { KubernetesObject, Labels } from './helm.js';
 export function danglingReferences(objects: readonly KubernetesObject[]): string[] {
   const problems: string[] = [];
   const has = (kind: string, name: string) => objects.some((o) => o.kind === kind && o.metadata.name === name);
-  const pods = objects.filter(({ kind }) => kind === 'Deployment').map(({ spec }) => spec.template);
+  const pods = objects
+    .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
+    .map(({ spec }) => spec.template);
   const selected = (selector: Labels) => pods.filter(({ metadata }) => isSelected(metadata.labels, selector));
 
   for (const { kind, metadata, spec } of objects) {
     const at = `${kind} ${metadata.name}`;
     const need = (isThere: boolean, what: string) => void (isThere || problems.push(`${at}: ${what}`));
     switch (kind) {
+      case 'StatefulSet':
       case 'Deployment': {
+        if (kind === 'StatefulSet') need(has('Service', spec.serviceName), `service ${spec.serviceName}`);
         const { metadata: podMetadata, spec: pod } = spec.template;
         need(isSelected(podMetadata.labels, spec.selector.matchLabels), 'does not select its own pods');
         need(has('ServiceAccount', pod.serviceAccountName), `service account ${pod.serviceAccountName}`);
@@ -45,7 +49,7 @@ export function danglingReferences(objects: readonly KubernetesObject[]): string
         }
         break;
       case 'PodDisruptionBudget':
-        need(selected(spec.selector.matchLabels).length === 1, 'does not select the pods of one Deployment');
+        need(selected(spec.selector.matchLabels).length === 1, 'does not select the pods of one workload');
         break;
       case 'NetworkPolicy':
         need(selected(spec.podSelector.matchLabels).length > 0, 'selects no pod');

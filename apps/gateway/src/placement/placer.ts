@@ -124,8 +124,8 @@ export class Placer {
           // The one that is named may be gone, or not know yet that it is to place the model.
           if (redirects++ > 0)
             await sleep(REDIRECT_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-          const named = this.schedulers.find(outcome.value.target);
-          if (named !== undefined && !gone.has(named)) link = named;
+          const named = this.schedulers.to(outcome.value.target);
+          if (!gone.has(named)) link = named;
           else gone.clear(); // whoever names it must have seen it
           continue;
         }

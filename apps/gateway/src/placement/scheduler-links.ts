@@ -20,31 +20,33 @@ export interface SchedulerLink {
 /** The channels to all schedulers. */
 @Injectable()
 export class SchedulerLinks implements OnApplicationShutdown {
-  private readonly links: ReadonlyMap<string, SchedulerLink>;
+  private readonly links = new Map<string, SchedulerLink>();
   private readonly clients: PlacementClient[] = [];
+  private readonly targets: readonly string[];
 
   constructor(
     @Inject(GATEWAY_CONFIG) config: HydraConfig,
-    @Inject(APP_LOGGER) logger: Logger,
-    security: ChannelSecurity,
+    @Inject(APP_LOGGER) private readonly logger: Logger,
+    private readonly security: ChannelSecurity,
   ) {
-    const credentials = security.credentialsFor('scheduler');
-    this.links = new Map(
-      schedulerTargets(config).map((target) => {
-        const client = new PlacementClient(target, credentials, clientChannelOptions());
-        this.clients.push(client);
-        return [target, { target, places: new PlaceStream(client), leases: new LeaseBook(client, logger) }];
-      }),
-    );
+    this.targets = schedulerTargets(config);
   }
 
   /** The first that lives places the model. */
   inOrder(modelId: string): SchedulerLink[] {
-    return schedulersInOrder(modelId, [...this.links.keys()]).map((target) => this.links.get(target)!);
+    return schedulersInOrder(modelId, this.targets).map((target) => this.to(target));
   }
 
-  find(target: string): SchedulerLink | undefined {
-    return this.links.get(target);
+  /** Also to one that only other schedulers know of: there are as many as their configuration names. */
+  to(target: string): SchedulerLink {
+    const known = this.links.get(target);
+    if (known !== undefined) return known;
+    const credentials = this.security.credentialsFor('scheduler');
+    const client = new PlacementClient(target, credentials, clientChannelOptions());
+    const link = { target, places: new PlaceStream(client), leases: new LeaseBook(client, this.logger) };
+    this.clients.push(client);
+    this.links.set(target, link);
+    return link;
   }
 
   /** Leases that have just ended are still given back. */
