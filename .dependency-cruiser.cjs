@@ -56,6 +56,13 @@ module.exports = {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
+      name: 'console-alone',
+      comment: 'the console runs in browsers: it knows the public API and nothing of ours',
+      severity: 'error',
+      from: { path: '^apps/console/' },
+      to: { path: '^libs/' },
+    },
+    {
       name: 'libs-through-their-entry',
       comment: 'a lib is imported through its index.ts',
       severity: 'error',

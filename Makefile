@@ -10,7 +10,7 @@ export ONNXRUNTIME_NODE_INSTALL := skip
 export SCARF_ANALYTICS := false
 
 NPM_CI := npm ci --loglevel=error --no-audit --no-fund
-SOURCES := $(shell find apps libs -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
+SOURCES := $(shell find apps libs -name '*.ts' -not -name '*.test.ts' 2>/dev/null) $(shell find apps/console -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.svg' 2>/dev/null)
 
 node_modules/.stamp: package.json package-lock.json
 	@echo 'Installing dependencies ...'

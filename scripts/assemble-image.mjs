@@ -20,7 +20,7 @@ const NATIVE = {
 const APPS = {
   gateway: {
     entries: ['dist/apps/cli/src/main.js'],
-    files: [NATIVE.tokenizers, NATIVE.koffi, 'node_modules/swagger-ui-dist/*'],
+    files: [NATIVE.tokenizers, NATIVE.koffi, 'node_modules/swagger-ui-dist/*', 'dist/console/**'],
   },
   scheduler: { entries: [], files: [] },
   inference: {

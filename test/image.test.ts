@@ -49,7 +49,8 @@ describe('images', { timeout: 120_000 }, () => {
     expect(answer.usage?.completion_tokens).toBe(5);
   });
 
-  it('given the gateway, when its pages are asked for, then Swagger is there', async () => {
+  it('given the gateway, when its pages are asked for, then the console and Swagger are there', async () => {
+    expect(await (await fetch(url)).text()).toContain('<title>HydraServe</title>');
     expect((await fetch(`${url}/docs`)).status).toBe(200);
     expect((await fetch(`${url}/docs/swagger-ui-bundle.js`)).status).toBe(200);
   });

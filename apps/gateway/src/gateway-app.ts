@@ -7,6 +7,7 @@ import { productVersion } from '#lib/contracts';
 import type { Logger } from '#lib/observability';
 import { adminDocument } from './admin/admin-document.js';
 import { AdmissionGate } from './completion/admission-gate.js';
+import { CONSOLE_FOLDER, serveConsole } from './console/console-pages.js';
 import { GatewayModule } from './gateway.module.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { Identity } from './identity/identity.js';
@@ -55,6 +56,9 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'], // no second form of the document, in YAML, under a path that nobody chose
   });
+  if (config.gateway.console === 'on' && !serveConsole(app.getHttpAdapter().getInstance(), CONSOLE_FOLDER)) {
+    logger.warn({ folder: CONSOLE_FOLDER }, 'the console is not built');
+  }
   addRestAuthentication(app.getHttpAdapter().getInstance(), app.get(RequestGuard), corsOrigins.length > 0);
   const gate = app.get(AdmissionGate);
   app.get(GatewayMetrics).observeInFlight(() => gate.inFlight);

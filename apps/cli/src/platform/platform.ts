@@ -17,6 +17,8 @@ export interface PlatformEvents {
 
 export interface PlatformAddresses {
   readonly gatewayUrl: string;
+  /** Absent where it is switched off. */
+  readonly consoleUrl?: string;
   readonly grpcTarget: string;
   readonly schedulerTarget: string;
 }
@@ -118,9 +120,11 @@ export class Platform {
     signal.throwIfAborted();
     const workers = this.workers.map((worker) => worker.start());
     const ports = await this.gateway.start();
-    const { host, tls } = this.config.gateway;
+    const { host, tls, console } = this.config.gateway;
+    const gatewayUrl = `http${tls.certificateFile === undefined ? '' : 's'}://${host}:${ports.httpPort}`;
     const addresses = {
-      gatewayUrl: `http${tls.certificateFile === undefined ? '' : 's'}://${host}:${ports.httpPort}`,
+      gatewayUrl,
+      ...(console === 'on' ? { consoleUrl: `${gatewayUrl}/` } : {}),
       grpcTarget: `${host}:${ports.grpcPort}`,
       schedulerTarget: this.schedulerTargets[0]!, // there is one
     };

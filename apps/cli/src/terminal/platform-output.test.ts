@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '#lib/config';
 import { JsonOutput, PrettyOutput } from './platform-output.js';
 
-const addresses = { gatewayUrl: 'http://h:1', grpcTarget: 'h:2', schedulerTarget: 'h:3' };
+const addresses = { gatewayUrl: 'http://h:1', consoleUrl: 'http://h:1/', grpcTarget: 'h:2', schedulerTarget: 'h:3' };
 const { models } = loadConfig({ env: {}, folder: '/nowhere' });
 
 describe('JsonOutput', () => {
@@ -31,7 +31,12 @@ describe('JsonOutput', () => {
       'info hydra',
     ]);
     expect(lines[1].message).toBe('worker-0 ended with code 70; restarting in 250 ms');
-    expect(lines[4]).toMatchObject({ rest: 'http://h:1/v1', grpc: 'h:2', models: ['smollm2-135m-instruct'] });
+    expect(lines[4]).toMatchObject({
+      console: 'http://h:1/',
+      rest: 'http://h:1/v1',
+      grpc: 'h:2',
+      models: ['smollm2-135m-instruct'],
+    });
   });
 });
 
@@ -50,7 +55,9 @@ describe('PrettyOutput', () => {
     output.line('gateway', 'it listens');
     output.ready(addresses, models);
     output.failed('gateway ended');
-    expect(text).toMatch(/^gateway {3}│ it listens\n\nHydraServe is ready\.\n\n {2}REST {6}http:\/\/h:1\/v1\n/);
+    expect(text).toMatch(
+      /^gateway {3}│ it listens\n\nHydraServe is ready\.\n\n {2}console {3}http:\/\/h:1\/\n {2}REST {6}http:\/\/h:1\/v1\n/,
+    );
     expect(errors).toBe('hydra: gateway ended; see its lines above\n');
   });
 });

@@ -59,8 +59,10 @@ export class JsonOutput extends PlatformOutput {
     else this.say('warn', app, line); // of Node or a library, or about the app: nothing that an app logs
   }
 
-  override ready({ gatewayUrl, grpcTarget, schedulerTarget }: PlatformAddresses, models: readonly ModelConfig[]): void {
+  override ready(addresses: PlatformAddresses, models: readonly ModelConfig[]): void {
+    const { gatewayUrl, consoleUrl, grpcTarget, schedulerTarget } = addresses;
     this.say('info', 'hydra', 'HydraServe is ready', {
+      console: consoleUrl,
       ...{ rest: `${gatewayUrl}/v1`, grpc: grpcTarget, swagger: `${gatewayUrl}/docs`, scheduler: schedulerTarget },
       models: models.map(({ id }) => id),
     });
@@ -96,7 +98,7 @@ function isJsonObject(line: string): boolean {
 
 /** What a person needs next: where it is, what it serves, a line to paste. */
 function banner(
-  { gatewayUrl, grpcTarget, schedulerTarget }: PlatformAddresses,
+  { gatewayUrl, consoleUrl, grpcTarget, schedulerTarget }: PlatformAddresses,
   models: readonly ModelConfig[],
 ): string {
   const [first] = models;
@@ -109,7 +111,7 @@ function banner(
   return `
 HydraServe is ready.
 
-  REST      ${gatewayUrl}/v1
+${consoleUrl === undefined ? '' : `  console   ${consoleUrl}\n`}  REST      ${gatewayUrl}/v1
   gRPC      ${grpcTarget}
   Swagger   ${gatewayUrl}/docs
   scheduler ${schedulerTarget}

@@ -1,5 +1,7 @@
 import type { Scope } from '#lib/auth';
 
+const CONSOLE = /^\/(index\.html|assets\/[^/]+)?$/;
+
 /**
  * The routes with their methods, to tell a wrong method (405) from a wrong path (404), and what a credential must be good for.
  * `route` is the pattern as the router knows it: what it matched decides, not how the client wrote it.
@@ -32,6 +34,7 @@ const PUBLIC_ROUTES: readonly {
   { path: /^\/v1\/usage$/, route: /^\/v1\/usage$/, methods: 'GET', scope: 'usage' },
   { path: /^\/metrics$/, route: /^\/metrics$/, methods: 'GET', scope: 'metrics' },
   { path: /^\/(docs|openapi\.json)$/, route: /^\/(docs(\/.*)?|openapi\.json)$/, methods: 'GET', scope: 'open' },
+  { path: CONSOLE, route: CONSOLE, methods: 'GET', scope: 'open' },
 ];
 
 /** The router's patterns have `:name` where paths have any text, so one expression does for both. */

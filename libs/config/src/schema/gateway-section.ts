@@ -9,6 +9,10 @@ export const gatewaySchema = z.strictObject({
     .meta({ description: 'Address that REST and gRPC listen on.', env: 'HYDRA_HOST' }),
   httpPort: port.default(8080).meta({ description: 'Port of REST.', env: 'HYDRA_HTTP_PORT' }),
   grpcPort: port.default(9090).meta({ description: 'Port of gRPC.', env: 'HYDRA_GRPC_PORT' }),
+  console: z.enum(['on', 'off']).default('on').meta({
+    description: '`on`: the console, a page for browsers, is at `/` of REST, see docs/console.md.',
+    env: 'HYDRA_CONSOLE',
+  }),
   corsOrigins: z.array(z.string()).default([]).meta({
     description: 'Origins that browsers may call from; `*` for all. Comma-separated in the environment.',
     env: 'HYDRA_CORS_ORIGINS',

@@ -1,0 +1,185 @@
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { metricsOf } from '../support/app-metrics.js';
+import { eventually } from '../support/eventually.js';
+import { type RunningPlatform, startPlatform } from '../support/platform.js';
+import { accessibilityFindings, openBrowser, openPage, type WatchedPage } from './support/watched-page.js';
+
+/** Slow enough to be stopped in the middle. */
+const MOCK = { HYDRA_ENGINE: 'mock', HYDRA_MOCK_TTFT_MS: '5', HYDRA_MOCK_ITL_MS: '5' };
+const LLAMA = fileURLToPath(new URL('../data/models/llama', import.meta.url));
+
+let browser: Browser;
+let platform: RunningPlatform;
+let watched: WatchedPage;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+afterAll(() => browser?.close());
+
+/** Whatever a test does, the page talks to its own gateway alone, and the browser has nothing to complain of. */
+afterEach(async () => {
+  await watched.page.context().close();
+  expect(watched.complaints).toEqual([]);
+  expect(watched.requests.filter((address) => new URL(address).origin !== platform.url)).toEqual([]);
+});
+
+const open = async (options?: BrowserContextOptions, expected?: RegExp): Promise<Page> => {
+  watched = await openPage(browser, platform.url, options, expected);
+  await watched.page.getByText('1 model ready').waitFor();
+  return watched.page;
+};
+/** The test model in a folder of its own, able to chat: what it says makes no sense either way. */
+function withChatTemplate(model: string): string {
+  const folder = join(mkdtempSync(join(tmpdir(), 'hydra-console-')), 'tiny');
+  cpSync(model, folder, { recursive: true });
+  const file = join(folder, 'tokenizer_config.json');
+  const config = JSON.parse(readFileSync(file, 'utf8'));
+  const chat_template = '{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ';
+  writeFileSync(file, JSON.stringify({ ...config, chat_template }));
+  return folder;
+}
+
+const answers = (page: Page, state: string) => page.locator(`article[data-state=${state}]`);
+
+describe('the playground, on the mock engine', () => {
+  beforeAll(async () => {
+    platform = await startPlatform({ env: MOCK });
+  });
+  afterAll(() => platform?.stop());
+
+  it('given a keyboard alone, when asked, then the answer streams, with its figures; another question goes on', async () => {
+    const page = await open();
+    await page.getByLabel('Max tokens').fill('40');
+    await page.getByLabel('Message').focus();
+    await page.keyboard.type('Hello there');
+    await page.keyboard.press('Shift+Enter');
+    await page.keyboard.type('and again');
+    await page.keyboard.press('Enter');
+    await answers(page, 'streaming').waitFor();
+    await answers(page, 'done').waitFor();
+    const figures = await page.locator('.figures').textContent();
+    expect(figures).toMatch(/TTFT[\d.]+ m?s/);
+    expect(figures).toMatch(/tokens\/s[\d.]+/);
+    expect(figures).toMatch(/answer40(?!\d)/);
+    expect(await page.getByLabel('You').textContent()).toBe('Hello there\nand again');
+    await page.keyboard.type('More');
+    await page.keyboard.press('Enter');
+    await answers(page, 'done').nth(1).waitFor();
+  });
+
+  it('when Escape is pressed, then the engine is told to stop, what came stays, and it can be asked again', async () => {
+    const page = await open();
+    const gateway = metricsOf(platform, 'gateway');
+    const before = await gateway('hydra_gateway_aborted_clients_total', { phase: 'streaming' });
+    await page.getByLabel('Message').fill('Without end');
+    await page.keyboard.press('Enter');
+    await answers(page, 'streaming').locator('.figures').waitFor();
+    await page.keyboard.press('Escape');
+    await answers(page, 'stopped').waitFor();
+    expect(await answers(page, 'stopped').locator('.markdown').textContent()).not.toBe('');
+    await eventually(
+      async () => (await gateway('hydra_gateway_aborted_clients_total', { phase: 'streaming' })) > before || undefined,
+    );
+    await page.getByLabel('Max tokens').fill('5');
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await answers(page, 'done').waitFor();
+    expect(await page.locator('article').count()).toBe(2);
+  });
+
+  it('given a request that is refused, then the error is shown with its code, its parameter and its request id', async () => {
+    const page = await open({}, /status of 400/); // browsers complain of every one
+    await page.getByLabel('Max tokens').fill('999999');
+    await page.getByLabel('Message').fill('Too much');
+    await page.keyboard.press('Enter');
+    const alert = page.getByRole('alert');
+    await alert.waitFor();
+    expect(await alert.textContent()).toMatch(/HTTP 400.*request \w+/);
+    await page.getByRole('button', { name: 'Try again' }).waitFor();
+  });
+
+  it('given a wrong number, then its field says what it takes, and nothing is sent', async () => {
+    const page = await open();
+    await page.getByLabel('Temperature').fill('3');
+    await page.getByText('Expected a number from 0 to 2.').waitFor();
+    await page.getByLabel('Message').fill('x');
+    await page.keyboard.press('Enter');
+    expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
+    expect(watched.requests.some((address) => address.endsWith('/chat/completions'))).toBe(false);
+  });
+
+  it('given single keys, then ? shows them, and they can be switched off', async () => {
+    const page = await open();
+    await page.locator('main').focus();
+    await page.keyboard.press('?');
+    const dialog = page.getByRole('dialog', { name: 'Keyboard' });
+    await dialog.waitFor();
+    await dialog.getByLabel('Shortcuts of single keys').uncheck();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await page.locator('main').focus();
+    await page.keyboard.press('t');
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('system');
+  });
+
+  it('given the theme is switched, then the page is light or dark whatever the device says, and stays so', async () => {
+    const page = await open({ colorScheme: 'dark' });
+    const ground = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    const dark = await ground();
+    await page.locator('main').focus();
+    await page.keyboard.press('t');
+    const light = await ground();
+    expect(light).not.toBe(dark);
+    await page.reload();
+    await page.getByText('1 model ready').waitFor();
+    expect(await ground()).toBe(light);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'given the %s page, wide or narrow, then axe finds nothing',
+    async (colorScheme) => {
+      const page = await open({ colorScheme, reducedMotion: 'reduce' });
+      expect(await accessibilityFindings(page)).toEqual([]);
+      await page.getByLabel('Max tokens').fill('5');
+      await page.getByLabel('Message').fill('Hi');
+      await page.keyboard.press('Enter');
+      await answers(page, 'done').waitFor();
+      expect(await accessibilityFindings(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+      expect(await accessibilityFindings(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.setViewportSize({ width: 360, height: 640 });
+      await page.getByRole('button', { name: /^Settings/ }).click();
+      expect(await accessibilityFindings(page)).toEqual([]);
+      const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+      expect(overflow).toBeLessThanOrEqual(0);
+    },
+  );
+});
+
+describe('the playground, on a real model', () => {
+  beforeAll(async () => {
+    const yaml = JSON.stringify({ models: [{ id: 'tiny', source: withChatTemplate(LLAMA) }] });
+    platform = await startPlatform({ env: { HYDRA_THREADS: '1' }, yaml });
+  });
+  afterAll(() => platform?.stop());
+
+  it('when asked twice, then both answers stream, and the second finds its prefix in the cache', async () => {
+    const page = await open();
+    await page.getByLabel('Temperature').fill('0');
+    await page.getByLabel('Max tokens').fill('24');
+    await page
+      .getByLabel('System prompt')
+      .fill('You are a model of a few thousand weights, and say what comes to you.');
+    for (const index of [0, 1]) {
+      await page.getByLabel('Message').fill('Go on');
+      await page.keyboard.press('Enter');
+      await answers(page, 'done').nth(index).waitFor();
+    }
+    expect(await page.locator('.figures').nth(1).textContent()).toMatch(/[1-9]\d* cached/);
+  });
+});
