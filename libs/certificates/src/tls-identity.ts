@@ -21,19 +21,11 @@ export interface TlsIdentityOptions {
   readonly onUnusable?: (reason: string) => void;
 }
 
-/** Of the certificates of a file, in milliseconds since the Unix epoch. */
-export interface Validity {
-  /** When the oldest began. */
-  readonly notBeforeMs: number;
-  /** When the first ends. */
-  readonly notAfterMs: number;
-}
-
 /** The content of the files, checked to fit together. */
 export interface TlsMaterial {
   readonly context: Pick<SecureContextOptions, 'ca' | 'cert' | 'key'>;
-  /** Of each file of certificates. */
-  readonly validity: ReadonlyMap<string, Validity>;
+  /** When the first certificate of each file ends, in milliseconds since the Unix epoch. */
+  readonly notAfterMs: ReadonlyMap<string, number>;
 }
 
 /**
@@ -98,15 +90,15 @@ export class TlsIdentity {
 type Contents = readonly [Buffer | undefined, Buffer | undefined, Buffer | undefined];
 
 function toMaterial(files: TlsFiles, [ca, cert, key]: Contents): TlsMaterial {
-  const validity = new Map<string, Validity>();
+  const notAfterMs = new Map<string, number>();
   for (const [file, bytes] of [
     [files.caFile, ca],
     [files.certificateFile, cert],
   ] as const) {
     if (file !== undefined && bytes !== undefined)
-      validity.set(
+      notAfterMs.set(
         file,
-        named(file, () => validityOf(bytes)),
+        named(file, () => endOf(bytes)),
       );
   }
   const context = { ...(ca === undefined ? {} : { ca }), cert, key };
@@ -117,15 +109,11 @@ function toMaterial(files: TlsFiles, [ca, cert, key]: Contents): TlsMaterial {
     }
     createSecureContext(context);
   });
-  return { context, validity };
+  return { context, notAfterMs };
 }
 
-function validityOf(pem: Buffer): Validity {
-  const certificates = describeCertificates(pem.toString('utf8'));
-  return {
-    notBeforeMs: Math.min(...certificates.map(({ notBefore }) => notBefore.getTime())),
-    notAfterMs: Math.min(...certificates.map(({ notAfter }) => notAfter.getTime())),
-  };
+function endOf(pem: Buffer): number {
+  return Math.min(...describeCertificates(pem.toString('utf8')).map(({ notAfter }) => notAfter.getTime()));
 }
 
 function named<T>(file: string, work: () => T): T {

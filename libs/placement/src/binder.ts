@@ -4,7 +4,7 @@ import type { DrainPace } from './drain-pace.js';
 import { explain, type PlacementExplanation } from './explanation.js';
 import { firstTokenForecasts } from './first-token-forecast.js';
 import type { FleetState } from './fleet-state.js';
-import { prefixKeysOf } from './forecast/prefix-keys.js';
+import { ExpectedPrefix } from './forecast/expected-prefix.js';
 import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { Lease, LeaseTable } from './lease-table.js';
 import type { PlacementRequest } from './placement-request.js';
@@ -29,20 +29,9 @@ export interface BinderParts {
   readonly prefixes: PrefixLookup;
 }
 
-/**
- * Why a request went to its worker.
- * | reason | means |
- * |---|---|
- * | only-choice | no other worker had room |
- * | prefix-held | the worker was chosen among several, and holds some of the prompt's prefix |
- * | load | the worker was chosen among several, and holds nothing of it |
- */
-export type PlacementReason = 'only-choice' | 'prefix-held' | 'load';
-
 /** A request bound to a worker. */
 export interface Binding {
   readonly lease: Lease;
-  readonly reason: PlacementReason;
   /** gRPC target of the worker. */
   readonly target: string;
   readonly strategy: string;
@@ -56,7 +45,13 @@ export type BindOutcome =
 
 /** What can be done for a request now: a worker has room, it has to wait, or waiting is in vain. */
 export type Prospect =
-  | { readonly kind: 'room'; readonly selection: Candidates; readonly workers: readonly WorkerView[] }
+  | {
+      readonly kind: 'room';
+      readonly selection: Candidates;
+      readonly workers: readonly WorkerView[];
+      /** How much of the prompt each candidate has. */
+      readonly prefix: ExpectedPrefix;
+    }
   | {
       readonly kind: 'no-room';
       readonly workers: readonly WorkerView[];
@@ -84,7 +79,8 @@ export class Binder {
   prospect(request: PlacementRequest, reserved: ReadonlySet<string>, nowMs: number): Prospect {
     const workers = this.parts.fleet.workersOf(request.modelId, nowMs);
     const selection = selectCandidates(request, workers, reserved);
-    if (selection.candidates.length > 0) return { kind: 'room', selection, workers };
+    const { candidates } = selection;
+    if (candidates.length > 0) return { kind: 'room', selection, workers, prefix: this.prefixOn(request, candidates) };
     const reasons = new Set(selection.filtered.values());
     // A draining worker is to be replaced, and one that is expected will come.
     const mayWait = selection.waitsFor.length > 0 || reasons.has('draining');
@@ -115,13 +111,16 @@ export class Binder {
     pace: DrainPace,
     nowMs: number,
   ): number | undefined {
-    const forecastOf = firstTokenForecasts(request, this.parts.prefixes, slotIntervalMs(prospect, pace, nowMs), nowMs);
+    const slotMs = slotIntervalMs(prospect, pace, nowMs);
     if (prospect.kind === 'room') {
+      const forecastOf = firstTokenForecasts(request, prospect.prefix, slotMs, nowMs);
       return Math.min(...prospect.selection.candidates.map((worker) => forecastOf(worker).ttftMs));
     }
+    const able = prospect.workers.filter(({ workerId }) => prospect.waitsFor.includes(workerId));
+    if (able.length === 0) return undefined;
     // Until its turn comes the workers compute what they have, and others take the places that become free.
-    const able = prospect.workers.filter(({ workerId }) => prospect.waitsFor.includes(workerId)).map(forecastOf);
-    return able.length === 0 ? undefined : Math.min(...able.map(({ slotMs, prefillMs }) => slotMs + prefillMs));
+    const forecastOf = firstTokenForecasts(request, this.prefixOn(request, able), slotMs, nowMs);
+    return Math.min(...able.map(forecastOf).map((forecast) => forecast.slotMs + forecast.prefillMs));
   }
 
   bind(request: PlacementRequest, prospect: Prospect & { kind: 'room' }, pace: DrainPace, nowMs: number): BindOutcome {
@@ -134,23 +133,22 @@ export class Binder {
     }
     const { worker, explanation } = chosen;
     const { target } = worker.registration;
-    const lease = this.grant(request, chosen, slotIntervalMs(prospect, pace, nowMs), nowMs);
-    const reason = reasonOf(prospect.selection.candidates.length, lease.cachedTokens);
-    return { kind: 'bound', binding: { lease, reason, target, strategy: strategy.name, explanation } };
+    const lease = this.grant(request, prospect.prefix, chosen, slotIntervalMs(prospect, pace, nowMs), nowMs);
+    return { kind: 'bound', binding: { lease, target, strategy: strategy.name, explanation } };
   }
 
   /** @throws when the strategy breaks its contract; nothing has changed then */
   private choose(
     strategy: PlacementStrategy,
     request: PlacementRequest,
-    { selection, workers }: Prospect & { kind: 'room' },
+    { selection, workers, prefix }: Prospect & { kind: 'room' },
     nowMs: number,
   ): Chosen {
     const choice = strategy.choose(request, selection.candidates, {
       nowMs,
       random: this.parts.random,
       workers,
-      prefixes: this.parts.prefixes,
+      prefix,
     });
     const worker = selection.candidates.find((one) => one.workerId === choice.workerId);
     if (worker === undefined) throw new Error(`it chose "${choice.workerId}", which is no candidate`);
@@ -161,10 +159,16 @@ export class Binder {
     };
   }
 
-  private grant(request: PlacementRequest, { worker, predictedTtftMs }: Chosen, slotMs: number, nowMs: number): Lease {
+  private grant(
+    request: PlacementRequest,
+    prefix: ExpectedPrefix,
+    { worker, predictedTtftMs }: Chosen,
+    slotMs: number,
+    nowMs: number,
+  ): Lease {
     const { generationId, modelId, tenantId, priority, attempt, sequenceCount, promptTokens } = request;
     const { workerId, workerEpoch } = worker;
-    const { cachedTokens, ttftMs } = firstTokenForecasts(request, this.parts.prefixes, slotMs, nowMs)(worker);
+    const { cachedTokens, ttftMs } = firstTokenForecasts(request, prefix, slotMs, nowMs)(worker);
     const lease = this.parts.leases.grant(
       {
         ...{ generationId, modelId, tenantId, priority, workerId, workerEpoch, attempt, sequenceCount, promptTokens },
@@ -173,21 +177,19 @@ export class Binder {
       },
       nowMs,
     );
-    const prefixKeys = prefixKeysOf(request.prefixHashes);
     const remainingTokens = promptTokens - cachedTokens;
-    worker.mirror.sent({ generationId, promptTokens, prefixKeys, sentAtMs: nowMs, remainingTokens });
+    worker.mirror.sent({ generationId, promptTokens, prefixKeys: prefix.keys, sentAtMs: nowMs, remainingTokens });
     return lease;
+  }
+
+  private prefixOn(request: PlacementRequest, workers: readonly WorkerView[]): ExpectedPrefix {
+    return new ExpectedPrefix(request, workers, this.parts.prefixes);
   }
 
   private isAwaited(modelId: string, nowMs: number): boolean {
     const { expectedModelIds, lossGraceMs } = this.options;
     return expectedModelIds.has(modelId) || this.parts.fleet.servedWithin(modelId, lossGraceMs, nowMs);
   }
-}
-
-function reasonOf(candidateCount: number, cachedTokens: number): PlacementReason {
-  if (candidateCount === 1) return 'only-choice';
-  return cachedTokens > 0 ? 'prefix-held' : 'load';
 }
 
 /** Those that wait get a place whenever some worker has one free: a certain worker has one as many times more rarely. */

@@ -1,7 +1,5 @@
-import { stepTokensOf } from './capacity.js';
-import { expectedPrefix } from './forecast/expected-prefix.js';
-import { forecastTtft, type TtftForecast } from './forecast/ttft-forecast.js';
-import type { PrefixLookup } from './kv-index/kv-index.js';
+import type { ExpectedPrefix } from './forecast/expected-prefix.js';
+import { forecastOn, type TtftForecast } from './forecast/ttft-forecast.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { WorkerView } from './worker-view.js';
 
@@ -18,22 +16,13 @@ export interface FirstTokenForecast extends TtftForecast {
  */
 export function firstTokenForecasts(
   request: PlacementRequest,
-  prefixes: PrefixLookup,
+  prefix: ExpectedPrefix,
   slotIntervalMs: number,
   nowMs: number,
 ): (worker: WorkerView) => FirstTokenForecast {
-  const prefixOf = expectedPrefix(request, prefixes);
   return (worker) => {
-    const { tokens: cachedTokens } = prefixOf(worker);
-    const stepTokenBudget = stepTokensOf(worker.model);
-    const question = {
-      promptTokens: request.promptTokens,
-      cachedTokens,
-      stepTokenBudget,
-      order: 'fifo',
-      nowMs,
-    } as const;
-    const forecast = forecastTtft(worker.mirror, question);
+    const { tokens: cachedTokens } = prefix.of(worker);
+    const forecast = forecastOn(worker, request, cachedTokens, 'fifo', nowMs);
     const slotMs = slotsMissing(request, worker) * slotIntervalMs;
     return { ...forecast, slotMs, cachedTokens, ttftMs: forecast.ttftMs + slotMs };
   };

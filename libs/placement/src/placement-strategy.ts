@@ -1,4 +1,4 @@
-import type { PrefixLookup } from './kv-index/kv-index.js';
+import type { ExpectedPrefix } from './forecast/expected-prefix.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { WorkerView } from './worker-view.js';
 
@@ -12,8 +12,8 @@ export interface PlacementContext {
   readonly random: () => number;
   /** Every worker of the model, the filtered ones too: for means over the fleet. */
   readonly workers: readonly WorkerView[];
-  /** Which prefix blocks the workers hold. */
-  readonly prefixes: PrefixLookup;
+  /** How much of the prompt each candidate has. */
+  readonly prefix: ExpectedPrefix;
 }
 
 export interface PlacementChoice {

@@ -1,5 +1,6 @@
 import { type Registration, ServedModel, StateReport, Registration as WireRegistration } from '#lib/contracts';
 import { FleetState } from './fleet-state.js';
+import { ExpectedPrefix } from './forecast/expected-prefix.js';
 import { WorkerMirror } from './forecast/worker-mirror.js';
 import { KvIndex } from './kv-index/kv-index.js';
 import { LeaseTable } from './lease-table.js';
@@ -72,6 +73,11 @@ export function workerView(workerId: string, about: Partial<WorkerView> = {}): W
     mirror: new WorkerMirror(),
     ...about,
   };
+}
+
+/** What workers have of a prompt of which nobody holds anything. */
+export function nothingHeld(asked: PlacementRequest, workers: readonly WorkerView[]): ExpectedPrefix {
+  return new ExpectedPrefix(asked, workers, emptyIndex());
 }
 
 export const emptyIndex = () => new KvIndex({ capacityBlocks: 1_000, capacityWorkers: 32 });

@@ -5,6 +5,7 @@ import type { FrameEntry, GenerationRequest, GenerationUsage } from '#lib/contra
 import { APP_LOGGER, generationFields, type Logger, newId } from '#lib/observability';
 import {
   type AnswerUsage,
+  ApiError,
   answerHead,
   type CompletionCall,
   PromptAnswer,
@@ -18,9 +19,7 @@ import { ModelAccess } from '../identity/model-access.js';
 import type { AnswerSpending } from '../limits/answer-spending.js';
 import { demandOf, RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
-import { outcomeOf } from '../observation/outcome.js';
 import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
 import { AdmissionGate } from './admission-gate.js';
 import type { AnswerSink } from './answer-sink.js';
@@ -46,7 +45,6 @@ export class CompletionService {
     private readonly prompts: PromptEncoder,
     private readonly generations: GenerationRunner,
     private readonly metrics: GatewayMetrics,
-    private readonly genAi: GenAiMetrics,
   ) {}
 
   /**
@@ -150,25 +148,17 @@ export class CompletionService {
       }
     };
     let outcome = 'answered';
-    let usage: AnswerUsage | undefined;
     try {
       const usages = await Promise.all(requests.map(runOne));
-      usage = sumUsage(usages);
+      const usage = sumUsage(usages);
       this.metrics.usedTokens(model.facts.modelId, usage);
       return usage;
     } catch (error) {
-      outcome = outcomeOf(error);
+      outcome = error instanceof ApiError ? error.condition : 'internal_error';
       if (outcome === 'client_closed') this.metrics.clientGone(timer.hasStarted ? 'streaming' : 'waiting');
       throw error;
     } finally {
-      const durationMs = life.ageMs;
-      this.metrics.requestDuration(life.route, model.facts.modelId, durationMs);
-      this.genAi.ended({
-        ...{ operation: call.kind === 'chat' ? 'chat' : 'text_completion', model: model.facts.modelId, durationMs },
-        errorType: usage === undefined ? outcome : undefined,
-        firstTokenMs: timer.firstTokenMs,
-        outputTokens: usage && usage.completionTokens / Math.max(1, timer.choiceCount),
-      });
+      this.metrics.requestDuration(life.route, model.facts.modelId, life.ageMs);
       for (const request of requests) {
         this.logger.info(
           {
@@ -176,7 +166,7 @@ export class CompletionService {
             model: request.modelId,
             route: life.route,
             outcome,
-            ms: Math.round(durationMs),
+            ms: Math.round(life.ageMs),
           },
           'generation ended',
         );

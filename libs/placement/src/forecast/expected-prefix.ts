@@ -1,25 +1,55 @@
 import type { PrefixLookup } from '../kv-index/kv-index.js';
 import type { PlacementRequest } from '../placement-request.js';
 import type { WorkerView } from '../worker-view.js';
-import { commonBlocks, prefixKeysOf } from './prefix-keys.js';
+import { commonBlocks, type PrefixKeys, prefixKeysOf } from './prefix-keys.js';
+
+/** Leading blocks of a prompt, and the tokens they spare. */
+export interface Prefix {
+  readonly blocks: number;
+  readonly tokens: number;
+}
 
 /**
  * How much of a prompt each worker has when its turn comes: what it holds, or is about to compute for prompts sent before. The
- * last token is always computed: its logits are what is asked for.
- * @returns leading blocks, and the tokens they spare
+ * last token is always computed: its logits are what is asked for. For one decision: nothing may change until it is made.
  */
-export function expectedPrefix(
-  request: PlacementRequest,
-  prefixes: PrefixLookup,
-): (worker: WorkerView) => { readonly blocks: number; readonly tokens: number } {
-  const keys = prefixKeysOf(request.prefixHashes);
-  const heldBy = prefixes.leadingBlocks(request.prefixHashes);
-  return ({ workerId, mirror, model }) => {
-    let blocks = heldBy(workerId);
-    for (const prompt of mirror.pending) {
-      if (blocks === keys.length) break;
-      blocks = Math.max(blocks, commonBlocks(keys, prompt.prefixKeys));
+export class ExpectedPrefix {
+  private computedKeys: PrefixKeys | undefined;
+  private known: ReadonlyMap<string, Prefix> | undefined;
+
+  /** @param workers  that may be asked about */
+  constructor(
+    private readonly request: PlacementRequest,
+    private readonly workers: readonly WorkerView[],
+    private readonly prefixes: PrefixLookup,
+  ) {}
+
+  /** Of the prompt. */
+  get keys(): PrefixKeys {
+    this.computedKeys ??= prefixKeysOf(this.request.prefixHashes);
+    return this.computedKeys;
+  }
+
+  of({ workerId }: WorkerView): Prefix {
+    this.known ??= this.find();
+    return this.known.get(workerId)!; // it is asked about its own workers
+  }
+
+  private find(): ReadonlyMap<string, Prefix> {
+    const { keys, workers, request } = this;
+    const ids = workers.map(({ workerId }) => workerId);
+    const held = this.prefixes.leadingBlocks(request.prefixHashes, ids);
+    const known = new Map<string, Prefix>();
+    for (let place = 0; place < workers.length; place++) {
+      const { workerId, mirror, model } = workers[place]!;
+      let blocks = held[place]!;
+      for (const { prefixKeys } of mirror.pending) {
+        if (blocks >= keys.length) break;
+        if (prefixKeys.length > blocks) blocks = commonBlocks(keys, prefixKeys, blocks);
+      }
+      const tokens = Math.max(0, Math.min(blocks * model.blockTokens, request.promptTokens - 1));
+      known.set(workerId, { blocks, tokens });
     }
-    return { blocks, tokens: Math.max(0, Math.min(blocks * model.blockTokens, request.promptTokens - 1)) };
-  };
+    return known;
+  }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { emptyIndex, request, servedModel, workerView } from '../placement.test-support.js';
-import { expectedPrefix } from './expected-prefix.js';
+import { ExpectedPrefix } from './expected-prefix.js';
 import { Followers } from './followers.js';
 import { MeanWork } from './mean-work.js';
 import { commonBlocks, prefixKeysOf } from './prefix-keys.js';
@@ -282,11 +282,12 @@ describe('the prefix that a worker is expected to have', () => {
     const busy = new WorkerMirror();
     const worker = workerView('w', { mirror: busy, model: servedModel({ blockTokens: 16 }) });
     const asked = request({ promptTokens: 64, prefixHashes: prompt });
-    expect(expectedPrefix(asked, prefixes)(worker)).toEqual({ blocks: 2, tokens: 32 });
+    const expected = () => new ExpectedPrefix(asked, [worker], prefixes).of(worker);
+    expect(expected()).toEqual({ blocks: 2, tokens: 32 });
     const prefixKeys = prefixKeysOf(chain(1, 2, 3, 9));
     busy.sent({ generationId: 'g', promptTokens: 64, prefixKeys, sentAtMs: 0, remainingTokens: 64 });
-    expect(expectedPrefix(asked, prefixes)(worker)).toEqual({ blocks: 3, tokens: 48 });
+    expect(expected()).toEqual({ blocks: 3, tokens: 48 });
     for (const one of prompt) prefixes.stored('w', one);
-    expect(expectedPrefix(asked, prefixes)(worker)).toEqual({ blocks: 4, tokens: 63 });
+    expect(expected()).toEqual({ blocks: 4, tokens: 63 });
   });
 });

@@ -28,6 +28,7 @@ export class StepTimeModel {
   private readonly products = new Float64Array(FEATURES * FEATURES);
   private readonly responses = new Float64Array(FEATURES);
   private readonly features = new Float64Array(FEATURES);
+  /** Milliseconds for one of each feature, never below 0. */
   private weights: Float64Array | undefined;
   private hasObserved = false;
 
@@ -51,15 +52,22 @@ export class StepTimeModel {
   /** Milliseconds, never below 0. */
   stepMs(load: StepLoad): number {
     if (!this.hasObserved && this.fleet !== undefined) return this.fleet.stepMs(load);
-    this.weights ??= solved(this.products, this.responses);
-    const weight = (index: number) => Math.max(0, this.weights![index]!) * SCALES[index]!;
+    const weights = this.weights ?? this.solve();
     return (
-      weight(0) +
-      weight(1) * load.prefillTokens +
-      weight(2) * load.decodingSequences +
-      weight(3) * load.contextTokens +
-      weight(4) * load.attentionPairs
+      weights[0]! +
+      weights[1]! * load.prefillTokens +
+      weights[2]! * load.decodingSequences +
+      weights[3]! * load.contextTokens +
+      weights[4]! * load.attentionPairs
     );
+  }
+
+  private solve(): Float64Array {
+    const weights = solved(this.products, this.responses).map(
+      (weight, feature) => Math.max(0, weight) * SCALES[feature]!,
+    );
+    this.weights = weights;
+    return weights;
   }
 }
 

@@ -1,4 +1,7 @@
+import { stepTokensOf } from '../capacity.js';
+import type { PlacementRequest } from '../placement-request.js';
 import { type PrefillOrder, prefillUrgency } from '../prefill-order.js';
+import type { WorkerView } from '../worker-view.js';
 import { pairsOf } from './attention-pairs.js';
 import type { PendingPrompt } from './pending-prompt.js';
 import type { WorkerMirror } from './worker-mirror.js';
@@ -73,6 +76,17 @@ export function forecastTtft(mirror: WorkerMirror, question: ForecastQuestion): 
   const prefillMs = (steps - stepsAhead) * baseMs + computeMs(ownTokens, ownPairs);
   const workMs = (ownTokens / budget) * baseMs + computeMs(ownTokens, ownPairs);
   return { stepMs, queueMs, prefillMs, workMs, delayedPrompts, ttftMs: stepMs + queueMs + prefillMs };
+}
+
+/** The same of a request, on a worker as the scheduler sees it. */
+export function forecastOn(
+  { mirror, model }: WorkerView,
+  { promptTokens }: PlacementRequest,
+  cachedTokens: number,
+  order: PrefillOrder,
+  nowMs: number,
+): TtftForecast {
+  return forecastTtft(mirror, { promptTokens, cachedTokens, stepTokenBudget: stepTokensOf(model), order, nowMs });
 }
 
 function isAhead(prompt: PendingPrompt, urgency: number, nowMs: number): boolean {

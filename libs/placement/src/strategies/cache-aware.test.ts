@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from '../create-strategy.js';
+import { ExpectedPrefix } from '../forecast/expected-prefix.js';
 import { prefixKeysOf } from '../forecast/prefix-keys.js';
 import { WorkerMirror } from '../forecast/worker-mirror.js';
-import { emptyIndex, registration, report, request, servedModel, workerView } from '../placement.test-support.js';
+import {
+  emptyIndex,
+  nothingHeld,
+  registration,
+  report,
+  request,
+  servedModel,
+  workerView,
+} from '../placement.test-support.js';
 import type { PlacementRequest } from '../placement-request.js';
 import type { PlacementStrategy } from '../placement-strategy.js';
 import { seededRandom } from '../seeded-random.js';
@@ -45,7 +54,9 @@ function choose(
 ) {
   const prefixes = emptyIndex();
   for (const hash of held) prefixes.stored('warm', hash);
-  return strategy.choose({ ...asked, ...about }, workers, { nowMs: 0, random: seededRandom(1), workers, prefixes });
+  const placeable = { ...asked, ...about };
+  const prefix = new ExpectedPrefix(placeable, workers, prefixes);
+  return strategy.choose(placeable, workers, { nowMs: 0, random: seededRandom(1), workers, prefix });
 }
 
 describe('predicted-ttft', () => {
@@ -148,7 +159,7 @@ describe('weighted', () => {
     const strategy = create({ weights: only('load'), pick: 'proportional' });
     const workers = [worker('a', 0, [], { sequences: 16 }), worker('b', 0, [], { sequences: 48 })];
     const random = seededRandom(7);
-    const context = { nowMs: 0, random, workers, prefixes: emptyIndex() };
+    const context = { nowMs: 0, random, workers, prefix: nothingHeld(asked, workers) };
     const chosen = Array.from({ length: 2_000 }, () => strategy.choose(asked, workers, context).workerId);
     const share = chosen.filter((id) => id === 'a').length / chosen.length;
     expect(share).toBeGreaterThan(0.7);

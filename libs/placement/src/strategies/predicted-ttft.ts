@@ -1,8 +1,7 @@
-import { stepTokensOf } from '../capacity.js';
-import { expectedPrefix } from '../forecast/expected-prefix.js';
+import type { Prefix } from '../forecast/expected-prefix.js';
 import { Followers } from '../forecast/followers.js';
 import { MeanWork } from '../forecast/mean-work.js';
-import { forecastTtft, type TtftForecast } from '../forecast/ttft-forecast.js';
+import { forecastOn, type TtftForecast } from '../forecast/ttft-forecast.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
 import type { PrefillOrder } from '../prefill-order.js';
@@ -59,36 +58,26 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   }
 
   choose(request: PlacementRequest, candidates: readonly WorkerView[], context: PlacementContext): PlacementChoice {
-    const prefixOf = expectedPrefix(request, context.prefixes);
     this.followers.observe(context.workers);
     const pending = meanPending(context.workers);
     const pricesOf = this.prices(context, pending);
-    const assessed = new Map(
-      candidates.map((worker) => {
-        const { blocks: cachedBlocks, tokens: cachedTokens } = prefixOf(worker);
-        const forecast = forecastTtft(worker.mirror, {
-          promptTokens: request.promptTokens,
-          cachedTokens,
-          stepTokenBudget: stepTokensOf(worker.model),
-          order: this.options.order,
-          nowMs: context.nowMs,
-        });
-        const prices = pricesOf(worker, forecast);
-        const costMs = forecast.ttftMs + prices.loadMs + prices.delayMs + prices.evictionMs + prices.decodeMs;
-        return [worker.workerId, { ...forecast, ...prices, cachedBlocks, cachedTokens, costMs }];
-      }),
-    );
-    const of = ({ workerId }: WorkerView) => assessed.get(workerId)!; // it has all candidates
+    const terms = new Map<string, Terms>();
+    for (const worker of candidates) {
+      const prefix = context.prefix.of(worker);
+      const forecast = forecastOn(worker, request, prefix.tokens, this.options.order, context.nowMs);
+      terms.set(worker.workerId, termsOf(prefix, forecast, pricesOf(worker, forecast)));
+    }
+    const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => of(worker).costMs);
     const { cachedBlocks, workMs, ttftMs } = of(chosen);
     this.reuse.note(cachedBlocks, request.prefixHashes.length);
     this.followers.placed(chosen.workerId, pending);
     this.meanWork.note(workMs);
-    return { workerId: chosen.workerId, terms: assessed, ttftMs };
+    return { workerId: chosen.workerId, terms, ttftMs };
   }
 
   /** What others pay for a request's work, in milliseconds of their first tokens. */
-  private prices(context: PlacementContext, pending: number) {
+  private prices(context: PlacementContext, pending: number): (worker: WorkerView, forecast: TtftForecast) => Prices {
     if (this.options.isSelfish) return () => ({ price: 0, loadMs: 0, delayMs: 0, evictionMs: 0, decodeMs: 0 });
     const price = PRICE_OF_WORK + this.followers.expected(pending);
     const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
@@ -101,6 +90,36 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       decodeMs: DECODE_PRICE * worker.mirror.decodingSequences * workMs,
     });
   }
+}
+
+interface Prices {
+  readonly price: number;
+  readonly loadMs: number;
+  readonly delayMs: number;
+  readonly evictionMs: number;
+  readonly decodeMs: number;
+}
+
+type Terms = ReturnType<typeof termsOf>;
+
+/** Field by field: there is one for each candidate of each decision, and spreading takes twenty times as long. */
+function termsOf({ blocks, tokens }: Prefix, forecast: TtftForecast, prices: Prices) {
+  return {
+    stepMs: forecast.stepMs,
+    queueMs: forecast.queueMs,
+    prefillMs: forecast.prefillMs,
+    workMs: forecast.workMs,
+    delayedPrompts: forecast.delayedPrompts,
+    ttftMs: forecast.ttftMs,
+    price: prices.price,
+    loadMs: prices.loadMs,
+    delayMs: prices.delayMs,
+    evictionMs: prices.evictionMs,
+    decodeMs: prices.decodeMs,
+    cachedBlocks: blocks,
+    cachedTokens: tokens,
+    costMs: forecast.ttftMs + prices.loadMs + prices.delayMs + prices.evictionMs + prices.decodeMs,
+  };
 }
 
 function meanPending(workers: readonly WorkerView[]): number {

@@ -1,4 +1,3 @@
-import { expectedPrefix } from '../forecast/expected-prefix.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
@@ -23,9 +22,8 @@ export class PrefixAwareStrategy extends PlacementStrategy {
   }
 
   choose(request: PlacementRequest, candidates: readonly WorkerView[], context: PlacementContext): PlacementChoice {
-    const prefixOf = expectedPrefix(request, context.prefixes);
     const bound = loadBound(context.workers, this.options.loadFactor);
-    const considered = candidates.map((worker) => ({ worker, cachedTokens: prefixOf(worker).tokens }));
+    const considered = candidates.map((worker) => ({ worker, cachedTokens: context.prefix.of(worker).tokens }));
     const open = belowBound(considered, bound, ({ worker }) => worker.load);
     const most = Math.max(...open.map(({ cachedTokens }) => cachedTokens));
     const best = open.filter(({ cachedTokens }) => cachedTokens === most).map(({ worker }) => worker);

@@ -6,7 +6,7 @@ import {
   STRATEGY_NAMES,
   UnknownStrategyError,
 } from '../create-strategy.js';
-import { emptyIndex, report, request, workerView } from '../placement.test-support.js';
+import { nothingHeld, report, request, workerView } from '../placement.test-support.js';
 import type { PlacementStrategy } from '../placement-strategy.js';
 import { seededRandom } from '../seeded-random.js';
 import type { WorkerView } from '../worker-view.js';
@@ -15,8 +15,11 @@ import { describePlacementStrategy } from './strategy.conformance.js';
 const options = DEFAULT_STRATEGY_OPTIONS;
 for (const name of STRATEGY_NAMES) describePlacementStrategy(name, () => createStrategy(name, options));
 
-const choose = (strategy: PlacementStrategy, workers: WorkerView[]) =>
-  strategy.choose(request(), workers, { nowMs: 0, random: seededRandom(1), workers, prefixes: emptyIndex() }).workerId;
+function choose(strategy: PlacementStrategy, workers: WorkerView[]): string {
+  const asked = request();
+  const context = { nowMs: 0, random: seededRandom(1), workers, prefix: nothingHeld(asked, workers) };
+  return strategy.choose(asked, workers, context).workerId;
+}
 
 const busy = (utilization: number) =>
   report({ devices: [{ index: 0, utilization, memoryUsedBytes: 0, memoryTotalBytes: 0, powerWatts: 0 }] });

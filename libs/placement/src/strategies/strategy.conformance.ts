@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { selectCandidates } from '../candidates.js';
+import { ExpectedPrefix } from '../forecast/expected-prefix.js';
 import { prefixKeysOf } from '../forecast/prefix-keys.js';
 import { WorkerMirror } from '../forecast/worker-mirror.js';
 import { emptyIndex, registration, report, request, scheduler, workerView } from '../placement.test-support.js';
@@ -72,7 +73,8 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
       const { candidates } = selectCandidates(asked, fleet, new Set());
       const prefixes = emptyIndex();
       for (const one of asked.prefixHashes) prefixes.stored(fleet[one[0]! % fleet.length]!.workerId, one);
-      const context = { nowMs: 0, random: seededRandom(1), workers: fleet, prefixes };
+      const prefix = new ExpectedPrefix(asked, candidates, prefixes);
+      const context = { nowMs: 0, random: seededRandom(1), workers: fleet, prefix };
       return candidates.length === 0 ? undefined : strategy.choose(asked, candidates, context);
     };
     const asked = (

@@ -1,4 +1,3 @@
-import { expectedPrefix } from '../forecast/expected-prefix.js';
 import type { PlacementRequest } from '../placement-request.js';
 import {
   type PlacementChoice,
@@ -85,13 +84,12 @@ export class WeightedStrategy extends PlacementStrategy {
 function scorer(
   request: PlacementRequest,
   candidates: readonly WorkerView[],
-  { prefixes }: PlacementContext,
+  { prefix }: PlacementContext,
 ): (worker: WorkerView) => Record<Scorer, number> {
-  const prefixOf = expectedPrefix(request, prefixes);
   const mostPending = Math.max(1, ...candidates.map(pendingPrefillTokensOf));
   const mostKv = Math.max(1, ...candidates.map(({ leasedKvTokens }) => leasedKvTokens));
   return (worker) => ({
-    prefix: prefixOf(worker).tokens / Math.max(1, request.promptTokens),
+    prefix: prefix.of(worker).tokens / Math.max(1, request.promptTokens),
     pending: 1 - pendingPrefillTokensOf(worker) / mostPending,
     load: Math.max(0, 1 - worker.sequences / worker.sequenceLimit),
     kv: 1 - worker.leasedKvTokens / mostKv,

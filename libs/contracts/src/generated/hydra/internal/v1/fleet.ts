@@ -259,7 +259,10 @@ export interface KvBlocksStored {
   medium: string;
 }
 
-/** Blocks that were dropped from one medium. */
+/**
+ * Blocks that were dropped from one medium. A block is dropped after those that follow it: who holds one holds all before it, as
+ * far as schedulers are concerned.
+ */
 export interface KvBlocksRemoved {
   /** 16 bytes each. */
   blockHashes: Buffer[];
