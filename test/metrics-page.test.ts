@@ -2,26 +2,42 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pathWithGpus } from './support/fake-nvidia-smi.js';
+import { freePort } from './support/free-port.js';
+import { hydra } from './support/hydra.js';
 import { exportedMetrics, metricsPage } from './support/metrics-page.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
 
 const APPS = ['gateway', 'scheduler', 'worker-0'] as const;
 
 let platform: RunningPlatform;
+let key: string;
 beforeAll(async () => {
-  const database = join(mkdtempSync(join(tmpdir(), 'hydra-database-')), 'hydra.db');
-  platform = await startPlatform({ env: { HYDRA_ENGINE: 'mock', HYDRA_DATABASE_URL: `sqlite:${database}` } });
+  const folder = mkdtempSync(join(tmpdir(), 'hydra-metrics-'));
+  // All that adds metrics is on; Redis is away, which its metrics show as well.
+  const env = {
+    HYDRA_ENGINE: 'mock',
+    HYDRA_AUTH: 'required',
+    HYDRA_DATABASE_URL: `sqlite:${join(folder, 'hydra.db')}`,
+    HYDRA_REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
+    HYDRA_LIMITS_ON_OUTAGE: 'local',
+    HYDRA_TLS: 'on',
+    HYDRA_CERTIFICATES: join(folder, 'certificates'),
+    PATH: pathWithGpus(),
+  };
+  key = (await hydra(['keys', 'bootstrap'], env)).stdout.trim();
+  platform = await startPlatform({ env });
 });
 afterAll(() => platform.stop());
 
 it('given a platform, when the metrics of its apps are listed, then docs/metrics.md lists the same', async () => {
-  const lists = await Promise.all(APPS.map((app) => exportedMetrics(platform, app)));
+  const lists = await Promise.all(APPS.map((app) => exportedMetrics(platform, app, key)));
   await expect(metricsPage(lists)).toMatchFileSnapshot('../docs/metrics.md');
 });
 
 it('given every metric of ours, when named, then its unit is a base unit and its type shows', async () => {
   for (const app of APPS) {
-    const { metrics } = await exportedMetrics(platform, app);
+    const { metrics } = await exportedMetrics(platform, app, key);
     for (const { name, type, help } of metrics.filter((metric) => metric.name.startsWith('hydra_'))) {
       expect(name, help).not.toMatch(/_(ms|milliseconds|microseconds|kb|mb|kilobytes|percent)(_|$)/);
       expect(name.endsWith('_total'), name).toBe(type === 'counter');

@@ -10,6 +10,8 @@ import {
 } from '../../libs/limits-redis/src/index.js';
 import { type RunningRedis, startRedis } from './support/redis.js';
 
+const LONGER_THAN_A_LEASE_MS = 3_001;
+
 const servers: RunningRedis[] = [];
 const closers: (() => Promise<unknown>)[] = [];
 let ids = 0;
@@ -22,17 +24,22 @@ async function connected(url: string, isCluster = false): Promise<RedisClient> {
 }
 
 interface Opened {
+  readonly gatewayId: string;
   readonly book: RedisLimitBook;
   readonly entries: UsageEntry[];
   readonly client: RedisClient;
 }
 
-async function open(url: string, isCluster = false): Promise<Opened> {
+async function open(url: string, isCluster = false, toLedger?: () => Promise<void>): Promise<Opened> {
   const client = await connected(url, isCluster);
   const entries: UsageEntry[] = [];
-  const takeEntries = async (some: readonly UsageEntry[]) => void entries.push(...some);
-  const book = new RedisLimitBook(client, { gatewayId: `gateway-${ids++}`, takeEntries, onFailure: () => {} });
-  return { book, entries, client };
+  const takeEntries = async (some: readonly UsageEntry[]) => {
+    await toLedger?.();
+    entries.push(...some);
+  };
+  const gatewayId = `gateway-${ids++}`;
+  const book = new RedisLimitBook(client, { gatewayId, takeEntries, onFailure: () => {} });
+  return { gatewayId, book, entries, client };
 }
 
 /** Commands of a connection are carried out in order, and settlements were sent before. */
@@ -130,6 +137,29 @@ describe('gateways that share a Redis', () => {
     expect(await living.book.extend(lost, 41, 60)).toEqual({ kind: 'lapsed' });
     expect(tookMs, 'a bound of the design, with 3 s for a slow machine').toBeLessThan(8_000);
   });
+
+  it.each([
+    { ledger: 'fails', toLedger: () => Promise.reject(new Error('away')) },
+    { ledger: 'does not answer', toLedger: () => new Promise<void>(() => {}) },
+  ])(
+    'given a ledger that $ledger, when more than a lease has passed, then no tenant has lost what it reserved',
+    async ({ toLedger }) => {
+      const asked = vi.fn(toLedger);
+      const { book, client, gatewayId } = await open(String(servers[0]?.url), false, asked);
+      const [first, second] = [ask(`shared-${ids++}`, {}), ask(`shared-${ids++}`, { tokensPerDay: 100 })];
+      await covered(book, first);
+      book.settle(first, { promptTokens: 10, cachedTokens: 0, completionTokens: 5, outcome: 'answered' });
+      expect(await covered(book, second)).toBe(20);
+      const leaseEndMs = async () => Number(await client.zscore(`hydra:limits:{${second.tenantId}}:leases`, gatewayId));
+      const begunUntilMs = await leaseEndMs();
+      await vi.waitFor(
+        async () => expect(await leaseEndMs()).toBeGreaterThan(begunUntilMs + LONGER_THAN_A_LEASE_MS),
+        30_000,
+      );
+      expect(asked).toHaveBeenCalled();
+      expect(await book.extend(second, 21, 40)).toEqual({ kind: 'covered', coveredTokens: 40 });
+    },
+  );
 
   it('given a Redis that goes away, then nothing is let in, and what ended meanwhile is told when it is back', async () => {
     const own = await startRedis();

@@ -4,12 +4,16 @@ import type { RunningPlatform } from './platform.js';
 /** Reads one metric of an app of the platform, summed over the label sets that contain `labels`. */
 export type ReadMetric = (name: string, labels?: Readonly<Record<string, string>>) => Promise<number>;
 
-/** What `/metrics` of an app says that runs now: its port is in its log lines (which are JSON). */
-export function metricsTextOf(platform: RunningPlatform, app: string): () => Promise<string> {
+/**
+ * What `/metrics` of an app says that runs now: its port is in its log lines (which are JSON).
+ * @param key  for a gateway that lets in only those with a key
+ */
+export function metricsTextOf(platform: RunningPlatform, app: string, key?: string): () => Promise<string> {
   const line = platform.lines.findLast((text) => text.startsWith(`${app} `) && text.includes('"http_port":'));
   const port = line === undefined ? undefined : /"http_port":(\d+)/.exec(line)?.[1];
   if (port === undefined) throw new Error(`${app} has not said its port`);
-  return async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  return async () => (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
 }
 
 /** The metrics of an app as it runs now. */

@@ -12,9 +12,12 @@ interface ExportedMetric {
   readonly help: string;
 }
 
-/** What an app's `/metrics` says that it exports, by name. */
-export async function exportedMetrics(platform: RunningPlatform, app: string): Promise<ExportedMetrics> {
-  const text = await metricsTextOf(platform, app)();
+/**
+ * What an app's `/metrics` says that it exports, by name.
+ * @param key  of scope `metrics`
+ */
+export async function exportedMetrics(platform: RunningPlatform, app: string, key: string): Promise<ExportedMetrics> {
+  const text = await metricsTextOf(platform, app, key)();
   const help = new Map([...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, words]) => [name, words]));
   const metrics = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({
     name,
@@ -41,7 +44,9 @@ export function metricsPage(apps: readonly ExportedMetrics[]): string {
     '',
     'What each app exports at `/metrics`, in base units (seconds, bytes, tokens); generated from running apps by `npm run generate:docs`',
     'and compared with them in tests. What the labels mean: [scheduling.md](scheduling.md#metrics), [worker.md](worker.md#metrics),',
-    '[limits.md](limits.md), [auth.md](auth.md). Histograms have `_bucket`, `_sum` and `_count`.',
+    '[limits.md](limits.md), [auth.md](auth.md), [security.md](security.md). Histograms have `_bucket`, `_sum` and `_count`. Workers put the',
+    'label `worker`, their name in the scheduler, on all of theirs. Absent are `hydra_certificate_*` and `hydra_tls_*` without TLS,',
+    '`hydra_gateway_shared_limits_up` without Redis, `hydra_gateway_usage_entries_waiting` without a database, and series of GPUs without GPUs.',
     '',
     ...sections,
     section(

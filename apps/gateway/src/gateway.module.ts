@@ -36,6 +36,7 @@ import { RequestRates } from './limits/request-rates.js';
 
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
+import { GenAiMetrics } from './observation/gen-ai-metrics.js';
 import { GenerationRunner } from './placement/generation-runner.js';
 import { Placer } from './placement/placer.js';
 import { SchedulerLinks } from './placement/scheduler-links.js';
@@ -66,7 +67,7 @@ class CoreModule {
       { provide: UsageLedger, useFactory: ({ ledger }: UsageRecorder) => ledger, inject: [UsageRecorder] },
       ...[FleetView, ModelDirectory, TextModels],
       ...[SchedulerLinks, Placer, GenerationRunner, EmbeddingService],
-      GatewayMetrics,
+      ...[GatewayMetrics, GenAiMetrics],
     ];
     return { module: CoreModule, providers, exports: providers };
   }

@@ -12,6 +12,7 @@ import { KvEventLog } from './fleet/kv-event-log.js';
 import { StateReporter } from './fleet/state-reporter.js';
 import { Drain } from './lifecycle/drain.js';
 import { EngineMetrics } from './observation/engine-metrics.js';
+import { GpuMetrics } from './observation/gpu-metrics.js';
 import { WorkerMetrics } from './observation/worker-metrics.js';
 import { WorkerReadiness } from './observation/worker-readiness.js';
 import { GatewaySessions } from './session/gateway-sessions.js';
@@ -58,7 +59,7 @@ export class InferenceModule {
       controllers: [WorkerController],
       providers: [
         { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'worker', logger) },
-        ...[GatewaySessions, DeviceMeter, StateReporter, KvEventLog, FleetMemberships],
+        ...[GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships],
       ],
     };
   }

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
+import { register } from 'prom-client';
 import { ChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
@@ -54,6 +55,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
   const membership = app.get(FleetMemberships);
   const meter = app.get(DeviceMeter);
   const { workerId, epoch } = app.get(WorkerIdentity);
+  register.setDefaultLabels({ worker: workerId }); // as the scheduler names it, whoever scrapes it where
   engineHost.onPhase((phase) => grpcServer.setServing(phase === 'running' && !drain.hasBegun));
   drain.onBegin(() => grpcServer.setServing(false));
   const engineLost = new Promise<void>((resolve) => {

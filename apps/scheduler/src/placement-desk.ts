@@ -125,6 +125,11 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     return this.configuredModelIds.has(modelId) || this.fleet.serves(modelId);
   }
 
+  modelIds(): ReadonlySet<string> {
+    const served = this.fleet.snapshot().flatMap(({ registration }) => registration.models);
+    return new Set([...this.configuredModelIds, ...served.map(({ modelId }) => modelId)]);
+  }
+
   /** @param longestWaitMs  the caller's own limit; the configured one applies beside it */
   place(request: PlacementRequest, longestWaitMs: number): PlacementTicket {
     const now = nowMs();
@@ -174,6 +179,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     if (outcome.kind === 'superseded') this.logger.warn({ ...about, by_epoch: outcome.byEpoch }, 'old worker refused');
     else this.logger.info(about, `worker ${outcome.kind}`);
     if (outcome.kind === 'replaced') {
+      this.metrics.noteDeparture('replaced');
       this.kvFollower.forget(worker);
       this.noteEnded(outcome.endedLeases, 'worker-left');
     }
@@ -301,6 +307,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   private noteDeparture(departure: WorkerDeparture, why: string): void {
     const { workerId: worker, workerEpoch: worker_epoch, endedLeases, wasDraining } = departure;
     this.kvFollower.forget(worker);
+    this.metrics.noteDeparture(wasDraining ? 'drained' : 'lost');
     const level = wasDraining && endedLeases.length === 0 ? 'info' : 'warn';
     this.logger[level]({ worker, worker_epoch, leases: endedLeases.length, why }, 'worker left');
     this.noteEnded(endedLeases, 'worker-left');

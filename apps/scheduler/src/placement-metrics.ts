@@ -1,7 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, register } from 'prom-client';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
-import type { FleetState, Lease, PlacementAnswer, PlacementQueue, StrategyFault } from '#lib/placement';
+import {
+  type FleetState,
+  type Lease,
+  type PlacementAnswer,
+  type PlacementQueue,
+  type StrategyFault,
+  saturationOf,
+} from '#lib/placement';
+import { nowMs } from './scheduler-clock.js';
 
 /** Even steps to both sides of 1: a prediction that is off by a factor counts alike above and below. */
 const RATIO_BUCKETS = [0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10];
@@ -18,6 +26,8 @@ export interface MeasuredDesk {
   readonly queue: PlacementQueue;
   /** Whether the model is configured, or served now. */
   knows(modelId: string): boolean;
+  /** Those that are configured, and those that are served now. */
+  modelIds(): ReadonlySet<string>;
 }
 
 /** The scheduler's own metrics; names are an interface, documented in docs/scheduling.md. */
@@ -38,8 +48,8 @@ export class PlacementMetrics {
   });
   private readonly placements = new Counter({
     name: owned('hydra_scheduler_placements_total'),
-    help: 'Requests placed.',
-    labelNames: ['model', 'strategy'] as const,
+    help: 'Requests placed, by why the worker was chosen: only-choice, prefix-held or load.',
+    labelNames: ['model', 'strategy', 'reason'] as const,
   });
   private readonly refusals = new Counter({
     name: owned('hydra_scheduler_refusals_total'),
@@ -65,15 +75,59 @@ export class PlacementMetrics {
     buckets: RATIO_BUCKETS,
   });
 
+  private readonly predictedTtft = new Histogram({
+    name: owned('hydra_scheduler_predicted_ttft_seconds'),
+    help: 'Time from submission to first token as the strategy predicted it, in seconds, of requests that had one.',
+    labelNames: ['model'] as const,
+    buckets: LATENCY_BUCKETS_SECONDS,
+  });
+  private readonly actualTtft = new Histogram({
+    name: owned('hydra_scheduler_actual_ttft_seconds'),
+    help: 'Time from submission to first token as it was, in seconds, of requests for which it was predicted.',
+    labelNames: ['model'] as const,
+    buckets: LATENCY_BUCKETS_SECONDS,
+  });
+  private readonly departures = new Counter({
+    name: owned('hydra_scheduler_worker_departures_total'),
+    help: 'Workers that left: drained, lost (gone without a word), or replaced by a later life of theirs.',
+    labelNames: ['cause'] as const,
+  });
+
   constructor() {
+    for (const cause of ['drained', 'lost', 'replaced'] as const) this.departures.inc({ cause }, 0);
     const read = (update: (desk: MeasuredDesk) => void) => {
       if (this.desk !== undefined) update(this.desk);
     };
     new Gauge({
       name: owned('hydra_scheduler_waiting_requests'),
       help: 'Requests that wait for a place.',
+      labelNames: ['model'] as const,
       collect() {
-        read((desk) => this.set(desk.queue.waitingCount));
+        this.reset();
+        read((desk) => {
+          let unserved = desk.queue.waitingCount;
+          for (const model of desk.modelIds()) {
+            const waiting = desk.queue.waitingCountOf(model);
+            this.set({ model }, waiting);
+            unserved -= waiting;
+          }
+          this.set({ model: 'unserved' }, unserved);
+        });
+      },
+    });
+    new Gauge({
+      name: owned('hydra_scheduler_worker_saturation_ratio'),
+      help: 'How full a worker is for new requests, 0 to 1: sequences, tokens of its next steps or KV, whichever is fullest.',
+      labelNames: ['model', 'worker'] as const,
+      collect() {
+        this.reset();
+        read((desk) => {
+          for (const model of desk.modelIds()) {
+            for (const view of desk.fleet.workersOf(model, nowMs())) {
+              this.set({ model, worker: view.workerId }, saturationOf(view));
+            }
+          }
+        });
       },
     });
     new Gauge({
@@ -113,14 +167,21 @@ export class PlacementMetrics {
   noteAnswer(answer: PlacementAnswer): void {
     const model = this.labelOf(answer.kind === 'placed' ? answer.lease.modelId : answer.modelId);
     this.waitSeconds.observe({ model, outcome: answer.kind }, answer.waitedMs / 1_000);
-    if (answer.kind === 'placed') this.placements.inc({ model, strategy: answer.strategy });
+    if (answer.kind === 'placed') this.placements.inc({ model, strategy: answer.strategy, reason: answer.reason });
     else this.refusals.inc({ model, reason: answer.refusal.reason });
   }
 
   /** @param ttftMs  from its submission to the worker to the first token at the gateway */
   noteFirstToken({ modelId, predictedTtftMs }: Lease, ttftMs: number): void {
     if (predictedTtftMs === undefined) return;
-    this.ttftRatio.observe({ model: this.labelOf(modelId) }, ttftMs / Math.max(LEAST_PREDICTION_MS, predictedTtftMs));
+    const model = this.labelOf(modelId);
+    this.predictedTtft.observe({ model }, predictedTtftMs / 1_000);
+    this.actualTtft.observe({ model }, ttftMs / 1_000);
+    this.ttftRatio.observe({ model }, ttftMs / Math.max(LEAST_PREDICTION_MS, predictedTtftMs));
+  }
+
+  noteDeparture(cause: 'drained' | 'lost' | 'replaced'): void {
+    this.departures.inc({ cause });
   }
 
   noteStrategyFault({ modelId, strategy }: StrategyFault): void {

@@ -325,6 +325,8 @@ describe('the scheduler', () => {
     expect(metrics).toContain('hydra_scheduler_ttft_prediction_ratio_count{model="m"} 1');
     expect(metrics).toContain('hydra_scheduler_ttft_prediction_ratio_bucket{le="10",model="m"} 0');
     expect(metrics).not.toContain('hydra_scheduler_ttft_prediction_ratio_count{model="other"}');
+    expect(metrics).toContain('hydra_scheduler_predicted_ttft_seconds_count{model="m"} 1');
+    expect(metrics).toContain('hydra_scheduler_actual_ttft_seconds_count{model="m"} 1');
   });
 
   it('is live at once, ready when a worker serves a model, and shows its metrics', async () => {
@@ -338,12 +340,16 @@ describe('the scheduler', () => {
     await fixture.placed({});
     await fixture.place({ modelId: 'made-up' }).refusal;
     const metrics = await (await fixture.get('/metrics')).text();
-    expect(metrics).toContain('hydra_scheduler_placements_total{model="m",strategy="predicted-ttft"} 1');
+    expect(metrics).toContain(
+      'hydra_scheduler_placements_total{model="m",strategy="predicted-ttft",reason="only-choice"} 1',
+    );
     expect(metrics).toContain('hydra_scheduler_refusals_total{model="unserved",reason="no-worker"} 1');
     expect(metrics).toContain('hydra_scheduler_refusals_total{model="m",reason="deadline-unreachable"} 1');
     expect(metrics).toContain('hydra_scheduler_leases{worker="w0"} 1');
     expect(metrics).toContain('hydra_scheduler_workers{state="taking"} 1');
-    expect(metrics).toContain('hydra_scheduler_waiting_requests 0');
+    expect(metrics).toContain('hydra_scheduler_waiting_requests{model="m"} 0');
+    expect(metrics).toContain('hydra_scheduler_waiting_requests{model="unserved"} 0');
+    expect(metrics).toMatch(/hydra_scheduler_worker_saturation_ratio\{model="m",worker="w0"\} (0\.\d+|1)\n/);
     expect(metrics).not.toContain('made-up');
   });
 

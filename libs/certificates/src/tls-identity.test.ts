@@ -43,7 +43,7 @@ describe('an identity that follows its files', () => {
     await identity.reload();
     expect(told).toEqual(['reloaded']);
     expect(seen).toEqual([before, identity.current]);
-    const ends = [...identity.current.notAfterMs.values()];
+    const ends = [...identity.current.validity.values()].map(({ notAfterMs }) => notAfterMs);
     expect(ends[1]).toBeLessThan(Date.now() + 86_400_000);
     expect(ends[0]).toBeGreaterThan(Date.now() + 3_000 * 86_400_000);
   });

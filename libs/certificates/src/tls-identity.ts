@@ -21,11 +21,19 @@ export interface TlsIdentityOptions {
   readonly onUnusable?: (reason: string) => void;
 }
 
+/** Of the certificates of a file, in milliseconds since the Unix epoch. */
+export interface Validity {
+  /** When the oldest began. */
+  readonly notBeforeMs: number;
+  /** When the first ends. */
+  readonly notAfterMs: number;
+}
+
 /** The content of the files, checked to fit together. */
 export interface TlsMaterial {
   readonly context: Pick<SecureContextOptions, 'ca' | 'cert' | 'key'>;
-  /** When the first certificate of each file ends, in milliseconds since the Unix epoch. */
-  readonly notAfterMs: ReadonlyMap<string, number>;
+  /** Of each file of certificates. */
+  readonly validity: ReadonlyMap<string, Validity>;
 }
 
 /**
@@ -90,15 +98,15 @@ export class TlsIdentity {
 type Contents = readonly [Buffer | undefined, Buffer | undefined, Buffer | undefined];
 
 function toMaterial(files: TlsFiles, [ca, cert, key]: Contents): TlsMaterial {
-  const notAfterMs = new Map<string, number>();
+  const validity = new Map<string, Validity>();
   for (const [file, bytes] of [
     [files.caFile, ca],
     [files.certificateFile, cert],
   ] as const) {
     if (file !== undefined && bytes !== undefined)
-      notAfterMs.set(
+      validity.set(
         file,
-        named(file, () => endOf(bytes)),
+        named(file, () => validityOf(bytes)),
       );
   }
   const context = { ...(ca === undefined ? {} : { ca }), cert, key };
@@ -109,11 +117,15 @@ function toMaterial(files: TlsFiles, [ca, cert, key]: Contents): TlsMaterial {
     }
     createSecureContext(context);
   });
-  return { context, notAfterMs };
+  return { context, validity };
 }
 
-function endOf(pem: Buffer): number {
-  return Math.min(...describeCertificates(pem.toString('utf8')).map(({ notAfter }) => notAfter.getTime()));
+function validityOf(pem: Buffer): Validity {
+  const certificates = describeCertificates(pem.toString('utf8'));
+  return {
+    notBeforeMs: Math.min(...certificates.map(({ notBefore }) => notBefore.getTime())),
+    notAfterMs: Math.min(...certificates.map(({ notAfter }) => notAfter.getTime())),
+  };
 }
 
 function named<T>(file: string, work: () => T): T {

@@ -14,9 +14,18 @@ interface KeeperOptions {
 const TEND_INTERVAL_MS = 1_000;
 const OUTBOX_BATCH = 500;
 
+/** What a tenant had when it was last looked after. */
+interface TendedTenant {
+  readonly tenantId: string;
+  readonly liveCount: number;
+  readonly waitingCount: number;
+}
+
 /**
  * What a gateway does for its reservations in Redis beside the requests: it says that it is alive, tells what was settled until
  * Redis has heard it, and brings entries from the outbox to the ledger: its own, and those of tenants whose gateways died.
+ *
+ * Nothing that is said to Redis waits for the ledger: a ledger that is slow or away costs no tenant its reservations.
  */
 export class TenantKeeper {
   /** Reservations that are not settled, by tenant; a tenant without any stays until its outbox was looked at. */
@@ -24,6 +33,7 @@ export class TenantKeeper {
   private readonly unsettled = new Map<string, { readonly tenantId: string; readonly settlement: Settlement }>();
   private timer: NodeJS.Timeout | undefined;
   private tending: Promise<void> | undefined;
+  private emptying: Promise<void> | undefined;
   private isClosed = false;
 
   constructor(
@@ -58,24 +68,39 @@ export class TenantKeeper {
     this.isClosed = true;
     clearTimeout(this.timer);
     await this.tending;
+    await this.emptying;
     await this.tend();
+  }
+
+  /** Tells Redis what there is to tell, and then the ledger. */
+  async tend(): Promise<void> {
+    await this.bringToLedger(await this.renew());
   }
 
   private schedule(): void {
     this.timer = setTimeout(() => {
-      this.tending = this.tend()
+      this.tending = this.renew()
+        .then((tended) => this.startToBring(tended))
         .catch((error: unknown) => this.options.onFailure(error))
         .finally(() => this.isClosed || this.schedule());
     }, TEND_INTERVAL_MS);
     this.timer.unref();
   }
 
-  async tend(): Promise<void> {
-    await Promise.all([...this.unsettled.keys()].map((id) => this.settle(id)));
+  /** One at a time: what comes meanwhile is seen in a later round. */
+  private startToBring(tended: readonly TendedTenant[]): void {
+    this.emptying ??= this.bringToLedger(tended)
+      .catch((error: unknown) => this.options.onFailure(error))
+      .finally(() => {
+        this.emptying = undefined;
+      });
+  }
+
+  private async renew(): Promise<readonly TendedTenant[]> {
+    await allOf([...this.unsettled.keys()].map((id) => this.settle(id)));
     const own = [...this.held.keys()];
     const abandoned = await this.tenants(own);
-    for (const tenantId of own) await this.tendTenant(tenantId, (this.held.get(tenantId)?.size ?? 0) > 0);
-    for (const tenantId of abandoned) await this.tendTenant(tenantId, false);
+    return allOf([...new Set([...own, ...abandoned])].map((tenantId) => this.renewTenant(tenantId)));
   }
 
   /** Says which tenants are looked after here. @returns those that nobody looks after */
@@ -84,15 +109,30 @@ export class TenantKeeper {
     return (await runScript(this.client, 'hydraTenants', [TENANTS_KEY], values)) as string[];
   }
 
-  private async tendTenant(tenantId: string, isHolder: boolean): Promise<void> {
+  private async renewTenant(tenantId: string): Promise<TendedTenant> {
     const { gatewayId, leaseMs } = this.options;
+    const isHolder = (this.held.get(tenantId)?.size ?? 0) > 0;
     const values = [isHolder ? gatewayId : '', leaseMs];
-    const [live, waiting] = (await runScript(this.client, 'hydraTend', tenantKeys(tenantId), values)) as number[];
-    if (waiting !== 0) await this.emptyOutbox(tenantId);
-    if (this.held.get(tenantId)?.size === 0) this.held.delete(tenantId);
-    if (live === 0 && !this.held.has(tenantId)) {
-      await runScript(this.client, 'hydraForget', [TENANTS_KEY], [leaseMs, tenantId]);
+    const reply = await runScript(this.client, 'hydraTend', tenantKeys(tenantId), values);
+    const [liveCount, waitingCount] = reply as [number, number];
+    return { tenantId, liveCount, waitingCount };
+  }
+
+  /** Tenant after tenant: one whose entries the ledger does not take holds up no other. */
+  private async bringToLedger(tended: readonly TendedTenant[]): Promise<void> {
+    const failures: unknown[] = [];
+    for (const { tenantId, liveCount, waitingCount } of tended) {
+      try {
+        if (waitingCount !== 0) await this.emptyOutbox(tenantId);
+        if (this.held.get(tenantId)?.size === 0) this.held.delete(tenantId);
+        if (liveCount === 0 && !this.held.has(tenantId)) {
+          await runScript(this.client, 'hydraForget', [TENANTS_KEY], [this.options.leaseMs, tenantId]);
+        }
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Entries leave the outbox when the ledger has them; it knows those that it is told twice. */
@@ -116,6 +156,12 @@ export class TenantKeeper {
     this.unsettled.delete(id);
     this.held.get(tenantId)?.delete(id);
   }
+}
+
+/** Waits for all, also when some fail. @throws what the first of those failed with */
+async function allOf<Result>(promises: readonly Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 /** An entry of the outbox: names and values in turn. */

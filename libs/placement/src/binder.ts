@@ -29,9 +29,20 @@ export interface BinderParts {
   readonly prefixes: PrefixLookup;
 }
 
+/**
+ * Why a request went to its worker.
+ * | reason | means |
+ * |---|---|
+ * | only-choice | no other worker had room |
+ * | prefix-held | the worker was chosen among several, and holds some of the prompt's prefix |
+ * | load | the worker was chosen among several, and holds nothing of it |
+ */
+export type PlacementReason = 'only-choice' | 'prefix-held' | 'load';
+
 /** A request bound to a worker. */
 export interface Binding {
   readonly lease: Lease;
+  readonly reason: PlacementReason;
   /** gRPC target of the worker. */
   readonly target: string;
   readonly strategy: string;
@@ -134,7 +145,8 @@ export class Binder {
     const { worker, explanation } = chosen;
     const { target } = worker.registration;
     const lease = this.grant(request, prospect.prefix, chosen, slotIntervalMs(prospect, pace, nowMs), nowMs);
-    return { kind: 'bound', binding: { lease, target, strategy: strategy.name, explanation } };
+    const reason = reasonOf(prospect.selection.candidates.length, lease.cachedTokens);
+    return { kind: 'bound', binding: { lease, reason, target, strategy: strategy.name, explanation } };
   }
 
   /** @throws when the strategy breaks its contract; nothing has changed then */
@@ -190,6 +202,11 @@ export class Binder {
     const { expectedModelIds, lossGraceMs } = this.options;
     return expectedModelIds.has(modelId) || this.parts.fleet.servedWithin(modelId, lossGraceMs, nowMs);
   }
+}
+
+function reasonOf(candidateCount: number, cachedTokens: number): PlacementReason {
+  if (candidateCount === 1) return 'only-choice';
+  return cachedTokens > 0 ? 'prefix-held' : 'load';
 }
 
 /** Those that wait get a place whenever some worker has one free: a certain worker has one as many times more rarely. */

@@ -75,6 +75,18 @@ export function roomFor(request: PlacementRequest, worker: WorkerView): 'room' |
   return kvTokens + expectedKvTokens(request) > kvTokensOf(worker) ? 'kv-full' : 'room';
 }
 
+/** How close the worker is to being full, 0 to 1: the fullest of what `roomFor` looks at. At 1 new requests wait. */
+export function saturationOf(worker: WorkerView): number {
+  if (worker.hasRefused) return 1;
+  const kvTokens = worker.leasedKvTokens + worker.unleasedKvTokens;
+  const shares = [
+    worker.sequences / worker.sequenceLimit,
+    (worker.sequences + worker.queuedPrefillTokens) / worker.tokenLimit,
+    kvTokens / kvTokensOf(worker),
+  ];
+  return Math.min(1, Math.max(...shares));
+}
+
 function kvTokensOf(worker: WorkerView): number {
   const kvTotalBytes = worker.report?.kvTotalBytes ?? 0;
   if (kvTotalBytes === 0 || worker.model.kvBytesPerToken === 0) return Number.POSITIVE_INFINITY;

@@ -1,5 +1,7 @@
 export { Attention } from './attention.js';
+export type { PlacementReason } from './binder.js';
 export type { FilterReason } from './candidates.js';
+export { saturationOf } from './capacity.js';
 export {
   createStrategy,
   DEFAULT_STRATEGY_OPTIONS,

@@ -5,7 +5,6 @@ import type { FrameEntry, GenerationRequest, GenerationUsage } from '#lib/contra
 import { APP_LOGGER, generationFields, type Logger, newId } from '#lib/observability';
 import {
   type AnswerUsage,
-  ApiError,
   answerHead,
   type CompletionCall,
   PromptAnswer,
@@ -19,7 +18,9 @@ import { ModelAccess } from '../identity/model-access.js';
 import type { AnswerSpending } from '../limits/answer-spending.js';
 import { demandOf, RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
+import { outcomeOf } from '../observation/outcome.js';
 import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
 import { AdmissionGate } from './admission-gate.js';
 import type { AnswerSink } from './answer-sink.js';
@@ -45,6 +46,7 @@ export class CompletionService {
     private readonly prompts: PromptEncoder,
     private readonly generations: GenerationRunner,
     private readonly metrics: GatewayMetrics,
+    private readonly genAi: GenAiMetrics,
   ) {}
 
   /**
@@ -148,17 +150,25 @@ export class CompletionService {
       }
     };
     let outcome = 'answered';
+    let usage: AnswerUsage | undefined;
     try {
       const usages = await Promise.all(requests.map(runOne));
-      const usage = sumUsage(usages);
+      usage = sumUsage(usages);
       this.metrics.usedTokens(model.facts.modelId, usage);
       return usage;
     } catch (error) {
-      outcome = error instanceof ApiError ? error.condition : 'internal_error';
+      outcome = outcomeOf(error);
       if (outcome === 'client_closed') this.metrics.clientGone(timer.hasStarted ? 'streaming' : 'waiting');
       throw error;
     } finally {
-      this.metrics.requestDuration(life.route, model.facts.modelId, life.ageMs);
+      const durationMs = life.ageMs;
+      this.metrics.requestDuration(life.route, model.facts.modelId, durationMs);
+      this.genAi.ended({
+        ...{ operation: call.kind === 'chat' ? 'chat' : 'text_completion', model: model.facts.modelId, durationMs },
+        errorType: usage === undefined ? outcome : undefined,
+        firstTokenMs: timer.firstTokenMs,
+        outputTokens: usage && usage.completionTokens / Math.max(1, timer.choiceCount),
+      });
       for (const request of requests) {
         this.logger.info(
           {
@@ -166,7 +176,7 @@ export class CompletionService {
             model: request.modelId,
             route: life.route,
             outcome,
-            ms: Math.round(life.ageMs),
+            ms: Math.round(durationMs),
           },
           'generation ended',
         );

@@ -16,6 +16,8 @@ import { ModelAccess } from '../identity/model-access.js';
 import type { AnswerSpending } from '../limits/answer-spending.js';
 import { RequestLimits } from '../limits/request-limits.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
+import { outcomeOf } from '../observation/outcome.js';
 import { type Place, Placer } from '../placement/placer.js';
 
 /** As for generations; an embedding may always be made again. */
@@ -33,6 +35,7 @@ export class EmbeddingService {
     private readonly placer: Placer,
     private readonly fleet: FleetView,
     private readonly metrics: GatewayMetrics,
+    private readonly genAi: GenAiMetrics,
   ) {}
 
   /** @throws ApiError what the client is to be told */
@@ -57,7 +60,7 @@ export class EmbeddingService {
       const promptTokens = inputs.reduce((sum, input) => sum + input.length, 0);
       const demand = { id: embeddingId, promptTokens, outputTokens: 0, leastOutputTokens: 0 };
       spending = await this.limits.reserve(admitted, demand);
-      const embedded = await this.run(embeddingId, inputs, model, call, life);
+      const embedded = await this.measured(model, life, () => this.run(embeddingId, inputs, model, call, life));
       usage = { promptTokens, completionTokens: 0, cachedTokens: 0 };
       this.metrics.usedTokens(model.facts.modelId, usage);
       return embedded;
@@ -65,6 +68,23 @@ export class EmbeddingService {
       spending?.end(usage);
       life.close();
       this.gate.leave(life);
+    }
+  }
+
+  private async measured<T>(
+    { facts: { modelId } }: ResolvedModel,
+    life: RequestLife,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    let errorType: string | undefined;
+    try {
+      return await work();
+    } catch (error) {
+      errorType = outcomeOf(error);
+      throw error;
+    } finally {
+      this.metrics.requestDuration(life.route, modelId, life.ageMs);
+      this.genAi.ended({ operation: 'embeddings', model: modelId, durationMs: life.ageMs, errorType });
     }
   }
 

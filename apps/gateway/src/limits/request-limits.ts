@@ -78,7 +78,7 @@ export class RequestLimits {
     const decision = await counted(() => this.book.begin(reservation));
     life.onLimits({ requests, tokens: decision.tokens });
     if (decision.isAllowed) return new AnswerSpending(this.book, reservation, decision.coveredTokens);
-    this.metrics.overLimit(decision.name);
+    this.metrics.overLimit(tenantId, decision.name);
     throw refusalError(decision);
   }
 }

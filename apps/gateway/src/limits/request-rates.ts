@@ -34,7 +34,7 @@ export class RequestRates {
       states.push(state);
       if (!isBlocked) continue;
       told(state);
-      this.metrics.overLimit('requestsPerMinute');
+      this.metrics.overLimit(tenantId, 'requestsPerMinute');
       throw refusalError({
         ...{ isAllowed: false, subjectId: id, name: 'requestsPerMinute', limit, used: totalHits, asked: 1 },
         retryAfterMs: timeToBlockExpire * 1_000,

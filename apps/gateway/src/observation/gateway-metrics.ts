@@ -49,9 +49,11 @@ export class GatewayMetrics {
     'Requests not let in: `missing`, `invalid`, `slowed`, `unavailable`, or `scope`.',
     ['reason'],
   );
-  private readonly limited = counter('limited_requests_total', 'Requests over a limit of their tenant or key.', [
-    'limit',
-  ]);
+  private readonly limited = counter(
+    'limited_requests_total',
+    'Requests over a limit of their tenant or key, by tenant and limit.',
+    ['tenant', 'limit'],
+  );
   private readonly withoutRedis = counter(
     'limit_outage_decisions_total',
     'Decisions about limits while Redis was away: `refused` or `counted-locally`.',
@@ -126,14 +128,12 @@ export class GatewayMetrics {
     this.refusedCallers.inc({ reason });
   }
 
-  overLimit(limit: LimitName): void {
-    this.limited.inc({ limit });
+  overLimit(tenantId: string, limit: LimitName): void {
+    this.limited.inc({ tenant: this.tenantLabel(tenantId), limit });
   }
 
-  /** The first tenants have a label of their own, the rest share `other`. */
   tenantUsed({ tenantId, promptTokens, completionTokens, costNanos }: UsageEntry): void {
-    if (this.tenants.size < MAX_TENANT_LABELS) this.tenants.add(tenantId);
-    const tenant = this.tenants.has(tenantId) ? tenantId : 'other';
+    const tenant = this.tenantLabel(tenantId);
     this.tenantTokens.inc({ tenant, kind: 'prompt' }, promptTokens);
     this.tenantTokens.inc({ tenant, kind: 'completion' }, completionTokens);
     this.tenantCost.inc({ tenant }, costNanos / NANOS_PER_UNIT);
@@ -141,6 +141,12 @@ export class GatewayMetrics {
 
   clientGone(phase: LeavingPhase): void {
     this.clientsGone.inc({ phase });
+  }
+
+  /** The first tenants have a label of their own, the rest share `other`. */
+  private tenantLabel(tenantId: string): string {
+    if (this.tenants.size < MAX_TENANT_LABELS) this.tenants.add(tenantId);
+    return this.tenants.has(tenantId) ? tenantId : 'other';
   }
 }
 

@@ -5,6 +5,7 @@ import type { GatewayMetrics } from './gateway-metrics.js';
 export class LatencyTimer {
   /** By choice. */
   private readonly lastAtMs = new Map<number, number>();
+  private firstAfterMs: number | undefined;
 
   constructor(
     private readonly metrics: GatewayMetrics,
@@ -17,10 +18,23 @@ export class LatencyTimer {
     return this.lastAtMs.size > 0;
   }
 
+  /** From arrival to the first token; undefined while there is none. */
+  get firstTokenMs(): number | undefined {
+    return this.firstAfterMs;
+  }
+
+  /** Choices that have tokens. */
+  get choiceCount(): number {
+    return this.lastAtMs.size;
+  }
+
   observe({ choiceIndex, tokenIds }: AnswerDelta): void {
     if (tokenIds.length === 0) return;
     const nowMs = performance.now();
-    if (!this.hasStarted) this.metrics.firstToken(this.modelId, nowMs - this.arrivedAtMs);
+    if (!this.hasStarted) {
+      this.firstAfterMs = nowMs - this.arrivedAtMs;
+      this.metrics.firstToken(this.modelId, this.firstAfterMs);
+    }
     const lastMs = this.lastAtMs.get(choiceIndex);
     this.lastAtMs.set(choiceIndex, nowMs);
     if (lastMs !== undefined && this.isStreamed) this.metrics.tokenGap(this.modelId, nowMs - lastMs);

@@ -24,6 +24,11 @@ export class DeviceMeter {
     this.timer = undefined;
   }
 
+  /** As of the last look; none without GPUs. */
+  get gpuReadings(): readonly GpuReading[] {
+    return this.gpus;
+  }
+
   devices(): Device[] {
     if (this.gpus.length > 0) {
       return this.gpus.map(({ index, name, memoryTotalBytes }) => ({
