@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Tells our keys from other tokens, for people and for secret scanners. */
 const PREFIX = 'hydra';
@@ -40,5 +40,5 @@ export function isSameHash(a: string, b: string): boolean {
 }
 
 function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }

@@ -37,6 +37,8 @@ export type SessionState = 'connecting' | 'open' | 'waiting' | 'closed';
 export class WorkerSession {
   readonly target: string;
   private readonly generations = new Map<string, GenerationStream>();
+  /** Those that something has come for in this turn of the event loop. */
+  private readonly reached = new Set<GenerationStream>();
   private readonly backOff = new BackOff();
   private connection: SessionConnection | undefined;
   private reconnect: NodeJS.Timeout | undefined;
@@ -164,19 +166,29 @@ export class WorkerSession {
   }
 
   private receiveFrame(frame: Frame): void {
-    const touched = new Set<GenerationStream>();
     for (const entry of frame.entries) {
       const stream = this.generations.get(entry.generationId);
       if (stream === undefined) continue; // it has just been given up here
       if (stream.receive(entry)) {
-        touched.add(stream);
+        this.reach(stream);
       } else {
         this.endOf(entry.generationId);
         stream.cancel('over-credit');
         stream.fail(failure(FailureCode.ENGINE_ERROR, false, 'The worker sent more than it was allowed to.'));
       }
     }
-    for (const stream of touched) stream.deliver();
+  }
+
+  /** Hands out what all frames of one turn brought at once: from a fast worker several come together, and each costs a write. */
+  private reach(stream: GenerationStream): void {
+    if (this.reached.size === 0) setImmediate(() => this.deliver());
+    this.reached.add(stream);
+  }
+
+  private deliver(): void {
+    const streams = [...this.reached];
+    this.reached.clear();
+    for (const stream of streams) stream.deliver();
   }
 
   private endOf(generationId: string): GenerationStream | undefined {

@@ -4,6 +4,7 @@ import type { HydraConfig } from '#lib/config';
 import type { FrameEntry, GenerationRequest, GenerationUsage } from '#lib/contracts';
 import { APP_LOGGER, generationFields, type Logger, newId } from '#lib/observability';
 import {
+  type AnswerDelta,
   type AnswerUsage,
   answerHead,
   type CompletionCall,
@@ -137,8 +138,8 @@ export class CompletionService {
       const deliver = (entries: readonly FrameEntry[]) => {
         const deltas = entries.map((entry) => answer.delta(entry));
         for (const delta of deltas) timer.observe(delta);
-        const covering = spending.cover(deltas.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0));
-        return covering === undefined ? sink.deltas(deltas) : covering.then(() => sink.deltas(deltas));
+        const tokens = deltas.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+        return spending.coverAtOnce(tokens) ? sink.deltas(deltas) : deliverInTurn(deltas, spending, sink);
       };
       const { onPlaced } = life;
       const job = { request, served: model.served, sessionKey, ttftDeadlineUnixMs, onPlaced, signal };
@@ -182,6 +183,18 @@ export class CompletionService {
         );
       }
     }
+  }
+}
+
+/** Where a quota ends within what came together, what it still covers is delivered. */
+async function deliverInTurn(
+  deltas: readonly AnswerDelta[],
+  spending: AnswerSpending,
+  sink: AnswerSink,
+): Promise<void> {
+  for (const delta of deltas) {
+    await spending.cover(delta.tokenIds.length);
+    await sink.deltas([delta]);
   }
 }
 

@@ -19,17 +19,25 @@ export class AnswerSpending {
     private covered: number,
   ) {}
 
-  /**
-   * Covers `tokens` more output tokens, and then counts them as delivered.
-   * @returns undefined when that was done at once
-   * @throws ApiError (as a rejection) insufficient_quota, limits_unavailable: they must not be delivered
-   */
-  cover(tokens: number): Promise<void> | undefined {
+  /** Covers `tokens` more output tokens and counts them as delivered, unless that has to be asked for first. */
+  coverAtOnce(tokens: number): boolean {
+    if (this.promised + tokens > this.covered) return false;
     this.promised += tokens;
-    if (this.promised > this.covered) return this.coverUpTo(this.promised, tokens);
     this.delivered += tokens;
     this.lookAhead();
-    return undefined;
+    return true;
+  }
+
+  /**
+   * The same, waiting for what has to be asked for.
+   * @throws ApiError insufficient_quota, limits_unavailable: they must not be delivered
+   */
+  async cover(tokens: number): Promise<void> {
+    if (this.coverAtOnce(tokens)) return;
+    this.promised += tokens;
+    const needed = this.promised;
+    while (this.covered < needed) await (this.extending ?? this.extend(needed));
+    this.delivered += tokens;
   }
 
   /** @param usage  of the whole answer, when it came to its end */
@@ -41,11 +49,6 @@ export class AnswerSpending {
       completionTokens: this.delivered,
       outcome: usage === undefined ? 'ended-early' : 'answered',
     });
-  }
-
-  private async coverUpTo(needed: number, tokens: number): Promise<void> {
-    while (this.covered < needed) await (this.extending ?? this.extend(needed));
-    this.delivered += tokens;
   }
 
   private lookAhead(): void {
