@@ -115,7 +115,7 @@ describe('a platform that keeps prefixes', () => {
     const first = await kept.complete(prompt);
     expect([first.cached, first.computed]).toEqual([0, 160]);
     const again = await kept.complete(prompt);
-    expect(again).toMatchObject({ ids: first.ids, cached: 144, computed: 16 });
+    expect(again).toMatchObject({ ids: first.ids, cached: 159, computed: 1 });
     expect((await plain.complete(prompt)).ids).toEqual(first.ids);
 
     const client = new OpenAI({ baseURL: `${kept.platform.url}/v1`, apiKey: 'none', maxRetries: 0 });
@@ -128,7 +128,7 @@ describe('a platform that keeps prefixes', () => {
     });
     let usage: OpenAI.CompletionUsage | null | undefined;
     for await (const chunk of stream) usage = chunk.usage ?? usage;
-    expect(usage?.prompt_tokens_details?.cached_tokens).toBe(144);
+    expect(usage?.prompt_tokens_details?.cached_tokens).toBe(159);
 
     const grpc = new publicApi.InferenceClient(kept.platform.grpcTarget, credentials.createInsecure());
     const response = await new Promise<publicApi.CompletionResponse>((resolve, reject) => {
@@ -140,7 +140,7 @@ describe('a platform that keeps prefixes', () => {
       grpc.complete(request, (error, answer) => (error === null ? resolve(answer) : reject(error)));
     });
     grpc.close();
-    expect(response.usage?.cachedTokens).toBe(144);
+    expect(response.usage?.cachedTokens).toBe(159);
   });
 
   it('given n choices of a prompt seen before, when they are drawn, then it is found once and each is what it is without', async () => {
@@ -148,7 +148,7 @@ describe('a platform that keeps prefixes', () => {
     await kept.complete(prompt);
     const options = { n: 3, temperature: 1, seed: 11 };
     const drawn = await kept.complete(prompt, options);
-    expect(drawn).toMatchObject({ cached: 96, computed: 4 });
+    expect(drawn).toMatchObject({ cached: 99, computed: 1 });
     expect(drawn.ids).toEqual((await plain.complete(prompt, options)).ids);
   });
 
@@ -158,8 +158,9 @@ describe('a platform that keeps prefixes', () => {
     expect(await costs('a')).toBe(100);
     expect(await costs('b')).toBe(100); // not told, by the work it takes, that somebody asked it before
     expect(await costs(undefined)).toBe(100);
-    expect(await costs('a')).toBe(4);
-    expect(await costs('b')).toBe(4);
+    // from the store, or from a slot that it stands in still
+    expect(await costs('a')).toBeLessThanOrEqual(4);
+    expect(await costs('b')).toBeLessThanOrEqual(4);
   });
 
   it('given more prompts than fit, when they come in turn, then what is kept makes room, stays within the memory, and every answer is that of a platform that keeps nothing', async () => {

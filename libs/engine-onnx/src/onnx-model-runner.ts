@@ -110,6 +110,10 @@ export class OnnxModelRunner extends ModelRunner {
     if (this.closing === undefined) this.kv.release(slot);
   }
 
+  override trimSlot(slot: number, tokens: number): void {
+    if (this.closing === undefined) this.kv.trim(slot, tokens);
+  }
+
   /** Idempotent. A pass that runs is ended early and rejects. */
   override close(): Promise<void> {
     this.closing ??= this.session.close(() => this.kv.close()).then(() => this.runtime.close());

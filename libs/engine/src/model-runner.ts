@@ -12,13 +12,18 @@ export abstract class ModelRunner {
   /** Room for blocks of prefixes. Runners without it compute every prompt anew. */
   readonly blocks?: BlockMemory;
   /**
-   * Begins a sequence in a free slot, in which what the prefix store had of it stands already. Runners that bring more of
+   * Begins a sequence in a free slot, in which what was kept of it stands already. Runners that bring more of
    * its prefix, or need to know, have it. It may take time, in which the other slots go on.
    * @returns how many leading tokens the slot now holds, at least `heldTokens` and less than `tokenIds.length`
    */
   openSlot?(opening: SlotOpening, signal: AbortSignal): number | Promise<number>;
   /** The sequence has left the slot: its memory serves other slots from now on. */
   closeSlot?(slot: number): void;
+  /**
+   * Memory of a slot beyond `tokens` positions, in whole pages, serves other slots from now on. Runners that have it let slots rest:
+   * what a sequence leaves stands in its slot until that is closed, or is opened again without.
+   */
+  trimSlot?(slot: number, tokens: number): void;
   /**
    * Copies the first `tokens` positions of a slot to another, whose contents are gone then. Between two passes only.
    * Runners without it compute the prompt of each of `n` sequences anew.

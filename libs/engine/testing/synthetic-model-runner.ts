@@ -18,6 +18,8 @@ export interface SyntheticModelRunnerOptions extends Partial<ModelRunnerLimits> 
   readonly copiesSlots?: boolean;
   /** Whether it moves slots. Default true. */
   readonly movesSlots?: boolean;
+  /** Whether it lets slots rest. Default false. */
+  readonly restsSlots?: boolean;
   /** Places for blocks of prefixes. Default 0: it has no room for them. */
   readonly blockPlaces?: number;
   /** Tokens of a block, and what a place takes. Default 4, and as much as that. */
@@ -37,6 +39,8 @@ const ALONE = SYNTHETIC_VOCABULARY;
 export class SyntheticModelRunner extends ModelRunner {
   override readonly limits: ModelRunnerLimits;
   private readonly slots: number[][];
+  /** Tokens that each slot has had since it was closed or trimmed: their memory is taken. */
+  private readonly written: number[];
   isClosed = false;
   /** Tokens of all chunks. */
   prefilledTokens = 0;
@@ -49,11 +53,12 @@ export class SyntheticModelRunner extends ModelRunner {
   override readonly blocks?: BlockMemory;
   override readonly copySlot?: (copy: SlotCopy) => void;
   override readonly moveSlot?: (move: SlotCopy) => void;
+  override readonly trimSlot?: (slot: number, tokens: number) => void;
 
   constructor(private readonly options: SyntheticModelRunnerOptions = {}) {
     super();
-    const { onRun: _, heldTokens: __, copiesSlots = true, movesSlots = true, blockPlaces = 0, ...rest } = options;
-    const { blockTokens = 4, placeTokens = blockTokens, ...limits } = rest;
+    const { onRun: _, heldTokens: __, copiesSlots = true, movesSlots = true, restsSlots = false, ...rest } = options;
+    const { blockPlaces = 0, blockTokens = 4, placeTokens = blockTokens, ...limits } = rest;
     this.limits = {
       contextTokens: 128,
       vocabularySize: SYNTHETIC_VOCABULARY,
@@ -65,14 +70,19 @@ export class SyntheticModelRunner extends ModelRunner {
       ...limits,
     };
     this.slots = Array.from({ length: this.limits.slots }, () => []);
+    this.written = this.slots.map(() => 0);
     if (blockPlaces > 0) this.blocks = this.blockMemory(blockPlaces, blockTokens, placeTokens);
     if (copiesSlots) this.copySlot = (copy) => this.copy(copy);
     if (movesSlots) this.moveSlot = (move) => this.move(move);
+    if (restsSlots) this.trimSlot = (slot, tokens) => this.trim(slot, tokens);
   }
 
   override async openSlot(opening: SlotOpening): Promise<number> {
     const { slot, tokenIds, promptTokens, heldTokens } = opening;
-    if (this.slots[slot]!.length !== heldTokens) throw new Error(`slot ${slot} does not hold ${heldTokens} tokens`);
+    const own = this.slots[slot]!;
+    const isRight = this.trimSlot === undefined ? own.length === heldTokens : own.length >= heldTokens;
+    if (!isRight) throw new Error(`slot ${slot} holds ${own.length} tokens, not ${heldTokens}`);
+    own.length = heldTokens;
     const held = Math.max(heldTokens, (await this.options.heldTokens?.(opening)) ?? 0);
     const isAlone = (position: number) => promptTokens === 1 || position >= promptTokens;
     for (let at = heldTokens; at < held; at++) this.slots[slot]!.push(this.marked(tokenIds[at]!, isAlone(at)));
@@ -82,6 +92,7 @@ export class SyntheticModelRunner extends ModelRunner {
 
   override closeSlot(slot: number): void {
     this.slots[slot] = [];
+    this.written[slot] = 0;
   }
 
   override async prefill({ slot, position, tokenIds, logitsFor }: PrefillChunk): Promise<Logits | undefined> {
@@ -125,7 +136,8 @@ export class SyntheticModelRunner extends ModelRunner {
 
   private checkMemory(): void {
     const { kvPageTokens = 1, kvBytesPerToken, kvTotalBytes } = this.limits;
-    const pages = this.slots.reduce((sum, held) => sum + Math.ceil(held.length / kvPageTokens), 0);
+    for (const [slot, { length }] of this.slots.entries()) this.written[slot] = Math.max(this.written[slot]!, length);
+    const pages = this.written.reduce((sum, tokens) => sum + Math.ceil(tokens / kvPageTokens), 0);
     const cachedTokens = this.places.size * (this.blocks?.placeTokens ?? 0);
     const bytes = (pages * kvPageTokens + cachedTokens) * kvBytesPerToken;
     if (bytes > kvTotalBytes) throw new Error(`${bytes} of ${kvTotalBytes} bytes of KV are used`);
@@ -146,7 +158,8 @@ export class SyntheticModelRunner extends ModelRunner {
         this.checkMemory();
       },
       load: (from, slot) => {
-        if (this.slots[slot]!.length > 0) throw new Error(`slot ${slot} is not empty`);
+        if (this.slots[slot]!.length > 0 && !this.trimSlot) throw new Error(`slot ${slot} is not empty`);
+        this.slots[slot] = [];
         for (const place of from) {
           const block = this.places.get(place);
           if (block === undefined) throw new Error(`nothing stands in place ${place}`);
@@ -173,8 +186,15 @@ export class SyntheticModelRunner extends ModelRunner {
     if (this.slots[to]!.length > 0)
       throw new Error(`slot ${to} is moved to and holds ${this.slots[to]!.length} tokens`);
     if (tokens !== held.length) throw new Error(`${tokens} tokens of ${held.length} moved`);
-    this.slots[from] = [];
+    this.closeSlot(from);
     this.slots[to] = held;
+    this.checkMemory();
+  }
+
+  private trim(slot: number, tokens: number): void {
+    if (tokens % (this.limits.kvPageTokens ?? 1) !== 0) throw new Error(`${tokens} tokens are not whole pages`);
+    this.slots[slot]!.splice(tokens);
+    this.written[slot] = Math.min(this.written[slot]!, tokens);
   }
 }
 

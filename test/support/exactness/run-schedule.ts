@@ -105,6 +105,7 @@ class WatchedRunner implements ModelRunner {
   readonly counts: PassCounts = { laterChunks: 0, copies: 0, moves: 0 };
   readonly copySlot?: ModelRunner['copySlot'];
   readonly moveSlot?: ModelRunner['moveSlot'];
+  readonly trimSlot?: ModelRunner['trimSlot'];
   private passes = 0;
   private isRunning = false;
 
@@ -113,6 +114,7 @@ class WatchedRunner implements ModelRunner {
     private readonly onPass: () => void,
   ) {
     const { copySlot, moveSlot } = runner;
+    if (runner.trimSlot !== undefined) this.trimSlot = (slot, tokens) => runner.trimSlot?.(slot, tokens);
     if (copySlot !== undefined) {
       this.copySlot = (copy) => {
         this.counts.copies++;

@@ -43,12 +43,16 @@ export class KvBlockPlaces implements BlockMemory {
   }
 
   save(slot: number, firstBlock: number, places: readonly number[]): void {
+    for (const place of places) this.memory.populate(this.offsetOf(place), BLOCK_TOKENS * this.plan.bytesPerToken);
     for (const { inSlot, inPlace, byteLength } of this.pieces(slot, firstBlock, places)) {
       this.memory.copy(inPlace, inSlot, byteLength);
     }
   }
 
   load(places: readonly number[], slot: number): void {
+    const heads = this.kv.headOffsets(slot);
+    const headBytes = (places.length * BLOCK_TOKENS * this.plan.bytesPerToken) / heads.length;
+    for (const head of heads) this.memory.populate(head, headBytes);
     for (const { inSlot, inPlace, byteLength } of this.pieces(slot, 0, places)) {
       this.memory.copy(inSlot, inPlace, byteLength);
     }

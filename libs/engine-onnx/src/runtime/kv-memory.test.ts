@@ -26,7 +26,7 @@ describe('kvPageTokens', () => {
 describe.runIf(VirtualMemory.pageBytes() !== undefined)('KV memory', () => {
   const pageBytes = VirtualMemory.pageBytes()!;
 
-  it('given any writes, copies and releases of slots, then each slot holds what it would alone, and the pages of exactly that are resident', () => {
+  it('given any writes, copies, trims and releases of slots, then each slot holds what it would alone, and the pages of exactly that are resident', () => {
     const shape = { layers: 2, slots: 4, kvHeads: 2, headDim: 64, slotTokens: 4 * kvPageTokens(64, pageBytes) };
     const pageTokens = kvPageTokens(64, pageBytes);
     const slot = fc.nat(3);
@@ -34,6 +34,7 @@ describe.runIf(VirtualMemory.pageBytes() !== undefined)('KV memory', () => {
       fc.record({ kind: fc.constant('write' as const), slot, tokens: fc.integer({ min: 1, max: shape.slotTokens }) }),
       fc.record({ kind: fc.constant('copy' as const), slot, to: slot }),
       fc.record({ kind: fc.constant('release' as const), slot }),
+      fc.record({ kind: fc.constant('trim' as const), slot, pages: fc.nat(4) }),
     );
     fc.assert(
       fc.property(fc.array(command, { maxLength: 20 }), (commands) => {
@@ -48,6 +49,9 @@ describe.runIf(VirtualMemory.pageBytes() !== undefined)('KV memory', () => {
           } else if (one.kind === 'release') {
             kv.release(one.slot);
             held[one.slot] = [];
+          } else if (one.kind === 'trim') {
+            kv.trim(one.slot, one.pages * pageTokens);
+            held[one.slot]!.splice(one.pages * pageTokens);
           } else if (one.slot !== one.to && held[one.to]!.length === 0) {
             kv.copy(one.slot, one.to, held[one.slot]!.length);
             held[one.to] = [...held[one.slot]!];

@@ -78,6 +78,15 @@ export class KvMemory {
     for (const offset of this.sideOffsets(slot)) this.memory.release(offset, this.slotBytes);
   }
 
+  /** Gives back the memory of a slot beyond `tokens` positions, which fill whole pages, where it can be. */
+  trim(slot: number, tokens: number): void {
+    if (!(this.memory instanceof VirtualMemory) || tokens >= this.shape.slotTokens) return;
+    const { slotTokens, headDim } = this.shape;
+    const keptBytes = tokens * headDim * FLOAT_BYTES;
+    const givenBytes = (slotTokens - tokens) * headDim * FLOAT_BYTES;
+    for (const offset of this.headOffsets(slot)) this.memory.release(offset + keptBytes, givenBytes);
+  }
+
   /** Memory and shape of one layer's keys or values over the slots [firstSlot, firstSlot + slotCount). */
   tensor(layer: number, side: KvSide, firstSlot: number, slotCount: number): { memory: TensorMemory; shape: number[] } {
     const { slots, kvHeads, slotTokens, headDim } = this.shape;

@@ -10,7 +10,7 @@ export interface BlockMemory {
   readonly placeTokens: number;
   /** Copies blocks [firstBlock, firstBlock + places.length) of a slot, which holds them, to places. */
   save(slot: number, firstBlock: number, places: readonly number[]): void;
-  /** Copies places to the first blocks of a slot, in order. */
+  /** Copies places to the first blocks of a slot, in order, over what stands there. */
   load(places: readonly number[], slot: number): void;
   /** What stands in these places is not needed any more: their memory serves others from now on. */
   release(places: readonly number[]): void;

@@ -37,9 +37,14 @@ export class PrefixStore {
     return this.options.memory.blockTokens;
   }
 
+  /** What a block takes of the memory, in tokens. */
+  get placeTokens(): number {
+    return this.options.memory.placeTokens;
+  }
+
   /** Memory that its blocks take, in tokens. */
   get heldTokens(): number {
-    return this.index.size * this.options.memory.placeTokens;
+    return this.index.size * this.placeTokens;
   }
 
   /** @param salt  only equal salts share a prefix */
@@ -98,6 +103,6 @@ export class PrefixStore {
   }
 
   private blocksIn(tokens: number): number {
-    return Math.floor(tokens / this.options.memory.placeTokens);
+    return Math.floor(tokens / this.placeTokens);
   }
 }

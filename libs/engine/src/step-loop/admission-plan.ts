@@ -1,3 +1,4 @@
+import { restorableTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 import type { PlanningView } from './planning-view.js';
 
@@ -55,8 +56,9 @@ export function planAdmissions(view: PlanningView): AdmissionPlan {
       const isAlone = live.length === taken && admitted.length === 0;
       const isEnough = tokens >= kvTokens + (isAlone ? 0 : headroom);
       if (slots.length > 0 && isEnough) {
-        admitted.push({ sequence, slot: slots[0]!, kvTokens });
-        freeSlots = slots.slice(1);
+        const slot = chosenSlot(sequence, slots, isAlone, view);
+        admitted.push({ sequence, slot, kvTokens });
+        freeSlots = slots.filter((other) => other !== slot);
         freeTokens = tokens - kvTokens - headroom;
         preemptedCount = taken;
         break;
@@ -65,6 +67,14 @@ export function planAdmissions(view: PlanningView): AdmissionPlan {
     }
   }
   return plan();
+}
+
+/** Where a sequence goes on from what stands there; else the first in order, or, when no rows have to be side by side, whichever is missed least. */
+function chosenSlot(sequence: Sequence, slots: readonly number[], isAlone: boolean, view: PlanningView): number {
+  const { generation, tokenIds } = sequence;
+  const query = { salt: generation.request.cacheSalt, tokenIds, mostTokens: restorableTokens(sequence, view.limits) };
+  const useful = view.resting.usefulFor(query, slots);
+  return useful ?? (isAlone ? view.resting.leastMissed(slots) : undefined) ?? slots[0]!;
 }
 
 /** What a sequence should find free for its next tokens, beyond what its slot has. */

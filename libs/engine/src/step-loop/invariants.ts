@@ -43,7 +43,9 @@ export function violations({ limits, slots, live, waitingIds, generations }: Loo
   check(new Set(waitingIds).size === waitingIds.length, `a generation waits twice: ${waitingIds}`);
   const { freeKvTokens, cachedKvTokens, totalKvTokens } = slots;
   check(freeKvTokens >= 0, `${-freeKvTokens} tokens of KV more are taken than there are`);
-  check(cachedKvTokens <= freeKvTokens, `${cachedKvTokens} tokens of KV are cached where ${freeKvTokens} are free`);
+  const spareTokens = slots.resting.reduce((sum, { kvTokens }) => sum + kvTokens, cachedKvTokens);
+  check(spareTokens <= freeKvTokens, `${spareTokens} tokens of KV are kept where ${freeKvTokens} are free`);
+  for (const { slot } of slots.resting) check(slots.free.includes(slot), `slot ${slot} rests and is not free`);
   check(
     !Number.isFinite(totalKvTokens) || heldTokens + freeKvTokens === totalKvTokens,
     `${heldTokens} tokens of KV are held and ${freeKvTokens} free, of ${totalKvTokens}`,

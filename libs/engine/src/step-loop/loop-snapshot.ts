@@ -11,7 +11,9 @@ export interface LoopSnapshot {
     /** Slots whose prefix is being brought; memory is given for those whose sequence has left. */
     readonly opening: readonly { readonly slot: number; readonly abandonedTokens: number }[];
     readonly freeKvTokens: number;
-    /** Memory of cached prefixes: a part of what is free. */
+    /** Free slots in which something stands still, and their memory: a part of what is free. */
+    readonly resting: readonly { readonly slot: number; readonly kvTokens: number }[];
+    /** Memory of the prefix store: a part of what is free. */
     readonly cachedKvTokens: number;
     readonly totalKvTokens: number;
     readonly pageTokens: number;

@@ -1,6 +1,7 @@
 import type { ModelRunnerLimits } from '../model-runner.js';
 import type { Sequence } from './generation.js';
 import type { KvPages } from './kv-pages.js';
+import type { RestingSlots } from './resting-slots.js';
 
 /** What planning looks at: a view of the loop's state. Planning changes nothing. */
 export interface PlanningView {
@@ -8,6 +9,8 @@ export interface PlanningView {
   readonly pages: KvPages;
   /** Ascending. */
   readonly freeSlots: readonly number[];
+  /** What stands in free slots still. */
+  readonly resting: Pick<RestingSlots, 'usefulFor' | 'leastMissed'>;
   /** KV memory that no slot has, in tokens. */
   readonly freeKvTokens: number;
   /** Slots whose prefix is being brought; some of a sequence that has left. */

@@ -1,8 +1,10 @@
+import type { CachedBlock } from '#lib/kv';
 import type { ModelRunner } from '../model-runner.js';
 import type { PrefixStore } from '../prefix/prefix-store.js';
 import { keepableTokens, restorableTokens, usedTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
+import { RestingSlots, usableFor } from './resting-slots.js';
 
 /** A slot whose prefix is being brought. When its sequence leaves, it stays taken until the runner has let go of it. */
 interface Opening {
@@ -14,20 +16,21 @@ interface Opening {
 export interface OpenedSlot {
   /** Leading tokens that the slot holds. */
   readonly heldTokens: number;
-  /** Whether they were looked for in the prefix store. */
+  /** Whether they were looked for. */
   readonly wasAsked: boolean;
 }
 
 /**
- * Who has which slot, and how much of the KV memory each slot has: the one place where both change. What no slot has may
- * be used by the prefix store, and comes back from it at once when a slot grows.
+ * Who has which slot, and how much of the KV memory each slot has: the one place where both change. What no sequence has may
+ * be used by slots at rest and by the prefix store, and comes back from them at once, in this order, when a slot grows.
  */
 export class Slots {
   readonly pages: KvPages;
   /** Ascending. */
   readonly freeSlots: number[];
-  /** KV memory that no slot has, in tokens. */
+  /** KV memory that no sequence has, in tokens. */
   freeKvTokens: number;
+  readonly resting = new RestingSlots();
   private readonly openings = new Map<number, Opening>();
 
   constructor(
@@ -38,6 +41,11 @@ export class Slots {
     this.pages = new KvPages(runner.limits);
     this.freeKvTokens = this.pages.totalTokens;
     this.freeSlots = Array.from({ length: runner.limits.slots }, (_, slot) => slot);
+  }
+
+  /** Memory of what is kept for later requests, in tokens: a part of what is free. */
+  get keptKvTokens(): number {
+    return this.resting.kvTokens + (this.prefixes?.heldTokens ?? 0);
   }
 
   /** Slots whose prefix is being brought, or was when their sequence left. */
@@ -51,11 +59,11 @@ export class Slots {
     sequence.slot = slot;
     sequence.phase = 'opening';
     const wasAsked = this.prefixes !== undefined && this.needsPrefix(sequence);
-    const hashes = wasAsked ? this.hashesOf(sequence, restorableTokens(sequence, this.runner.limits)) : [];
-    const chain = this.prefixes?.match(hashes, sequence.tokenIds) ?? [];
+    const mostTokens = wasAsked ? restorableTokens(sequence, this.runner.limits) : 0;
+    const restedTokens = this.takeRested(sequence, mostTokens, kvTokens);
+    const chain = this.prefixes?.match(this.hashesOf(sequence, mostTokens), sequence.tokenIds) ?? [];
     this.grow(sequence, kvTokens); // what has to go for it is not what was found, as long as there is something else
-    const restoredTokens = this.prefixes?.restore(chain, slot) ?? 0;
-    sequence.keptTokens = restoredTokens;
+    const restoredTokens = this.restore(sequence, chain, restedTokens);
     const opened = (foundTokens: number) => {
       const heldTokens = usedTokens(sequence, foundTokens, this.runner.limits);
       sequence.computedTokens = heldTokens;
@@ -95,6 +103,7 @@ export class Slots {
   grow(sequence: Sequence, kvTokens: number): void {
     this.freeKvTokens -= kvTokens - sequence.kvTokens;
     sequence.kvTokens = kvTokens;
+    this.letRestingGo(0);
     this.prefixes?.shrinkTo(this.freeKvTokens);
   }
 
@@ -112,14 +121,29 @@ export class Slots {
     return Math.max(0, blocks);
   }
 
-  /** Keeps all that is proven of a sequence before it leaves, also what there was no room for earlier. */
-  keepAll(sequence: Sequence): void {
-    this.keepUpTo(sequence, this.keepableTokens(sequence));
+  /**
+   * A sequence ends or is cancelled. All that is proven of it is kept, also what there was no room for earlier, and stays in its
+   * slot for whoever goes on from there.
+   */
+  retire(sequence: Sequence): void {
+    const usableTokens = this.keepableTokens(sequence);
+    this.keepUpTo(sequence, usableTokens);
+    const { slot, tokenIds, kvTokens, generation } = sequence;
+    const canRest = this.prefixes !== undefined && this.runner.trimSlot !== undefined;
+    if (!canRest || slot === undefined || usableTokens === 0 || this.openings.has(slot)) {
+      this.leave(sequence);
+      return;
+    }
+    this.resting.add({ slot, salt: generation.request.cacheSalt, tokenIds, usableTokens, kvTokens });
+    forgetSlot(sequence);
+    this.freeKvTokens += kvTokens;
+    this.putBack(slot);
   }
 
   /** Takes a sequence to a free slot, with its memory. */
   move(sequence: Sequence, to: number): void {
     const from = sequence.slot!;
+    if (this.resting.take(to) !== undefined) this.runner.closeSlot?.(to);
     this.runner.moveSlot?.({ from, to, tokens: sequence.computedTokens });
     this.freeSlots.splice(this.freeSlots.indexOf(to), 1);
     this.putBack(from);
@@ -130,11 +154,7 @@ export class Slots {
   leave(sequence: Sequence): void {
     const { slot, kvTokens } = sequence;
     if (slot === undefined) return;
-    sequence.slot = undefined;
-    sequence.kvTokens = 0;
-    sequence.computedTokens = 0;
-    sequence.provenTokens = 0;
-    sequence.keptTokens = 0;
+    forgetSlot(sequence);
     const opening = this.openings.get(slot);
     if (opening === undefined) {
       this.free(slot, kvTokens);
@@ -145,11 +165,12 @@ export class Slots {
   }
 
   snapshot() {
-    const { freeSlots, openings, freeKvTokens, pages, prefixes } = this;
+    const { freeSlots, resting, openings, freeKvTokens, pages, prefixes } = this;
     return {
       free: [...freeSlots],
       opening: [...openings].map(([slot, { abandonedTokens }]) => ({ slot, abandonedTokens })),
       freeKvTokens,
+      resting: resting.snapshot(),
       cachedKvTokens: prefixes?.heldTokens ?? 0,
       totalKvTokens: pages.totalTokens,
       pageTokens: pages.pageTokens,
@@ -163,11 +184,42 @@ export class Slots {
     return this.runner.copySlot === undefined || !sequences.some((one) => one !== sequence && one.slot !== undefined);
   }
 
+  /**
+   * What stands in a slot at rest becomes the sequence's that is given it; memory beyond `kvTokens` is given back.
+   * @returns how many of its leading tokens stand there
+   */
+  private takeRested({ slot, generation, tokenIds }: Sequence, mostTokens: number, kvTokens: number): number {
+    const rested = this.resting.take(slot!);
+    if (rested === undefined) return 0;
+    if (rested.kvTokens > kvTokens) this.runner.trimSlot?.(slot!, kvTokens);
+    return usableFor(rested, { salt: generation.request.cacheSalt, tokenIds, mostTokens });
+  }
+
+  /** Copies a prefix from the store, if it has more of it than stands in the slot. @returns leading tokens that the slot holds now */
+  private restore(sequence: Sequence, chain: readonly CachedBlock[], restedTokens: number): number {
+    sequence.keptTokens = chain.length * (this.prefixes?.blockTokens ?? 0);
+    if (restedTokens >= sequence.keptTokens) return restedTokens;
+    sequence.keptTokens = this.prefixes?.restore(chain, sequence.slot!) ?? 0;
+    return sequence.keptTokens;
+  }
+
+  /** Slots at rest give back their memory, the oldest first, until the prefix store has room for `moreTokens`. */
+  private letRestingGo(moreTokens: number): void {
+    for (let slot = this.resting.oldest; slot !== undefined; slot = this.resting.oldest) {
+      if (this.keptKvTokens + moreTokens <= this.freeKvTokens) return;
+      this.resting.take(slot);
+      this.runner.closeSlot?.(slot);
+    }
+  }
+
   private keepUpTo(sequence: Sequence, tokens: number): void {
     const { slot, tokenIds } = sequence;
-    if (slot === undefined) return;
+    if (slot === undefined || this.prefixes === undefined) return;
+    const { blockTokens, placeTokens } = this.prefixes;
+    this.letRestingGo(Math.ceil((tokens - sequence.keptTokens) / blockTokens) * placeTokens);
     sequence.keptTokens = tokens;
-    this.prefixes?.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens) }, this.freeKvTokens);
+    const roomTokens = this.freeKvTokens - this.resting.kvTokens;
+    this.prefixes.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens) }, roomTokens);
   }
 
   private keepableTokens(sequence: Sequence): number {
@@ -189,4 +241,12 @@ export class Slots {
     const at = this.freeSlots.findIndex((other) => other > slot);
     this.freeSlots.splice(at < 0 ? this.freeSlots.length : at, 0, slot);
   }
+}
+
+function forgetSlot(sequence: Sequence): void {
+  sequence.slot = undefined;
+  sequence.kvTokens = 0;
+  sequence.computedTokens = 0;
+  sequence.provenTokens = 0;
+  sequence.keptTokens = 0;
 }

@@ -147,6 +147,7 @@ describe('StepLoop', () => {
           allLogitsTokens: fc.constantFrom(1, 3, 20),
           copiesSlots: fc.boolean(),
           movesSlots: fc.boolean(),
+          restsSlots: fc.boolean(),
           kvPageTokens: fc.constantFrom(1, 4, 16),
           headroomTokens: fc.constantFrom(0, 0, 0, 4, 64),
           kvTotalBytes: fc.constantFrom(60, 64, 80, 128, 1_000),
@@ -195,7 +196,8 @@ describe('StepLoop', () => {
             kvUsedBytes: 0,
           });
           const { cachedPromptTokens, evictedPrefixBlocks, kvCachedBytes } = loop.state();
-          expect(kvCachedBytes).toBe(log.cachedHashes.size * limits.placeTokens);
+          const restingTokens = loop.snapshot().slots.resting.reduce((sum, { kvTokens }) => sum + kvTokens, 0);
+          expect(kvCachedBytes).toBe(log.cachedHashes.size * limits.placeTokens + restingTokens);
           cachedTokens += cachedPromptTokens;
           evictedBlocks += evictedPrefixBlocks;
           preemptions += loop.state().preemptions;

@@ -141,7 +141,8 @@ export class StepLoop {
   /** Their slots go to others; they wait, to be computed again. */
   private preempt(sequences: readonly Sequence[]): void {
     for (const sequence of sequences) {
-      this.dismiss(sequence);
+      this.generations.dismiss(sequence);
+      this.slots.leave(sequence);
       sequence.phase = 'waiting';
       sequence.preemptions++;
       this.generations.waiting.push(sequence.generation);
@@ -213,24 +214,21 @@ export class StepLoop {
   }
 
   private leave(sequence: Sequence, finishReason: FinishReason | undefined): void {
-    if (finishReason !== undefined) this.slots.keepAll(sequence);
-    this.dismiss(sequence);
+    this.generations.dismiss(sequence);
+    if (finishReason === undefined) this.slots.leave(sequence);
+    else this.slots.retire(sequence);
     sequence.phase = 'ended';
     sequence.finishReason = finishReason;
   }
 
-  private dismiss(sequence: Sequence): void {
-    this.generations.dismiss(sequence);
-    this.slots.leave(sequence);
-  }
-
   private view(): PlanningView {
-    const { freeSlots, freeKvTokens, openingCount, pages } = this.slots;
+    const { freeSlots, resting, freeKvTokens, openingCount, pages } = this.slots;
     const { live, waiting } = this.generations;
     return {
       limits: this.runner.limits,
       pages,
       freeSlots,
+      resting,
       freeKvTokens,
       openingCount,
       headroomTokens: this.options.headroomTokens ?? DEFAULT_HEADROOM_TOKENS,
@@ -253,7 +251,7 @@ export class StepLoop {
       waitingGenerations: waiting.length,
       pendingPrefillTokens,
       kvUsedBytes: live.reduce((sum, { kvTokens }) => sum + kvTokens, 0) * kvBytesPerToken,
-      kvCachedBytes: (this.prefixes?.heldTokens ?? 0) * kvBytesPerToken,
+      kvCachedBytes: this.slots.keptKvTokens * kvBytesPerToken,
       kvTotalBytes,
       isStepping: this.isStepping,
       evictedPrefixBlocks: this.prefixes?.evictedBlocks ?? 0,

@@ -6,6 +6,7 @@ import { planAdmissions } from './admission-plan.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
 import type { PlanningView } from './planning-view.js';
+import { RestingSlots } from './resting-slots.js';
 import { planMoves, slotsAfter } from './slot-moves.js';
 import { planStep } from './step-plan.js';
 
@@ -28,6 +29,7 @@ function viewOf(parts: Partial<PlanningView>): PlanningView {
     limits,
     pages,
     freeSlots: Array.from({ length: limits.slots }, (_, slot) => slot).filter((slot) => !taken.includes(slot)),
+    resting: new RestingSlots(),
     freeKvTokens: pages.totalTokens - live.reduce((sum, { kvTokens }) => sum + kvTokens, 0),
     openingCount: 0,
     headroomTokens: 64,
