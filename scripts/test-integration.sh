@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the integration suites need, under .cache, and runs them: all, or those that are named.
-# Needs beside Node: python3 (with venv), go (for grpcurl and actionlint), Chromium (installed with apt-get where that may be). What is missing is an error, never a skipped test.
+# Needs beside Node: python3 (with venv), go (for grpcurl and actionlint), Chromium (installed with apt-get where that may be), and Prometheus:
+# that of the PATH or of HYDRA_TEST_PROMETHEUS and HYDRA_TEST_PROMTOOL, else Debian's package, unpacked without root. What is missing is an error,
+# never a skipped test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 need() { command -v "$1" >/dev/null || { echo "test-integration needs $1: $2" >&2; exit 1; }; }
@@ -22,6 +24,15 @@ fi
 if [ ! -x "$cache/bin/actionlint" ]; then
   echo 'Building actionlint ...'
   GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+fi
+if [ -z "${HYDRA_TEST_PROMETHEUS:-}" ] || [ -z "${HYDRA_TEST_PROMTOOL:-}" ]; then
+  if ! command -v prometheus >/dev/null || ! command -v promtool >/dev/null; then
+    scripts/unpack-prometheus.sh "$cache/prometheus"
+    PATH=$PATH:$cache/prometheus/usr/bin
+  fi
+  HYDRA_TEST_PROMETHEUS=$(command -v prometheus)
+  HYDRA_TEST_PROMTOOL=$(command -v promtool)
+  export HYDRA_TEST_PROMETHEUS HYDRA_TEST_PROMTOOL
 fi
 export HYDRA_TEST_ACTIONLINT=$cache/bin/actionlint
 export HYDRA_TEST_PYTHON=$cache/venv/bin/python HYDRA_TEST_GRPCURL=$cache/bin/grpcurl

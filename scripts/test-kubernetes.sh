@@ -33,6 +33,8 @@ kwok=$(module "$(sed -n 's#^\tsigs.k8s.io/kwok \(v[0-9.]*\).*#sigs.k8s.io/kwok@\
   cat "$stage"; printf '\n---\n'
 done) > "$HYDRA_TEST_KWOK_STAGES"
 HYDRA_TEST_CRDS=$(module sigs.k8s.io/gateway-api@v1.6.3)/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
-HYDRA_TEST_CRDS+=:$(module github.com/prometheus-operator/prometheus-operator@v0.85.0)/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml
+for kind in podmonitors servicemonitors prometheusrules; do
+  HYDRA_TEST_CRDS+=:$(module github.com/prometheus-operator/prometheus-operator@v0.85.0)/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml
+done
 export HYDRA_TEST_HELM HYDRA_TEST_CONTROL_PLANE HYDRA_TEST_KWOK_STAGES HYDRA_TEST_CRDS
 npx vitest run --config vitest.kubernetes.config.ts "$@"

@@ -132,6 +132,16 @@ export const chartValues = z
     monitoring: z
       .strictObject({
         podMonitors: z.boolean(),
+        serviceMonitors: z.boolean(),
+        rules: z.boolean(),
+        dashboards: z
+          .strictObject({
+            enabled: z.boolean(),
+            labels: z.record(z.string(), z.string()),
+            annotations: z.record(z.string(), z.string()),
+          })
+          .partial(),
+        runbookUrl: z.string().min(1),
         interval: z.string().regex(/^[0-9]+(ms|s|m)$/),
         labels: z.record(z.string(), z.string()),
         gatewayKey: secretRef,

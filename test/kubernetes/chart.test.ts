@@ -1,8 +1,10 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type HydraConfig, loadConfig, schedulerTargets } from '#lib/config';
+import { DASHBOARDS } from '../../grafana/source/dashboards.js';
+import { type Rule, rulesOf } from '../support/alert-rules.js';
 import {
   CHART,
   helm,
@@ -76,6 +78,22 @@ it('given several schedulers, when rendered, then all apps know each by the name
   expect(targets).toContain(value.replace('$(POD_NAME)', `${metadata.name}-0`));
 });
 
+it('given dashboards and rules, when rendered, then they are the committed ones and link to the runbook that was named', () => {
+  const objects = objectsOf(rendered('gateway-api'));
+  const runbook = 'https://runbooks.example.com/hydraserve';
+  const boards = objects.filter(({ metadata }) => metadata.labels?.['grafana_dashboard'] === '1');
+  for (const { name } of DASHBOARDS) {
+    const text = boards.map(({ data }) => data?.[`${name}.json`]).find((one) => one !== undefined) ?? '';
+    const committed = readFileSync(join(CHART, 'dashboards', `${name}.json`), 'utf8');
+    expect(JSON.parse(text)).toEqual(JSON.parse(committed.replaceAll('docs/operations.md', runbook)));
+  }
+  const rules = objects
+    .find(({ kind }) => kind === 'PrometheusRule')
+    ?.spec.groups.flatMap((group: { rules: object[] }) => group.rules);
+  const linked = (rule: Rule) => JSON.parse(JSON.stringify(rule).replace('docs/operations.md', runbook));
+  expect(rules).toEqual([...rulesOf('recording.yaml'), ...rulesOf('alerts.yaml')].map(linked));
+});
+
 describe('what the chart refuses', () => {
   const cases = [
     ['an unknown key', 'gateways: {}', /gateways/],
@@ -85,6 +103,7 @@ describe('what the chart refuses', () => {
     ['no authentication', 'config: { auth: { mode: "off" } }', /must be `required`/],
     ['several gateways on one SQLite file', 'gateway: { replicas: 2 }', /one PostgreSQL/],
     ['two models of one name', 'models: [{ id: a, name: x }, { id: b, name: x }]', /same name/],
+    ['all pods scraped twice', 'monitoring: { podMonitors: true, serviceMonitors: true }', /choose one/],
     ['a model called default', 'models: [{ id: default }]', /alias of the first/],
   ] as const;
 
@@ -105,7 +124,7 @@ function isWorkload({ kind }: KubernetesObject): boolean {
 
 function configsOf(objects: readonly KubernetesObject[]): HydraConfig[] {
   const folder = mkdtempSync(join(tmpdir(), 'hydra-config-'));
-  const files = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data?.['hydra.yaml'] ?? '');
+  const files = objects.flatMap(({ kind, data }) => (kind === 'ConfigMap' ? (data?.['hydra.yaml'] ?? []) : []));
   return files.map((text, i) => {
     const path = join(folder, `${i}.yaml`);
     writeFileSync(path, text);

@@ -47,6 +47,7 @@ export function metricsPage(apps: readonly ExportedMetrics[]): string {
     '[limits.md](limits.md), [auth.md](auth.md), [security.md](security.md). Histograms have `_bucket`, `_sum` and `_count`. Workers put the',
     'label `worker`, their name in the scheduler, on all of theirs. Absent are `hydra_certificate_*` and `hydra_tls_*` without TLS,',
     '`hydra_gateway_shared_limits_up` without Redis, `hydra_gateway_usage_entries_waiting` without a database, and series of GPUs without GPUs.',
+    'Rules and alerts over them: [operations.md](operations.md).',
     '',
     ...sections,
     section(

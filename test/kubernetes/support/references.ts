@@ -62,6 +62,19 @@ export function danglingReferences(objects: readonly KubernetesObject[]): string
       case 'PodMonitor':
         need(selected(spec.selector.matchLabels).length > 0, 'selects no pod');
         break;
+      case 'ServiceMonitor': {
+        const services = objects.filter(
+          (o) => o.kind === 'Service' && isSelected(o.metadata.labels ?? {}, spec.selector.matchLabels),
+        );
+        need(services.length === 1, 'does not select one Service');
+        for (const { port } of spec.endpoints) {
+          need(
+            services[0]?.spec.ports.some(({ name }: { name: string }) => name === port),
+            `port ${port}`,
+          );
+        }
+        break;
+      }
       case 'HorizontalPodAutoscaler':
         need(has(spec.scaleTargetRef.kind, spec.scaleTargetRef.name), `target ${spec.scaleTargetRef.name}`);
         break;
