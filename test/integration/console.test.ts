@@ -44,6 +44,17 @@ function withChatTemplate(model: string): string {
   return folder;
 }
 
+/** Short questions one after another. */
+async function keepAsking(signal: AbortSignal): Promise<void> {
+  const body = { model: 'default', messages: [{ role: 'user', content: 'Hello' }], max_tokens: 60, stream: true };
+  while (!signal.aborted) {
+    const response = await fetch(`${platform.url}/v1/chat/completions`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
+    });
+    await response.text();
+  }
+}
+
 const answers = (page: Page, state: string) => page.locator(`article[data-state=${state}]`);
 
 describe('the playground, on the mock engine', () => {
@@ -159,6 +170,58 @@ describe('the playground, on the mock engine', () => {
       expect(overflow).toBeLessThanOrEqual(0);
     },
   );
+});
+
+describe('the fleet, on two workers', () => {
+  beforeAll(async () => {
+    platform = await startPlatform({ env: { ...MOCK, HYDRA_WORKERS: '2' } });
+  });
+  afterAll(() => platform?.stop());
+
+  it.each(['light', 'dark'] as const)(
+    'given load and a %s page, then its numbers move and its curves are drawn',
+    async (colorScheme) => {
+      const page = await open({ colorScheme, reducedMotion: 'reduce' });
+      const load = new AbortController();
+      const asking = keepAsking(load.signal);
+      await page.locator('main').focus();
+      await page.keyboard.press('g');
+      await page.keyboard.press('f');
+      const workers = page.getByRole('region', { name: 'Workers' });
+      await workers.getByRole('rowheader', { name: 'worker-0' }).waitFor();
+      await workers.getByRole('rowheader', { name: 'worker-1' }).waitFor();
+      const tile = (name: string) => page.locator('.tiles > div', { hasText: name }).locator('dd');
+      await eventually(async () => Number(await tile('In flight').textContent()) > 0 || undefined);
+      await eventually(async () => Number(await tile('Tokens/s').textContent()) > 0 || undefined);
+      await page.getByRole('img', { name: /^Time to first token: p50 [\d.]+ m?s/ }).waitFor();
+      expect(await accessibilityFindings(page)).toEqual([]);
+      load.abort();
+      await asking;
+      await eventually(async () => (await tile('In flight').textContent()) === '0' || undefined);
+    },
+  );
+
+  it('given a page that is not looked at, then it asks for nothing', async () => {
+    const page = await open();
+    await page.clock.install();
+    await page.goto(`${platform.url}/?#/fleet`);
+    const looks = () => watched.requests.filter((address) => address.endsWith('/v1/fleet')).length;
+    const isHidden = (value: boolean) =>
+      page.evaluate(`
+        Object.defineProperty(document, 'hidden', { value: ${value}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      `);
+    await page.getByRole('region', { name: 'Workers' }).waitFor();
+    await page.clock.fastForward(2_500);
+    await eventually(() => looks() >= 2 || undefined);
+    await isHidden(true);
+    await page.clock.fastForward(2_500); // for one that was under way
+    const before = looks();
+    for (let i = 0; i < 5; i++) await page.clock.fastForward(60_000);
+    expect(looks()).toBe(before);
+    await isHidden(false);
+    await eventually(() => looks() > before || undefined);
+  });
 });
 
 describe('the playground, on a real model', () => {

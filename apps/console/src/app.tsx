@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks';
-import type { List, Model } from './api/resources.js';
+import type { Caller, List, Model } from './api/resources.js';
 import { useResource } from './api/use-resource.js';
 import { COMPOSER_ID } from './playground/composer.js';
 import { PlaygroundPage } from './playground/playground-page.js';
 import { useChat } from './playground/use-chat.js';
 import { useChatSettings } from './playground/use-chat-settings.js';
 import { KeyDialog } from './shell/key-dialog.js';
-import { goTo, PAGES, usePage } from './shell/pages.js';
+import { lazyPage } from './shell/lazy-page.js';
+import { goTo, pagesFor, usePage } from './shell/pages.js';
 import { useSessionKey } from './shell/session-key.js';
 import { type Shortcut, useShortcuts } from './shell/shortcuts.js';
 import { ShortcutsDialog } from './shell/shortcuts-dialog.js';
@@ -16,6 +17,8 @@ import { TopBar } from './shell/top-bar.js';
 /** Time between looks at the models, in milliseconds: seldom when there are some, often until then. */
 const MODELS_INTERVAL_MS = 15_000;
 const FIRST_MODELS_INTERVAL_MS = 2_000;
+
+const FleetPage = lazyPage(async () => (await import('./fleet/fleet-page.js')).FleetPage);
 
 type OpenDialog = 'shortcuts' | 'key';
 
@@ -29,6 +32,8 @@ export function App() {
     intervalMs: FIRST_MODELS_INTERVAL_MS,
     intervalAfter: ({ data }) => (data.length > 0 ? MODELS_INTERVAL_MS : FIRST_MODELS_INTERVAL_MS),
   });
+  const caller = useResource<Caller>(client, '/v1/me');
+  const pages = pagesFor(caller.data?.scopes);
   const settings = useChatSettings(models.data?.data ?? []);
   const chat = useChat(client, settings.chosen);
   const openKey = () => setDialog('key');
@@ -40,7 +45,7 @@ export function App() {
     { keys: '/', does: 'Write a message', run: toComposer },
     { keys: 'n', does: 'New conversation', run: startAnew },
     { keys: 'r', does: 'Ask again', run: chat.retry },
-    ...PAGES.map(({ name, title, key }) => ({ keys: `g ${key}`, does: `Go to ${title}`, run: () => goTo(name) })),
+    ...pages.map(({ name, title, key }) => ({ keys: `g ${key}`, does: `Go to ${title}`, run: () => goTo(name) })),
     { keys: 't', does: 'Switch the theme: the device’s, light, dark', run: switchTheme },
     { keys: 'k', does: 'Enter an API key', run: openKey },
     { keys: '?', does: 'Show these keys', run: () => setDialog('shortcuts') },
@@ -54,6 +59,7 @@ export function App() {
         Skip to the page
       </button>
       <TopBar
+        pages={pages}
         page={page}
         theme={theme}
         models={models}
@@ -63,7 +69,8 @@ export function App() {
         onShortcuts={() => setDialog('shortcuts')}
       />
       <main id="main" tabIndex={-1}>
-        <PlaygroundPage chat={chat} settings={settings} models={models} onKey={openKey} />
+        {page === 'playground' && <PlaygroundPage chat={chat} settings={settings} models={models} onKey={openKey} />}
+        {page === 'fleet' && <FleetPage client={client} />}
       </main>
       {dialog === 'key' && <KeyDialog hasKey={hasKey} onKey={setKey} onClose={close} />}
       {dialog === 'shortcuts' && (

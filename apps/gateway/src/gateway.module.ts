@@ -17,6 +17,7 @@ import { CompletionService } from './completion/completion-service.js';
 import { FailureTranslator } from './completion/failure-translator.js';
 import { PromptEncoder } from './completion/prompt-encoder.js';
 import { EmbeddingService } from './embedding/embedding-service.js';
+import { FleetController } from './fleet/fleet.controller.js';
 import { FleetView } from './fleet/fleet-view.js';
 import { ModelDirectory } from './fleet/model-directory.js';
 import { TextModels } from './fleet/text-models.js';
@@ -25,6 +26,7 @@ import { CallEnds } from './grpc/call-ends.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { InferenceCalls } from './grpc/inference-calls.js';
 import { IdempotencyStore } from './idempotency/idempotency-store.js';
+import { CallerController } from './identity/caller.controller.js';
 import { GrpcAuthentication } from './identity/grpc-authentication.js';
 import { Identity, openIdentity } from './identity/identity.js';
 import { ModelAccess } from './identity/model-access.js';
@@ -91,7 +93,7 @@ export class GatewayModule {
       controllers: [
         ...[CompletionsController, EmbeddingsController, ModelsController],
         ...[TenantsController, KeysController, PoliciesController, LimitsController, AuditController],
-        UsageController,
+        ...[UsageController, FleetController, CallerController],
       ],
       providers: [
         InferenceCalls,

@@ -9,6 +9,9 @@ export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 }
 
+/** Before a test says what it waited for in vain. */
+const LONGEST_WAIT_MS = 20_000;
+
 /** A page and all that must never happen in it. */
 export interface WatchedPage {
   readonly page: Page;
@@ -26,6 +29,7 @@ export async function openPage(
   expected?: RegExp,
 ): Promise<WatchedPage> {
   const page = await (await browser.newContext(options)).newPage();
+  page.setDefaultTimeout(LONGEST_WAIT_MS);
   const complaints: string[] = [];
   const requests: string[] = [];
   const complain = (text: string) => {

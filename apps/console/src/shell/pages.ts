@@ -1,9 +1,17 @@
 import { useEffect, useState } from 'preact/hooks';
 
 /** Pages of the console, in the order of their tabs; each lives behind `#` of the address, so that no path is taken. */
-export const PAGES = [{ name: 'playground', title: 'Playground', key: 'p' }] as const;
+export const PAGES = [
+  { name: 'playground', title: 'Playground', key: 'p', scope: 'inference' },
+  { name: 'fleet', title: 'Fleet', key: 'f', scope: 'metrics' },
+] as const;
 
 export type Page = (typeof PAGES)[number]['name'];
+
+/** The pages that a key is good for. @param scopes  absent while they are not known: all */
+export function pagesFor(scopes: readonly string[] | undefined): readonly (typeof PAGES)[number][] {
+  return PAGES.filter(({ scope }) => scopes === undefined || scopes.includes(scope));
+}
 
 /** @param hash  `#/fleet`; anything unknown is the first page */
 export function pageOf(hash: string): Page {

@@ -2,12 +2,13 @@ import type { List, Model } from '../api/resources.js';
 import type { Resource } from '../api/use-resource.js';
 import { Icon } from '../widgets/icon.js';
 import icon from './icon.svg';
-import { addressOf, PAGES, type Page } from './pages.js';
+import { addressOf, type PAGES, type Page } from './pages.js';
 import { nextTheme, type Theme } from './theme.js';
 
 const THEME_WORDS = { system: 'the device’s theme', light: 'light', dark: 'dark' } as const;
 
 interface Props {
+  readonly pages: readonly (typeof PAGES)[number][];
   readonly page: Page;
   readonly theme: Theme;
   readonly models: Resource<List<Model>>;
@@ -17,7 +18,7 @@ interface Props {
   onShortcuts(): void;
 }
 
-export function TopBar({ page, theme, models, hasKey, onTheme, onKey, onShortcuts }: Props) {
+export function TopBar({ pages, page, theme, models, hasKey, onTheme, onKey, onShortcuts }: Props) {
   const themeLabel = `Theme: ${THEME_WORDS[theme]}. Switch to ${THEME_WORDS[nextTheme(theme)]}`;
   return (
     <header class="top-bar">
@@ -26,7 +27,7 @@ export function TopBar({ page, theme, models, hasKey, onTheme, onKey, onShortcut
         HydraServe
       </a>
       <nav aria-label="Pages">
-        {PAGES.map(({ name, title }) => (
+        {pages.map(({ name, title }) => (
           <a key={name} href={addressOf(name)} aria-current={name === page ? 'page' : undefined}>
             {title}
           </a>

@@ -17,3 +17,29 @@ export function duration(ms: number): string {
 export function rate(perSecond: number): string {
   return perSecond >= 100 ? WHOLE.format(perSecond) : ONE_DIGIT.format(perSecond);
 }
+
+/** `12 %`. @param ratio  0 to 1 */
+export function percent(ratio: number): string {
+  return `${WHOLE.format(ratio * 100)} %`;
+}
+
+/** `1.5 GB`, of a thousand each. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let scaled = value;
+  let unit = 0;
+  while (scaled >= 1_000 && unit < units.length - 1) {
+    scaled /= 1_000;
+    unit++;
+  }
+  return `${scaled < 10 && unit > 0 ? ONE_DIGIT.format(scaled) : WHOLE.format(scaled)} ${units[unit]}`;
+}
+
+/** `3 d 4 h`, `12 min`: the two largest units that say something. */
+export function age(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.max(0, Math.floor(seconds))} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}

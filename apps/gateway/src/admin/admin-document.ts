@@ -10,10 +10,10 @@ export interface AdminDocument {
   readonly schemas: NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
 }
 
-/** Paths and schemas of administration and usage, from the controllers' own declarations, to go into the one document. */
+/** Paths and schemas of administration, usage, the fleet and the caller, from the controllers' own declarations, to go into the one document. */
 export function adminDocument(app: INestApplication): AdminDocument {
   const { paths, components } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
-  const admin = Object.entries(paths).filter(([path]) => /^\/v1\/(admin\/|usage$)/.test(path));
+  const admin = Object.entries(paths).filter(([path]) => /^\/v1\/(admin\/|(usage|fleet|me)$)/.test(path));
   for (const [, methods] of admin) {
     for (const operation of Object.values(methods as Record<string, Operation & { operationId?: string }>)) {
       operation.responses['default'] = {

@@ -59,6 +59,11 @@ export class FleetSource {
     return this.membersById.values();
   }
 
+  /** Those that wait in it for a place, as it last told. */
+  get waitingGenerations(): number {
+    return this.latest?.waitingGenerations ?? 0;
+  }
+
   close(): void {
     this.watch.close();
     clearTimeout(this.forgetTimer);

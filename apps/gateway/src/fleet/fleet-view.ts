@@ -65,6 +65,10 @@ export class FleetView implements OnModuleInit, OnApplicationShutdown {
     return [...this.workersById.values()];
   }
 
+  get schedulers(): readonly Pick<FleetSource, 'target' | 'isLive' | 'waitingGenerations'>[] {
+    return this.sources;
+  }
+
   /** Whether the scheduler tells its fleet now. */
   hears(target: string): boolean {
     return this.sources.some((source) => source.target === target && source.isLive);

@@ -11,6 +11,7 @@ import type { AuthenticationFailure } from '#lib/auth';
 import type { LimitName, UsageEntry } from '#lib/limits';
 import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
+import { countsByModel, type ModelCounts, totalsByModel } from './model-counts.js';
 
 /** Tenants with series of their own: some for each, so bounded. */
 const MAX_TENANT_LABELS = 200;
@@ -69,6 +70,20 @@ export class GatewayMetrics {
   ]);
   private readonly tenants = new Set<string>();
   private readonly clientsGone = counter('aborted_clients_total', 'Clients that left before the end.', ['phase']);
+
+  /** @returns what was counted of a model so far, as `/metrics` has it */
+  async countsOfModels(): Promise<(model: string) => ModelCounts> {
+    const [ttft, itl] = await Promise.all([this.ttft, this.itl].map(countsByModel));
+    const counters = [this.promptTokens, this.cachedTokens, this.completionTokens];
+    const [promptTokens, cachedTokens, completionTokens] = await Promise.all(counters.map(totalsByModel));
+    return (model) => ({
+      promptTokens: promptTokens?.get(model) ?? 0,
+      cachedTokens: cachedTokens?.get(model) ?? 0,
+      completionTokens: completionTokens?.get(model) ?? 0,
+      ttft: ttft?.get(model),
+      itl: itl?.get(model),
+    });
+  }
 
   observeInFlight(read: () => number): void {
     gauge('requests_in_flight', 'Completions in flight.', read);

@@ -24,7 +24,7 @@ export function openApiDocument(version: string, admin: AdminDocument): OpenAPIO
       { name: 'models', description: 'What can be asked for.' },
       { name: 'usage', description: 'What was used; where `auth.mode` is `required`.' },
       { name: 'administration', description: 'Tenants, keys and policies; where `auth.mode` is `required`.' },
-      { name: 'operation', description: 'Health and metrics.' },
+      { name: 'operation', description: 'Health, metrics, the fleet, and who you are.' },
     ],
     paths: {
       '/v1/completions': completionPath('CompletionRequest', 'Completion', 'Completes one or several prompts.'),

@@ -10,7 +10,8 @@ const PUBLIC_ROUTES: readonly {
   readonly path: RegExp;
   readonly route: RegExp;
   readonly methods: string;
-  readonly scope: Scope | 'open';
+  /** `any`: a credential, whatever it is good for. */
+  readonly scope: Scope | 'any' | 'open';
 }[] = [
   {
     path: /^\/v1\/((chat\/)?completions|embeddings)$/,
@@ -32,6 +33,8 @@ const PUBLIC_ROUTES: readonly {
   ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/(keys|policies))\/[^/]+$/, 'DELETE'),
   ...administration(/^\/v1\/admin\/audit$/, 'GET'),
   { path: /^\/v1\/usage$/, route: /^\/v1\/usage$/, methods: 'GET', scope: 'usage' },
+  { path: /^\/v1\/fleet$/, route: /^\/v1\/fleet$/, methods: 'GET', scope: 'metrics' },
+  { path: /^\/v1\/me$/, route: /^\/v1\/me$/, methods: 'GET', scope: 'any' },
   { path: /^\/metrics$/, route: /^\/metrics$/, methods: 'GET', scope: 'metrics' },
   { path: /^\/(docs|openapi\.json)$/, route: /^\/(docs(\/.*)?|openapi\.json)$/, methods: 'GET', scope: 'open' },
   { path: CONSOLE, route: CONSOLE, methods: 'GET', scope: 'open' },
@@ -47,7 +50,8 @@ export function allowedMethods(path: string): string | undefined {
   return PUBLIC_ROUTES.find((route) => route.path.test(path))?.methods;
 }
 
-/** @param route  pattern that the router matched @returns `undefined` for any other route: every credential will do */
+/** @param route  pattern that the router matched @returns `undefined` where every credential will do, as for any other route */
 export function scopeOfRoute(route: string | undefined): Scope | 'open' | undefined {
-  return route === undefined ? undefined : PUBLIC_ROUTES.find((known) => known.route.test(route))?.scope;
+  const scope = route === undefined ? undefined : PUBLIC_ROUTES.find((known) => known.route.test(route))?.scope;
+  return scope === 'any' ? undefined : scope;
 }
