@@ -34,6 +34,14 @@ help: ## this list
 run: dist/.stamp ## the platform with a real model, on http://127.0.0.1:8080
 	@exec node dist/apps/cli/src/main.js up
 
+.PHONY: obs-up
+obs-up: ## Prometheus, Grafana and a collector beside `make run`: by Compose, else a local Prometheus
+	@scripts/obs-up.sh
+
+.PHONY: obs-down
+obs-down: ## end what obs-up started
+	@scripts/obs-down.sh
+
 .PHONY: build
 build: dist/.stamp ## compile TypeScript to dist/
 

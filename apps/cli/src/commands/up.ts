@@ -4,7 +4,7 @@ import { ConfigError, type HydraConfig, loadConfig } from '#lib/config';
 import { prepareModel } from '../models/prepare-model.js';
 import { Platform } from '../platform/platform.js';
 import { keepCertificates } from '../platform/platform-certificates.js';
-import { removeRunState, writeRunState } from '../platform/run-state.js';
+import { removeRunState, writeRunState, writeScrapeTargets } from '../platform/run-state.js';
 import { wholeNumber } from '../terminal/number-options.js';
 import { JsonOutput, type PlatformOutput, PrettyOutput } from '../terminal/platform-output.js';
 import { untilInterrupted } from '../terminal/shutdown.js';
@@ -59,6 +59,7 @@ async function up({ schedulers }: { readonly schedulers: number }): Promise<void
     logFormat,
     {
       onLine: (name, line) => output.line(name, line),
+      onListening: ({ scrapeTargets }) => writeScrapeTargets(config.storage.folder, scrapeTargets),
       onGivenUp: (name, reason) => {
         output.failed(reason);
         givenUp.abort(new Error(`${name} was given up`));

@@ -5,12 +5,15 @@ import { fileURLToPath } from 'node:url';
 import type { HydraConfig, ModelConfig } from '#lib/config';
 import { ChildApp, type ChildAppOptions } from './child-app.js';
 import { freePorts, isPortFree } from './port-free.js';
+import type { ScrapeTarget } from './run-state.js';
 
 /** Time beyond the drain time after which a child that does not end is killed, in milliseconds. */
 const KILL_MARGIN_MS = 3_000;
 
 export interface PlatformEvents {
   readonly onLine: (name: string, line: string) => void;
+  /** An app listens, for the first time or again: `scrapeTargets` may have changed. */
+  readonly onListening: (platform: Platform) => void;
   /** An app cannot be started; the platform should be stopped. */
   readonly onGivenUp: (name: string, reason: string) => void;
 }
@@ -50,7 +53,9 @@ export class Platform {
         name,
         entry: entryOf(app),
         env: () => ({ HYDRA_LOG_FORMAT: logFormat, ...env() }),
-        ...events,
+        onLine: events.onLine,
+        onListening: () => events.onListening(this),
+        onGivenUp: events.onGivenUp,
       } satisfies ChildAppOptions);
 
     const schedulerNames =
@@ -144,6 +149,21 @@ export class Platform {
   /** Ends everything at once. */
   kill(): void {
     for (const app of this.apps) app.kill();
+  }
+
+  /** Where Prometheus finds the apps that listen, in the form of its `file_sd_configs`. */
+  get scrapeTargets(): ScrapeTarget[] {
+    const { gateway, scheduler, workers } = this.config;
+    const scheme = gateway.tls.certificateFile === undefined ? 'http' : 'https';
+    const targetOf = (host: string, __scheme__: string) => (app: ChildApp) =>
+      app.ports === undefined
+        ? []
+        : [{ targets: [`${host}:${app.ports.httpPort}`], labels: { app: app.name, __scheme__ } }];
+    return [
+      ...[this.gateway].flatMap(targetOf(gateway.host, scheme)),
+      ...this.schedulers.flatMap(targetOf(scheduler.host, 'http')),
+      ...this.workers.flatMap(targetOf(workers.host, 'http')),
+    ];
   }
 
   private get schedulerTargets(): string[] {
