@@ -1,40 +1,35 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
 import type { HydraConfig } from '#lib/config';
+import { APP_LOGGER, type Logger, newId } from '#lib/observability';
 import { ApiError } from '#lib/openai';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
-
-interface Entry {
-  /** Of the request: the same key with another one is a mistake of the client. */
-  readonly fingerprint: string;
-  /** The whole answer; absent while the first request runs. */
-  readonly body?: string;
-}
+import { UsageRecorder } from '../usage/usage-recorder.js';
+import { type AnswerStore, CLAIM_RENEWAL_MS, type ClaimedKey } from './answer-store.js';
+import { MemoryAnswerStore } from './memory-answer-store.js';
+import { RedisAnswerStore } from './redis-answer-store.js';
+import { SharedAnswerStore } from './shared-answer-store.js';
 
 /** Printable ASCII, as Stripe and the IETF's draft have it. */
 const KEY = /^[\x21-\x7e]{1,255}$/;
-/** Beside the answer: hashes and bookkeeping. */
-const ENTRY_BYTES = 512;
-const MAX_ENTRIES = 100_000;
 
 /**
  * Whole answers by `Idempotency-Key`, for a while: the same request with the same key, of the same tenant, gets the same answer
- * and costs nothing. In memory, within a bound of entries and of bytes; the least recently used go first.
+ * and costs nothing. Gateways that count in one Redis share them.
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
 @Injectable()
 export class IdempotencyStore {
-  private readonly entries: LRUCache<string, Entry>;
-  private readonly running = new Map<string, Entry>();
+  private readonly answers: AnswerStore;
 
-  constructor(@Inject(GATEWAY_CONFIG) { gateway }: HydraConfig) {
-    this.entries = new LRUCache({
-      max: MAX_ENTRIES,
-      maxSize: gateway.idempotencyBytes,
-      ttl: gateway.idempotencyTtlMs,
-      sizeCalculation: ({ body = '' }) => ENTRY_BYTES + 2 * body.length,
-    });
+  constructor(
+    @Inject(GATEWAY_CONFIG) { gateway }: HydraConfig,
+    @Inject(APP_LOGGER) logger: Logger,
+    { redis }: UsageRecorder,
+  ) {
+    const bounds = { ttlMs: gateway.idempotencyTtlMs, maxBytes: gateway.idempotencyBytes };
+    const own = new MemoryAnswerStore(bounds);
+    this.answers = redis === undefined ? own : new SharedAnswerStore(own, new RedisAnswerStore(redis, bounds), logger);
   }
 
   /**
@@ -52,10 +47,10 @@ export class IdempotencyStore {
       const message = "Invalid 'Idempotency-Key': expected 1 to 255 visible ASCII characters.";
       throw new ApiError('invalid_value', message, { param: 'Idempotency-Key' });
     }
-    const id = hash(tenantId, key);
     const fingerprint = hash(...request);
-    const known = this.running.get(id) ?? this.entries.get(id);
-    if (known === undefined) return { body: await this.run(id, fingerprint, work), isReplayed: false };
+    const claim = { id: { tenantId, keyHash: hash(tenantId, key) }, fingerprint, claimId: newId() };
+    const known = await this.answers.claim(claim);
+    if (known === undefined) return { body: await this.run(claim, work), isReplayed: false };
     if (known.fingerprint !== fingerprint) {
       throw new ApiError('idempotency_key_reused', "This 'Idempotency-Key' was used with another request.");
     }
@@ -65,14 +60,17 @@ export class IdempotencyStore {
     return { body: known.body, isReplayed: true };
   }
 
-  private async run(id: string, fingerprint: string, work: () => Promise<string>): Promise<string> {
-    this.running.set(id, { fingerprint });
+  private async run(claim: ClaimedKey, work: () => Promise<string>): Promise<string> {
+    const timer = setInterval(() => void this.answers.renew(claim), CLAIM_RENEWAL_MS);
     try {
       const body = await work();
-      this.entries.set(id, { fingerprint, body });
+      await this.answers.keep(claim, body);
       return body;
+    } catch (error) {
+      await this.answers.free(claim);
+      throw error;
     } finally {
-      this.running.delete(id);
+      clearInterval(timer);
     }
   }
 }
@@ -80,5 +78,5 @@ export class IdempotencyStore {
 function hash(...parts: readonly (string | Uint8Array)[]): string {
   const sum = createHash('sha256');
   for (const part of parts) sum.update(`${part.length} `).update(part);
-  return sum.digest('base64');
+  return sum.digest('base64url');
 }

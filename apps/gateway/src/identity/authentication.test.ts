@@ -203,6 +203,19 @@ describe('who comes in', () => {
   });
 });
 
+describe('what is of another tenant', () => {
+  it('given another tenant with the same key and the same request, then its answer is generated anew', async () => {
+    const ask = (name: string) => complete({ ...bearer(name), 'idempotency-key': 'the-same' });
+    const text = await (await ask('user')).text();
+    const again = await ask('user');
+    expect([again.status, again.headers.get('idempotent-replayed'), await again.text()]).toEqual([200, 'true', text]);
+    const other = await ask('other');
+    expect([other.status, other.headers.get('idempotent-replayed')]).toEqual([200, null]);
+    expect(await other.text()).not.toBe(text);
+    expect(platform.worker.generations).toHaveLength(2);
+  });
+});
+
 describe('which models', () => {
   const models = async (name: string) => {
     const response = await fetch(`${platform.url}/v1/models`, { headers: bearer(name) });

@@ -6,7 +6,6 @@ type Record = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 interface Window {
   readonly requests: SlidingWindow;
   readonly windowMs: number;
-  usedAtMs: number;
 }
 
 const SWEEP_INTERVAL_MS = 60_000;
@@ -24,9 +23,8 @@ export class MemoryRequestWindows implements ThrottlerStorage {
     const nowMs = performance.now();
     this.sweep(nowMs);
     let window = this.windows.get(key);
-    if (window?.windowMs !== ttl) window = { requests: new SlidingWindow(ttl), windowMs: ttl, usedAtMs: nowMs };
+    if (window?.windowMs !== ttl) window = { requests: new SlidingWindow(ttl), windowMs: ttl };
     this.windows.set(key, window);
-    window.usedAtMs = nowMs;
     const waitMs = window.requests.retryAfterMs(1, limit, nowMs);
     if (waitMs === 0) window.requests.use(1, nowMs);
     const { resetMs } = window.requests.state(limit, nowMs);
@@ -42,8 +40,6 @@ export class MemoryRequestWindows implements ThrottlerStorage {
   private sweep(nowMs: number): void {
     if (nowMs - this.sweptAtMs < SWEEP_INTERVAL_MS) return;
     this.sweptAtMs = nowMs;
-    for (const [key, { usedAtMs, windowMs }] of this.windows) {
-      if (nowMs - usedAtMs > 2 * windowMs) this.windows.delete(key);
-    }
+    for (const [key, { requests }] of this.windows) if (requests.used(nowMs) === 0) this.windows.delete(key);
   }
 }

@@ -3,7 +3,7 @@ import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { HydraConfig } from '#lib/config';
 import { UsageLedger, UsageWriter } from '#lib/ledger';
 import { type LimitBook, MemoryLimitBook, type UsageEntry } from '#lib/limits';
-import { connectRedis, RedisLimitBook, RedisRequestWindows } from '#lib/limits-redis';
+import { connectRedis, type RedisClient, RedisLimitBook, RedisRequestWindows } from '#lib/limits-redis';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { GATEWAY_CONFIG, GATEWAY_ID } from '../gateway-config.js';
 import { Identity } from '../identity/identity.js';
@@ -19,6 +19,8 @@ export class UsageRecorder {
   readonly book: LimitBook;
   /** Requests by the minute. */
   readonly windows: ThrottlerStorage;
+  /** What gateways share; absent for one that counts for itself. */
+  readonly redis: RedisClient | undefined;
   private readonly closers: (() => Promise<void>)[] = [];
 
   constructor(
@@ -47,6 +49,7 @@ export class UsageRecorder {
       return;
     }
     const client = connectRedis(redisUrl, redisCluster);
+    this.redis = client;
     metrics.observeSharedLimits(() => (client.status === 'ready' ? 1 : 0));
     const shared = new RedisLimitBook(client, {
       gatewayId,

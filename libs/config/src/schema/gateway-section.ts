@@ -47,6 +47,6 @@ export const gatewaySchema = z.strictObject({
     .describe('How long a whole answer is kept for its `Idempotency-Key`, in milliseconds.'),
   idempotencyBytes: bytes
     .default(64 * 1024 * 1024)
-    .describe('Memory for such answers, in bytes; the least recently used go first.'),
+    .describe('Memory for such answers, in bytes, of each gateway, and of each tenant in Redis; the oldest go first.'),
   maxChoices: count.default(128).describe('Most choices of one request: prompts × n.'),
 });
