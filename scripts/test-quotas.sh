@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export HYDRA_TEST_STREAMS=${1:-1000}
-exec scripts/test-integration.sh test/integration/shared-quotas.test.ts
+exec scripts/test-integration.sh test/integration/shared-quotas.test.ts --testTimeout=1800000

@@ -1,5 +1,5 @@
-import { Load } from './load.mjs';
-import { MODEL, startPlatform } from './platform.mjs';
+import { MODEL } from './platform.mjs';
+import { withPlatform } from './with-platform.mjs';
 
 export const PROMPT_TOKENS = 30;
 export const OUTPUT_TOKENS = 50;
@@ -15,10 +15,8 @@ export const bodyOf = (stream, extra = {}) => ({
 });
 
 /** One closed loop against gateways. @returns what `closedLoop` counted */
-export async function measure({ mock, concurrency, stream, gateways = 1 }) {
-  const platform = await startPlatform({ mocks: Array(WORKERS).fill(mock), gateways });
-  const load = new Load();
-  try {
+export function measure({ mock, concurrency, stream, gateways = 1 }) {
+  return withPlatform({ mocks: Array(WORKERS).fill(mock), gateways }, async (platform, load) => {
     const result = await load.run('closedLoop', {
       ports: platform.ports,
       path: '/v1/completions',
@@ -32,10 +30,7 @@ export async function measure({ mock, concurrency, stream, gateways = 1 }) {
       ...{ concurrency, warmUpMs: 2_000, measureMs: 4_000 },
     });
     return { ...result, directTtftMs: direct.ttftMs };
-  } finally {
-    load.stop();
-    await platform.stop();
-  }
+  });
 }
 
 export function loadSettings({ concurrency, stream }) {

@@ -1,9 +1,9 @@
 /** The load generator as a process of its own: runs what it is asked for over IPC. */
 import { closedLoop } from './closed-loop.mjs';
-import { closeStreams, inTurn, leaveStreams, openStreams } from './open-streams.mjs';
+import { inTurn, leaveStreams, openStreams, streamEndings } from './open-streams.mjs';
 import { sessionLoop } from './session-loop.mjs';
 
-const LOADS = { closedLoop, sessionLoop, openStreams, closeStreams, leaveStreams, inTurn };
+const LOADS = { closedLoop, sessionLoop, openStreams, streamEndings, leaveStreams, inTurn };
 
 process.on('message', async ({ id, load, options }) => {
   try {

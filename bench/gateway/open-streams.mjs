@@ -3,6 +3,8 @@ import { HttpClient, requestBytes } from './http-client.mjs';
 /** Opened at once; more would overrun a listening socket's queue. */
 const WAVE = 200;
 const open = new Set();
+/** How many of them ended, by status or what happened to them. */
+const endings = {};
 
 /** Opens streams and keeps them. @returns {Promise<{opened: number}>} when all are on their way */
 export async function openStreams({ port, path, headers, body, count, isRead }) {
@@ -13,7 +15,13 @@ export async function openStreams({ port, path, headers, body, count, isRead }) 
         open.add(client);
         await client.connected;
         const prompt = `${String(opened + index).padStart(8, '0')}${body.prompt.slice(8)}`;
-        client.send(requestBytes({ path, headers, body: JSON.stringify({ ...body, prompt }) })).catch(() => {});
+        const ended = (how) => {
+          endings[how] = (endings[how] ?? 0) + 1;
+        };
+        client.send(requestBytes({ path, headers, body: JSON.stringify({ ...body, prompt }) })).then(
+          ({ status }) => ended(status),
+          ({ message }) => ended(message),
+        );
         if (!isRead) client.pause();
       }),
     );
@@ -21,10 +29,9 @@ export async function openStreams({ port, path, headers, body, count, isRead }) 
   return { opened: open.size };
 }
 
-export async function closeStreams() {
-  for (const client of open) client.close();
-  open.clear();
-  return {};
+/** @returns {Promise<Record<string, number>>} how many of the opened streams ended, by status or what happened to them */
+export async function streamEndings() {
+  return endings;
 }
 
 /** Clients that leave while they wait for their first token, one after the other. @returns when each left */
@@ -41,15 +48,18 @@ export async function leaveStreams({ port, path, headers, body, count, stayMs })
   return { leftAtMs };
 }
 
-/** One request after the other. @returns {Promise<{status: number}[]>} */
+/** One request after the other. @returns {Promise<{status: number, ms: number, usage?: {prompt_tokens: number}}[]>} */
 export async function inTurn({ port, path, headers, bodies }) {
-  const client = new HttpClient(port);
   const answers = [];
   for (const body of bodies) {
     const startMs = performance.now();
-    const { status } = await client.send(requestBytes({ path, headers, body: JSON.stringify(body) }));
-    answers.push({ status, ms: performance.now() - startMs });
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const { usage } = await response.json();
+    answers.push({ status: response.status, usage, ms: performance.now() - startMs });
   }
-  client.close();
   return answers;
 }

@@ -108,7 +108,7 @@ async function createKey(databaseUrl) {
   await store.tenants.createAccount({ tenantId: 'bench', name: 'load', roles: ['user'] }, ACTOR);
   const limits = { requestsPerMinute: PLENTY, tokensPerMinute: PLENTY, concurrentRequests: PLENTY };
   await store.limits.set('bench', { keyId: undefined, limits }, ACTOR);
-  const wish = { tenantId: 'bench', accountName: 'load', scopes: ['inference'], expiresAtMs: undefined };
+  const wish = { tenantId: 'bench', accountName: 'load', scopes: ['inference', 'metrics'], expiresAtMs: undefined };
   const { text } = await store.keys.create(wish, ACTOR);
   await database.destroy();
   return text;

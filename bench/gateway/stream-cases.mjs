@@ -1,7 +1,7 @@
 import { residentSet } from '../resident-set.mjs';
-import { Load } from './load.mjs';
 import { AT_ONCE, bodyOf, loadSettings } from './load-cases.mjs';
-import { FAST_MODEL, startPlatform } from './platform.mjs';
+import { FAST_MODEL } from './platform.mjs';
+import { withPlatform } from './with-platform.mjs';
 
 const PATH = '/v1/completions';
 const MINUTES_MS = 600_000;
@@ -9,6 +9,10 @@ const SLOW_READERS = 16;
 const SLOW_MS = 60_000;
 const IDLE_STREAMS = 10_000;
 const LEAVERS = 20;
+/** Far more than the row allows: a worker that was not told by then never is. */
+const TOLD_WITHIN_MS = 10_000;
+/** For all of them; some seconds on a quiet machine. */
+const OPEN_WITHIN_MS = 60_000;
 const LONG_PROMPTS = 20;
 const LONG_PROMPT_TOKENS = 8_000;
 
@@ -48,9 +52,20 @@ export async function clientGone() {
     const { leftAtMs } = await load.run('leaveStreams', {
       ...{ port: ports[0], path: PATH, headers, body: bodyOf(true), count: LEAVERS, stayMs: 200 },
     });
+    await untilTold(toldAtMs);
     const delays = leftAtMs.map((ms, index) => toldAtMs[index] - ms);
-    return { value: Math.max(...delays), holds: toldAtMs.length === LEAVERS, delays };
+    return { value: Math.max(...delays), delays };
   });
+}
+
+async function untilTold(toldAtMs) {
+  const startMs = performance.now();
+  while (toldAtMs.length < LEAVERS) {
+    if (performance.now() - startMs > TOLD_WITHIN_MS) {
+      throw new Error(`Workers were told of ${toldAtMs.length} of ${LEAVERS} clients that left.`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** Streams that wait for their first token. */
@@ -59,6 +74,7 @@ export async function idleStreams() {
   const options = {
     mocks: [idle, idle, { ...AT_ONCE, modelId: FAST_MODEL }],
     gatewaySettings: { concurrentRequests: 2 * IDLE_STREAMS },
+    schedulerSettings: { queueLength: 2 * IDLE_STREAMS },
   };
   return withPlatform(options, async ({ ports, headers, pids }, load) => {
     const shared = { port: ports[0], path: PATH, headers };
@@ -66,7 +82,10 @@ export async function idleStreams() {
       ...shared,
       ...{ body: bodyOf(true), count: IDLE_STREAMS, isRead: true },
     });
-    await inFlight(ports[0], headers, IDLE_STREAMS);
+    await inFlight(ports[0], headers, IDLE_STREAMS).catch(async (cause) => {
+      const endings = await load.run('streamEndings', {});
+      throw new Error(`${cause.message} Ended: ${JSON.stringify(endings)}`, { cause });
+    });
     const bodies = Array(20).fill(bodyOf(false, { model: FAST_MODEL }));
     const answers = await load.run('inTurn', { ...shared, bodies });
     const answersAll = answers.every(({ status }) => status === 200);
@@ -75,40 +94,42 @@ export async function idleStreams() {
   });
 }
 
-/** Until the gateway holds as many requests. */
+/** Until the gateway holds as many requests; some of them refused would never be so many. */
 async function inFlight(port, headers, count) {
+  const startMs = performance.now();
   for (;;) {
-    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
-    if (Number(/^hydra_gateway_requests_in_flight (\d+)/m.exec(metrics)?.[1]) >= count) return;
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers });
+    const metrics = await response.text();
+    if (!response.ok) throw new Error(`The metrics cannot be read: ${metrics}`);
+    const held = Number(/^hydra_gateway_requests_in_flight (\d+)/m.exec(metrics)?.[1]);
+    if (held >= count) return;
+    if (performance.now() - startMs > OPEN_WITHIN_MS)
+      throw new Error(`The gateway holds ${held} of ${count} requests.`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** How long prompts hold the event loop; the gateway does nothing else meanwhile. */
+/** How long prompts hold the event loop; the gateway does nothing else meanwhile. Each is a different one of exactly so many tokens. */
 export async function longPrompts() {
   const mocks = Array(4).fill({ ...AT_ONCE, contextTokens: 2 * LONG_PROMPT_TOKENS });
   return withPlatform({ mocks }, async ({ ports, headers, gateways: [gateway] }, load) => {
-    const sentence = 'Once upon a time, somewhere, somebody did something. ';
-    const bodies = Array.from({ length: LONG_PROMPTS }, (_, index) => {
-      const prompt = `${index} ${sentence.repeat(LONG_PROMPT_TOKENS / sentence.length + 1)}`;
-      return bodyOf(false, { prompt: prompt.slice(0, LONG_PROMPT_TOKENS), max_tokens: 1 });
-    });
+    const bodies = Array.from({ length: LONG_PROMPTS }, (_, index) =>
+      bodyOf(false, { prompt: longPrompt(index), max_tokens: 1 }),
+    );
     const send = () => load.run('inTurn', { port: ports[0], path: PATH, headers, bodies });
     await send(); // warms up
     await gateway.ask('loop-begin');
     const answers = await send();
     const { heldMs } = await gateway.ask('loop-end');
-    return { value: heldMs, holds: answers.every(({ status }) => status === 200) };
+    const promptTokens = answers.map(({ usage }) => usage?.prompt_tokens);
+    const wrong = promptTokens.find((count) => count !== LONG_PROMPT_TOKENS);
+    if (wrong !== undefined) throw new Error(`A prompt was one of ${wrong} tokens.`);
+    return { value: heldMs, promptTokens: LONG_PROMPT_TOKENS };
   });
 }
 
-async function withPlatform(options, run) {
-  const platform = await startPlatform(options);
-  const load = new Load();
-  try {
-    return await run(platform, load);
-  } finally {
-    load.stop();
-    await platform.stop();
-  }
+/** The mock's tokenizer has a token for each byte; the answers' usage says whether that is so. */
+function longPrompt(index) {
+  const sentence = 'Once upon a time, somewhere, somebody did something. ';
+  return `${index} ${sentence.repeat(LONG_PROMPT_TOKENS / sentence.length + 1)}`.slice(0, LONG_PROMPT_TOKENS);
 }
