@@ -1,6 +1,7 @@
 /** ggml's ways to store weights, as far as the bench needs them. @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
 
 export const F32 = 0;
+export const Q4_1 = 3;
 export const Q8_0 = 8;
 
 const Q8_0_VALUES = 32;
@@ -11,7 +12,7 @@ const BLOCKS = new Map([
   [F32, { values: 1, bytes: 4, read: (data, at, out, to) => (out[to] = data.readFloatLE(at)) }],
   [1, { values: 1, bytes: 2, read: (data, at, out, to) => (out[to] = half(data, at)) }],
   [2, { values: 32, bytes: 18, read: readQ4_0 }],
-  [3, { values: 32, bytes: 20, read: readQ4_1 }],
+  [Q4_1, { values: 32, bytes: 20, read: readQ4_1 }],
   [Q8_0, { values: Q8_0_VALUES, bytes: Q8_0_BYTES, read: readQ8_0 }],
 ]);
 
@@ -41,7 +42,7 @@ export function quantizeToQ8_0(floats) {
 const HALF = new Uint16Array(1);
 const HALF_FLOAT = new Float16Array(HALF.buffer);
 
-function halfBits(value) {
+export function halfBits(value) {
   HALF_FLOAT[0] = value;
   return HALF[0];
 }

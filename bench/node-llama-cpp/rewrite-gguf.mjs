@@ -91,7 +91,7 @@ class Cursor {
   }
 }
 
-function tensorInfo({ name, shape }, type, offset) {
+export function tensorInfo({ name, shape }, type, offset) {
   const text = Buffer.from(name);
   const info = Buffer.alloc(8 + text.length + 4 + 8 * shape.length + 4 + 8);
   let at = info.writeBigUInt64LE(BigInt(text.length));
