@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { streamCompletion, textOf } from '../../dist/apps/cli/src/client/openai-stream.js';
 import { quantile } from '../engine/statistics.mjs';
 import { startPlatform } from '../platform.mjs';
 
@@ -62,30 +63,15 @@ async function chat(url, number, turns) {
 
 async function turn(url, messages) {
   const startMs = performance.now();
-  const response = await fetch(`${url}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      ...{ model: 'default', messages, max_tokens: ANSWER_TOKENS, temperature: 0, ignore_eos: true },
-      ...{ stream: true, stream_options: { include_usage: true } },
-    }),
-  });
-  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+  const body = { model: 'default', messages, max_tokens: ANSWER_TOKENS, temperature: 0, ignore_eos: true };
   let ttftMs;
   let text = '';
   let usage;
-  let rest = '';
-  for await (const bytes of response.body.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + bytes).split('\n');
-    rest = lines.pop();
-    for (const line of lines) {
-      if (!line.startsWith('data: {')) continue;
-      const event = JSON.parse(line.slice('data: '.length));
-      const content = event.choices?.[0]?.delta?.content ?? '';
-      if (content !== '') ttftMs ??= performance.now() - startMs;
-      text += content;
-      usage = event.usage ?? usage;
-    }
+  for await (const chunk of streamCompletion(`${url}/v1/chat/completions`, body)) {
+    const added = textOf(chunk);
+    if (added !== '') ttftMs ??= performance.now() - startMs;
+    text += added;
+    usage = chunk.usage ?? usage;
   }
   const cachedTokens = usage.prompt_tokens_details?.cached_tokens ?? 0;
   return { ttftMs, text, promptTokens: usage.prompt_tokens, cachedTokens };

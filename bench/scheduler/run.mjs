@@ -1,69 +1,67 @@
-/**
- * `make bench-scheduler`: the scheduler by itself, under load and in the platform. `--json` prints the figures; `--only a,b` measures some of
- * index, fleet, overload, chats.
- */
+/** `make bench-scheduler`: the scheduler by itself, under load and in the platform. `--help` says what can be asked for. */
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureChats } from './chats.mjs';
 import { measureFleet } from './fleet-load.mjs';
 import { measureDecisions } from './index-decisions.mjs';
 import { measureOverload } from './overload.mjs';
+import { rowsOf } from './rows.mjs';
+
+const USAGE = `Usage: node bench/scheduler/run.mjs [options]
+
+  --only <parts>         of index, fleet, overload, chats; separated by commas (default: all)
+  --seconds <count>      how long fleet and overload are loaded (default: 20 and 60)
+  --strategies <names>   whom chats compare, separated by commas (default: round-robin,predicted-ttft)
+  --json                 all figures as one JSON object at the end, instead of rows as they come
+  --help                 this`;
 
 const PARTS = {
-  index: async () => measureDecisions({ blocks: 10_000_000, decisions: 20_000 }),
-  fleet: () => measureFleet({ seconds: 20 }),
-  overload: () => measureOverload({ seconds: 60 }),
-  chats: async () => [await measureChats('round-robin'), await measureChats('predicted-ttft')],
+  index: () => measureDecisions({ blocks: 10_000_000, decisions: 20_000 }),
+  fleet: ({ seconds = 20 }) => measureFleet({ seconds }),
+  overload: ({ seconds = 60 }) => measureOverload({ seconds }),
+  chats: async ({ strategies }) => {
+    const measured = [];
+    for (const strategy of strategies) measured.push(await measureChats(strategy));
+    return measured;
+  },
 };
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
-const names = values.only?.split(',') ?? Object.keys(PARTS);
-const unknown = names.find((name) => !Object.hasOwn(PARTS, name));
-if (unknown !== undefined) throw new Error(`--only knows ${Object.keys(PARTS).join(', ')}, not ${unknown}`);
+const options = optionsOf(process.argv.slice(2));
+if (options === undefined) console.log(USAGE);
+else await bench(options);
 
-const report = { date: new Date().toISOString(), processor: cpus()[0]?.model, loadAverage: loadavg()[0] };
-for (const name of names) report[name] = await PARTS[name]();
-if (values.json) console.log(JSON.stringify(report, null, 2));
-else print(report);
-
-function print({ date, processor, loadAverage, index, fleet, overload, chats }) {
-  console.log(`${date}  ${processor}, load ${loadAverage.toFixed(2)}`);
-  if (index !== undefined) {
-    const { blocks, tableBytes, residentBytes, placeUs, decisionsPerSecond, removeWorkerMs } = index;
-    console.log(`index     ${blocks} blocks in ${megabytes(tableBytes)} (resident ${megabytes(residentBytes)})`);
-    console.log(
-      `place     p50 ${us(placeUs.p50)}, p99 ${us(placeUs.p99)}; ${decisionsPerSecond} decisions/s on one core`,
-    );
-    console.log(`          a worker that leaves: ${removeWorkerMs.toFixed(0)} ms`);
+async function bench({ names, json, ...about }) {
+  const report = { date: new Date().toISOString(), processor: cpus()[0]?.model, loadAverage: loadavg()[0] };
+  if (!json) console.log(`${report.date}  ${report.processor}, load ${report.loadAverage.toFixed(2)}`);
+  for (const name of names) {
+    report[name] = await PARTS[name](about);
+    if (!json) for (const row of rowsOf(name, report[name])) console.log(row);
   }
-  if (fleet !== undefined) {
-    const { workers, requestsPerSecond, decisionUs, answerUs } = fleet;
-    console.log(`fleet     ${workers} workers, ${requestsPerSecond.toFixed(0)} requests/s`);
-    console.log(
-      `          decision mean ${us(decisionUs.mean)}; answer p50 ${us(answerUs.p50)}, p99 ${us(answerUs.p99)}`,
-    );
-    const { schedulerCpuShare, schedulerCpuUsPerRequest, schedulerResidentBytes } = fleet;
-    console.log(
-      `          scheduler ${(100 * schedulerCpuShare).toFixed(0)} % of a core (${us(schedulerCpuUsPerRequest)} a request), ${megabytes(schedulerResidentBytes)}`,
-    );
-  }
-  if (overload !== undefined) {
-    const { seconds, goodput, peakGoodput, goodputShare, backToNormalMs, grownBytes } = overload;
-    console.log(`overload  10 times for ${seconds} s: goodput ${goodput.toFixed(1)} of ${peakGoodput.toFixed(1)} /s`);
-    console.log(
-      `          ${(100 * goodputShare).toFixed(0)} %; normal after ${backToNormalMs.toFixed(0)} ms; ${megabytes(grownBytes)} more memory`,
-    );
-  }
-  for (const { strategy, hitRatio, ttftMs, laterTurnsTtftMs } of chats ?? []) {
-    const times = `TTFT mean ${ttftMs.mean.toFixed(0)}, p90 ${ttftMs.p90.toFixed(0)} ms; later turns p50 ${laterTurnsTtftMs.p50.toFixed(0)} ms`;
-    console.log(`chats     ${strategy}: ${(100 * hitRatio).toFixed(0)} % of prompt tokens found; ${times}`);
-  }
+  if (json) console.log(JSON.stringify(report, null, 2));
 }
 
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(0)} MB`;
-}
-
-function us(value) {
-  return `${value.toFixed(0)} µs`;
+/** @returns undefined when help is wanted; ends the process for what is not understood */
+function optionsOf(args) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        only: { type: 'string', default: Object.keys(PARTS).join() },
+        seconds: { type: 'string' },
+        strategies: { type: 'string', default: 'round-robin,predicted-ttft' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) return undefined;
+    const names = values.only.split(',');
+    const unknown = names.find((name) => !Object.hasOwn(PARTS, name));
+    if (unknown !== undefined) throw new Error(`--only knows ${Object.keys(PARTS).join(', ')}, not ${unknown}`);
+    const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
+    if (seconds !== undefined && !(seconds >= 5)) throw new Error('--seconds takes a number from 5 on');
+    return { names, json: values.json, seconds, strategies: values.strategies.split(',') };
+  } catch (error) {
+    console.error(`${error.message}\n\n${USAGE}`);
+    process.exit(1);
+  }
 }

@@ -1,9 +1,10 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import { sequenceLimitOf, stepTokensOf, tokenLimitOf } from './capacity.js';
 import { StepTimeModel } from './forecast/step-time-model.js';
-import { type IntervalReport, type StepReport, WorkerMirror } from './forecast/worker-mirror.js';
+import type { StepReport } from './forecast/worker-mirror.js';
 import type { Lease, LeaseTable } from './lease-table.js';
-import { UnleasedGenerations } from './unleased-generations.js';
+import { LostModels } from './lost-models.js';
+import { intervalOf, type Member, newMember, queuedPrefillTokens, unleasedKvTokens } from './member.js';
 import type { WorkerView } from './worker-view.js';
 
 /** How a registration was taken. Leases of an earlier life of the worker end with it. */
@@ -38,28 +39,8 @@ export interface FleetStateOptions {
   readonly stepsPerWorker: number;
 }
 
-/** Models remembered after their last worker left. */
-const REMEMBERED_MODELS = 1_024;
-
 /** `StateReport.held_generation_ids` is cut here; a longer list says nothing about what is missing. */
 const LONGEST_HELD_LIST = 4_096;
-
-interface Member {
-  registration: Registration;
-  models: ReadonlyMap<string, ServedModel>;
-  report: StateReport | undefined;
-  reportedAtMs: number;
-  lastHeardMs: number;
-  isDraining: boolean;
-  hasRefused: boolean;
-  readonly unleased: UnleasedGenerations;
-  readonly mirror: WorkerMirror;
-  /** It reports each step; what it says of intervals is then less than what is known. */
-  reportsSteps: boolean;
-  /** What had been granted in all when the report came. */
-  grantedGenerations: number;
-  grantedPromptTokens: number;
-}
 
 /**
  * The workers, as one scheduler knows them: who registered, what they last reported, which leases they hold. A worker is
@@ -69,8 +50,7 @@ export class FleetState {
   private readonly members = new Map<string, Member>();
   /** Of all workers. */
   private readonly stepTimes = new StepTimeModel();
-  /** When a model's last worker left, by model. */
-  private readonly lostModels = new Map<string, number>();
+  private readonly lostModels = new LostModels();
 
   constructor(
     private readonly options: FleetStateOptions,
@@ -91,24 +71,11 @@ export class FleetState {
     if (known !== undefined && registration.workerEpoch === knownEpoch) {
       const dropped = [...known.models.keys()].filter((modelId) => !models.has(modelId));
       Object.assign(known, { registration, models, lastHeardMs: nowMs });
-      this.rememberLost(dropped, nowMs);
+      this.noteLost(dropped, nowMs);
       return { kind: 'updated' };
     }
     const departure = known && this.remove(registration.workerId, knownEpoch, nowMs);
-    this.members.set(registration.workerId, {
-      registration,
-      models,
-      report: undefined,
-      reportedAtMs: nowMs,
-      lastHeardMs: nowMs,
-      isDraining: false,
-      hasRefused: false,
-      unleased: new UnleasedGenerations(),
-      mirror: new WorkerMirror(this.stepTimes),
-      reportsSteps: false,
-      grantedGenerations: 0,
-      grantedPromptTokens: 0,
-    });
+    this.members.set(registration.workerId, newMember(registration, models, this.stepTimes, nowMs));
     return departure === undefined ? { kind: 'joined' } : { kind: 'replaced', endedLeases: departure.endedLeases };
   }
 
@@ -172,7 +139,7 @@ export class FleetState {
     const member = this.memberOf(workerId, workerEpoch);
     if (member === undefined) return undefined;
     this.members.delete(workerId);
-    this.rememberLost(member.models.keys(), nowMs);
+    this.noteLost(member.models.keys(), nowMs);
     return { workerId, workerEpoch, endedLeases: this.leases.endWorker(workerId), wasDraining: member.isDraining };
   }
 
@@ -236,8 +203,7 @@ export class FleetState {
 
   /** Whether the model has, or had until at most `withinMs` ago, a worker. */
   servedWithin(modelId: string, withinMs: number, nowMs: number): boolean {
-    const lostMs = this.lostModels.get(modelId);
-    return this.serves(modelId) || (lostMs !== undefined && nowMs - lostMs < withinMs);
+    return this.serves(modelId) || this.lostModels.lostWithin(modelId, withinMs, nowMs);
   }
 
   snapshot(): FleetMemberState[] {
@@ -281,53 +247,7 @@ export class FleetState {
     return member?.registration.workerEpoch === workerEpoch ? member : undefined;
   }
 
-  private rememberLost(modelIds: Iterable<string>, nowMs: number): void {
-    for (const modelId of modelIds) {
-      if (this.serves(modelId)) continue;
-      this.lostModels.delete(modelId);
-      this.lostModels.set(modelId, nowMs);
-    }
-    for (const modelId of this.lostModels.keys()) {
-      if (this.lostModels.size <= REMEMBERED_MODELS) break;
-      this.lostModels.delete(modelId);
-    }
+  private noteLost(modelIds: Iterable<string>, nowMs: number): void {
+    for (const modelId of modelIds) if (!this.serves(modelId)) this.lostModels.note(modelId, nowMs);
   }
-}
-
-function intervalOf(report: StateReport, { models }: Member): IntervalReport {
-  const bytesPerToken = Math.max(0, ...[...models.values()].map((model) => model.kvBytesPerToken));
-  const tokensOf = (bytes: number) => (bytesPerToken > 0 ? Math.floor(bytes / bytesPerToken) : 0);
-  return {
-    stepMs: report.stepUs / 1_000,
-    // A worker that does not say is taken for one that was never idle.
-    stepsPerSecond: report.stepsPerSecond || (report.stepUs > 0 ? 1e6 / report.stepUs : 0),
-    prefillTokensPerSecond: report.prefillTokensPerSecond,
-    decodeTokensPerSecond: report.tokensPerSecond,
-    pendingPrefillTokens: report.pendingPrefillTokens,
-    runningSequences: report.runningGenerations,
-    contextTokens: tokensOf(report.kvUsedBytes),
-    kvTokens: tokensOf(report.kvTotalBytes),
-  };
-}
-
-/**
- * Time from a lease to its prompt in the worker's reports, in milliseconds: what was sent this long before a report may be
- * missing in it. Chosen: a few round trips; workers wait as long before they report a change.
- */
-const FLIGHT_MS = 10;
-
-/** What the last report says is queued, and what it cannot know of. */
-function queuedPrefillTokens({ report, reportedAtMs, mirror }: Member): number {
-  let tokens = report?.pendingPrefillTokens ?? 0;
-  for (const { sentAtMs, remainingTokens } of mirror.pending) {
-    if (report === undefined || sentAtMs > reportedAtMs - FLIGHT_MS) tokens += remainingTokens;
-  }
-  return tokens;
-}
-
-/** The share of the reported KV that belongs to generations without a lease of ours. */
-function unleasedKvTokens({ report, unleased }: Member, model: ServedModel): number {
-  const held = (report?.runningGenerations ?? 0) + (report?.waitingGenerations ?? 0);
-  if (report === undefined || held === 0 || model.kvBytesPerToken === 0) return 0;
-  return Math.round((report.kvUsedBytes / model.kvBytesPerToken) * Math.min(1, unleased.count / held));
 }

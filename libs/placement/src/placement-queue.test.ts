@@ -24,13 +24,17 @@ function single(batch = 1, settings = {}) {
 class FaultyStrategy extends PlacementStrategy {
   readonly name = 'faulty';
   isMended = false;
+  /** It mends itself after a fault. */
+  isFaultyOnce = false;
 
   constructor(private readonly fault: () => PlacementChoice) {
     super();
   }
 
   choose(_request: PlacementRequest, candidates: readonly WorkerView[]): PlacementChoice {
-    return this.isMended ? { workerId: candidates[0]!.workerId, terms: new Map() } : this.fault();
+    const isMended = this.isMended;
+    this.isMended ||= this.isFaultyOnce;
+    return isMended ? { workerId: candidates[0]!.workerId, terms: new Map() } : this.fault();
   }
 }
 
@@ -79,6 +83,19 @@ describe.each(faults)('PlacementQueue, given a strategy that %s', (_, fault) => 
     expect(refused.map(({ ticketId }) => ticketId)).toEqual(tickets);
     expect(queue.waitingCount).toBe(0);
   });
+});
+
+it('PlacementQueue, given a strategy that failed for a tenant, then what it did not serve is not counted as served', () => {
+  const strategy = new FaultyStrategy(() => {
+    throw new RangeError('no such weight');
+  });
+  const { fleet, queue } = scheduler(strategy);
+  for (const generationId of ['a-0', 'a-1', 'a-2']) queue.enqueue(request({ tenantId: 'a', generationId }), 1_000, 0);
+  for (const generationId of ['b-0', 'b-1']) queue.enqueue(request({ tenantId: 'b', generationId }), 1_000, 0);
+  const place = () => queue.place(1).flatMap((one) => (one.kind === 'placed' ? [one.lease.generationId] : []));
+  strategy.isFaultyOnce = true;
+  fleet.register(registration('w0', { models: [servedModel({ maxRunningSequences: 2 })] }), 0);
+  expect(place()).toEqual(['a-1', 'b-0']);
 });
 
 describe('PlacementQueue', () => {

@@ -160,7 +160,7 @@ export class PlacementQueue {
     });
   }
 
-  private admit(entry: WaitingRequest, nowMs: number): PlacementDecision[] {
+  private admit(entry: WaitingRequest, nowMs: number): readonly PlacementDecision[] {
     const { request } = entry;
     const { modelId, generationId, attempt } = request;
     if (this.isClosed) return [this.refused(entry, 'shutting-down', 'the scheduler is shutting down', nowMs)];
@@ -175,10 +175,8 @@ export class PlacementQueue {
     const isFirst = queue.waiting.size === 0;
     const late = this.refusedLate(entry, prospect, prospect.kind === 'room' ? 0 : queue.waitMs(request, nowMs), nowMs);
     if (late !== undefined) return [late];
-    if (prospect.kind === 'room' && isFirst) {
-      queue.waiting.noteServed(entry.tenantId, entry.priority, entry.serviceTokens);
-      return this.bind(entry, prospect, nowMs);
-    }
+    // While nobody waits nobody is behind: what is served then counts for no tenant.
+    if (prospect.kind === 'room' && isFirst) return this.bind(entry, prospect, nowMs).decisions;
     this.wait(entry, queue);
     // Others are before it, but may be waiting for other workers.
     const decisions = prospect.kind === 'room' ? this.placeModel(modelId, queue, nowMs) : [];
@@ -206,7 +204,9 @@ export class PlacementQueue {
       if (prospect.kind === 'refused') return drop(this.refused(entry, prospect.reason, prospect.message, nowMs));
       const late = this.refusedLate(entry, prospect, 0, nowMs);
       if (late !== undefined) return drop(late);
-      decisions.push(...this.bind(entry, prospect, nowMs));
+      const bound = this.bind(entry, prospect, nowMs);
+      decisions.push(...bound.decisions);
+      if (!bound.isPlaced) return 'dropped';
       queue.pace.notePlaced(nowMs);
       return 'taken';
     });
@@ -218,17 +218,24 @@ export class PlacementQueue {
   }
 
   /** The entry has left the queue: it gets its answer here, also when the strategy fails. */
-  private bind(entry: WaitingRequest, prospect: Prospect & { kind: 'room' }, nowMs: number): PlacementDecision[] {
+  private bind(
+    entry: WaitingRequest,
+    prospect: Prospect & { kind: 'room' },
+    nowMs: number,
+  ): { readonly isPlaced: boolean; readonly decisions: readonly PlacementDecision[] } {
+    const { ticketId } = entry;
     const outcome = this.binder.bind(entry.request, prospect, this.queueOf(entry.request.modelId).pace, nowMs);
     if (outcome.kind === 'bound') {
       const { modelId, tenantId, priority, serviceTokens: charged } = outcome.binding.lease;
       // What is cached is not taken from the worker.
       this.queueOf(modelId).waiting.noteServed(tenantId, priority, charged - entry.serviceTokens);
-      return [{ kind: 'placed', ticketId: entry.ticketId, waitedMs: nowMs - entry.arrivedMs, ...outcome.binding }];
+      const placed = { kind: 'placed', ticketId, waitedMs: nowMs - entry.arrivedMs, ...outcome.binding } as const;
+      return { isPlaced: true, decisions: [placed] };
     }
     const { fault } = outcome;
     const message = `the placement strategy ${fault.strategy} failed; please try again`;
-    return [{ kind: 'strategy-failed', ...fault }, this.refused(entry, 'strategy-failed', message, nowMs)];
+    const refused = this.refused(entry, 'strategy-failed', message, nowMs);
+    return { isPlaced: false, decisions: [{ kind: 'strategy-failed', ...fault }, refused] };
   }
 
   /** A generation asks once at a time: an earlier call of it is dead, and a lease it had is given back. */

@@ -233,6 +233,17 @@ describe('the time that prompts stay in a cache', () => {
   });
 });
 
+it('a worker that does not say how much its KV holds has no such time', () => {
+  const worker = mirror();
+  for (let nowMs = 0; nowMs < 1_000; nowMs += 100) {
+    worker.report(
+      { ...idle, finished: { load: load({ prefillTokens: 100 }), durationMs: 12 }, contextTokens: 50 },
+      nowMs,
+    );
+  }
+  expect(worker.retentionMs(1_000)).toBeUndefined();
+});
+
 describe('prompts that follow one in a busy period', () => {
   const busyOrNot = (pendingTokens: number) => {
     const busy = new WorkerMirror();

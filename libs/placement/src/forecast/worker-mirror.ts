@@ -1,4 +1,5 @@
 import { pairsOf } from './attention-pairs.js';
+import { CacheRetention } from './cache-retention.js';
 import type { PendingPrompt } from './pending-prompt.js';
 import { PresumedProgress } from './presumed-progress.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
@@ -14,7 +15,7 @@ export interface StepReport {
   readonly decodingSequences: number;
   /** Context of the decoding sequences, in tokens. */
   readonly contextTokens: number;
-  /** Tokens that its KV holds in all. */
+  /** Tokens that its KV holds in all; 0 when it does not say. */
   readonly kvTokens: number;
 }
 
@@ -37,9 +38,6 @@ export interface IntervalReport {
 /** A request has come to its worker, and a report from there, this long after it was sent; chosen: twice across a continent. */
 const ARRIVAL_MS = 100;
 
-/** Marks kept of what a worker computed, per KV of it. Chosen: ages are then known to half a percent. */
-const MARKS_PER_KV = 256;
-
 /**
  * What one worker is doing: exact about what was sent to it, and as old as its last word about its steps. No decision waits
  * for that word: in between, the fitted step time says where it must be.
@@ -54,13 +52,8 @@ export class WorkerMirror {
   private dropped = { tokens: 0, pairs: 0 };
   private stepEndsMs = 0;
   private decoding = { sequences: 0, contextTokens: 0 };
-  private kvTokens = 0;
-  private computedTokens = 0;
+  private readonly cache = new CacheRetention();
   private intervalBeganMs = 0;
-  /** When how much had been computed, oldest first; never more than the last KV full of it. */
-  private readonly marks: { readonly atMs: number; readonly computedTokens: number }[] = [];
-  private tail = 0;
-  private tailSinceMs: number | undefined;
 
   /** @param fleet  learns from every worker's steps */
   constructor(private readonly fleet = new StepTimeModel()) {
@@ -90,13 +83,9 @@ export class WorkerMirror {
     return Math.max(0, this.stepEndsMs - nowMs);
   }
 
-  /**
-   * How long a prompt stays in the cache after its last use: the time in which the worker computed as many tokens as its
-   * KV has room for beside the running sequences.
-   * @returns undefined while it has not filled its KV once
-   */
+  /** How long a prompt stays in the cache after its last use (`CacheRetention`). */
   retentionMs(nowMs: number): number | undefined {
-    return this.tailSinceMs === undefined ? undefined : nowMs - this.tailSinceMs;
+    return this.cache.retentionMs(nowMs);
   }
 
   sent(prompt: PendingPrompt): void {
@@ -111,14 +100,13 @@ export class WorkerMirror {
 
   report(report: StepReport, nowMs: number): void {
     const { finished, begun } = report;
-    this.kvTokens = report.kvTokens;
     if (finished !== undefined) {
       this.observe(finished.load, finished.durationMs);
-      this.noteComputed(finished.load.prefillTokens, nowMs);
+      this.cache.noteComputed(finished.load.prefillTokens, report.kvTokens, nowMs);
     }
     this.stepEndsMs = begun === undefined ? nowMs : nowMs + this.stepTime.stepMs(begun);
     this.decoding = { sequences: report.decodingSequences, contextTokens: report.contextTokens };
-    this.findTail();
+    this.cache.noteRoom(report.kvTokens, report.contextTokens);
     for (const { generationId, remainingTokens } of report.prompts) {
       const prompt = this.prompts.get(generationId);
       if (prompt === undefined) continue;
@@ -132,16 +120,16 @@ export class WorkerMirror {
    * prompts are taken for computed in the order they were sent.
    */
   reportInterval(report: IntervalReport, nowMs: number): void {
-    this.kvTokens = report.kvTokens;
     this.prompts = new Map(this.presumed.takeBack(this.pending).map((prompt) => [prompt.generationId, prompt]));
     this.dropComputed(report.pendingPrefillTokens, nowMs);
     if (report.stepsPerSecond > 0) {
       this.learnFrom(report);
-      this.noteComputed((report.prefillTokensPerSecond * (nowMs - this.intervalBeganMs)) / 1_000, nowMs);
+      const computedTokens = (report.prefillTokensPerSecond * (nowMs - this.intervalBeganMs)) / 1_000;
+      this.cache.noteComputed(computedTokens, report.kvTokens, nowMs);
     }
     this.stepEndsMs = nowMs + (report.runningSequences > 0 ? report.stepMs / 2 : 0);
     this.decoding = { sequences: report.runningSequences, contextTokens: report.contextTokens };
-    this.findTail();
+    this.cache.noteRoom(report.kvTokens, report.contextTokens);
     this.intervalBeganMs = nowMs;
   }
 
@@ -211,26 +199,5 @@ export class WorkerMirror {
       prompt.remainingTokens -= computed;
       if (prompt.remainingTokens === 0) this.prompts.delete(prompt.generationId);
     }
-  }
-
-  private noteComputed(tokens: number, nowMs: number): void {
-    this.computedTokens += tokens;
-    const last = this.marks.at(-1);
-    if (last !== undefined && this.computedTokens - last.computedTokens < this.kvTokens / MARKS_PER_KV) return;
-    this.marks.push({ atMs: nowMs, computedTokens: this.computedTokens });
-    const second = this.marks[1];
-    if (second === undefined || this.computedTokens - second.computedTokens < this.kvTokens) return;
-    this.marks.shift();
-    this.tail = Math.max(0, this.tail - 1);
-  }
-
-  /** The newest mark since which the cache was filled once; the marks are in order, so it is near the last one found. */
-  private findTail(): void {
-    const room = this.kvTokens - this.decoding.contextTokens;
-    const isFull = (index: number) =>
-      this.computedTokens - (this.marks[index]?.computedTokens ?? this.computedTokens) >= room;
-    while (this.tail > 0 && !isFull(this.tail)) this.tail--;
-    while (this.tail + 1 < this.marks.length && isFull(this.tail + 1)) this.tail++;
-    this.tailSinceMs = isFull(this.tail) ? this.marks[this.tail]?.atMs : undefined;
   }
 }

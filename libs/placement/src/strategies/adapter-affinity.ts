@@ -6,7 +6,7 @@ import {
   type PlacementTerms,
 } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
-import { mixed32, textHash } from './key-hash.js';
+import { rendezvousRank, textHash } from './key-hash.js';
 import { type LoadBoundOptions, loadBound } from './load-bound.js';
 import { Rotation } from './rotation.js';
 
@@ -47,7 +47,7 @@ export class AdapterAffinityStrategy extends PlacementStrategy {
   private ranking({ modelId, adapterId }: PlacementRequest): (worker: WorkerView) => number {
     if (adapterId === '') return () => 0;
     const key = textHash(`${modelId}\n${adapterId}`);
-    return ({ workerId }) => (mixed32(key ^ textHash(workerId)) + 1) / 2 ** 32;
+    return ({ workerId }) => rendezvousRank(key, workerId);
   }
 
   private leastDisturbed({ modelId }: PlacementRequest, candidates: readonly WorkerView[]): WorkerView {

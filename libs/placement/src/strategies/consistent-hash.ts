@@ -6,7 +6,7 @@ import {
   type PlacementTerms,
 } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
-import { mixed32, textHash } from './key-hash.js';
+import { mixed32, rendezvousRank, textHash } from './key-hash.js';
 import { type LoadBoundOptions, loadBound } from './load-bound.js';
 import { PrefixAnchors } from './prefix-anchors.js';
 
@@ -40,7 +40,7 @@ export class ConsistentHashStrategy extends PlacementStrategy {
     const terms = new Map<string, PlacementTerms>();
     let best: { worker: WorkerView; rank: number } | undefined;
     for (const worker of candidates) {
-      const rank = rankOf(key, worker.workerId);
+      const rank = rendezvousRank(key, worker.workerId);
       terms.set(worker.workerId, { rank, load: worker.load, loadBound: bound });
       if (worker.load < bound && (best === undefined || rank > best.rank)) best = { worker, rank };
     }
@@ -54,8 +54,4 @@ export class ConsistentHashStrategy extends PlacementStrategy {
     const anchor = this.anchors.anchorOf(request.prefixHashes);
     return mixed32(anchor >>> 0) ^ mixed32(Math.floor(anchor / 2 ** 32));
   }
-}
-
-function rankOf(key: number, workerId: string): number {
-  return mixed32(key ^ textHash(workerId)) / 2 ** 32;
 }

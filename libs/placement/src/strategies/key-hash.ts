@@ -6,6 +6,11 @@ export function mixed32(value: number): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
+/** How a key ranks a worker (rendezvous hashing): in (0, 1], larger is better, and each key has an order of its own. */
+export function rendezvousRank(key: number, workerId: string): number {
+  return (mixed32(key ^ textHash(workerId)) + 1) / 2 ** 32;
+}
+
 /** A 32-bit hash of text (FNV-1a over UTF-16 units, mixed). For spreading load, not for security. */
 export function textHash(text: string): number {
   let hash = 0x811c9dc5;
