@@ -18,7 +18,7 @@ const MAY_IMPORT = {
   openai: ['contracts', 'tokens'],
   placement: ['contracts', 'kv'],
   simulator: ['contracts', 'kv', 'placement'],
-  engine: ['contracts', 'tokens', 'kv'],
+  engine: ['contracts', 'tokens', 'kv', 'placement'],
   'engine-onnx': ['contracts', 'tokens', 'engine', 'models'],
 };
 

@@ -23,8 +23,7 @@ export const strategyToken = (name: string) => `placement strategy ${name}`;
 class PlacementModule {
   static forConfig(config: HydraConfig): DynamicModule {
     const { consistentHashLoadFactor, weighted } = config.scheduler;
-    // The embedded engine computes prompts in the order they came; so do vLLM and TGI by default.
-    const options = { consistentHashLoadFactor, weighted, order: 'fifo' } as const;
+    const options = { consistentHashLoadFactor, weighted };
     return {
       module: PlacementModule,
       providers: [

@@ -55,6 +55,8 @@ export interface OnnxEngineOptions {
   readonly prefixCache?: boolean;
   /** Which of them go first. Default `lru`. */
   readonly prefixEviction?: StepLoopEngineOptions['prefixEviction'];
+  /** In which order prompts are computed. Default `fifo`. */
+  readonly prefillOrder?: StepLoopEngineOptions['prefillOrder'];
   /** Generations that may wait for a slot. */
   readonly waitingGenerations: number;
   /** A step that takes longer is taken for hung; only of an engine in its thread. Default 30,000. */
@@ -69,13 +71,13 @@ export interface OnnxEngineOptions {
 
 /** The embedded engine in the calling thread. */
 export function onnxEngine(options: OnnxEngineOptions): Engine {
-  const { waitingGenerations, prefixCache: keepsPrefixes, prefixEviction } = options;
+  const { waitingGenerations, prefixCache: keepsPrefixes, prefixEviction, prefillOrder } = options;
   if (options.task === 'embed') {
     const waitingRequests = CONCURRENT_EMBEDDINGS + waitingGenerations;
     return new EmbeddingEngine({ waitingRequests, load: (signal) => loadEncoder(options, signal) });
   }
   const load = (signal: AbortSignal) => loadModel(options, signal);
-  return new StepLoopEngine({ waitingGenerations, keepsPrefixes, prefixEviction, load });
+  return new StepLoopEngine({ waitingGenerations, keepsPrefixes, prefixEviction, prefillOrder, load });
 }
 
 /** The embedded engine in a thread of its own: the process that holds it stays responsive. */
@@ -138,7 +140,7 @@ async function describeModel(
   options: OnnxEngineOptions,
   compiled: CompiledModel,
   { limits }: OnnxModelRunner,
-): Promise<EngineDescription> {
+): Promise<LoadedModel['description']> {
   return {
     engine: 'onnx',
     textFiles: options.textFiles,
@@ -174,6 +176,7 @@ async function describeEncoder(
       maxRunningSequences: CONCURRENT_EMBEDDINGS,
       unsupportedParameters: ['dimensions'],
       tasks: ['embed'],
+      prefillOrder: '',
       stepTokenBudget: limits.batchTokens,
     },
   };

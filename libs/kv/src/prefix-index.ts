@@ -72,6 +72,12 @@ export class PrefixIndex {
     return chain;
   }
 
+  /** Leading blocks that are held, by their names alone. They do not count as used, and nothing is to be restored by it. */
+  heldBlocks(hashes: readonly string[]): number {
+    const missing = hashes.findIndex((hash) => !this.blocks.has(hash));
+    return missing < 0 ? hashes.length : missing;
+  }
+
   /**
    * Adds those of a chain's blocks that are not held, in order, for as long as there is room: free places, or others that
    * may go. The whole chain counts as used.

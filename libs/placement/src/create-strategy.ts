@@ -1,5 +1,4 @@
 import type { PlacementStrategy } from './placement-strategy.js';
-import type { PrefillOrder } from './prefill-order.js';
 import { AdapterAffinityStrategy } from './strategies/adapter-affinity.js';
 import { ConsistentHashStrategy } from './strategies/consistent-hash.js';
 import { GpuUtilizationStrategy } from './strategies/gpu-utilization.js';
@@ -27,14 +26,11 @@ export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
 export interface StrategyOptions {
   readonly consistentHashLoadFactor: number;
-  /** In which order the workers compute prompts. */
-  readonly order: PrefillOrder;
   readonly weighted: WeightedOptions;
 }
 
 export const DEFAULT_STRATEGY_OPTIONS: StrategyOptions = {
   consistentHashLoadFactor: 1.25,
-  order: 'fifo',
   weighted: { loadFactor: 1.5, weights: { prefix: 3, pending: 2, load: 1, kv: 0 }, pick: 'best' },
 };
 
@@ -74,7 +70,7 @@ export function createStrategy(name: StrategyName, options: StrategyOptions): Pl
     case 'weighted':
       return new WeightedStrategy(options.weighted);
     case 'predicted-ttft':
-      return new PredictedTtftStrategy({ order: options.order });
+      return new PredictedTtftStrategy();
     default:
       throw new UnknownStrategyError(name satisfies never);
   }

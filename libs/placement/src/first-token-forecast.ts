@@ -22,7 +22,7 @@ export function firstTokenForecasts(
 ): (worker: WorkerView) => FirstTokenForecast {
   return (worker) => {
     const { tokens: cachedTokens } = prefix.of(worker);
-    const forecast = forecastOn(worker, request, cachedTokens, 'fifo', nowMs);
+    const forecast = forecastOn(worker, request, cachedTokens, nowMs);
     const slotMs = slotsMissing(request, worker) * slotIntervalMs;
     return { ...forecast, slotMs, cachedTokens, ttftMs: forecast.ttftMs + slotMs };
   };

@@ -5,6 +5,7 @@ import type { StepReport } from './forecast/worker-mirror.js';
 import type { Lease, LeaseTable } from './lease-table.js';
 import { LostModels } from './lost-models.js';
 import { intervalOf, type Member, newMember, queuedPrefillTokens, unleasedKvTokens } from './member.js';
+import { prefillOrderOf } from './prefill-order.js';
 import type { WorkerView } from './worker-view.js';
 
 /** How a registration was taken. Leases of an earlier life of the worker end with it. */
@@ -174,7 +175,7 @@ export class FleetState {
     for (const member of this.members.values()) {
       const model = member.models.get(modelId);
       if (model === undefined) continue;
-      if (!member.reportsSteps) member.mirror.catchUp(nowMs, stepTokensOf(model));
+      if (!member.reportsSteps) member.mirror.catchUp(nowMs, stepTokensOf(model), prefillOrderOf(model));
       views.push(this.view(member, model));
     }
     return views;
@@ -238,6 +239,7 @@ export class FleetState {
       promptTokensSinceReport: load.grantedPromptTokens - member.grantedPromptTokens,
       report: member.report,
       reportedAtMs: member.reportedAtMs,
+      prefillOrder: prefillOrderOf(model),
       mirror: member.mirror,
     };
   }

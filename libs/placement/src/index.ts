@@ -33,7 +33,7 @@ export {
   PlacementStrategy,
   type PlacementTerms,
 } from './placement-strategy.js';
-export { PREFILL_ORDERS, type PrefillOrder, prefillUrgency } from './prefill-order.js';
+export { inPrefillOrder, PREFILL_ORDERS, type PrefillOrder, prefillUrgency } from './prefill-order.js';
 export type { Refusal, RefusalReason } from './refusal.js';
 export { Reigns, schedulersInOrder } from './reigns.js';
 export { seededRandom } from './seeded-random.js';

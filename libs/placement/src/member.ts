@@ -1,6 +1,7 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import type { StepTimeModel } from './forecast/step-time-model.js';
 import { type IntervalReport, WorkerMirror } from './forecast/worker-mirror.js';
+import { prefillOrderOf } from './prefill-order.js';
 import { UnleasedGenerations } from './unleased-generations.js';
 
 /** What is known of one life of a worker. */
@@ -57,6 +58,7 @@ export function intervalOf(report: StateReport, { models }: Member): IntervalRep
     runningSequences: report.runningGenerations,
     contextTokens: tokensOf(report.kvUsedBytes),
     kvTokens: tokensOf(report.kvTotalBytes),
+    order: [...models.values()].some((model) => prefillOrderOf(model) === 'srpt') ? 'srpt' : 'fifo',
   };
 }
 

@@ -70,6 +70,7 @@ export function workerView(workerId: string, about: Partial<WorkerView> = {}): W
     promptTokensSinceReport: 0,
     report: undefined,
     reportedAtMs: 0,
+    prefillOrder: 'fifo',
     mirror: new WorkerMirror(),
     ...about,
   };

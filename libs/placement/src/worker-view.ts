@@ -1,5 +1,6 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import type { WorkerMirror } from './forecast/worker-mirror.js';
+import type { PrefillOrder } from './prefill-order.js';
 
 /**
  * A worker as a strategy sees it, for one model. Leases are exact at every moment; the report is as old as
@@ -38,6 +39,8 @@ export interface WorkerView {
   readonly report: StateReport | undefined;
   /** When the report came; when the worker registered, before the first. */
   readonly reportedAtMs: number;
+  /** In which order it computes prompts. */
+  readonly prefillOrder: PrefillOrder;
   /** What it is doing. */
   readonly mirror: WorkerMirror;
 }

@@ -1,4 +1,4 @@
-import { type PrefillOrder, prefillUrgency, type StepLoad } from '#lib/placement';
+import { inPrefillOrder, type PrefillOrder, prefillUrgency, type StepLoad } from '#lib/placement';
 import type { SimulatedCache } from './simulated-cache.js';
 import type { SimulatedRequest } from './simulated-request.js';
 import { stepSeconds, type WorkerModel } from './worker-model.js';
@@ -154,16 +154,16 @@ export class SimulatedWorker {
   }
 
   private planByUrgency(budget: number, nowS: number): Chunk[] {
-    const candidates = this.pendingPrompts().map((request) => {
+    const asTheyCame = [...this.pendingPrompts()].sort((a, b) => a.index - b.index);
+    const inOrder = inPrefillOrder(this.order, asTheyCame, (request) => {
       const remaining =
         request.reservation === undefined ? this.uncachedTokens(request) : request.remainingPrefillTokens;
-      return { request, urgency: prefillUrgency(remaining, (nowS - request.trace.timeS) * 1_000) };
+      return prefillUrgency(remaining, (nowS - request.trace.timeS) * 1_000);
     });
-    candidates.sort((a, b) => b.urgency - a.urgency || a.request.index - b.request.index);
     const chunks: Chunk[] = [];
     let left = budget;
     let hasRoom = true;
-    for (const { request } of candidates) {
+    for (const request of inOrder) {
       if (left <= 0) break;
       if (request.reservation === undefined) {
         // Those that hold KV go on when there is none for the next: only so does it come free.

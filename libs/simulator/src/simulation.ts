@@ -106,7 +106,7 @@ class Run {
     this.reports = reportIntervalS === undefined ? undefined : new PeriodicReports(reportIntervalS, workers);
     const shared = options.isPooled ? this.cacheOf(undefined, workers * model.kvBlocks) : undefined;
     for (const [index, id] of ids.entries()) {
-      this.fleet.register(registrationOf(id, model), 0);
+      this.fleet.register(registrationOf(id, model, options.order), 0);
       const cache = shared ?? this.cacheOf(index, model.kvBlocks);
       const finished = (request: SimulatedRequest) => this.finish(request);
       this.workers.push(new SimulatedWorker(index, model, options.order, cache, finished));

@@ -1,6 +1,6 @@
 import { Registration, StateReport } from '#lib/contracts';
 import { BLOCK_HASH_BYTES } from '#lib/kv';
-import { type StepReport, seededRandom } from '#lib/placement';
+import { type PrefillOrder, type StepReport, seededRandom } from '#lib/placement';
 import type { SimulatedWorker } from './simulated-worker.js';
 import type { WorkerModel } from './worker-model.js';
 
@@ -14,7 +14,7 @@ const NOTHING_REPORTED = StateReport.fromPartial({});
 
 export const workerIdOf = (index: number) => `w${String(index).padStart(4, '0')}`;
 
-export function registrationOf(workerId: string, model: WorkerModel): Registration {
+export function registrationOf(workerId: string, model: WorkerModel, order: PrefillOrder): Registration {
   return Registration.fromPartial({
     workerId,
     workerEpoch: 1,
@@ -26,6 +26,7 @@ export function registrationOf(workerId: string, model: WorkerModel): Registrati
         maxRunningSequences: model.maxSeqs,
         stepTokenBudget: model.tokenBudget,
         kvBytesPerToken: KV_BYTES_PER_TOKEN,
+        prefillOrder: order,
       },
     ],
   });

@@ -94,8 +94,8 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
   for (const name of options.strategy) {
     const isPooled = name === POOLED;
     const strategy = isPooled
-      ? new PredictedTtftStrategy({ order, isSelfish: true })
-      : createStrategy(parseStrategyName(name), { ...DEFAULT_STRATEGY_OPTIONS, order });
+      ? new PredictedTtftStrategy({ isSelfish: true })
+      : createStrategy(parseStrategyName(name), DEFAULT_STRATEGY_OPTIONS);
     const clockUs = () => performance.now() * 1_000;
     simulations.push(
       simulate({ trace, workers, strategy, seed, order, eviction, model, reportIntervalS, clockUs, isPooled }),

@@ -145,7 +145,12 @@ export class FakeWorker {
         unsupportedParameters: ['logit_bias'],
         createdUnixS: this.createdUnixS,
       },
-      ...{ tasks: this.tasks, stepTokenBudget: 512, samplingDefaults: { temperature: 0.25, topP: 0.75 } },
+      ...{
+        tasks: this.tasks,
+        stepTokenBudget: 512,
+        prefillOrder: '',
+        samplingDefaults: { temperature: 0.25, topP: 0.75 },
+      },
     };
     return {
       ...{ workerId: this.workerId, workerEpoch: this.epoch, target: `127.0.0.1:${this.port}` },

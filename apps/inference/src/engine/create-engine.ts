@@ -13,6 +13,7 @@ export function createEngine(config: HydraConfig, identity: WorkerIdentity, logg
         modelId: identity.model.id,
         waitingGenerations: config.workers.waitingGenerations,
         prefixEviction: config.workers.prefixEviction,
+        prefillOrder: config.workers.order,
       });
     case 'onnx':
       return new PreparedEngine(async (signal) => {

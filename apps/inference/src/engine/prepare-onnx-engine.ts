@@ -50,6 +50,7 @@ export async function prepareOnnxEngine(
     maxSequences: workers.maxSequences,
     prefixCache: workers.prefixCache,
     prefixEviction: workers.prefixEviction,
+    prefillOrder: workers.order,
     contextTokens: model.contextTokens,
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,

@@ -58,6 +58,11 @@ export const workersSchema = z.strictObject({
       'Which computed prefixes go first when room is needed: those used the longest ago (`lru`), or those used seldom and long ago (`lfuda`).',
     env: 'HYDRA_PREFIX_EVICTION',
   }),
+  order: z.enum(['fifo', 'srpt']).default('fifo').meta({
+    description:
+      'In which order prompts are computed: as they came (`fifo`), or the shortest remaining one first (`srpt`), where each millisecond of waiting counts as one token less, so that long ones get their turn.',
+    env: 'HYDRA_WORKER_ORDER',
+  }),
   maxSequences: count.default(32).meta({
     description:
       'Sequences that run at once in a worker, as far as `kvBytes` holds them; more raise throughput little and make each slower.',

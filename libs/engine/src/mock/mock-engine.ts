@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Eviction } from '#lib/kv';
 import { syntheticTextFiles, TokenTable } from '#lib/tokens';
 import { UNSUPPORTED_PARAMETERS } from '../step-loop/refusal.js';
-import { StepLoopEngine } from '../step-loop/step-loop-engine.js';
+import { StepLoopEngine, type StepLoopEngineOptions } from '../step-loop/step-loop-engine.js';
 import { textFingerprint } from '../text-fingerprint.js';
 import {
   MOCK_BLOCK_TOKENS,
@@ -17,14 +17,17 @@ export interface MockEngineOptions extends MockModelRunnerOptions {
   readonly waitingGenerations: number;
   /** Which kept prefixes go first. Default `lru`. */
   readonly prefixEviction?: Eviction;
+  /** In which order prompts are computed. Default `fifo`. */
+  readonly prefillOrder?: StepLoopEngineOptions['prefillOrder'];
 }
 
 /** The whole engine without a model: same loop, same protocol, byte-level tokens. */
 export function mockEngine(options: MockEngineOptions): StepLoopEngine {
-  const { modelId, waitingGenerations, prefixEviction } = options;
+  const { modelId, waitingGenerations, prefixEviction, prefillOrder } = options;
   return new StepLoopEngine({
     waitingGenerations,
     prefixEviction,
+    prefillOrder,
     load: async () => {
       const textFiles = syntheticTextFiles();
       const { size: vocabularySize, eosTokenId } = TokenTable.fromFiles(textFiles);

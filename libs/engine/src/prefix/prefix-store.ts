@@ -55,6 +55,11 @@ export class PrefixStore {
     );
   }
 
+  /** Leading blocks that are held, by their names alone; they do not count as used. */
+  heldBlocks(hashes: readonly string[]): number {
+    return this.index.heldBlocks(hashes);
+  }
+
   /** The longest run of leading blocks that is held; it is used now, so others make room first. */
   match(hashes: readonly string[], tokenIds: readonly number[]): readonly CachedBlock[] {
     return this.index.match(hashes, tokenIds);

@@ -134,6 +134,8 @@ export class Sequence {
   provenTokens = 0;
   /** Leading tokens of the slot that the prefix store has, or has had no room for. */
   keptTokens = 0;
+  /** Leading tokens that the prefix store had when it was first asked, while it waits for a slot. */
+  findableTokens: number | undefined;
   /** Names of its blocks in the prefix store; made when they are first needed. */
   blockHashes: BlockHashes | undefined;
   /** Prompt, accepted and generated ids. */

@@ -21,6 +21,8 @@ export interface PlanningView {
   readonly waiting: Iterable<Sequence>;
   /** Sequences with a slot, in order of admission. */
   readonly live: readonly Sequence[];
+  /** Those of `live` whose prompts are computed, in the order in which they get chunks. */
+  readonly prefilling: readonly Sequence[];
   /** Whether a prompt that several sequences share is computed once. */
   readonly canCopySlots: boolean;
   /** Whether decoding sequences can be brought side by side. */

@@ -99,6 +99,13 @@ export class Slots {
     held.then(settle, () => settle(restoredTokens)); // what does not come costs time, nothing else: it is computed
   }
 
+  /** Leading tokens of a sequence without a slot that the prefix store has; they do not count as used. */
+  findableTokens(sequence: Sequence): number {
+    if (this.prefixes === undefined || !this.needsPrefix(sequence)) return 0;
+    const hashes = this.hashesOf(sequence, restorableTokens(sequence, this.runner.limits));
+    return this.prefixes.heldBlocks(hashes) * this.prefixes.blockTokens;
+  }
+
   /** More memory for a sequence's slot. Never more than is free: the plan has seen to that. */
   grow(sequence: Sequence, kvTokens: number): void {
     this.freeKvTokens -= kvTokens - sequence.kvTokens;
@@ -249,4 +256,5 @@ function forgetSlot(sequence: Sequence): void {
   sequence.computedTokens = 0;
   sequence.provenTokens = 0;
   sequence.keptTokens = 0;
+  sequence.findableTokens = undefined;
 }

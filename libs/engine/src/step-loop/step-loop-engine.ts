@@ -1,5 +1,6 @@
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import { type CachedBlock, createEviction, type Eviction } from '#lib/kv';
+import type { PrefillOrder } from '#lib/placement';
 import { readGenerationDefaults, TokenTable } from '#lib/tokens';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
@@ -9,7 +10,10 @@ import { StepLoop } from './step-loop.js';
 
 /** A model that is ready to run. */
 export interface LoadedModel {
-  readonly description: EngineDescription;
+  readonly description: Omit<EngineDescription, 'model'> & {
+    /** In which order prompts are computed is not the model's matter. */
+    readonly model: Omit<EngineDescription['model'], 'prefillOrder'>;
+  };
   readonly runner: ModelRunner;
 }
 
@@ -22,6 +26,8 @@ export interface StepLoopEngineOptions {
   readonly keepsPrefixes?: boolean;
   /** Which of them go first. Default `lru`. */
   readonly prefixEviction?: Eviction;
+  /** In which order sequences get slots and prompts are computed. Default `fifo`. */
+  readonly prefillOrder?: PrefillOrder;
 }
 
 /** An engine of our own: the step loop over a model runner, in the thread that made it. */
@@ -41,7 +47,7 @@ export class StepLoopEngine extends Engine {
     const { textFiles } = model.description;
     const table = TokenTable.fromFiles(textFiles);
     const { eosTokenIds } = readGenerationDefaults(textFiles, table.eosTokenId);
-    const { waitingGenerations, keepsPrefixes = true, prefixEviction = 'lru' } = this.options;
+    const { waitingGenerations, keepsPrefixes = true, prefixEviction = 'lru', prefillOrder = 'fifo' } = this.options;
     const { modelFingerprint } = model.description.model;
     const policy = createEviction(prefixEviction, ({ hash }: CachedBlock) => hash);
     const loop = new StepLoop(
@@ -49,11 +55,12 @@ export class StepLoopEngine extends Engine {
       { table, eosTokenIds },
       {
         waitingGenerations,
+        prefillOrder,
         prefixes: keepsPrefixes ? { modelFingerprint, policy } : undefined,
         onEvent: (event) => this.listener(event),
       },
     );
-    this.description = model.description;
+    this.description = { ...model.description, model: { ...model.description.model, prefillOrder } };
     const ended = loop.run().catch((error: unknown) => this.lose(loop, model, error));
     this.running = { loop, model, ended };
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FailureCode, FinishReason, type GenerationRequest, type SamplingParams } from '#lib/contracts';
+import { PREFILL_ORDERS, type PrefillOrder } from '#lib/placement';
 import { syntheticTextFiles, TextModel } from '#lib/tokens';
 import { EventLog } from '../../testing/event-log.js';
 import { bestOf, naiveLogprobs } from '../../testing/naive-logprobs.js';
@@ -18,8 +19,13 @@ import { StepLoop } from './step-loop.js';
 const { table } = TextModel.load(syntheticTextFiles());
 const TEXT = { table, eosTokenIds: [63] };
 
+interface LoopParts extends SyntheticModelRunnerOptions {
+  readonly headroomTokens?: number;
+  readonly prefillOrder?: PrefillOrder;
+}
+
 /** A loop over the synthetic model, with the invariants looked at before each run of the model. */
-function startLoop({ headroomTokens, ...options }: SyntheticModelRunnerOptions & { headroomTokens?: number } = {}) {
+function startLoop({ headroomTokens, prefillOrder, ...options }: LoopParts = {}) {
   const log = new EventLog();
   const broken: string[] = [];
   const look = () => broken.push(...violations(loop.snapshot()));
@@ -34,6 +40,7 @@ function startLoop({ headroomTokens, ...options }: SyntheticModelRunnerOptions &
   const loop: StepLoop = new StepLoop(runner, TEXT, {
     waitingGenerations: 64,
     headroomTokens,
+    prefillOrder,
     prefixes,
     onEvent: log.listener,
   });
@@ -130,6 +137,29 @@ function atLeastThree<
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('StepLoop', () => {
+  it('given the order srpt and one place, when prompts wait, then the shortest to be computed goes first, what is kept of it left out, and priority before all', async () => {
+    const { loop, log, stop } = startLoop({
+      slots: 1,
+      chunkTokens: 8,
+      prefillOrder: 'srpt',
+      blockPlaces: 300,
+      blockTokens: 4,
+    });
+    const prompt = (id: number, tokens: number) => Array.from({ length: tokens }, () => id);
+    const ask = (generationId: string, promptTokenIds: number[], priority = 0) =>
+      submit(loop, requestOf({ generationId, promptTokenIds, priority, stop: { maxTokens: 3 } }));
+    ask('kept', prompt(1, 40));
+    await log.end('kept');
+    ask('long', prompt(2, 30));
+    ask('half kept', [...prompt(1, 40), ...prompt(3, 10)]);
+    ask('short', prompt(4, 4));
+    ask('urgent', prompt(5, 36), 1);
+    await Promise.all(['long', 'half kept', 'short', 'urgent'].map((id) => log.end(id)));
+    await stop();
+    const begun = new Set(log.steps.flatMap(({ entries }) => entries.map((entry) => entry.generationId)));
+    expect([...begun]).toEqual(['kept', 'urgent', 'short', 'half kept', 'long']);
+  });
+
   it('given any interleaving of submits, cancels, credits and steps, with prefixes kept or not, then each sequence has what it gives alone, every generation ends once, and nothing is aliased or leaked', async () => {
     let preemptions = 0;
     let moves = 0;
@@ -155,6 +185,7 @@ describe('StepLoop', () => {
           blockTokens: fc.constantFrom(1, 4, 16),
           placeTokens: fc.constantFrom(16, 17),
           isExact: fc.boolean(),
+          prefillOrder: fc.constantFrom(...PREFILL_ORDERS),
         }),
         fc.array(fc.nat(6), { minLength: 1, maxLength: 7 }),
         async (script, drawn, delays) => {

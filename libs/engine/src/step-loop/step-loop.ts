@@ -1,4 +1,5 @@
 import { FailureCode, FinishReason, type FrameEntry } from '#lib/contracts';
+import type { PrefillOrder } from '#lib/placement';
 import type { EngineEvent, EngineState, SubmitOutcome } from '../engine.js';
 import type { ModelRunner } from '../model-runner.js';
 import { PrefixStore, type PrefixStoreOptions } from '../prefix/prefix-store.js';
@@ -10,6 +11,7 @@ import { GenerationSet } from './generation-set.js';
 import { LoopCounters } from './loop-counters.js';
 import { type LoopSnapshot, snapshotOf } from './loop-snapshot.js';
 import type { PlanningView } from './planning-view.js';
+import { PromptOrder } from './prompt-order.js';
 import { refused } from './refusal.js';
 import { runStep, type StepResult } from './run-step.js';
 import { Slots } from './slots.js';
@@ -27,6 +29,8 @@ export interface StepLoopOptions {
   readonly headroomTokens?: number;
   /** Keeps computed prefixes, where the runner has room for them. */
   readonly prefixes?: Pick<PrefixStoreOptions, 'modelFingerprint' | 'policy'>;
+  /** In which order sequences get slots and prompts are computed. Default `fifo`. */
+  readonly prefillOrder?: PrefillOrder;
   readonly onEvent: (event: EngineEvent) => void;
 }
 
@@ -38,6 +42,7 @@ export class StepLoop {
   private readonly generations = new GenerationSet();
   private readonly prefixes: PrefixStore | undefined;
   private readonly slots: Slots;
+  private readonly promptOrder: PromptOrder;
   private readonly chooser: TokenChooser;
   private readonly counters = new LoopCounters();
   private readonly wakeable = new Wakeable();
@@ -51,6 +56,9 @@ export class StepLoop {
   ) {
     this.prefixes = createStore(runner, options);
     this.slots = new Slots(runner, this.prefixes, () => this.wakeable.wake());
+    this.promptOrder = new PromptOrder(options.prefillOrder ?? 'fifo', (sequence) =>
+      this.slots.findableTokens(sequence),
+    );
     this.chooser = new TokenChooser(runner.limits.vocabularySize, text.table);
   }
 
@@ -224,6 +232,7 @@ export class StepLoop {
   private view(): PlanningView {
     const { freeSlots, resting, freeKvTokens, openingCount, pages } = this.slots;
     const { live, waiting } = this.generations;
+    const now = nowUs();
     return {
       limits: this.runner.limits,
       pages,
@@ -232,8 +241,9 @@ export class StepLoop {
       freeKvTokens,
       openingCount,
       headroomTokens: this.options.headroomTokens ?? DEFAULT_HEADROOM_TOKENS,
-      waiting: waiting.sequences(),
+      waiting: this.promptOrder.ofWaiting(waiting.sequences(), now),
       live,
+      prefilling: this.promptOrder.ofPrefilling(live, now),
       canCopySlots: this.runner.copySlot !== undefined,
       canMoveSlots: this.runner.moveSlot !== undefined,
     };

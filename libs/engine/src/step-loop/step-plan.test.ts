@@ -35,6 +35,7 @@ function viewOf(parts: Partial<PlanningView>): PlanningView {
     headroomTokens: 64,
     waiting: [],
     live,
+    prefilling: live.filter(({ phase }) => phase === 'prefill'),
     canCopySlots: true,
     canMoveSlots: true,
     ...parts,

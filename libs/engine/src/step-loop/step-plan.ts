@@ -56,12 +56,16 @@ export function planStep(view: PlanningView): StepPlan {
   return { kind: 'deferred', reason: live.length === 0 ? 'empty' : 'no-credit' };
 }
 
-function planPrefill(live: readonly Sequence[], decodeRows: number, { limits, canCopySlots }: PlanningView) {
+function planPrefill(
+  live: readonly Sequence[],
+  decodeRows: number,
+  { limits, canCopySlots, prefilling }: PlanningView,
+) {
   const chunks: PlannedChunk[] = [];
   const forks: PlannedFork[] = [];
   const mostChunks = limits.chunksPerStep ?? 1;
-  for (const sequence of live) {
-    if (sequence.phase !== 'prefill') continue;
+  for (const sequence of prefilling) {
+    if (!live.includes(sequence)) continue; // it is preempted
     const sibling = canCopySlots ? promptSibling(sequence, live, chunks, limits) : undefined;
     if (sibling !== undefined) {
       if (sibling.holdsPrompt) forks.push({ from: sibling.sequence, to: sequence, tokens: sibling.tokens });

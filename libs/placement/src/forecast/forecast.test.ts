@@ -153,7 +153,8 @@ describe('a worker that reports intervals', () => {
     runningSequences: 0,
     contextTokens: 0,
     kvTokens: 100_000,
-  };
+    order: 'fifo',
+  } as const;
 
   it('teaches its speed by means', () => {
     const worker = new WorkerMirror();
@@ -185,6 +186,30 @@ describe('a worker that reports intervals', () => {
       ['b', 600],
       ['c', 1_000],
       ['d', 1_000],
+    ]);
+  });
+
+  it('of a shortest-first worker has computed the short prompts first, but for a long one that has waited for its turn', () => {
+    const worker = mirror(); // 10 ms a step, 0.02 ms a prompt token
+    const report = { ...quiet, order: 'srpt', pendingPrefillTokens: 5_000 } as const;
+    worker.reportInterval({ ...report, pendingPrefillTokens: 0 }, 0);
+    sent(worker, 'long', 3_000, 0);
+    sent(worker, 'short', 1_000, 1);
+    sent(worker, 'shorter', 500, 2);
+    const left = () => [...worker.pending].map((one) => [one.generationId, one.remainingTokens]);
+    worker.catchUp(0, 1_000, 'srpt'); // the long one was alone then
+    worker.catchUp(31, 1_000, 'srpt');
+    expect(left()).toEqual([
+      ['long', 2_000],
+      ['short', 500],
+    ]);
+    worker.reportInterval({ ...report, pendingPrefillTokens: 3_000 }, 200); // it was slower
+    expect(left()).toEqual([['long', 3_000]]);
+    sent(worker, 'late', 1_000, 2_500);
+    worker.reportInterval({ ...report, pendingPrefillTokens: 2_000 }, 3_000);
+    expect(left()).toEqual([
+      ['long', 1_000],
+      ['late', 1_000],
     ]);
   });
 

@@ -1,8 +1,7 @@
 import type { PendingPrompt } from './pending-prompt.js';
 
 /**
- * What was taken for computed since a worker's last word, so that it can be taken back when the next one comes. Prompts are
- * presumed in the order in which they were sent.
+ * What was taken for computed since a worker's last word, so that it can be taken back when the next one comes.
  */
 export class PresumedProgress {
   private readonly before = new Map<string, { readonly prompt: PendingPrompt; readonly remainingTokens: number }>();
@@ -23,6 +22,6 @@ export class PresumedProgress {
     const presumed = [...this.before.values()].map(({ prompt, remainingTokens }) => ({ ...prompt, remainingTokens }));
     const untouched = [...pending].filter(({ generationId }) => !this.before.has(generationId));
     this.before.clear();
-    return [...presumed, ...untouched];
+    return [...presumed, ...untouched].sort((a, b) => a.sentAtMs - b.sentAtMs);
   }
 }

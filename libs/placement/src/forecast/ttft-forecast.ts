@@ -80,10 +80,9 @@ export function forecastTtft(mirror: WorkerMirror, question: ForecastQuestion): 
 
 /** The same of a request, on a worker as the scheduler sees it. */
 export function forecastOn(
-  { mirror, model }: WorkerView,
+  { mirror, model, prefillOrder: order }: WorkerView,
   { promptTokens }: PlacementRequest,
   cachedTokens: number,
-  order: PrefillOrder,
   nowMs: number,
 ): TtftForecast {
   return forecastTtft(mirror, { promptTokens, cachedTokens, stepTokenBudget: stepTokensOf(model), order, nowMs });

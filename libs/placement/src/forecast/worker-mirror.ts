@@ -1,3 +1,4 @@
+import { inPrefillOrder, type PrefillOrder, prefillUrgency } from '../prefill-order.js';
 import { pairsOf } from './attention-pairs.js';
 import { CacheRetention } from './cache-retention.js';
 import type { PendingPrompt } from './pending-prompt.js';
@@ -33,6 +34,8 @@ export interface IntervalReport {
   /** Tokens that its KV holds of running sequences, and in all; 0 when it does not say. */
   readonly contextTokens: number;
   readonly kvTokens: number;
+  /** In which it computes prompts. */
+  readonly order: PrefillOrder;
 }
 
 /** A request has come to its worker, and a report from there, this long after it was sent; chosen: twice across a continent. */
@@ -117,11 +120,11 @@ export class WorkerMirror {
 
   /**
    * Takes a report over an interval. A step's time is linear in what it carries, so means fit the model as single steps do;
-   * prompts are taken for computed in the order they were sent.
+   * prompts are taken for computed in the worker's order.
    */
   reportInterval(report: IntervalReport, nowMs: number): void {
     this.prompts = new Map(this.presumed.takeBack(this.pending).map((prompt) => [prompt.generationId, prompt]));
-    this.dropComputed(report.pendingPrefillTokens, nowMs);
+    this.dropComputed(report, nowMs);
     if (report.stepsPerSecond > 0) {
       this.learnFrom(report);
       const computedTokens = (report.prefillTokensPerSecond * (nowMs - this.intervalBeganMs)) / 1_000;
@@ -134,27 +137,28 @@ export class WorkerMirror {
   }
 
   /**
-   * Goes on from the last report over an interval: whole steps of what was sent, first come, first served, at the fitted speed.
+   * Goes on from the last report over an interval: whole steps of what was sent, in the worker's order, at the fitted speed.
    * @param stepTokenBudget  tokens one step may carry
    */
-  catchUp(nowMs: number, stepTokenBudget: number): void {
+  catchUp(nowMs: number, stepTokenBudget: number, order: PrefillOrder = 'fifo'): void {
     for (;;) {
       const [first] = this.prompts.values();
       const beginsMs = Math.max(this.stepEndsMs, first?.sentAtMs ?? Number.POSITIVE_INFINITY);
       if (beginsMs > nowMs) return;
-      this.stepEndsMs = beginsMs + this.stepTime.stepMs(this.presumeStep(beginsMs, stepTokenBudget));
+      this.stepEndsMs = beginsMs + this.stepTime.stepMs(this.presumeStep(beginsMs, stepTokenBudget, order));
     }
   }
 
   /** @returns what the step carries; prompts that it completes decode from then on */
-  private presumeStep(beginsMs: number, stepTokenBudget: number): StepLoad {
+  private presumeStep(beginsMs: number, stepTokenBudget: number, order: PrefillOrder): StepLoad {
     const { sequences, contextTokens } = this.decoding;
     const budget = Math.max(1, stepTokenBudget - sequences);
     const completed = { sequences, contextTokens };
     let prefillTokens = 0;
     let attentionPairs = 0;
-    for (const prompt of this.prompts.values()) {
-      if (prefillTokens === budget || prompt.sentAtMs > beginsMs) break;
+    const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs <= beginsMs);
+    for (const prompt of inPrefillOrder(order, arrived, urgencyAt(beginsMs))) {
+      if (prefillTokens === budget) break;
       const tokens = Math.min(budget - prefillTokens, prompt.remainingTokens);
       attentionPairs += pairsOf(prompt.promptTokens - prompt.remainingTokens + tokens, tokens);
       prefillTokens += tokens;
@@ -187,10 +191,10 @@ export class WorkerMirror {
   }
 
   /** Of the prompts that must have arrived, only so much can be left. */
-  private dropComputed(leftTokens: number, nowMs: number): void {
+  private dropComputed({ pendingPrefillTokens, order }: IntervalReport, nowMs: number): void {
     const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs + ARRIVAL_MS <= nowMs);
-    let excess = arrived.reduce((sum, { remainingTokens }) => sum + remainingTokens, 0) - leftTokens;
-    for (const prompt of arrived) {
+    let excess = arrived.reduce((sum, { remainingTokens }) => sum + remainingTokens, 0) - pendingPrefillTokens;
+    for (const prompt of inPrefillOrder(order, arrived, urgencyAt(nowMs))) {
       if (excess <= 0) return;
       const computed = Math.min(excess, prompt.remainingTokens);
       excess -= computed;
@@ -200,4 +204,8 @@ export class WorkerMirror {
       if (prompt.remainingTokens === 0) this.prompts.delete(prompt.generationId);
     }
   }
+}
+
+function urgencyAt(nowMs: number): (prompt: PendingPrompt) => number {
+  return ({ remainingTokens, sentAtMs }) => prefillUrgency(remainingTokens, nowMs - sentAtMs);
 }

@@ -4,14 +4,11 @@ import { MeanWork } from '../forecast/mean-work.js';
 import { forecastOn, type TtftForecast } from '../forecast/ttft-forecast.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
-import type { PrefillOrder } from '../prefill-order.js';
 import type { WorkerView } from '../worker-view.js';
 import { ReuseRate } from './reuse-rate.js';
 import { Rotation } from './rotation.js';
 
 export interface PredictedTtftOptions {
-  /** In which order the workers compute prompts. */
-  readonly order: PrefillOrder;
   /** Looks at nothing but this request's own first token: the reference that prices are measured against. */
   readonly isSelfish?: boolean;
 }
@@ -44,7 +41,7 @@ const DECODE_PRICE = 0.003;
  * prefixes draw requests the more the busier the fleet is, and hot prefixes spread when waiting for them costs more than
  * computing them again. What was just sent counts at once; no term waits for a metric. All speeds are fitted online, per worker
  * (`StepTimeModel`).
- * Options: the workers' order. Terms: the above, and `price` (p), `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `delayedPrompts`, `costMs`.
+ * No options. Terms: the above, and `price` (p), `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `delayedPrompts`, `costMs`.
  */
 export class PredictedTtftStrategy extends PlacementStrategy {
   readonly name: string = 'predicted-ttft';
@@ -53,7 +50,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   private readonly followers = new Followers();
   private readonly meanWork = new MeanWork();
 
-  constructor(private readonly options: PredictedTtftOptions) {
+  constructor(private readonly options: PredictedTtftOptions = {}) {
     super();
   }
 
@@ -64,7 +61,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     const terms = new Map<string, Terms>();
     for (const worker of candidates) {
       const prefix = context.prefix.of(worker);
-      const forecast = forecastOn(worker, request, prefix.tokens, this.options.order, context.nowMs);
+      const forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
       terms.set(worker.workerId, termsOf(prefix, forecast, pricesOf(worker, forecast)));
     }
     const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates

@@ -131,7 +131,14 @@ export interface ServedModel {
    * Values for sampling parameters that a request does not give; gateways apply them. Absent: those of the text files'
    * generation_config.json.
    */
-  samplingDefaults: SamplingDefaults | undefined;
+  samplingDefaults:
+    | SamplingDefaults
+    | undefined;
+  /**
+   * In which order prompts are computed: `fifo`, or `srpt` for the shortest remaining one first, with ageing. Empty when the engine does
+   * not say, which schedulers take for `fifo`.
+   */
+  prefillOrder: string;
 }
 
 /**
@@ -880,6 +887,7 @@ function createBaseServedModel(): ServedModel {
     tasks: [],
     stepTokenBudget: 0,
     samplingDefaults: undefined,
+    prefillOrder: "",
   };
 }
 
@@ -929,6 +937,9 @@ export const ServedModel: MessageFns<ServedModel> = {
     }
     if (message.samplingDefaults !== undefined) {
       SamplingDefaults.encode(message.samplingDefaults, writer.uint32(122).fork()).join();
+    }
+    if (message.prefillOrder !== "") {
+      writer.uint32(130).string(message.prefillOrder);
     }
     return writer;
   },
@@ -1066,6 +1077,14 @@ export const ServedModel: MessageFns<ServedModel> = {
             message.samplingDefaults = SamplingDefaults.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.prefillOrder = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1100,6 +1119,7 @@ export const ServedModel: MessageFns<ServedModel> = {
     message.samplingDefaults = (object.samplingDefaults !== undefined && object.samplingDefaults !== null)
       ? SamplingDefaults.fromPartial(object.samplingDefaults)
       : undefined;
+    message.prefillOrder = object.prefillOrder ?? "";
     return message;
   },
 };
