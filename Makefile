@@ -53,6 +53,14 @@ test: dist/.stamp ## unit, conformance, property and process tests; needs nothin
 test-integration: dist/.stamp ## tests with Python clients, grpcurl and peers; installs what it needs
 	@scripts/test-integration.sh
 
+.PHONY: test-rollout
+test-rollout: dist/.stamp ## restarts every app three times under load: nothing may fail or be cut short; prints a report
+	@npx vitest run --config vitest.rollout.config.ts
+
+.PHONY: deploy-local
+deploy-local: ## build the images and install the chart on kubectl's current context, or on a cluster of kind
+	@scripts/deploy-local.sh
+
 .PHONY: test-kubernetes
 test-kubernetes: node_modules/.stamp ## the Helm chart; builds helm from its Go module at the first time
 	@scripts/test-kubernetes.sh

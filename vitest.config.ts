@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ['libs/**/*.test.ts', 'apps/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.mjs'],
-    exclude: ['**/node_modules/**', 'dist/**', 'test/integration/**', 'test/kubernetes/**'],
+    exclude: ['**/node_modules/**', 'dist/**', 'test/integration/**', 'test/kubernetes/**', 'test/rollout/**'],
     testTimeout: 30_000,
     // Beyond the bound of test/support/platform.ts: its error has the platform's last lines, the one of a hook has nothing.
     hookTimeout: 660_000,

@@ -6,6 +6,7 @@ import { addBench } from './commands/bench.js';
 import { addCerts } from './commands/certs.js';
 import { addChat } from './commands/chat.js';
 import { addCompile, addPull } from './commands/compile.js';
+import { addConfig } from './commands/config.js';
 import { addKeys } from './commands/keys.js';
 import { addModels } from './commands/models.js';
 import { addPolicies } from './commands/policies.js';
@@ -52,6 +53,7 @@ const COMMANDS = [
   addPolicies,
   addUsage,
   addCerts,
+  addConfig,
 ];
 for (const add of COMMANDS) add(program);
 

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
+import { Client, connectivityState, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { callUnary } from '#lib/channels';
 import { publicApi } from '#lib/contracts';
@@ -31,21 +33,59 @@ describe('shutdown', () => {
     await stopped;
   });
 
-  it('given a stream over gRPC, then its connection is not ended before it: a new call there is answered', async () => {
+  it('given a notice, then the gateway is not ready, still answers, and sends clients elsewhere with every answer', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => generation.token();
+    const agent = new Agent({ keepAlive: true });
+    const ask = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const headers = { 'content-type': 'application/json' };
+        const asked = request(completions(), { method: 'POST', agent, headers }, resolve);
+        asked.on('error', reject);
+        asked.end(JSON.stringify(streamed));
+      });
+    const begun = await ask();
+    expect(begun.headers.connection).toBe('keep-alive'); // its head says nothing of an end
+    const notice = Promise.withResolvers<void>();
+    const stopped = platform.gateway.stop(GRACE_MS, notice.promise);
+    const ready = await fetch(`${platform.url}/health/ready`);
+    expect([ready.status, ready.headers.get('connection')]).toEqual([503, 'close']);
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+    const answer = await ask();
+    expect([answer.statusCode, answer.headers.connection]).toEqual([200, 'close']);
+    expect(dataOf(await textOf(answer)).at(-1)).toBe('[DONE]');
+    notice.resolve();
+    while (
+      await fetch(`${platform.url}/health/live`).then(
+        () => true,
+        () => false,
+      )
+    )
+      await setImmediate();
+    void (await platform.worker.generation(0)).runToEnd();
+    const closed = once(begun.socket, 'close');
+    expect(dataOf(await textOf(begun)).at(-1)).toBe('[DONE]');
+    await closed;
+    await stopped;
+    agent.destroy();
+  });
+
+  it('given a stream over gRPC, then it runs to its end though its connection is told that there will be no other call', async () => {
     platform = await startTestPlatform();
     const client = new publicApi.InferenceClient(platform.grpcTarget, credentials.createInsecure());
-    const request = publicApi.CompletionRequest.fromPartial({
+    const completion = publicApi.CompletionRequest.fromPartial({
       model: 'default',
       prompts: [{ value: { $case: 'text', value: 'hello' } }],
       options: { maxTokens: 4 },
     });
     platform.worker.onSubmit = (generation) => generation.token();
-    const running: AsyncIterable<publicApi.CompletionChunk> = client.streamComplete(request);
+    const running: AsyncIterable<publicApi.CompletionChunk> = client.streamComplete(completion);
     const generation = await platform.worker.generation();
     const stopped = platform.gateway.stop(GRACE_MS);
-    await expect(callUnary(client.complete.bind(client), request, { timeoutMs: 10_000 })).rejects.toMatchObject({
+    // The client has heard of it, and looks for another server.
+    while (client.getChannel().getConnectivityState(true) === connectivityState.READY) await setImmediate();
+    await expect(callUnary(client.complete.bind(client), completion, { timeoutMs: 10_000 })).rejects.toMatchObject({
       codeName: 'UNAVAILABLE',
-      details: 'The server is shutting down. Please try again.',
     });
     void generation.runToEnd();
     let text = '';

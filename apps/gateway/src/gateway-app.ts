@@ -16,6 +16,7 @@ import { RequestGuard } from './identity/request-guard.js';
 import { addRestAuthentication } from './identity/rest-authentication.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { createHttpAdapter } from './rest/http-adapter.js';
+import { closeConnectionsWhenLeaving } from './rest/leaving-connections.js';
 import { openApiDocument } from './rest/openapi-document.js';
 import { UsageRecorder } from './usage/usage-recorder.js';
 
@@ -23,10 +24,10 @@ export interface RunningGateway {
   readonly httpPort: number;
   readonly grpcPort: number;
   /**
-   * Takes nothing new; what runs has `graceMs` to finish, what is left then ends with an error. Resolves when all
-   * connections are closed.
+   * Says until `noticed` that it is not ready, and still takes requests. Then it takes nothing new; what runs has `graceMs` to finish,
+   * what is left then ends with an error. Resolves when all connections are closed.
    */
-  stop(graceMs: number): Promise<void>;
+  stop(graceMs: number, noticed?: Promise<unknown>): Promise<void>;
 }
 
 /** What scripts in browsers may read. */
@@ -48,6 +49,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
     { bodyParser: false, bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(PinoLogger));
+  const gate = app.get(AdmissionGate);
   if (corsOrigins.length > 0) {
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins];
     app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: EXPOSED_HEADERS });
@@ -59,8 +61,8 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
   if (config.gateway.console === 'on' && !serveConsole(app.getHttpAdapter().getInstance(), CONSOLE_FOLDER)) {
     logger.warn({ folder: CONSOLE_FOLDER }, 'the console is not built');
   }
+  closeConnectionsWhenLeaving(gate, app.getHttpAdapter().getInstance());
   addRestAuthentication(app.getHttpAdapter().getInstance(), app.get(RequestGuard), corsOrigins.length > 0);
-  const gate = app.get(AdmissionGate);
   app.get(GatewayMetrics).observeInFlight(() => gate.inFlight);
 
   const grpc = app.get(GrpcServer);
@@ -72,9 +74,12 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
   return {
     httpPort: boundHttpPort,
     grpcPort: boundGrpcPort,
-    stop: async (graceMs) => {
+    stop: async (graceMs, noticed) => {
+      gate.announceLeave();
       grpc.announceShutdown();
-      app.getHttpServer().close(); // no new connections from now on; those of gRPC are answered `draining`
+      await noticed;
+      app.getHttpServer().close(); // no new connections from now on
+      grpc.sendClientsAway();
       await gate.drain(graceMs);
       const cut = setTimeout(() => app.getHttpServer().closeAllConnections(), LAST_BYTES_MS);
       await Promise.all([app.close(), grpc.close(LAST_BYTES_MS)]);

@@ -1,20 +1,23 @@
 import 'reflect-metadata';
-import { ConfigError, loadConfig } from '#lib/config';
-import { createLogger, reportListening } from '#lib/observability';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigError, LiveConfig } from '#lib/config';
+import { createLogger, followConfig, reportListening } from '#lib/observability';
 import { startGateway } from './gateway-app.js';
 
 /** EX_CONFIG of sysexits.h: starting again cannot help. */
 const CONFIG_EXIT_CODE = 78;
 
 try {
-  const config = loadConfig();
+  const live = new LiveConfig();
+  const config = live.view;
   const logger = createLogger('gateway', config.log);
   const gateway = await startGateway(config, logger);
   reportListening(gateway);
+  followConfig(live, logger);
 
   const stop = (signal: NodeJS.Signals) => {
     logger.info({ signal }, 'stopping');
-    gateway.stop(config.gateway.drainTimeoutMs).then(
+    gateway.stop(config.gateway.drainTimeoutMs, sleep(config.gateway.shutdownDelayMs)).then(
       () => process.exit(0),
       (error: unknown) => {
         logger.error({ error }, 'the stop failed');

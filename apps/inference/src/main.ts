@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { ConfigError, type HydraConfig, loadConfig } from '#lib/config';
+import { ConfigError, LiveConfig } from '#lib/config';
 import { EngineStuckError } from '#lib/engine';
-import { createLogger, reportListening } from '#lib/observability';
+import { createLogger, followConfig, reportListening } from '#lib/observability';
 import { ENGINE_LOST_EXIT_CODE, endProcessNow } from './lifecycle/end-process.js';
 import { startWorker } from './start-worker.js';
 
@@ -10,12 +10,14 @@ const CONFIG_EXIT_CODE = 78;
 /** 128 + SIGINT, as shells have it. */
 const INTERRUPTED_EXIT_CODE = 130;
 
-const config = readConfig();
+const live = readConfig();
+const config = live.view;
 const logger = createLogger(config.workers.id, config.log);
 let isStopping = false;
 
 try {
   const worker = await startWorker(config, logger);
+  followConfig(live, logger);
 
   /** The first time in order, the second time at once. */
   const stop = async (reason: string) => {
@@ -64,9 +66,9 @@ try {
   }
 }
 
-function readConfig(): HydraConfig {
+function readConfig(): LiveConfig {
   try {
-    return loadConfig();
+    return new LiveConfig();
   } catch (error) {
     console.error(error instanceof ConfigError ? error.message : error);
     process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);

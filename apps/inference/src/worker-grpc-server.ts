@@ -6,6 +6,9 @@ import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICE = `${INTERNAL_PACKAGE}.Worker`;
 
+/** Time that connections have to end after their streams did, in milliseconds. */
+const CLOSE_GRACE_MS = 2_000;
+
 /** Nest's gRPC transport with the worker's service, health and reflection; it knows the port it was given. */
 export class WorkerGrpcServer extends ServerGrpc {
   private bound: BoundServer | undefined;
@@ -38,7 +41,14 @@ export class WorkerGrpcServer extends ServerGrpc {
   }
 
   override async close(): Promise<void> {
-    this.bound?.stopListening();
-    await super.close();
+    const server = this.grpcClient as Server | null;
+    this.grpcClient = null;
+    if (server === null) return;
+    const { bound } = this;
+    bound?.stopListening();
+    const force = setTimeout(() => bound?.cut(), CLOSE_GRACE_MS);
+    server.tryShutdown(() => {});
+    await bound?.closed; // what was written has left
+    clearTimeout(force);
   }
 }

@@ -1,16 +1,18 @@
 import 'reflect-metadata';
-import { ConfigError, type HydraConfig, loadConfig, schedulerTargets } from '#lib/config';
-import { createLogger, reportListening } from '#lib/observability';
+import { ConfigError, type HydraConfig, LiveConfig, schedulerTargets } from '#lib/config';
+import { createLogger, followConfig, reportListening } from '#lib/observability';
 import { startScheduler } from './start-scheduler.js';
 
 /** EX_CONFIG of sysexits.h: starting again cannot help. */
 const CONFIG_EXIT_CODE = 78;
 
-const config = readConfig();
+const live = readConfig();
+const config = live.view;
 const logger = createLogger(nameOf(config), config.log);
 try {
   const { httpPort, grpcPort } = await startScheduler(config, logger);
   reportListening({ httpPort, grpcPort });
+  followConfig(live, logger);
   logger.info({ http_port: httpPort, grpc_port: grpcPort }, 'scheduler listens');
 } catch (error) {
   logger.fatal({ error }, 'the scheduler could not start');
@@ -25,7 +27,7 @@ function nameOf(config: HydraConfig): string {
 
 function readConfig() {
   try {
-    return loadConfig();
+    return new LiveConfig();
   } catch (error) {
     console.error(error instanceof ConfigError ? error.message : error);
     process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);

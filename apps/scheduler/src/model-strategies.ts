@@ -7,28 +7,36 @@ import { HYDRA_CONFIG } from './scheduler-config.js';
 export const PLACEMENT_STRATEGIES = Symbol('placement strategies');
 
 /** For models that `hydra.yaml` does not list: the schema's default. */
-const STRATEGY_OF_UNLISTED = 'predicted-ttft';
+const STRATEGY_OF_UNLISTED: StrategyName = 'predicted-ttft';
 
 /** Which strategy places which model, as `hydra.yaml` says. */
 @Injectable()
 export class ModelStrategies {
-  private readonly byModel: ReadonlyMap<string, PlacementStrategy>;
-  private readonly ofUnlisted: PlacementStrategy;
+  private readonly byName: ReadonlyMap<string, PlacementStrategy>;
+  /** For the list of models that it was made of: another one takes its place when the file changes. */
+  private byModel: { readonly models: HydraConfig['models']; readonly names: ReadonlyMap<string, StrategyName> };
 
   constructor(
-    @Inject(HYDRA_CONFIG) config: HydraConfig,
+    @Inject(HYDRA_CONFIG) private readonly config: HydraConfig,
     @Inject(PLACEMENT_STRATEGIES) strategies: readonly PlacementStrategy[],
   ) {
-    const byName = (name: StrategyName) => {
-      const strategy = strategies.find((one) => one.name === name);
-      if (strategy === undefined) throw new Error(`the placement strategy "${name}" is not provided`);
-      return strategy;
-    };
-    this.byModel = new Map(config.models.map((model) => [model.id, byName(model.strategy)]));
-    this.ofUnlisted = byName(STRATEGY_OF_UNLISTED);
+    this.byName = new Map(strategies.map((strategy) => [strategy.name, strategy]));
+    this.byModel = namesOf(config);
+    for (const name of [STRATEGY_OF_UNLISTED, ...this.byModel.names.values()] as const) this.named(name); // missing ones show at the start
   }
 
   strategyFor(modelId: string): PlacementStrategy {
-    return this.byModel.get(modelId) ?? this.ofUnlisted;
+    if (this.byModel.models !== this.config.models) this.byModel = namesOf(this.config);
+    return this.named(this.byModel.names.get(modelId) ?? STRATEGY_OF_UNLISTED);
   }
+
+  private named(name: StrategyName): PlacementStrategy {
+    const strategy = this.byName.get(name);
+    if (strategy === undefined) throw new Error(`the placement strategy "${name}" is not provided`);
+    return strategy;
+  }
+}
+
+function namesOf({ models }: HydraConfig) {
+  return { models, names: new Map(models.map(({ id, strategy }) => [id, strategy])) };
 }

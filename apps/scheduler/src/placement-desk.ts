@@ -82,22 +82,32 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
-    const {
-      leaseTtlMs,
-      workerTimeoutMs,
-      waitingPerWorker,
-      stepsPerWorker,
-      queueLength,
-      queueTimeoutMs,
-      kvIndexBlocks,
-    } = config.scheduler;
+    const { leaseTtlMs, workerTimeoutMs, kvIndexBlocks } = config.scheduler;
     this.leases = new LeaseTable({ leaseTtlMs, idPrefix: this.schedulerEpoch.toString(36) });
-    this.fleet = new FleetState({ workerTimeoutMs, waitingPerWorker, stepsPerWorker }, this.leases);
+    const room = {
+      workerTimeoutMs,
+      // They may change while the scheduler runs, as below.
+      get waitingPerWorker() {
+        return config.scheduler.waitingPerWorker;
+      },
+      get stepsPerWorker() {
+        return config.scheduler.stepsPerWorker;
+      },
+    };
+    this.fleet = new FleetState(room, this.leases);
     const kvIndex = new KvIndex({ capacityBlocks: kvIndexBlocks, capacityWorkers: KV_INDEX_WORKERS });
     this.kvFollower = new KvFollower(kvIndex);
     this.configuredModelIds = new Set(config.models.map((model) => model.id));
     this.queue = new PlacementQueue(
-      { queueLength, expectedModelIds: this.configuredModelIds, lossGraceMs: queueTimeoutMs },
+      {
+        get queueLength() {
+          return config.scheduler.queueLength;
+        },
+        expectedModelIds: this.configuredModelIds,
+        get lossGraceMs() {
+          return config.scheduler.queueTimeoutMs;
+        },
+      },
       {
         fleet: this.fleet,
         leases: this.leases,

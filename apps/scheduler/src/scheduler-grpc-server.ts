@@ -42,10 +42,12 @@ export class SchedulerGrpcServer extends ServerGrpc {
     const server = this.grpcClient as Server | null;
     this.grpcClient = null;
     if (server === null) return;
-    this.bound?.stopListening();
+    const { bound } = this;
+    bound?.stopListening();
     for (const service of ['', ...SERVICES]) this.health.setStatus(service, 'NOT_SERVING');
-    const force = setTimeout(() => server.forceShutdown(), CLOSE_GRACE_MS);
-    await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    const force = setTimeout(() => bound?.cut(), CLOSE_GRACE_MS);
+    server.tryShutdown(() => {});
+    await bound?.closed;
     clearTimeout(force);
   }
 }

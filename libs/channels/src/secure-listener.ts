@@ -1,7 +1,7 @@
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import { experimental, type Server, ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
 import type { TlsIdentity } from '#lib/certificates';
-import type { BoundServer } from './bind-server.js';
+import { type BoundServer, listen } from './bind-server.js';
 import { hasPeerCertificate, isPeerGone, refusalOf, type TlsRefusal } from './tls-refusal.js';
 
 export interface TlsListenerOptions {
@@ -70,13 +70,12 @@ export async function bindSecurely(
   );
   const injector = server.createConnectionInjector(credentials);
   const listener = createServer({ ...tlsServerOptions(options), ALPNProtocols: ['h2'], noDelay: true });
-  guardTlsServer(listener, options, (socket) => injector.injectConnection(socket));
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject);
-    listener.listen(port, host, resolve);
-  });
-  const bound = listener.address() as { readonly port: number }; // it listens on TCP
-  return { port: bound.port, stopListening: () => void listener.close() };
+  return listen(listener, host, port, (handOver) =>
+    guardTlsServer(listener, options, (socket) => {
+      handOver(socket);
+      injector.injectConnection(socket);
+    }),
+  );
 }
 
 function clientRefusal(socket: TLSSocket, options: TlsListenerOptions): TlsRefusal | undefined {

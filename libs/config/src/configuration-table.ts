@@ -5,8 +5,13 @@ const HEAD = `# Configuration
 
 <!-- Generated from libs/config/src/schema.ts by \`npm run generate:docs\`; do not edit. -->
 
-HydraServe reads \`hydra.yaml\` in the working folder (or the file that \`HYDRA_CONFIG\` names) once, at start; environment
-variables stand above it. A wrong value stops the start and is named, with what was expected.
+HydraServe reads \`hydra.yaml\` in the working folder (or the file that \`HYDRA_CONFIG\` names); environment variables stand above it. A
+wrong value stops the start and is named, with what was expected.
+
+Every app looks at the file once a second, and at once on SIGHUP. A changed file is checked as a whole: one that is not valid changes
+nothing, and is told in an \`error\` line and in \`hydra_config_reloads_total{outcome="refused"}\`. Of a valid one, settings with **live** in
+the column *change* count at once; a log line names those that wait for the next start, and \`hydra_config_pending_settings\` counts
+them. \`hydra config diff OLD [NEW]\` says beforehand what a change will need.
 
 Three variables act on the list of models: \`HYDRA_MODEL\` (a catalogue name, a hub id, a folder or a \`.gguf\` file) serves
 that one model instead of those listed; \`HYDRA_WEIGHTS\` and \`HYDRA_NUMERICS\` set \`weights\` and \`numerics\` of all.
@@ -31,9 +36,9 @@ export function configurationPage(): string {
 function section(title: string, fields: readonly ConfigField[]): string {
   const rows = fields.map(
     (field) =>
-      `| \`${field.path.join('.')}\` | ${field.env ? `\`${field.env}\`` : ''} | ${expectation(field)} | ${shownDefault(field)} | ${field.description} |`,
+      `| \`${field.path.join('.')}\` | ${field.env ? `\`${field.env}\`` : ''} | ${expectation(field)} | ${shownDefault(field)} | ${field.reload === 'live' ? '**live**' : 'restart'} | ${field.description} |`,
   );
-  return `## ${title}\n\n| key | variable | takes | default | meaning |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+  return `## ${title}\n\n| key | variable | takes | default | change | meaning |\n|---|---|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 function shownDefault(field: ConfigField): string {

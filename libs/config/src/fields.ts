@@ -16,12 +16,15 @@ export interface ConfigField {
   /** Environment variable that overrides it. */
   readonly env?: string;
   readonly isSecret: boolean;
+  /** Whether a change of the file counts at once, or with the next start. */
+  readonly reload: 'live' | 'restart';
 }
 
 interface FieldMeta {
   readonly description?: string;
   readonly env?: string;
   readonly secret?: boolean;
+  readonly reload?: 'live';
 }
 
 /** All leaves below a schema, in order. */
@@ -43,6 +46,7 @@ export function configFields(schema: z.ZodType, path: readonly string[] = []): C
       description: meta.description ?? '',
       env: meta.env,
       isSecret: meta.secret === true,
+      reload: meta.reload ?? 'restart',
     },
   ];
 }

@@ -1,4 +1,7 @@
+export { type ConfigChange, configChanges } from './config-changes.js';
 export { configurationPage } from './configuration-table.js';
+export { configFields } from './fields.js';
+export { LiveConfig, type ReloadOutcome } from './live-config.js';
 export { ConfigError, type LoadConfigOptions, loadConfig } from './load-config.js';
 export { schedulerTargets } from './scheduler-targets.js';
 export * from './schema.js';

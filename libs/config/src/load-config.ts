@@ -26,7 +26,7 @@ export interface LoadConfigOptions {
 }
 
 /**
- * Reads `hydra.yaml` (or the file named by `HYDRA_CONFIG`) and the environment on top, once, at start.
+ * Reads `hydra.yaml` (or the file named by `HYDRA_CONFIG`) and the environment on top.
  * @returns the whole configuration, frozen
  * @throws ConfigError when the file cannot be read or any value is wrong
  */
@@ -46,19 +46,33 @@ export function loadConfig({ env = process.env, folder = process.cwd() }: LoadCo
   return deepFreeze(withAbsoluteCertificates(withAbsoluteFolder(config, folder), folder));
 }
 
-function readFile(env: Environment, folder: string): ConfigTree {
-  const named = env['HYDRA_CONFIG'] || undefined; // an empty variable is an absent one, as for all others
-  const path = resolve(folder, named ?? 'hydra.yaml');
+/**
+ * The file as it is now.
+ * @returns undefined when there is none, which is only right where none was named
+ * @throws ConfigError
+ */
+export function configFileText({ env = process.env, folder = process.cwd() }: LoadConfigOptions): string | undefined {
+  const { path, named } = configPath(env, folder);
   if (!existsSync(path)) {
     if (named) throw new ConfigError([`HYDRA_CONFIG: expected the path of a file, got ${JSON.stringify(named)}`]);
-    return {};
+    return undefined;
   }
-  let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new ConfigError([`${path}: cannot be read: ${(cause as Error).message}`], { cause });
   }
+}
+
+function configPath(env: Environment, folder: string) {
+  const named = env['HYDRA_CONFIG'] || undefined; // an empty variable is an absent one, as for all others
+  return { path: resolve(folder, named ?? 'hydra.yaml'), named };
+}
+
+function readFile(env: Environment, folder: string): ConfigTree {
+  const text = configFileText({ env, folder });
+  if (text === undefined) return {};
+  const { path } = configPath(env, folder);
   try {
     const tree: unknown = parse(text) ?? {};
     if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) throw new Error('expected a map at the top');
@@ -147,7 +161,8 @@ function withAbsoluteFolder(config: HydraConfig, base: string): HydraConfig {
   return { ...config, storage: { ...config.storage, folder: absolutePath(base, folder) } };
 }
 
-function deepFreeze<T>(value: T): T {
+/** Also what it holds. @returns the same */
+export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.values(value).forEach(deepFreeze);
     Object.freeze(value);

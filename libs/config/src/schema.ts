@@ -29,12 +29,11 @@ export const hydraSchema = z.strictObject({
     .min(1, 'expected at least one model')
     .default([modelSchema.parse({ id: DEFAULT_MODEL_ID })])
     .describe('The models served; the first is the default.'),
-  aliases: z
-    .record(z.string(), z.string())
-    .default({})
-    .describe(
+  aliases: z.record(z.string(), z.string()).default({}).meta({
+    reload: 'live',
+    description:
       'Other names for models, by name; the value is a model id, or `default` for the first model. `default` itself is always one.',
-    ),
+  }),
   engine: z.enum(ENGINES).default('onnx').meta({
     description: 'Engine of the workers: `onnx` (embedded) or `mock` (no model, no weights).',
     env: 'HYDRA_ENGINE',

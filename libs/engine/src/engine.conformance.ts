@@ -196,6 +196,26 @@ export function describeEngine(name: string, create: () => Promise<EngineUnderTe
       }
     });
 
+    it('given more than runs at once, when handed back, then what has begun finishes and the rest fails, retryable, as draining', async () => {
+      const ids: string[] = [];
+      for (let i = 0; i < 2_000 && ids.length === i; i++) {
+        const submitted = request({ initialCredit: 1, stop: { maxTokens: 2 } });
+        if (engine.submit(submitted).kind === 'accepted') ids.push(submitted.generationId);
+      }
+      await log.until(() => log.sequence(ids[0]!).tokenIds.length > 0);
+      engine.handBack();
+      for (const id of ids) engine.credit(id, 1);
+      const outcomes = await Promise.all(ids.map((id) => log.end(id)));
+      const handedBack = outcomes.filter(({ failure }) => failure?.code === FailureCode.DRAINING);
+      expect(handedBack.length).toBeGreaterThan(0);
+      for (const { failure, sequences } of handedBack) {
+        expect(failure?.retryable).toBe(true);
+        expect(sequences.size).toBe(0);
+      }
+      expect(log.sequence(ids[0]!).tokenIds).toHaveLength(2);
+      await run({});
+    });
+
     it('given what cannot run here, when submitted, then the refusal names the parameter', async () => {
       const { contextTokens, vocabularySize } = engine.describe().model;
       const cases: [RequestParts, FailureCode, string][] = [

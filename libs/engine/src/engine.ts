@@ -30,6 +30,8 @@ export abstract class Engine {
   abstract cancel(generationId: string, reason: string): void;
   /** Allows `tokens` more per sequence. Unknown ids are ignored. */
   abstract credit(generationId: string, tokens: number): void;
+  /** Ends what was accepted and has not begun with a retryable DRAINING failure, so that it can begin elsewhere. What runs goes on. */
+  abstract handBack(): void;
   /**
    * Turns inputs into vectors; calls that meet share batches. Engines of models whose tasks do not include `embed` refuse.
    * Rejects with the signal's reason when it aborts: what is not computed yet is then left out.

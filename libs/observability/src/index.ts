@@ -1,3 +1,4 @@
+export { followConfig, type ReloadableConfig } from './follow-config.js';
 export { HealthController, Readiness, type ReadinessState } from './health.js';
 export { isListeningMessage, type ListeningMessage, reportListening } from './listening.js';
 export { createLogger, type GenerationRef, generationFields, type Logger, type LogOptions } from './logger.js';

@@ -91,6 +91,7 @@ export class Platform {
     );
     const { httpPort, grpcPort } = config.gateway;
     this.gateway = child('gateway', 'gateway', () => ({
+      HYDRA_GATEWAY_SHUTDOWN_DELAY_MS: '0', // nobody chooses between several here
       ...schedulers(),
       HYDRA_HTTP_PORT: String(this.gateway.ports?.httpPort ?? httpPort),
       HYDRA_GRPC_PORT: String(this.gateway.ports?.grpcPort ?? grpcPort),

@@ -8,18 +8,22 @@ import type { RequestLife } from './request-life.js';
 @Injectable()
 export class AdmissionGate {
   private readonly lives = new Set<RequestLife>();
-  private readonly limit: number;
+  private leaving = false;
   private draining = false;
   private idle: (() => void)[] = [];
 
-  constructor(@Inject(GATEWAY_CONFIG) config: HydraConfig) {
-    this.limit = config.gateway.concurrentRequests;
-  }
+  constructor(@Inject(GATEWAY_CONFIG) private readonly config: HydraConfig) {}
 
   get inFlight(): number {
     return this.lives.size;
   }
 
+  /** The gateway is going to end: who chooses between several is to choose another one. */
+  get isLeaving(): boolean {
+    return this.leaving;
+  }
+
+  /** Nothing new is taken. */
   get isDraining(): boolean {
     return this.draining;
   }
@@ -27,7 +31,7 @@ export class AdmissionGate {
   /** @throws ApiError draining or overloaded */
   enter(life: RequestLife): void {
     if (this.draining) throw new ApiError('draining', 'The server is shutting down. Please try again.');
-    if (this.lives.size >= this.limit) {
+    if (this.lives.size >= this.config.gateway.concurrentRequests) {
       throw new ApiError('overloaded', 'Too many requests are in flight. Please try again later.');
     }
     this.lives.add(life);
@@ -38,8 +42,14 @@ export class AdmissionGate {
     if (this.lives.size === 0) for (const resolve of this.idle.splice(0)) resolve();
   }
 
+  /** Says that the gateway is leaving; requests are still taken. */
+  announceLeave(): void {
+    this.leaving = true;
+  }
+
   /** Takes nothing new; what runs has `graceMs` to finish and is stopped then. Resolves when nothing is left. */
   async drain(graceMs: number): Promise<void> {
+    this.leaving = true;
     this.draining = true;
     if (this.lives.size === 0) return;
     const timer = setTimeout(() => {

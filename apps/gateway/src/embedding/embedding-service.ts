@@ -105,7 +105,7 @@ export class EmbeddingService {
     });
     const sessionKey = life.sessionHeader ?? call.user ?? '';
     const avoidWorkerIds: string[] = [];
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 0; ; ) {
       const place = await this.placer.place(
         { request, served, sessionKey, ttftDeadlineUnixMs: 0, onPlaced: undefined, attempt, avoidWorkerIds },
         signal,
@@ -121,9 +121,10 @@ export class EmbeddingService {
       );
       if (outcome?.$case === 'embedded') return outcome.value;
       const failure = outcome?.value ?? lost('The worker gave no answer that is understood here.');
-      if (!failure.retryable || attempt + 1 >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
+      if (!failure.retryable) throw fromWorkerFailure(failure);
+      if (failure.code !== FailureCode.DRAINING && ++attempt >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
       this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
-      avoidWorkerIds.push(place.workerId);
+      if (!avoidWorkerIds.includes(place.workerId)) avoidWorkerIds.push(place.workerId);
     }
   }
 

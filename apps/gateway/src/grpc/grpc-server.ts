@@ -66,19 +66,21 @@ export class GrpcServer implements OnModuleInit {
     this.reportHealth();
   }
 
-  /**
-   * Takes no further calls; what runs has `graceMs`. Only for when generations have ended: once the end of a connection is
-   * announced, grpc-js fails its next keepalive ping and cuts it (grpc/grpc-node#3068; measured: 2 s).
-   */
-  close(graceMs: number): Promise<void> {
+  /** Takes no further connections and calls, and says so (GOAWAY): clients open their next calls elsewhere. What runs goes on. */
+  sendClientsAway(): void {
     this.bound?.stopListening();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.server.forceShutdown(), graceMs);
-      this.server.tryShutdown(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    // A connection whose end is announced fails its next keepalive ping, and is cut for it (grpc/grpc-node#3068; measured: 2 s);
+    // grpc-js looks at this field before each ping, and has no other way to stop them.
+    Object.assign(this.server, { keepaliveTimeMs: Number.POSITIVE_INFINITY });
+    this.server.tryShutdown(() => {}); // `bound.closed` says when
+  }
+
+  /** Resolves when all calls have ended; those that have not in `graceMs` are cut. */
+  async close(graceMs: number): Promise<void> {
+    this.sendClientsAway();
+    const timer = setTimeout(() => this.bound?.cut(), graceMs);
+    await this.bound?.closed;
+    clearTimeout(timer);
   }
 
   private reportHealth(): void {

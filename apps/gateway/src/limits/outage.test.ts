@@ -25,7 +25,10 @@ class RemoteBook extends LimitBook {
 
 function open(share: number | undefined) {
   const decisions: string[] = [];
-  const policy = new OutagePolicy(share, (decision) => decisions.push(decision));
+  const policy = new OutagePolicy(
+    () => share,
+    (decision) => decisions.push(decision),
+  );
   const shared = new RemoteBook();
   const entries: UsageEntry[] = [];
   const local = new MemoryLimitBook(Date.now, (entry) => entries.push(entry));

@@ -14,17 +14,18 @@ import {
  * in a share of every limit and counts it for itself.
  */
 export class OutagePolicy {
-  /** @param share  of every limit, 0 to 1; undefined: closed @param told  of each decision that was made without Redis */
+  /** @param shareNow  of every limit, 0 to 1; undefined: closed @param told  of each decision that was made without Redis */
   constructor(
-    private readonly share: number | undefined,
+    private readonly shareNow: () => number | undefined,
     private readonly told: (decision: 'refused' | 'counted-locally') => void,
   ) {}
 
   /** @returns the share of the limits that is counted locally @throws what Redis was unreachable with */
   shareOrThrow(cause: unknown): number {
-    this.told(this.share === undefined ? 'refused' : 'counted-locally');
-    if (this.share === undefined) throw cause;
-    return this.share;
+    const share = this.shareNow();
+    this.told(share === undefined ? 'refused' : 'counted-locally');
+    if (share === undefined) throw cause;
+    return share;
   }
 }
 

@@ -27,16 +27,14 @@ const FREE: Price = { input: 0, cachedInput: 0, output: 0 };
 @Injectable()
 export class RequestLimits {
   private readonly prices: ReadonlyMap<string, Price>;
-  private readonly sliceTokens: number;
 
   constructor(
-    @Inject(GATEWAY_CONFIG) config: HydraConfig,
+    @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     private readonly book: LimitBook,
     private readonly subjects: LimitSubjects,
     private readonly rates: RequestRates,
     private readonly metrics: GatewayMetrics,
   ) {
-    this.sliceTokens = config.limits.sliceTokens;
     this.prices = new Map(
       config.models.flatMap(({ id, price }) =>
         price === undefined ? [] : [[id, { ...price, cachedInput: price.cachedInput ?? price.input }]],
@@ -72,7 +70,7 @@ export class RequestLimits {
       tenantId,
       subjects,
       price: this.prices.get(modelId) ?? FREE,
-      sliceTokens: this.sliceTokens,
+      sliceTokens: this.config.limits.sliceTokens,
       about: { keyId: principal.keyId ?? '', modelId, requestId },
     };
     const decision = await counted(() => this.book.begin(reservation));

@@ -14,7 +14,7 @@ export class GatewayReadiness implements Readiness {
   ) {}
 
   check(): ReadinessState {
-    if (this.gate.isDraining) return { isStarted: true, isReady: false, detail: 'shutting down' };
+    if (this.gate.isLeaving) return { isStarted: true, isReady: false, detail: 'shutting down' };
     const ready = this.models.answerable();
     this.isStarted ||= ready.length > 0;
     if (ready.length > 0) return { isStarted: true, isReady: true, detail: `serves ${ready.join(', ')}` };

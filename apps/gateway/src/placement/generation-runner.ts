@@ -42,6 +42,7 @@ type Outcome =
 /** DESIGN, "Lease": at most 3, and only what never produced a token. */
 const MAX_ATTEMPTS = 3;
 const LONGEST_RETRY_WAIT_MS = 1_000;
+const HAND_BACK_PAUSE_MS = 20;
 
 const NO_USAGE: GenerationUsage = {
   ...{ promptTokens: 0, completionTokens: 0, cachedPromptTokens: 0 },
@@ -63,18 +64,22 @@ export class GenerationRunner {
     const { signal, ...wish } = job;
     const { request } = wish;
     const avoidWorkerIds: string[] = [];
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 0; ; ) {
       const place = await this.placer.place({ ...wish, attempt, avoidWorkerIds }, signal);
       const outcome = await this.attempt(place, job, deliver);
       if (outcome.kind === 'finished') return outcome.usage;
       const { failure } = outcome;
-      if (!failure.isRetryable || attempt + 1 >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
+      if (!failure.isRetryable) throw fromWorkerFailure(failure);
+      // A worker that drains hands back what it has not begun: that is its end, and no try. The request's deadline bounds it.
+      if (failure.code !== FailureCode.DRAINING && ++attempt >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
       this.logger.warn(
         { ...generationFields(request), worker_id: place.workerId, reason: failure.message, attempt },
         'placing again',
       );
       this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
-      avoidWorkerIds.push(place.workerId);
+      // One that was avoided was the only one: whoever named it learns soon that it drains.
+      if (avoidWorkerIds.includes(place.workerId)) await pause(HAND_BACK_PAUSE_MS, signal);
+      else avoidWorkerIds.push(place.workerId);
       if (failure.retryAfterMs > 0) await pause(failure.retryAfterMs, signal);
     }
   }

@@ -216,6 +216,29 @@ describe('without a scheduler', () => {
     while (platform.scheduler.places.length === before) await (await post(completions(), streamed)).text();
   });
 
+  it('given a scheduler that is shutting down, when it refuses what waits, then the request is placed without it', async () => {
+    platform = await startTestPlatform();
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+    platform.scheduler.refusal = RefusalReason.SHUTTING_DOWN;
+    const response = await post(completions(), streamed);
+    expect(dataOf(await response.text()).at(-1)).toBe('[DONE]');
+    expect(platform.worker.generations[0]?.request.leaseId).toBe('');
+  });
+
+  it('given neither a scheduler nor a worker in reach, when the scheduler comes back with one, then the request has waited for it', async () => {
+    platform = await startTestPlatform({ workerCount: 2 });
+    const { scheduler, worker } = platform;
+    const [, other] = platform.workers;
+    worker.onSubmit = (generation) => void generation.runToEnd();
+    scheduler.kill();
+    other?.kill();
+    worker.kill();
+    const response = post(completions(), streamed);
+    await worker.listen();
+    await scheduler.listen();
+    expect(dataOf(await (await response).text()).at(-1)).toBe('[DONE]');
+  });
+
   it('given a scheduler that was restarted and knows no workers yet, then models stay for a while and go then', async () => {
     platform = await startTestPlatform({ scheduler: { workerTimeoutMs: 2_000, reportIntervalMs: 500 } });
     await platform.scheduler.restartEmpty();

@@ -61,6 +61,10 @@ const REDIRECT_PAUSE_MS = 20;
 /** How a call ends when no scheduler is there; CANCELLED by a connection that broke, since our own abort has its own reason. */
 const IS_GONE: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.CANCELLED]);
 
+/** Chosen: a scheduler, or a worker that was the only one, is started again within it; clients wait as for a cold start. */
+const LONGEST_OUTAGE_MS = 10_000;
+const OUTAGE_PAUSE_MS = 100;
+
 /** Finds a worker for a generation: asks the scheduler of its model, and takes turns over the last known fleet when there is none. */
 @Injectable()
 export class Placer {
@@ -75,13 +79,32 @@ export class Placer {
   ) {}
 
   /**
-   * Waits in the scheduler's queue while there is no room; an aborted signal leaves the queue.
+   * Waits in the scheduler's queue while there is no room, and for a scheduler while there is neither one nor a worker that could be
+   * asked without; an aborted signal ends both.
    * @throws ApiError why there is no place; the signal's reason
    */
   async place(wish: PlacementWish, signal: AbortSignal): Promise<Place> {
-    const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
     const askedAtMs = performance.now();
     try {
+      for (;;) {
+        const place = await this.placeOnce(wish, signal);
+        if (!(place instanceof GrpcStatusError)) return place;
+        if (performance.now() - askedAtMs >= LONGEST_OUTAGE_MS) {
+          throw new ApiError('no_worker', 'No worker can be reached at present. Please try again later.', {
+            cause: place,
+          });
+        }
+        await sleep(OUTAGE_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+      }
+    } finally {
+      this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs);
+    }
+  }
+
+  /** @returns why no scheduler answered when no worker can be asked without one, either */
+  private async placeOnce(wish: PlacementWish, signal: AbortSignal): Promise<Place | GrpcStatusError> {
+    try {
+      const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
       const { response, link } = await this.ask(this.toPlaceRequest(wish), timeoutMs, signal);
       const { outcome, explanation } = response;
       if (outcome?.$case === 'refused') throw fromRefusal(outcome.value);
@@ -92,10 +115,8 @@ export class Placer {
       return toPlace(outcome.value, link);
     } catch (error) {
       if (!(error instanceof GrpcStatusError)) throw error;
-      if (IS_GONE.has(error.code)) return this.placeWithoutScheduler(wish, error);
+      if (IS_GONE.has(error.code)) return this.placeWithoutScheduler(wish, error) ?? error;
       throw toApiError(error);
-    } finally {
-      this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs);
     }
   }
 
@@ -131,7 +152,7 @@ export class Placer {
         }
         gone.add(link);
         const another = next();
-        if (another === undefined) return { response, link };
+        if (another === undefined) throw new GrpcStatusError(status.UNAVAILABLE, 'the last scheduler is shutting down');
         link = another;
       } catch (error) {
         if (!(error instanceof GrpcStatusError) || !IS_GONE.has(error.code)) throw error;
@@ -143,18 +164,17 @@ export class Placer {
     }
   }
 
-  private placeWithoutScheduler({ request, avoidWorkerIds }: PlacementWish, cause: GrpcStatusError): Place {
+  private placeWithoutScheduler({ request, avoidWorkerIds }: PlacementWish, cause: GrpcStatusError): Place | undefined {
     const candidates = this.fleet.workers.filter(
       (worker) =>
         this.fleet.isConnected(worker) &&
+        !worker.member.report?.draining &&
         worker.member.registration?.models.some(({ modelId }) => modelId === request.modelId),
     );
     const fresh = candidates.filter(({ workerId }) => !avoidWorkerIds.includes(workerId));
     const pool = fresh.length > 0 ? fresh : candidates;
     const worker = pool[this.turn++ % Math.max(1, pool.length)];
-    if (worker === undefined) {
-      throw new ApiError('no_worker', 'No worker can be reached at present. Please try again later.', { cause });
-    }
+    if (worker === undefined) return undefined;
     this.metrics.placedWithoutScheduler();
     const { workerId, workerEpoch, target } = worker;
     const about = { request_id: request.requestId, generation_id: request.generationId, worker_id: workerId };

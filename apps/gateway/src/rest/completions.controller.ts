@@ -10,7 +10,6 @@ import {
   type RequestLimits,
   toAnswerBody,
 } from '#lib/openai';
-import { AdmissionGate } from '../completion/admission-gate.js';
 import { CompletionService } from '../completion/completion-service.js';
 import { FailureTranslator } from '../completion/failure-translator.js';
 import { RequestLife } from '../completion/request-life.js';
@@ -41,7 +40,6 @@ export class CompletionsController {
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     private readonly completions: CompletionService,
-    private readonly gate: AdmissionGate,
     private readonly failures: FailureTranslator,
     private readonly metrics: GatewayMetrics,
     private readonly idempotency: IdempotencyStore,
@@ -120,8 +118,6 @@ export class CompletionsController {
       sse.fail(error);
     } finally {
       sse.close();
-      // A connection that was kept alive would hold up the end of the process.
-      if (this.gate.isDraining) reply.raw.once('finish', () => reply.raw.socket?.end());
     }
   }
 }

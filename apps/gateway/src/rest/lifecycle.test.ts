@@ -129,6 +129,20 @@ describe('a worker that is lost', () => {
     expect(platform.scheduler.places.map(({ attempt }) => attempt)).toEqual([0, 1, 2]);
   });
 
+  it('and hands it back because it drains, however often, then that counts as no attempt', async () => {
+    platform = await startTestPlatform({ workerCount: 2 });
+    let handedBack = 0;
+    for (const worker of platform.workers) {
+      worker.onSubmit = (generation) => {
+        if (handedBack++ < 5) generation.fail(FailureCode.DRAINING, true);
+        else void generation.runToEnd();
+      };
+    }
+    const response = await post(completions(), streamed);
+    expect(dataOf(await response.text()).at(-1)).toBe('[DONE]');
+    expect(new Set(platform.scheduler.places.map(({ attempt }) => attempt))).toEqual(new Set([0]));
+  });
+
   it('given a refusal for good, then it is not repeated and names the parameter', async () => {
     platform = await startTestPlatform();
     platform.worker.onSubmit = (generation) =>

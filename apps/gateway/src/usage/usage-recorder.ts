@@ -42,7 +42,7 @@ export class UsageRecorder {
       metrics.tenantUsed(entry);
       writer.add(entry);
     });
-    const { redisUrl, redisCluster, onOutage, outageShare } = config.limits;
+    const { redisUrl, redisCluster } = config.limits;
     if (redisUrl === undefined) {
       this.book = new UsageBook(counts, this.ledger, writer, steadyNowMs);
       this.windows = windows;
@@ -61,9 +61,8 @@ export class UsageRecorder {
       await shared.close();
       client.disconnect();
     });
-    const policy = new OutagePolicy(onOutage === 'local' ? outageShare : undefined, (decision) =>
-      metrics.decidedWithoutRedis(decision),
-    );
+    const shareNow = () => (config.limits.onOutage === 'local' ? config.limits.outageShare : undefined);
+    const policy = new OutagePolicy(shareNow, (decision) => metrics.decidedWithoutRedis(decision));
     this.book = new OutageBook(shared, counts, policy);
     this.windows = new OutageWindows(new RedisRequestWindows(client), windows, policy);
   }

@@ -57,6 +57,10 @@ export class PreparedEngine extends Engine {
     this.engine?.credit(generationId, tokens);
   }
 
+  override handBack(): void {
+    this.engine?.handBack();
+  }
+
   override embed(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
     return this.engine?.embed(request, signal) ?? Promise.resolve(NOT_PREPARED);
   }

@@ -1,9 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { Embeddings } from '../embedding/embeddings.js';
+import { EngineHost } from '../engine/engine-host.js';
 import { Generations } from '../session/generations.js';
 
-/** Takes nothing new, lets what runs finish, and ends with a retryable failure what does not in time. For good. */
+/**
+ * Takes nothing new, hands back what has not begun, lets what runs finish, and ends with a retryable failure what does not in time.
+ * For good.
+ */
 @Injectable()
 export class Drain {
   private readonly listeners: ((graceMs: number) => void)[] = [];
@@ -11,6 +15,7 @@ export class Drain {
   constructor(
     private readonly generations: Generations,
     private readonly embeddings: Embeddings,
+    private readonly host: EngineHost,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -33,7 +38,8 @@ export class Drain {
     if (!this.hasBegun) {
       this.generations.isDraining = true;
       this.logger.info({ generations: remaining, grace_ms: graceMs }, `draining: ${reason}`);
-      for (const listener of this.listeners) listener(graceMs);
+      for (const listener of this.listeners) listener(graceMs); // the scheduler knows before gateways ask for other places
+      this.host.engine.handBack();
     }
     if (graceMs > 0) {
       const timer = setTimeout(() => {

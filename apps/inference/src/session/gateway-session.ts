@@ -52,8 +52,12 @@ export class GatewaySession implements GenerationReader {
     this.outbox.end({ $case: 'failed', value });
   }
 
-  /** Says goodbye: what was written before still arrives. */
-  end(): void {
+  /** Says goodbye: what was told before still arrives, also what waits for a gateway that is slow to read. */
+  leave(): void {
+    this.outbox.onceEmpty(() => this.end());
+  }
+
+  private end(): void {
     if (this.isOver) return;
     this.over();
     this.call.end();

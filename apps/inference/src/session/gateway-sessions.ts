@@ -5,8 +5,8 @@ import { WorkerIdentity } from '../worker-identity.js';
 import { GatewaySession, type SessionCall } from './gateway-session.js';
 import { Generations } from './generations.js';
 
-/** Time that the last messages have to leave, in milliseconds. */
-const GOODBYE_MS = 1_000;
+/** Time that the last messages have to leave, in milliseconds. Chosen: a gateway that is busy reads in it, one that hangs holds up nobody longer. */
+const GOODBYE_MS = 5_000;
 
 /** The open sessions. */
 @Injectable()
@@ -28,13 +28,13 @@ export class GatewaySessions {
     this.logger.info({ peer: call.getPeer() }, 'session began');
   }
 
-  /** Ends all sessions; what was written to them still leaves. */
+  /** Ends all sessions; what they were told still leaves. */
   async close(): Promise<void> {
     const signal = AbortSignal.timeout(GOODBYE_MS);
     await Promise.all(
       [...this.open].map(async ([session, call]) => {
         const closed = once(call, 'finish', { signal });
-        session.end();
+        session.leave();
         await closed.catch(() => {}); // a gateway that does not read is left behind
       }),
     );

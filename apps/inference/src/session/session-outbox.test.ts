@@ -53,6 +53,23 @@ const fail = () => {
 };
 
 describe('SessionOutbox', () => {
+  it('given ends that wait for a full socket, when a goodbye waits for them, then it is said after the last', () => {
+    const socket = new Socket();
+    const outbox = new SessionOutbox(socket, () => {});
+    const said: number[] = [];
+    outbox.onceEmpty(() => said.push(socket.written.length));
+    expect(said).toEqual([0]);
+    socket.room = 1;
+    outbox.end(endOf('a')); // taken, and the socket is full
+    outbox.end(endOf('b'));
+    outbox.end(endOf('c'));
+    outbox.onceEmpty(() => said.push(socket.written.length));
+    socket.drain(1); // room for one
+    expect(said).toEqual([0]);
+    socket.drain();
+    expect(said).toEqual([0, 3]);
+  });
+
   it('given a socket that takes all, when steps come, then each is one frame at once', () => {
     const socket = new Socket();
     const outbox = new SessionOutbox(socket, fail);

@@ -24,6 +24,7 @@ export class SessionOutbox {
   private readonly heldEnds = new Map<string, End>();
   private isBlocked = false;
   private isClosed = false;
+  private emptyListener: (() => void) | undefined;
 
   constructor(
     private readonly writer: SessionWriter,
@@ -56,6 +57,12 @@ export class SessionOutbox {
     return this.heldEnds.has(generationId);
   }
 
+  /** Calls back when nothing waits any more, at once when nothing does. */
+  onceEmpty(listener: () => void): void {
+    if (this.isBlocked) this.emptyListener = listener;
+    else listener();
+  }
+
   close(): void {
     this.isClosed = true;
     this.heldEntries.clear();
@@ -86,7 +93,9 @@ export class SessionOutbox {
     this.isBlocked = true;
     this.writer.once('drain', () => {
       this.isBlocked = false;
-      if (!this.isClosed) this.flush();
+      if (this.isClosed) return;
+      this.flush();
+      if (!this.isBlocked) this.emptyListener?.();
     });
   }
 }

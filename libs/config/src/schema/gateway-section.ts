@@ -21,7 +21,7 @@ export const gatewaySchema = z.strictObject({
   bodyBytes: bytes
     .default(4 * 1024 * 1024)
     .meta({ description: 'Largest request body, in bytes.', env: 'HYDRA_BODY_BYTES' }),
-  bodyDepth: count.default(64).describe('Deepest nesting of a JSON body.'),
+  bodyDepth: count.default(64).meta({ reload: 'live', description: 'Deepest nesting of a JSON body.' }),
   receiveTimeoutMs: milliseconds
     .default(10_000)
     .describe('Longest time a client may take to send head and body of a request, in milliseconds.'),
@@ -30,11 +30,22 @@ export const gatewaySchema = z.strictObject({
     .meta({ description: 'Longest life of a request, in milliseconds.', env: 'HYDRA_REQUEST_TIMEOUT_MS' }),
   keepAliveCommentMs: milliseconds
     .default(5_000)
-    .describe('Time between SSE comments while a request waits, in milliseconds.'),
-  concurrentRequests: count.default(2_048).describe('Requests in flight at once; further ones are answered 503.'),
-  streamBufferTokens: count.default(256).describe('Tokens per sequence that a worker may be ahead of a slow reader.'),
+    .meta({ reload: 'live', description: 'Time between SSE comments while a request waits, in milliseconds.' }),
+  concurrentRequests: count
+    .default(2_048)
+    .meta({ reload: 'live', description: 'Requests in flight at once; further ones are answered 503.' }),
+  streamBufferTokens: count
+    .default(256)
+    .meta({ reload: 'live', description: 'Tokens per sequence that a worker may be ahead of a slow reader.' }),
+  shutdownDelayMs: z.number().int().min(0).max(2_147_483_647).default(2_000).meta({
+    reload: 'live',
+    description:
+      'Time after SIGTERM in which the gateway says that it is not ready and still takes requests, so that load balancers choose another one, in milliseconds.',
+    env: 'HYDRA_GATEWAY_SHUTDOWN_DELAY_MS',
+  }),
   drainTimeoutMs: milliseconds.default(30_000).meta({
-    description: 'Time that running requests have after SIGTERM, in milliseconds.',
+    reload: 'live',
+    description: 'Time that running requests have after that, in milliseconds; what is left ends with an error.',
     env: 'HYDRA_GATEWAY_DRAIN_TIMEOUT_MS',
   }),
   trustedProxies: z.array(z.string()).default([]).meta({
@@ -48,5 +59,5 @@ export const gatewaySchema = z.strictObject({
   idempotencyBytes: bytes
     .default(64 * 1024 * 1024)
     .describe('Memory for such answers, in bytes, of each gateway, and of each tenant in Redis; the oldest go first.'),
-  maxChoices: count.default(128).describe('Most choices of one request: prompts × n.'),
+  maxChoices: count.default(128).meta({ reload: 'live', description: 'Most choices of one request: prompts × n.' }),
 });

@@ -19,19 +19,18 @@ export const limitsSchema = z.strictObject({
     .default(false)
     .meta({ description: 'Whether `redisUrl` is a node of a Redis Cluster.', env: 'HYDRA_REDIS_CLUSTER' }),
   onOutage: z.enum(OUTAGE_POLICIES).default('closed').meta({
+    reload: 'live',
     description:
       'While Redis cannot be reached: `closed` lets nothing in, `local` lets each gateway give a share of every limit and count it for itself.',
     env: 'HYDRA_LIMITS_ON_OUTAGE',
   }),
-  outageShare: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.1)
-    .describe('Share of every limit that a gateway may give during outages, with `onOutage: local`.'),
-  sliceTokens: count
-    .default(64)
-    .describe(
+  outageShare: z.number().gt(0).max(1).default(0.1).meta({
+    reload: 'live',
+    description: 'Share of every limit that a gateway may give during outages, with `onOutage: local`.',
+  }),
+  sliceTokens: count.default(64).meta({
+    reload: 'live',
+    description:
       'Tokens of an answer that are reserved at a time, ahead of their delivery; what a gateway that dies is charged for at most, per answer.',
-    ),
+  }),
 });

@@ -4,7 +4,7 @@ export const logSchema = z.strictObject({
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
-    .meta({ description: 'Least severity that is logged.', env: 'HYDRA_LOG_LEVEL' }),
+    .meta({ reload: 'live', description: 'Least severity that is logged.', env: 'HYDRA_LOG_LEVEL' }),
   format: z
     .enum(['json', 'pretty'])
     .default('json')

@@ -74,11 +74,16 @@ export const modelSchema = z.strictObject({
   contextTokens: count
     .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
     .optional(),
-  strategy: z.enum(STRATEGIES).default('predicted-ttft').describe('How requests for this model are placed on workers.'),
+  strategy: z
+    .enum(STRATEGIES)
+    .default('predicted-ttft')
+    .meta({ reload: 'live', description: 'How requests for this model are placed on workers.' }),
   sloTtftMs: count
-    .describe(
-      'Time to first token that requests are to have, in milliseconds: what cannot keep it is refused. Default: none, unless a request says `x-slo-ttft-ms`.',
-    )
+    .meta({
+      reload: 'live',
+      description:
+        'Time to first token that requests are to have, in milliseconds: what cannot keep it is refused. Default: none, unless a request says `x-slo-ttft-ms`.',
+    })
     .optional(),
   workers: count
     .describe('Worker processes that `hydra up` starts for this model. Default: `workers.count`.')

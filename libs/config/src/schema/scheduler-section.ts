@@ -44,24 +44,24 @@ export const schedulerSchema = z.strictObject({
       'gRPC targets of all schedulers, when there are several: each model is placed by one of them, and by the next when that one is gone. Default: `scheduler.target` alone.',
     env: 'HYDRA_SCHEDULER_TARGETS',
   }),
-  queueLength: count.default(1_024).describe('Requests that may wait for a place, per model.'),
-  queueTimeoutMs: milliseconds.default(60_000).describe('Longest wait for a place, in milliseconds.'),
+  queueLength: count
+    .default(1_024)
+    .meta({ reload: 'live', description: 'Requests that may wait for a place, per model.' }),
+  queueTimeoutMs: milliseconds
+    .default(60_000)
+    .meta({ reload: 'live', description: 'Longest wait for a place, in milliseconds.' }),
   workerTimeoutMs: milliseconds.default(5_000).describe('Silence after which a worker is taken out, in milliseconds.'),
   reportIntervalMs: milliseconds.default(500).describe('Time between state reports of a worker, in milliseconds.'),
   leaseTtlMs: milliseconds.default(15_000).describe('Life of a lease from each renewal, in milliseconds.'),
-  waitingPerWorker: z
-    .number()
-    .int()
-    .min(0)
-    .default(4)
-    .describe('Generations that may wait in a worker beyond its batch before it counts as full.'),
-  stepsPerWorker: z
-    .number()
-    .gt(0)
-    .default(2)
-    .describe(
+  waitingPerWorker: z.number().int().min(0).default(4).meta({
+    reload: 'live',
+    description: 'Generations that may wait in a worker beyond its batch before it counts as full.',
+  }),
+  stepsPerWorker: z.number().gt(0).default(2).meta({
+    reload: 'live',
+    description:
       'A worker counts as full when its running sequences and the prompt tokens it has not computed are more than this many steps carry.',
-    ),
+  }),
   consistentHashLoadFactor: z
     .number()
     .min(1)

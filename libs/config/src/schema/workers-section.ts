@@ -78,6 +78,7 @@ export const workersSchema = z.strictObject({
     env: 'HYDRA_STEP_TIMEOUT_MS',
   }),
   drainTimeoutMs: milliseconds.default(30_000).meta({
+    reload: 'live',
     description: 'Time that running generations have after SIGTERM, in milliseconds.',
     env: 'HYDRA_DRAIN_TIMEOUT_MS',
   }),

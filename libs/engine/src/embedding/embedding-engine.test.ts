@@ -110,6 +110,18 @@ describe('EmbeddingEngine', () => {
     expect(engine.state().waitingGenerations).toBe(0);
   });
 
+  it('given a request in its pass and one that waits, when handed back, then the first has its vectors and the other fails as draining', async () => {
+    const { engine, encoder, embed } = await startedEngine();
+    encoder.holds = true;
+    const first = embed([tokens(32)]);
+    const pass = await encoder.heldPass();
+    const waiting = embed([tokens(7)]);
+    engine.handBack();
+    expect(await waiting).toMatchObject({ kind: 'refused', code: FailureCode.DRAINING });
+    pass.finish();
+    expectVectors(await first, [tokens(32)]);
+  });
+
   it('given a cancellation in the middle of its pass, when the pass ends, then those that share it have their vectors', async () => {
     const { encoder, embed } = await startedEngine();
     encoder.holds = true;

@@ -82,6 +82,11 @@ export class EmbeddingEngine extends Engine {
 
   override credit(): void {}
 
+  override handBack(): void {
+    const refusal = refused(FailureCode.DRAINING, 'This worker drains before it began.');
+    for (const job of [...this.jobs]) if (job.startedAtMs === undefined) job.settle(refusal);
+  }
+
   override onEvent(listener: (event: EngineEvent) => void): void {
     this.listener = listener;
   }

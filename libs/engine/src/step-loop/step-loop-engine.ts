@@ -87,6 +87,10 @@ export class StepLoopEngine extends Engine {
     this.running?.loop.credit(generationId, tokens);
   }
 
+  override handBack(): void {
+    this.running?.loop.handBack();
+  }
+
   override onEvent(listener: (event: EngineEvent) => void): void {
     this.listener = listener;
   }

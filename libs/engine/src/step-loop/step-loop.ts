@@ -48,6 +48,7 @@ export class StepLoop {
   private readonly wakeable = new Wakeable();
   private isStepping = false;
   private isClosed = false;
+  private isHandingBack = false;
 
   constructor(
     private readonly runner: ModelRunner,
@@ -72,6 +73,7 @@ export class StepLoop {
     while (!this.isClosed) {
       this.endCancelled();
       this.endExpired();
+      this.endUnbegun();
       this.admit();
       const plan = planStep(this.view());
       if (plan.kind === 'deferred') {
@@ -109,6 +111,12 @@ export class StepLoop {
 
   credit(generationId: string, tokens: number): void {
     for (const sequence of this.generations.get(generationId)?.sequences ?? []) sequence.creditTokens += tokens;
+    this.wakeable.wake();
+  }
+
+  /** Before the next step, what has not begun ends. */
+  handBack(): void {
+    this.isHandingBack = true;
     this.wakeable.wake();
   }
 
@@ -207,6 +215,15 @@ export class StepLoop {
   private endExpired(): void {
     for (const generation of this.generations.expired(Date.now())) {
       this.fail(generation, FailureCode.DEADLINE_EXCEEDED, false, 'The deadline passed.');
+    }
+  }
+
+  private endUnbegun(): void {
+    if (!this.isHandingBack) return;
+    this.isHandingBack = false;
+    for (const generation of this.generations.all()) {
+      if (generation.isWaiting)
+        this.fail(generation, FailureCode.DRAINING, true, 'This worker drains before it began.');
     }
   }
 

@@ -149,6 +149,10 @@ export class EngineThread extends Engine {
     if (this.openIds.has(generationId)) this.send({ kind: 'credit', generationId, tokens });
   }
 
+  override handBack(): void {
+    this.send({ kind: 'hand-back' });
+  }
+
   override embed(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
     if (!this.isStarted || this.isStopping) {
       const refusal = refused(FailureCode.ENGINE_ERROR, 'The engine does not run.');

@@ -8,6 +8,7 @@ export type EngineThreadInput =
   | { readonly kind: 'submit'; readonly request: GenerationRequest }
   | { readonly kind: 'cancel'; readonly generationId: string; readonly reason: string }
   | { readonly kind: 'credit'; readonly generationId: string; readonly tokens: number }
+  | { readonly kind: 'hand-back' }
   /** Answered by `events`, of which there may be none. */
   | { readonly kind: 'ask' }
   /** Answered by `embedded` with the same number, also after a cancellation. */

@@ -75,6 +75,9 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
       case 'credit':
         engine.credit(input.generationId, input.tokens);
         return;
+      case 'hand-back':
+        engine.handBack();
+        return;
       case 'ask':
         flushSoon();
         return;

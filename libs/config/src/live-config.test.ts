@@ -1,0 +1,126 @@
+import { mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { LiveConfig, type ReloadOutcome } from './live-config.js';
+import { ConfigError } from './load-config.js';
+
+const opened: LiveConfig[] = [];
+afterEach(() => {
+  for (const config of opened.splice(0)) config.close();
+});
+
+function open(yaml: string, env: Record<string, string> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'hydra-live-'));
+  const file = join(folder, 'hydra.yaml');
+  writeFileSync(file, yaml);
+  const config = new LiveConfig({ env, folder });
+  opened.push(config);
+  return { config, folder, file, write: (text: string) => writeFileSync(file, text) };
+}
+
+const pathsOf = (outcome: ReloadOutcome) =>
+  outcome.kind === 'applied'
+    ? { applied: outcome.applied.map(({ path }) => path), pending: outcome.pending.map(({ path }) => path) }
+    : outcome;
+
+const TWO_MODELS = 'models: [{ id: a }, { id: b, strategy: round-robin }]\n';
+
+describe('LiveConfig', () => {
+  it('given settings of both kinds, when the file is read again, then the live ones count and the others are named', () => {
+    const { config, write } = open(TWO_MODELS);
+    const before = config.view.gateway;
+    write(
+      'models: [{ id: a, weights: int8 }, { id: b, strategy: weighted }]\naliases: { gpt: b }\ngateway: { httpPort: 1, concurrentRequests: 7 }\n',
+    );
+    expect(pathsOf(config.reload())).toEqual({
+      applied: expect.arrayContaining(['models[b].strategy', 'aliases', 'gateway.concurrentRequests']),
+      pending: ['models[a].weights', 'gateway.httpPort'],
+    });
+    expect(config.view.models.map(({ strategy, weights }) => [strategy, weights])).toEqual([
+      ['predicted-ttft', 'auto'],
+      ['weighted', 'auto'],
+    ]);
+    expect(config.view.aliases).toEqual({ default: 'default', gpt: 'b' });
+    expect(config.view.gateway).toMatchObject({ httpPort: 8080, concurrentRequests: 7 });
+    expect(before.concurrentRequests).toBe(2_048); // whoever holds a section holds what it was
+    expect(Object.isFrozen(config.view.gateway)).toBe(true);
+    expect(config.generation).toBe(2);
+    expect(config.pending).toHaveLength(2);
+  });
+
+  it('given another list of models, when read, then it waits for a start, and what is live of the common ones does not', () => {
+    const { config, write } = open(TWO_MODELS);
+    write('models: [{ id: c }, { id: b, strategy: weighted }]\n');
+    expect(pathsOf(config.reload())).toEqual({ applied: ['models[b].strategy'], pending: ['models'] });
+    expect(config.view.models.map(({ id }) => id)).toEqual(['a', 'b']);
+    write('models: [{ id: a }, { id: b, strategy: weighted }]\n'); // back again
+    expect(pathsOf(config.reload())).toEqual({ applied: [], pending: [] });
+  });
+
+  it.each([
+    ['gateway: { concurrentRequests: -1 }', 'gateway.concurrentRequests'],
+    ['gateway: [', 'not valid YAML'],
+    ['aliases: { x: nowhere }', 'aliases.x'],
+    ['surprise: 1', 'surprise'],
+  ])('given %s, when read, then it is refused with its reason and nothing changes', (yaml, named) => {
+    const { config, write } = open('aliases: { gpt: default }\n');
+    const { view } = config;
+    const before = structuredClone({ ...view });
+    write(yaml);
+    const outcome = config.reload();
+    expect(outcome.kind).toBe('refused');
+    if (outcome.kind === 'refused') expect(outcome.problems.join()).toContain(named);
+    expect({ ...view }).toEqual(before);
+    expect(config.generation).toBe(1);
+  });
+
+  it('given a comment more, when read, then nothing is new', () => {
+    const { config, write } = open('aliases: { gpt: default }\n');
+    write('# why\naliases: { gpt: default }\n');
+    expect(config.reload()).toEqual({ kind: 'unchanged' });
+  });
+
+  it('given a variable that stands above the file, when the file changes below it, then nothing does', () => {
+    const { config, write } = open('log: { level: info }\n', { HYDRA_LOG_LEVEL: 'warn' });
+    write('log: { level: debug }\n');
+    expect(config.reload()).toEqual({ kind: 'unchanged' });
+    expect(config.view.log.level).toBe('warn');
+  });
+
+  it('given a secret that changed, when told of, then it is not shown', () => {
+    const { config, write } = open('database: { url: "postgres://user:first@host/x" }\n');
+    write('database: { url: "postgres://user:second@host/x" }\n');
+    config.reload();
+    expect(JSON.stringify(config.pending)).not.toMatch(/first|second/);
+  });
+
+  it('given a wrong file at the start, then there is no configuration', () => {
+    expect(() => open('surprise: 1')).toThrow(ConfigError);
+  });
+
+  it('given an editor that puts another file in its place, when followed, then the change is told', async () => {
+    const { config, file } = open('aliases: {}\n');
+    const told = new Promise<ReloadOutcome>((resolve) => config.follow(resolve));
+    writeFileSync(`${file}.swp`, 'aliases: { gpt: default }\n');
+    renameSync(`${file}.swp`, file);
+    expect(pathsOf(await told)).toEqual({ applied: ['aliases'], pending: [] });
+  });
+
+  it('given a ConfigMap whose link goes to another folder, when followed, then the change is told', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hydra-map-'));
+    const version = (name: string, yaml: string) => {
+      mkdirSync(join(folder, name));
+      writeFileSync(join(folder, name, 'hydra.yaml'), yaml);
+      symlinkSync(name, join(folder, '..next'));
+      renameSync(join(folder, '..next'), join(folder, '..data'));
+    };
+    version('..1', 'aliases: {}\n');
+    symlinkSync('..data/hydra.yaml', join(folder, 'hydra.yaml'));
+    const config = new LiveConfig({ env: {}, folder });
+    opened.push(config);
+    const told = new Promise<ReloadOutcome>((resolve) => config.follow(resolve));
+    version('..2', 'aliases: { gpt: default }\n');
+    expect(pathsOf(await told)).toEqual({ applied: ['aliases'], pending: [] });
+  });
+});

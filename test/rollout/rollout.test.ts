@@ -1,0 +1,47 @@
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { roll } from './support/roll.js';
+import { shownReport } from './support/roll-report.js';
+import type { Lane } from './support/steady-load.js';
+
+const TINY = fileURLToPath(new URL('../data/models/llama', import.meta.url));
+const ROUNDS = 3;
+
+const waysOf = (model: string): Lane[] => [
+  ...Array<Lane>(4).fill({ way: 'REST stream', model }),
+  ...Array<Lane>(2).fill({ way: 'REST whole', model }),
+  ...Array<Lane>(2).fill({ way: 'gRPC stream', model }),
+  { way: 'gRPC whole', model },
+];
+
+it('given the mock engine under load, when every app is restarted three times, then no request fails or is cut short', async () => {
+  const report = await roll({
+    name: 'the mock engine',
+    yaml: 'engine: mock\nmodels: [{ id: mock }]\nmock: { ttftMs: 20, itlMs: 10 }\n',
+    workerModels: ['mock', 'mock'],
+    lanes: waysOf('mock'),
+    rounds: ROUNDS,
+    answersBefore: 200,
+    answersBetween: 50,
+  });
+  console.log(shownReport(report));
+  expect(report.failed).toEqual([]);
+  expect(report.truncated).toEqual([]);
+  expect(report.restarts).toHaveLength(ROUNDS * 5);
+});
+
+it('given the embedded engine under load, when every app is restarted three times, then no request fails or is cut short', async () => {
+  const report = await roll({
+    name: 'the embedded engine',
+    yaml: `models: [{ id: tiny, source: ${TINY} }]\nworkers: { threads: 1, kvBytes: 67108864 }\n`,
+    workerModels: ['tiny', 'tiny'],
+    lanes: waysOf('tiny'),
+    rounds: ROUNDS,
+    answersBefore: 200,
+    answersBetween: 50,
+  });
+  console.log(shownReport(report));
+  expect(report.failed).toEqual([]);
+  expect(report.truncated).toEqual([]);
+  expect(report.restarts).toHaveLength(ROUNDS * 5);
+});

@@ -1,0 +1,95 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { isListeningMessage, type ListeningMessage } from '#lib/observability';
+
+export interface AppOptions {
+  /** Name in the report and of its log file. */
+  readonly name: string;
+  readonly app: 'gateway' | 'scheduler' | 'inference';
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables of its gRPC and HTTP ports: a free one at first, the same again after a restart. */
+  readonly portVariables: readonly [grpc: string, http: string];
+  /** Folder of log files. */
+  readonly logs: string;
+}
+
+/** One app of the platform in a process of its own, from the build. Ends with SIGTERM and has its ports again when it is started anew. */
+export class AppProcess {
+  readonly name: string;
+  private child: ChildProcess | undefined;
+  private ports: ListeningMessage | undefined;
+  private exited: Promise<number | null> = Promise.resolve(null);
+  private readonly log: WriteStream;
+
+  constructor(private readonly options: AppOptions) {
+    this.name = options.name;
+    this.log = createWriteStream(`${options.logs}/${options.name}.log`, { flags: 'a' });
+  }
+
+  get grpcTarget(): string {
+    return `127.0.0.1:${this.ports?.grpcPort}`;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.ports?.httpPort}`;
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** Resolves when it listens; rejects when it ended before. */
+  async start(): Promise<void> {
+    const { app, env, portVariables } = this.options;
+    const main = fileURLToPath(new URL(`../../../dist/apps/${app}/src/main.js`, import.meta.url));
+    if (!existsSync(main)) throw new Error('no build: run `make build` first');
+    const [grpc, http] = portVariables;
+    const child = fork(main, [], {
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        TMPDIR: process.env['TMPDIR'],
+        ...env,
+        [grpc]: String(this.ports?.grpcPort ?? 0),
+        [http]: String(this.ports?.httpPort ?? 0),
+      },
+      execArgv: [], // not the test runner's, which resolve sources
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.child = child;
+    child.stdout?.pipe(this.log, { end: false });
+    child.stderr?.pipe(this.log, { end: false });
+    this.exited = new Promise((resolve) => child.once('exit', resolve));
+    this.ports = await Promise.race([
+      new Promise<ListeningMessage>((resolve) =>
+        child.on('message', (message) => isListeningMessage(message) && resolve(message)),
+      ),
+      this.exited.then((code): never => {
+        throw new Error(`${this.name} ended with code ${code} before it listened`);
+      }),
+    ]);
+  }
+
+  /** SIGTERM. @returns the exit code */
+  stop(): Promise<number | null> {
+    this.signal('SIGTERM');
+    return this.exited;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
+  async isReady(): Promise<boolean> {
+    const response = await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(
+      () => undefined,
+    );
+    await response?.arrayBuffer().catch(() => undefined);
+    return response?.status === 200;
+  }
+
+  metrics(): Promise<string> {
+    return fetch(`${this.url}/metrics`).then((response) => response.text());
+  }
+}
