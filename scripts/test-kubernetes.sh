@@ -36,5 +36,6 @@ HYDRA_TEST_CRDS=$(module sigs.k8s.io/gateway-api@v1.6.3)/config/crd/standard/gat
 for kind in podmonitors servicemonitors prometheusrules; do
   HYDRA_TEST_CRDS+=:$(module github.com/prometheus-operator/prometheus-operator@v0.85.0)/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml
 done
+HYDRA_TEST_CRDS+=:$(module github.com/cert-manager/cert-manager@v1.21.2)/deploy/crds/cert-manager.io_certificates.yaml
 export HYDRA_TEST_HELM HYDRA_TEST_CONTROL_PLANE HYDRA_TEST_KWOK_STAGES HYDRA_TEST_CRDS
 npx vitest run --config vitest.kubernetes.config.ts "$@"

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { chartValues, chartValuesSchema } from './chart-values.js';
+import { chartValues, chartValuesSchema, liveSettings } from './chart-values.js';
 
 const CHART = '../../helm/hydraserve';
 
 it('given the committed values.schema.json, when generated again, then it is the same', async () => {
   await expect(chartValuesSchema()).toMatchFileSnapshot(`${CHART}/values.schema.json`);
+});
+
+it('given the committed live-settings.json, when generated again, then it is the same', async () => {
+  await expect(liveSettings()).toMatchFileSnapshot(`${CHART}/live-settings.json`);
 });
 
 it('given the committed values.yaml, when checked, then it fits the schema', () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hydraSchema } from '#lib/config';
+import { configFields, hydraSchema } from '#lib/config';
 
 /**
  * What `values.yaml` of the Helm chart may hold. `config` and the models take the keys of `hydra.yaml` from its own schema, so that
@@ -15,6 +15,7 @@ const resources = z.strictObject({
   limits: z.record(z.string(), quantity).optional(),
   claims: freeList.optional(),
 });
+const goDuration = z.string().regex(/^([0-9]+(h|m|s))+$/);
 const dnsLabel = z.string().regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/);
 
 const placement = {
@@ -104,6 +105,7 @@ export const chartValues = z
           })
           .partial(),
         resources,
+        tls: z.strictObject({ existingSecret: z.string() }),
         service: z
           .strictObject({
             type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']),
@@ -117,6 +119,28 @@ export const chartValues = z
       .partial(),
     scheduler: z.strictObject({ replicas: z.int().min(1), resources, ...placement }).partial(),
     database: secretRef.extend({ size: quantity.optional(), storageClassName: z.string().optional() }),
+    redis: secretRef.extend({
+      simple: z
+        .strictObject({ enabled: z.boolean(), image: z.string().min(1), resources })
+        .partial()
+        .optional(),
+    }),
+    tls: z
+      .strictObject({
+        enabled: z.boolean(),
+        trustDomain: sections.certificates.unwrap().shape.trustDomain.unwrap(),
+        existingSecrets: z
+          .strictObject({ gateway: z.string(), scheduler: z.string(), inference: z.string() })
+          .partial(),
+        certManager: z
+          .strictObject({
+            issuerRef: z.strictObject({ name: z.string().min(1), kind: z.string(), group: z.string() }).partial(),
+            duration: goDuration,
+            renewBefore: goDuration,
+          })
+          .partial(),
+      })
+      .partial(),
     hub: secretRef,
     ingress: z
       .strictObject({
@@ -152,6 +176,16 @@ export const chartValues = z
     global: freeMap,
   })
   .partial();
+
+/** Settings that apps take while they run: the chart restarts no pod for them. At most two keys deep, as its template reads them. */
+export function liveSettings(): string {
+  const live = configFields(hydraSchema).filter(({ reload }) => reload === 'live');
+  return `${JSON.stringify(
+    live.map(({ path }) => path.join('.')),
+    null,
+    2,
+  )}\n`;
+}
 
 /** JSON Schema of the values; draft 7, which every Helm since 3 reads. */
 export function chartValuesSchema(): string {

@@ -59,9 +59,55 @@ it('given drain times, when pods get their time to end, then it holds the pause,
     objectsOf(rendered(values)).find(
       ({ kind, metadata }) => kind === 'Deployment' && metadata.labels?.['app.kubernetes.io/component'] === component,
     )?.spec.template.spec.terminationGracePeriodSeconds;
-  expect(grace('highly-available', 'gateway')).toBe(5 + 121 + 10);
+  expect(grace('highly-available', 'gateway')).toBe(5 + 123 + 10);
   expect(grace('gpu', 'inference')).toBe(300 + 10);
-  expect(grace('air-gapped', 'gateway')).toBe(15 + 30 + 20);
+  expect(grace('air-gapped', 'gateway')).toBe(15 + 32 + 20);
+});
+
+describe('what restarts', () => {
+  const VALUES = {
+    models: [{ id: 'big' }, { id: 'small', strategy: 'least-loaded' }],
+    config: { auth: { mode: 'required' } },
+  };
+  /** Components whose pods would be others. */
+  const restartedBy = (change: (values: typeof VALUES & Record<string, unknown>) => void): string[] => {
+    const templates = (values: object) => {
+      const file = join(mkdtempSync(join(tmpdir(), 'hydra-values-')), 'values.yaml');
+      writeFileSync(file, JSON.stringify(values));
+      const objects = objectsOf(helm('template', 'prod', CHART, '--values', file)).filter(isWorkload);
+      return new Map(objects.map(({ metadata, spec }) => [metadata.name, JSON.stringify(spec.template)]));
+    };
+    const changed = structuredClone(VALUES);
+    change(changed);
+    const before = templates(VALUES);
+    const after = templates(changed);
+    return [...before]
+      .filter(([name, template]) => after.get(name) !== template)
+      .map(([name]) => name.replace('prod-hydraserve-', ''));
+  };
+  const cases: [string, Parameters<typeof restartedBy>[0], string[]][] = [
+    ['a strategy', ({ models }) => void Object.assign(models[1]!, { strategy: 'weighted' }), []],
+    ['a first strategy', ({ models }) => void Object.assign(models[0]!, { strategy: 'weighted' }), []],
+    ['an alias', ({ config }) => void Object.assign(config, { aliases: { gpt: 'big' } }), []],
+    ['a limit of the gateway', ({ config }) => void Object.assign(config, { gateway: { concurrentRequests: 9 } }), []],
+    ['a level of the log', ({ config }) => void Object.assign(config, { log: { level: 'debug' } }), []],
+    ['a number of replicas', (values) => void Object.assign(values, { modelDefaults: { replicas: 3 } }), []],
+    ['weights', ({ models }) => void Object.assign(models[0]!, { weights: 'int4' }), ['big']],
+    ['authentication', ({ config }) => void Object.assign(config.auth, { freeFailures: 3 }), ['gateway']],
+    [
+      'a form of the log',
+      ({ config }) => void Object.assign(config, { log: { format: 'pretty' } }),
+      ['big', 'small', 'gateway', 'scheduler'],
+    ],
+    ['a model more', ({ models }) => void models.push({ id: 'new', strategy: 'weighted' }), ['gateway', 'scheduler']],
+  ];
+
+  it.each(cases)(
+    'given %s that changes, when rendered, then only what must restart has other pods',
+    (_, change, expected) => {
+      expect(restartedBy(change).sort()).toEqual([...expected].sort());
+    },
+  );
 });
 
 it('given several schedulers, when rendered, then all apps know each by the name of its pod, and each itself', () => {
@@ -102,6 +148,12 @@ describe('what the chart refuses', () => {
     ['a secret in the configuration', 'config: { storage: { hubToken: abc } }', /hubToken/],
     ['no authentication', 'config: { auth: { mode: "off" } }', /must be `required`/],
     ['several gateways on one SQLite file', 'gateway: { replicas: 2 }', /one PostgreSQL/],
+    [
+      'TLS without certificates',
+      'tls: { enabled: true, existingSecrets: { gateway: a } }',
+      /tls.existingSecrets.scheduler/,
+    ],
+    ['two Redis', 'redis: { existingSecret: a, simple: { enabled: true } }', /not both/],
     ['two models of one name', 'models: [{ id: a, name: x }, { id: b, name: x }]', /same name/],
     ['all pods scraped twice', 'monitoring: { podMonitors: true, serviceMonitors: true }', /choose one/],
     ['a model called default', 'models: [{ id: default }]', /alias of the first/],

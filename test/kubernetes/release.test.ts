@@ -1,14 +1,18 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ControlPlane } from './support/control-plane.js';
 import { CHART, helm, objectsOf, rendered, VALUES_FILES } from './support/helm.js';
 
-/** Files with the definitions of HTTPRoute and PodMonitor, found by scripts/test-kubernetes.sh. */
+/** Files with the definitions of HTTPRoute, PodMonitor and Certificate, found by scripts/test-kubernetes.sh. */
 const DEFINITIONS = (process.env['HYDRA_TEST_CRDS'] ?? '').split(':').filter((path) => path !== '');
+const DEPLOY_LOCAL = fileURLToPath(new URL('../../scripts/deploy-local.sh', import.meta.url));
 const NAMESPACE = 'serving';
 /** Pods of kwok become ready after this long, so that an update takes a while. */
 const READY_AFTER_A_WHILE = {
@@ -45,7 +49,7 @@ const VALUES: Values = {
 };
 
 interface Pod {
-  readonly metadata: { readonly uid: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: { readonly uid: string; readonly deletionTimestamp?: string };
 }
 
 describe('a release of the chart on a real control plane', { timeout: 600_000 }, () => {
@@ -65,10 +69,12 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
     const where = ['--namespace', NAMESPACE, '--kubeconfig', plane.kubeconfig, '--timeout', '5m'];
     return helm(command, 'llm', CHART, '--values', file, '--wait', ...where, ...args);
   };
+  /** Without those that are being ended: helm does not wait for their end. */
   const podsOf = (selector: string) =>
     plane
       .get<{ items: Pod[] }>('pods', '--namespace', NAMESPACE, '--selector', selector)
-      .items.map(({ metadata }) => metadata.uid)
+      .items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .map(({ metadata }) => metadata.uid)
       .sort();
   const COMPONENTS = {
     gateway: 'app.kubernetes.io/component=gateway',
@@ -110,9 +116,14 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
 
   it.each<[string, (values: Values) => void, string[]]>([
     ["a model's weights", ({ models }) => void Object.assign(models[1], { weights: 'fp32' }), ['small']],
-    ["a model's strategy", ({ models }) => void Object.assign(models[1], { strategy: 'round-robin' }), ['scheduler']],
+    ["a model's strategy", ({ models }) => void Object.assign(models[1], { strategy: 'round-robin' }), []],
     ['the number of workers', ({ models }) => void Object.assign(models[1], { replicas: 2 }), []],
-    ['an alias', ({ config }) => void Object.assign(config, { aliases: { gpt: 'big' } }), ['gateway']],
+    ['an alias', ({ config }) => void Object.assign(config, { aliases: { gpt: 'big' } }), []],
+    [
+      'authentication',
+      ({ config }) => void Object.assign(config, { auth: { mode: 'required', freeFailures: 3 } }),
+      ['gateway'],
+    ],
     [
       'time to drain',
       ({ config }) => void Object.assign(config, { workers: { drainTimeoutMs: 9_000 } }),
@@ -128,13 +139,14 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
     const columns = 'jsonpath={.status.readyReplicas} {.status.replicas}{"\\n"}';
     const watch = plane.watch('get', ...deployment, '--watch', '--output', columns);
     const seen: [ready: number, all: number][] = [];
-    createInterface({ input: watch.stdout! }).on('line', (line) => {
+    const lines = createInterface({ input: watch.stdout! }).on('line', (line) => {
       const [ready = 0, all = 0] = line.split(' ').map(Number);
       seen.push([ready, all]);
     });
     VALUES.models[0].weights = 'int4';
     expect(replacedBy(() => release('upgrade', VALUES))).toEqual(['big']);
     watch.kill();
+    await once(lines, 'close'); // helm held up the reading
     expect(seen.length).toBeGreaterThan(4);
     expect(Math.min(...seen.map(([ready]) => ready))).toBe(4);
     expect(Math.max(...seen.map(([, all]) => all))).toBe(5);
@@ -147,6 +159,39 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
     const where = ['--namespace', NAMESPACE, '--kubeconfig', plane.kubeconfig];
     expect(replacedBy(() => helm('rollback', 'llm', '--wait', '--timeout', '5m', ...where))).toEqual(['big']);
     expect(weights()).toContain('weights: int8');
+  });
+
+  it('given the script of make deploy-local and a registry that has the images, when run twice, then the release is there, and then upgraded', () => {
+    const deploy = () =>
+      execFileSync(
+        'bash',
+        [DEPLOY_LOCAL, '--set', 'models[0].id=tiny', '--set', 'database.existingSecret=hydra-database'],
+        {
+          encoding: 'utf8',
+          env: {
+            PATH: `${plane.tools()}:${process.env['PATH']}`,
+            KUBECONFIG: plane.kubeconfig,
+            HYDRA_IMAGE_REGISTRY: 'registry.example',
+            HYDRA_IMAGE_TAG: '1',
+            HYDRA_NAMESPACE: 'local',
+            HYDRA_RELEASE: 'mine',
+            HOME: plane.folder,
+          },
+        },
+      );
+    expect(deploy()).toContain('STATUS: deployed');
+    expect(deploy()).toContain('REVISION: 2');
+    const images = plane.kubectl(
+      'get',
+      'pods',
+      '--namespace',
+      'local',
+      '--output',
+      'jsonpath={.items[*].spec.containers[*].image}',
+    );
+    expect(images.split(' ').sort()).toEqual(
+      ['gateway', 'inference', 'scheduler'].map((app) => `registry.example/hydraserve/${app}:1`),
+    );
   });
 
   it('given the release, when uninstalled, then only the volume with tenants and keys stays', async () => {

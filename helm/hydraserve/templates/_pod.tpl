@@ -31,20 +31,20 @@ preStop:
     seconds: {{ .Values.shutdown.preStopSeconds }}
 {{- end -}}
 
-{{/* Input: dict root, component, model (optional), port, startupSeconds. */}}
+{{/* Input: dict root, component, model (optional), port, startupSeconds, scheme (optional). */}}
 {{- define "hydraserve.probes" -}}
 startupProbe:
-  httpGet: { path: /health/startup, port: {{ .port }} }
+  httpGet: { path: /health/startup, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: {{ max 6 (div (add (int64 .startupSeconds) 4) 5) }}
 livenessProbe:
-  httpGet: { path: /health/live, port: {{ .port }} }
+  httpGet: { path: /health/live, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
 readinessProbe:
-  httpGet: { path: /health/ready, port: {{ .port }} }
+  httpGet: { path: /health/ready, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 2
   timeoutSeconds: 3
   failureThreshold: 2

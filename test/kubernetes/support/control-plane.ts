@@ -1,10 +1,20 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../support/free-port.js';
 import { createAuthority } from './certificates.js';
+import { HELM } from './helm.js';
 
 /** Built by scripts/test-kubernetes.sh. */
 const BINARY = process.env['HYDRA_TEST_CONTROL_PLANE'] ?? '';
@@ -15,7 +25,7 @@ const LONGEST_START_MS = 300_000;
 
 /**
  * A real Kubernetes control plane on loopback (etcd, API server, controller manager, scheduler) with nodes and pods played by kwok: two
- * nodes with 8 GPUs each, tainted for them, and one without. No containers run.
+ * nodes with 8 GPUs each, tainted for them, and one without; and a volume for the first claim. No containers run.
  */
 export class ControlPlane {
   readonly folder = mkdtempSync(join(tmpdir(), 'hydra-kubernetes-'));
@@ -86,7 +96,7 @@ export class ControlPlane {
       'node-lease-duration-seconds': 40,
       config: STAGES,
     });
-    this.apply([node('gpu-0', 8), node('gpu-1', 8), node('cpu-0', 0)]);
+    this.apply([node('gpu-0', 8), node('gpu-1', 8), node('cpu-0', 0), volume('volume-0')]);
     await this.until('the nodes', () =>
       this.kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=5s'),
     );
@@ -106,6 +116,16 @@ export class ControlPlane {
 
   get<T>(...args: string[]): T {
     return JSON.parse(this.kubectl('get', '--output', 'json', ...args)) as T;
+  }
+
+  /** A folder with `kubectl` and `helm`, for scripts that call them by name. */
+  tools(): string {
+    const folder = join(this.folder, 'bin');
+    if (existsSync(folder)) return folder;
+    mkdirSync(folder);
+    symlinkSync(HELM, join(folder, 'helm'));
+    writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\nexec ${BINARY} kubectl "$@"\n`, { mode: 0o755 });
+    return folder;
   }
 
   /** A kubectl that goes on, like a watch; the caller ends it. */
@@ -170,6 +190,22 @@ function node(name: string, gpus: number): object {
     },
     spec: gpus === 0 ? {} : { taints: [{ key: 'nvidia.com/gpu', value: 'present', effect: 'NoSchedule' }] },
     status: { capacity, allocatable: capacity },
+  };
+}
+
+/** Nobody makes volumes here as a cloud does: a claim without a class is bound to this one. */
+function volume(name: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name },
+    spec: {
+      capacity: { storage: '100Gi' },
+      accessModes: ['ReadWriteOnce'],
+      persistentVolumeReclaimPolicy: 'Retain',
+      storageClassName: '',
+      hostPath: { path: `/${name}` },
+    },
   };
 }
 

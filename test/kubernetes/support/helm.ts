@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 
 /** Built by scripts/test-kubernetes.sh. */
-const HELM = process.env['HYDRA_TEST_HELM'] ?? 'helm';
+export const HELM = process.env['HYDRA_TEST_HELM'] ?? 'helm';
 export const CHART = fileURLToPath(new URL('../../../helm/hydraserve', import.meta.url));
 const VALUES = fileURLToPath(new URL('../values/', import.meta.url));
 /** Of the values files, without `.yaml`. */

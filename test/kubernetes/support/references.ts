@@ -36,7 +36,8 @@ export function danglingReferences(objects: readonly KubernetesObject[]): string
           for (const name of mounted) need(volumes.has(name), `mounts ${name}`);
           for (const name of volumes.keys()) need(mounted.includes(name), `volume ${name} is not mounted`);
           for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
-            need(portsOf(container).has(container[probe].httpGet.port), `port of ${probe}`);
+            const { httpGet, tcpSocket } = container[probe] ?? {};
+            if (container[probe]) need(portsOf(container).has((httpGet ?? tcpSocket).port), `port of ${probe}`);
           }
         }
         break;
