@@ -26,6 +26,7 @@ const entryOf = (app) => fileURLToPath(new URL(`../../dist/apps/${app}/src/main.
  * @param {object} [options]
  * @param {readonly Partial<typeof MOCK>[]} [options.mocks]  settings of each worker; default four of the model's pace
  * @param {number} [options.gateways]  default 1
+ * @param {readonly Record<string, string>[]} [options.gatewayEnvironments]  of each gateway
  * @param {object} [options.gatewaySettings]  section `gateway` of hydra.yaml
  * @param {object} [options.schedulerSettings]
  * @param {(message: object) => void} [options.onWorkerMessage]
@@ -33,6 +34,7 @@ const entryOf = (app) => fileURLToPath(new URL(`../../dist/apps/${app}/src/main.
 export async function startPlatform({
   mocks = Array(4).fill({}),
   gateways = 1,
+  gatewayEnvironments = [],
   gatewaySettings = {},
   schedulerSettings = {},
   onWorkerMessage,
@@ -78,11 +80,11 @@ export async function startPlatform({
     }),
   );
   const startedGateways = await Promise.all(
-    Array.from({ length: gateways }, () =>
+    Array.from({ length: gateways }, (_, index) =>
       start(
         MEASURED,
         entryOf('gateway'),
-        { ...joined, HYDRA_HTTP_PORT: '0', HYDRA_GRPC_PORT: '0' },
+        { ...joined, HYDRA_HTTP_PORT: '0', HYDRA_GRPC_PORT: '0', ...gatewayEnvironments[index] },
         { flags: ['--import', PROBE, ...(process.env.BENCH_GATEWAY_FLAGS ?? '').split(' ').filter(Boolean)] },
       ),
     ),

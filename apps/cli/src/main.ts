@@ -8,11 +8,13 @@ import { addChat } from './commands/chat.js';
 import { addCompile, addPull } from './commands/compile.js';
 import { addConfig } from './commands/config.js';
 import { addKeys } from './commands/keys.js';
+import { addLogLevel } from './commands/log-level.js';
 import { addModels } from './commands/models.js';
 import { addPolicies } from './commands/policies.js';
 import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
 import { addTenants } from './commands/tenants.js';
+import { addTrace } from './commands/trace.js';
 import { addUp } from './commands/up.js';
 import { addUsage } from './commands/usage.js';
 import { INTERRUPTED_EXIT_CODE, InterruptedError } from './terminal/shutdown.js';
@@ -52,6 +54,8 @@ const COMMANDS = [
   addKeys,
   addPolicies,
   addUsage,
+  addTrace,
+  addLogLevel,
   addCerts,
   addConfig,
 ];

@@ -1,9 +1,11 @@
+import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { IdentityStore } from '#lib/auth';
 import { ChannelSecurity, openChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
+import { productVersion } from '#lib/contracts';
 import { UsageLedger } from '#lib/ledger';
 import { LimitBook } from '#lib/limits';
 import { type Logger, newId, ObservabilityModule } from '#lib/observability';
@@ -39,6 +41,9 @@ import { RequestRates } from './limits/request-rates.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
 import { GenAiMetrics } from './observation/gen-ai-metrics.js';
+import { FleetOperations } from './operations/fleet-operations.js';
+import { LogLevelController } from './operations/log-level.controller.js';
+import { StoriesController } from './operations/stories.controller.js';
 import { GenerationRunner } from './placement/generation-runner.js';
 import { Placer } from './placement/placer.js';
 import { SchedulerLinks } from './placement/scheduler-links.js';
@@ -88,17 +93,21 @@ export class GatewayModule {
           inject: [UsageRecorder],
           useFactory: ({ windows }: UsageRecorder) => ({ throttlers: [PER_SUBJECT], storage: windows }),
         }),
-        ObservabilityModule.forApp({ logger, readiness: GatewayReadiness, imports: [core] }),
+        ObservabilityModule.forApp({
+          ...{ logger, readiness: GatewayReadiness, imports: [core], tracing: config.tracing },
+          service: { name: 'hydra-gateway', version: productVersion(), instanceId: `${hostname()}-${process.pid}` },
+        }),
       ],
       controllers: [
         ...[CompletionsController, EmbeddingsController, ModelsController],
         ...[TenantsController, KeysController, PoliciesController, LimitsController, AuditController],
-        ...[UsageController, FleetController, CallerController],
+        ...[UsageController, FleetController, CallerController, StoriesController, LogLevelController],
       ],
       providers: [
         InferenceCalls,
         CallEnds,
         IdempotencyStore,
+        FleetOperations,
         GrpcAuthentication,
         { provide: PublicTls, useValue: tls },
         GrpcServer,

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { ChannelSecurity, openChannelSecurity } from '#lib/channels';
+import { ChannelSecurity, OperationsController, openChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
+import { productVersion } from '#lib/contracts';
 import { Engine } from '#lib/engine';
 import { type Logger, ObservabilityModule } from '#lib/observability';
 import { Embeddings } from './embedding/embeddings.js';
@@ -55,8 +56,14 @@ export class InferenceModule {
     const engine = EngineModule.forConfig(config, logger);
     return {
       module: InferenceModule,
-      imports: [engine, ObservabilityModule.forApp({ logger, readiness: WorkerReadiness, imports: [engine] })],
-      controllers: [WorkerController],
+      imports: [
+        engine,
+        ObservabilityModule.forApp({
+          ...{ logger, readiness: WorkerReadiness, imports: [engine], tracing: config.tracing },
+          service: { name: 'hydra-inference', version: productVersion(), instanceId: config.workers.id },
+        }),
+      ],
+      controllers: [WorkerController, OperationsController],
       providers: [
         { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'worker', logger) },
         ...[GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships],

@@ -1,10 +1,12 @@
 import { Server } from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
 import { ServerGrpc } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
 import { addReflection, type BoundServer, type ChannelSecurity, serverChannelOptions } from '#lib/channels';
 import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
 const SERVICE = `${INTERNAL_PACKAGE}.Worker`;
+const OPERATIONS = `${INTERNAL_PACKAGE}.Operations`;
 
 /** Time that connections have to end after their streams did, in milliseconds. */
 const CLOSE_GRACE_MS = 2_000;
@@ -19,7 +21,7 @@ export class WorkerGrpcServer extends ServerGrpc {
     private readonly host: string,
     private readonly port: number,
   ) {
-    super({ package: INTERNAL_PACKAGE, packageDefinition: { [SERVICE]: internalPackage[SERVICE]! } });
+    super({ package: INTERNAL_PACKAGE, packageDefinition: servedPackage() });
   }
 
   /** The port it was given; 0 before it listens. */
@@ -36,7 +38,11 @@ export class WorkerGrpcServer extends ServerGrpc {
     const server = new Server(serverChannelOptions());
     this.bound = await this.security.bind(server, this.host, this.port);
     this.health.addToServer(server);
-    addReflection(server, ['hydra/internal/v1/worker.proto'], [SERVICE]);
+    addReflection(
+      server,
+      ['hydra/internal/v1/worker.proto', 'hydra/internal/v1/operations.proto'],
+      [SERVICE, OPERATIONS],
+    );
     return server;
   }
 
@@ -51,4 +57,8 @@ export class WorkerGrpcServer extends ServerGrpc {
     await bound?.closed; // what was written has left
     clearTimeout(force);
   }
+}
+
+function servedPackage(): PackageDefinition {
+  return Object.fromEntries([SERVICE, OPERATIONS].map((name) => [name, internalPackage[name]!])); // both are ours
 }

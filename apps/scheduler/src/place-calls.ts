@@ -2,11 +2,12 @@ import { status } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import type { PlaceRequest, PlaceResponse } from '#lib/contracts';
-import { APP_LOGGER, generationFields, type Logger } from '#lib/observability';
+import { APP_LOGGER, generationFields, type Logger, type RequestRecord, Tracing } from '#lib/observability';
 import type { PlacementRequest } from '#lib/placement';
 import { fromPlaceRequest, InvalidPlaceRequestError } from './place-request.js';
 import { toPlaceResponse } from './place-response.js';
 import { type DeskAnswer, PlacementDesk } from './placement-desk.js';
+import { beginPlacement, endPlacement } from './placement-span.js';
 
 /** Before the caller's deadline, so that a refusal arrives instead of a bare DEADLINE_EXCEEDED; at most a tenth of the wait. */
 const ANSWER_MARGIN_MS = 50;
@@ -24,6 +25,7 @@ export interface OpenPlaceCall {
 export class PlaceCalls {
   constructor(
     private readonly desk: PlacementDesk,
+    private readonly tracing: Tracing,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -33,13 +35,22 @@ export class PlaceCalls {
    */
   open(wire: PlaceRequest, timeoutMs: number): OpenPlaceCall {
     const longestWaitMs = timeoutMs - Math.min(ANSWER_MARGIN_MS, timeoutMs / 10);
-    const ticket = this.desk.place(parsed(wire), longestWaitMs);
-    return { answer: ticket.answer.then((answer) => this.answered(wire, answer)), abandon: () => ticket.abandon() };
+    const request = parsed(wire);
+    const record = beginPlacement(this.tracing, wire);
+    const ticket = this.desk.place(request, longestWaitMs);
+    return {
+      answer: ticket.answer.then((answer) => this.answered(wire, answer, record)),
+      abandon: () => {
+        ticket.abandon();
+        record.close();
+      },
+    };
   }
 
-  private answered(wire: PlaceRequest, answer: DeskAnswer): PlaceResponse {
+  private answered(wire: PlaceRequest, answer: DeskAnswer, record: RequestRecord): PlaceResponse {
     this.log(wire, answer);
-    const response = toPlaceResponse(answer, this.desk.leases.leaseTtlMs);
+    endPlacement(this.tracing, record, answer);
+    const response = toPlaceResponse(answer, this.desk.leases.leaseTtlMs, wire.explain);
     if (response !== undefined) return response;
     throw new RpcException({ code: status.ABORTED, message: 'the generation asked for a place again' });
   }

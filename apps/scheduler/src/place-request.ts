@@ -31,5 +31,6 @@ export function fromPlaceRequest(wire: PlaceRequest): PlacementRequest {
     throw new InvalidPlaceRequestError('priority', `-${HIGHEST_PRIORITY} to ${HIGHEST_PRIORITY}`);
   }
   const ttftDeadlineUnixMs = wire.ttftDeadlineUnixMs === 0 ? 0 : fromUnixMs(wire.ttftDeadlineUnixMs);
-  return { ...wire, sequenceCount: Math.max(1, wire.sequenceCount), ttftDeadlineUnixMs };
+  // Explained also where the caller does not ask: the flight recorder does.
+  return { ...wire, explain: true, sequenceCount: Math.max(1, wire.sequenceCount), ttftDeadlineUnixMs };
 }

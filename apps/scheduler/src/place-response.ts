@@ -16,15 +16,18 @@ const WIRE_REASONS: Readonly<Record<Exclude<RefusalReason, 'superseded'>, WireRe
   'shutting-down': WireReason.SHUTTING_DOWN,
 };
 
-/** @returns undefined when a later call of the same generation took over */
-export function toPlaceResponse(answer: DeskAnswer, leaseTtlMs: number): PlaceResponse | undefined {
+/**
+ * @param explains  whether the caller asked how the decision came about
+ * @returns undefined when a later call of the same generation took over
+ */
+export function toPlaceResponse(answer: DeskAnswer, leaseTtlMs: number, explains: boolean): PlaceResponse | undefined {
   if (answer.kind === 'redirected') {
     const outcome = { $case: 'redirect', value: { target: answer.target } } as const;
     return { outcome, waitedUs: 0, explanation: undefined };
   }
   const waitedUs = Math.max(0, Math.round(answer.waitedMs * 1_000));
   if (answer.kind === 'placed') {
-    const explanation = answer.explanation && toWireExplanation(answer.explanation);
+    const explanation = explains && answer.explanation ? toWireExplanation(answer.explanation) : undefined;
     return { outcome: { $case: 'lease', value: toWireLease(answer, answer.term, leaseTtlMs) }, waitedUs, explanation };
   }
   const { reason, message, retryAfterMs } = answer.refusal;

@@ -10,6 +10,7 @@ import type {
   RenewLeasesRequest,
   RenewLeasesResponse,
 } from '#lib/contracts';
+import { Tracing } from '#lib/observability';
 import type { LeaseOutcome } from '#lib/placement';
 import { PlaceCalls } from './place-calls.js';
 import { type PlaceStream, PlaceStreams } from './place-streams.js';
@@ -25,6 +26,7 @@ export class PlacementController {
     private readonly desk: PlacementDesk,
     private readonly calls: PlaceCalls,
     private readonly streams: PlaceStreams,
+    private readonly tracing: Tracing,
   ) {}
 
   @GrpcMethod('Placement', 'place')
@@ -58,6 +60,7 @@ export class PlacementController {
   @GrpcMethod('Placement', 'releaseLeases')
   releaseLeases({ releases }: ReleaseLeasesRequest): ReleaseLeasesResponse {
     for (const { leaseId, ttftUs } of releases) if (ttftUs > 0) this.desk.noteFirstToken(leaseId, ttftUs / 1_000);
+    for (const { leaseId, keepTrace } of releases) if (keepTrace) this.tracing.recorder.named(leaseId)?.fail();
     const notHonoured = releases.filter(({ outcome }) => NOT_HONOURED.has(outcome));
     const ended = releases.filter(({ outcome }) => !NOT_HONOURED.has(outcome));
     this.desk.release(

@@ -47,6 +47,7 @@ it('lists its services by reflection, and describes them', async () => {
   expect(listed.listServicesResponse.service.map(({ name }: { name: string }) => name).sort()).toEqual([
     'grpc.health.v1.Health',
     'hydra.internal.v1.Fleet',
+    'hydra.internal.v1.Operations',
     'hydra.internal.v1.Placement',
   ]);
   stream.write({ fileContainingSymbol: 'hydra.internal.v1.Placement' });

@@ -5,12 +5,14 @@ import { HealthImplementation } from 'grpc-health-check';
 import { addReflection, type BoundServer, type ChannelSecurity, serverChannelOptions } from '#lib/channels';
 import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
 
-const SERVICES = [`${INTERNAL_PACKAGE}.Fleet`, `${INTERNAL_PACKAGE}.Placement`];
+const SERVICES = ['Fleet', 'Operations', 'Placement'].map((name) => `${INTERNAL_PACKAGE}.${name}`);
+
+const PROTO_FILES = ['fleet', 'operations', 'placement'].map((name) => `hydra/internal/v1/${name}.proto`);
 
 /** Time that calls in flight have to end after the streams were told to, in milliseconds. */
 const CLOSE_GRACE_MS = 2_000;
 
-/** Nest's gRPC transport with the scheduler's two services, health and reflection; it knows the port it was given. */
+/** Nest's gRPC transport with the scheduler's services, health and reflection; it knows the port it was given. */
 export class SchedulerGrpcServer extends ServerGrpc {
   private bound: BoundServer | undefined;
   private readonly health = new HealthImplementation(
@@ -34,7 +36,7 @@ export class SchedulerGrpcServer extends ServerGrpc {
     const server = new Server(serverChannelOptions());
     this.bound = await this.security.bind(server, this.host, this.port);
     this.health.addToServer(server);
-    addReflection(server, ['hydra/internal/v1/fleet.proto', 'hydra/internal/v1/placement.proto'], SERVICES);
+    addReflection(server, PROTO_FILES, SERVICES);
     return server;
   }
 

@@ -1,6 +1,8 @@
+import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
-import { ChannelSecurity, openChannelSecurity } from '#lib/channels';
+import { ChannelSecurity, OperationsController, openChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
+import { productVersion } from '#lib/contracts';
 import { type Logger, ObservabilityModule } from '#lib/observability';
 import { createStrategy, PlacementStrategy, STRATEGY_NAMES } from '#lib/placement';
 import { FleetController } from './fleet.controller.js';
@@ -52,8 +54,14 @@ export class SchedulerModule {
     const placement = PlacementModule.forConfig(config);
     return {
       module: SchedulerModule,
-      imports: [placement, ObservabilityModule.forApp({ logger, readiness: SchedulerReadiness, imports: [placement] })],
-      controllers: [PlacementController, FleetController],
+      imports: [
+        placement,
+        ObservabilityModule.forApp({
+          ...{ logger, readiness: SchedulerReadiness, imports: [placement], tracing: config.tracing },
+          service: { name: 'hydra-scheduler', version: productVersion(), instanceId: `${hostname()}-${process.pid}` },
+        }),
+      ],
+      controllers: [PlacementController, FleetController, OperationsController],
       providers: [
         { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'scheduler', logger) },
         ...[WorkerMemberships, FleetWatchers, PlaceCalls, PlaceStreams],

@@ -60,7 +60,7 @@ export class SchedulerFixture {
   }
 
   async release(lease: Lease, outcome = 'finished', ttftUs = 0): Promise<void> {
-    const release = { leaseId: lease.leaseId, outcome, usage: undefined, ttftUs };
+    const release = { leaseId: lease.leaseId, outcome, usage: undefined, ttftUs, keepTrace: false };
     await new Promise<void>((resolve, reject) =>
       this.placement.releaseLeases({ releases: [release] }, (error) => (error ? reject(error) : resolve())),
     );

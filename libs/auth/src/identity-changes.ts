@@ -83,6 +83,11 @@ export class IdentityChanges {
     }));
   }
 
+  /** An act that changes no identities. */
+  async note(actor: Actor, act: Act): Promise<void> {
+    await this.change(actor, act, async () => {});
+  }
+
   /** The revision moves first: that takes the lock which keeps changes one after another. */
   async change<T>(actor: Actor, act: Act, work: (change: Change) => Promise<T>): Promise<T> {
     const result = await this.database.transaction().execute(async (change) => {

@@ -9,9 +9,11 @@ import { modelSchema } from './schema/model-section.js';
 import { schedulerSchema } from './schema/scheduler-section.js';
 import { storageSchema } from './schema/storage-section.js';
 import { certificatesSchema, tlsSchema } from './schema/tls-section.js';
+import { tracingSchema } from './schema/tracing-section.js';
 import { workersSchema } from './schema/workers-section.js';
 
 export { AUTH_MODES, JWT_ALGORITHMS } from './schema/auth-section.js';
+export { LOG_LEVELS } from './schema/log-section.js';
 export { NUMERICS, STRATEGIES, WEIGHTS } from './schema/model-section.js';
 
 /** Served when the file lists no model. */
@@ -49,6 +51,7 @@ export const hydraSchema = z.strictObject({
   workers: workersSchema.prefault({}).describe('Workers.'),
   storage: storageSchema.prefault({}).describe('Models on disk.'),
   log: logSchema.prefault({}).describe('Logs.'),
+  tracing: tracingSchema.prefault({}).describe('Traces, and what each app remembers of its requests.'),
 });
 
 /** The whole configuration: defaults filled in, units fixed (milliseconds, bytes, tokens). */

@@ -5,6 +5,7 @@
 export * from './generated/hydra/internal/v1/fleet.js';
 export * from './generated/hydra/internal/v1/generation.js';
 export * from './generated/hydra/internal/v1/kv.js';
+export * from './generated/hydra/internal/v1/operations.js';
 export * from './generated/hydra/internal/v1/placement.js';
 export * from './generated/hydra/internal/v1/worker.js';
 export * as publicApi from './generated/hydra/v1/inference.js';

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { FleetService } from './generated/hydra/internal/v1/fleet.js';
 import { KvBlocksService } from './generated/hydra/internal/v1/kv.js';
+import { OperationsService } from './generated/hydra/internal/v1/operations.js';
 import { PlacementService } from './generated/hydra/internal/v1/placement.js';
 import { WorkerService } from './generated/hydra/internal/v1/worker.js';
 import { InferenceService } from './generated/hydra/v1/inference.js';
@@ -18,6 +19,7 @@ export const INTERNAL_PACKAGE = 'hydra.internal.v1';
 export const internalPackage = {
   [`${INTERNAL_PACKAGE}.Fleet`]: FleetService,
   [`${INTERNAL_PACKAGE}.KvBlocks`]: KvBlocksService,
+  [`${INTERNAL_PACKAGE}.Operations`]: OperationsService,
   [`${INTERNAL_PACKAGE}.Placement`]: PlacementService,
   [`${INTERNAL_PACKAGE}.Worker`]: WorkerService,
 } as unknown as PackageDefinition; // the generated definitions lack only `originalName`, which nothing reads

@@ -5,6 +5,7 @@ import {
   type GenerationUsage,
   type ServedModel,
 } from '#lib/contracts';
+import type { EngineTimeline } from './engine-timeline.js';
 import type { PrefixChange } from './prefix/prefix-change.js';
 
 /**
@@ -96,7 +97,13 @@ export type EmbeddingOutcome =
 export type EngineEvent =
   /** Cancelled sequences come apart, under the number of the step before. */
   | { readonly kind: 'step'; readonly step: number; readonly entries: readonly FrameEntry[] }
-  | { readonly kind: 'finished'; readonly generationId: string; readonly usage: GenerationUsage }
+  | {
+      readonly kind: 'finished';
+      readonly generationId: string;
+      readonly usage: GenerationUsage;
+      /** Absent when the engine does not know. */
+      readonly timeline?: EngineTimeline;
+    }
   | {
       readonly kind: 'failed';
       readonly generationId: string;
@@ -107,6 +114,8 @@ export type EngineEvent =
       readonly parameter?: string;
       /** Hint before a retry, in milliseconds. */
       readonly retryAfterMs?: number;
+      /** Absent when the engine does not know, or the generation never was in it. */
+      readonly timeline?: EngineTimeline;
     }
   /** What its prefix store holds has changed. An engine that is started holds nothing, whatever was told before. */
   | { readonly kind: 'prefix'; readonly change: PrefixChange }

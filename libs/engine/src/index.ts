@@ -2,6 +2,7 @@ export { EmbeddingEngine, type EmbeddingEngineOptions } from './embedding/embedd
 export { type EncoderLimits, EncoderRunner, type LoadedEncoder } from './embedding/encoder-runner.js';
 export * from './engine.js';
 export { EngineStuckError } from './engine-stuck-error.js';
+export type { EnginePhase, EngineTimeline } from './engine-timeline.js';
 export { IDLE_STATE } from './idle-state.js';
 export { type MockEngineOptions, mockEngine } from './mock/mock-engine.js';
 export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-runner.js';

@@ -1,12 +1,17 @@
+export { APP_LOGGER } from './app-logger.js';
 export { followConfig, type ReloadableConfig } from './follow-config.js';
 export { HealthController, Readiness, type ReadinessState } from './health.js';
 export { isListeningMessage, type ListeningMessage, reportListening } from './listening.js';
+export { LogLevel, type LogLevelChange } from './log-level.js';
 export { createLogger, type GenerationRef, generationFields, type Logger, type LogOptions } from './logger.js';
 export {
-  APP_LOGGER,
   LATENCY_BUCKETS_SECONDS,
   ObservabilityModule,
   type ObservabilityOptions,
 } from './observability.module.js';
 export { newId, requestIdFrom } from './request-id.js';
-export { childOf, newTraceContext, type TraceContext, traceContextFrom, traceIdOf } from './trace-context.js';
+export { requestFields, tieRecord } from './request-log.js';
+export { type TraceContext, traceIdOf } from './trace-context.js';
+export type { RecordedSpan, SpanError } from './tracing/recorded-span.js';
+export type { RequestRecord } from './tracing/request-record.js';
+export { Tracing } from './tracing/tracing.js';

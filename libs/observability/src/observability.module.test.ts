@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import { TEST_SERVICE, traceOptions } from '../testing/trace-options.js';
 import { Readiness, type ReadinessState } from './health.js';
 import { ObservabilityModule } from './observability.module.js';
 
@@ -36,6 +37,8 @@ const logger = pino(
   imports: [
     ObservabilityModule.forApp({
       logger,
+      tracing: traceOptions(),
+      service: TEST_SERVICE,
       readiness: Switchable,
     }),
   ],

@@ -4,20 +4,25 @@ import { TerminusModule } from '@nestjs/terminus';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import type { FastifyInstance } from 'fastify';
 import { LoggerModule } from 'nestjs-pino';
+import { APP_LOGGER } from './app-logger.js';
 import { HealthController, Readiness } from './health.js';
+import { LogLevel } from './log-level.js';
 import type { Logger } from './logger.js';
 import { logRequests } from './request-log.js';
+import type { ServiceName } from './tracing/trace-export.js';
+import type { TraceOptions } from './tracing/trace-options.js';
+import { Tracing } from './tracing/tracing.js';
 
 export interface ObservabilityOptions {
   readonly logger: Logger;
+  readonly tracing: TraceOptions;
+  /** This process, to collectors. */
+  readonly service: ServiceName;
   /** The app's readiness; made by Nest with the given dependencies. */
   readonly readiness: Type<Readiness>;
   /** Modules whose exports `readiness` needs. */
   readonly imports?: DynamicModule['imports'];
 }
-
-/** Nest token of the process's logger (pino). Inject with `@Inject(APP_LOGGER)`. */
-export const APP_LOGGER = Symbol('app logger');
 
 /**
  * What every app has: request logs, `/health/*` and `/metrics` (prom-client's default registry, Node's own metrics too).
@@ -34,7 +39,7 @@ export class ObservabilityModule implements OnModuleInit {
     logRequests(this.adapter.httpAdapter.getInstance<FastifyInstance>(), this.logger);
   }
 
-  static forApp({ logger, readiness, imports = [] }: ObservabilityOptions): DynamicModule {
+  static forApp({ logger, tracing, service, readiness, imports = [] }: ObservabilityOptions): DynamicModule {
     return {
       module: ObservabilityModule,
       global: true,
@@ -47,9 +52,11 @@ export class ObservabilityModule implements OnModuleInit {
       controllers: [HealthController],
       providers: [
         { provide: APP_LOGGER, useValue: logger },
+        LogLevel,
+        { provide: Tracing, useFactory: () => Tracing.open(tracing, service, logger) },
         { provide: Readiness, useClass: readiness },
       ],
-      exports: [APP_LOGGER, Readiness],
+      exports: [APP_LOGGER, Readiness, Tracing, LogLevel],
     };
   }
 }

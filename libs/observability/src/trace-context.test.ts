@@ -1,17 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { requestIdFrom } from './request-id.js';
-import { childOf, traceContextFrom, traceIdOf } from './trace-context.js';
+import { newTraceContext, traceContextOf, traceIdOf } from './trace-context.js';
 
 const VALID = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-describe('traceContextFrom', () => {
-  it('given a valid traceparent, when read, then trace, flags and state are kept, and a child has a span of its own', () => {
-    const context = traceContextFrom(VALID, 'a=b');
-    expect(context).toEqual({ traceparent: VALID, tracestate: 'a=b' });
-    const child = childOf(context);
-    expect(traceIdOf(child)).toBe(traceIdOf(context));
-    expect(child.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-    expect(child.traceparent).not.toBe(VALID);
+describe('traceContextOf', () => {
+  it('given a valid traceparent, when read, then trace, flags and state are kept', () => {
+    expect(traceContextOf(VALID, 'a=b')).toEqual({ traceparent: VALID, tracestate: 'a=b' });
+    expect(traceContextOf(VALID, 'x'.repeat(513))?.tracestate).toBe('');
   });
 
   it.each([
@@ -20,10 +16,17 @@ describe('traceContextFrom', () => {
     'x',
     VALID.replace(/^00/, 'ff'),
     VALID.replace(/4bf92f3577b34da6a3ce929d0e0e4736/, '0'.repeat(32)),
-  ])('given %s, when read, then a new trace begins', (traceparent) => {
-    const context = traceContextFrom(traceparent, 'a=b');
+  ])('given %s, when read, then there is none', (traceparent) => {
+    expect(traceContextOf(traceparent, 'a=b')).toBeUndefined();
+  });
+});
+
+describe('newTraceContext', () => {
+  it('given nothing, when made, then it is a valid trace of its own, not sampled', () => {
+    const context = newTraceContext();
     expect(context.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
-    expect(context.tracestate).toBe('');
+    expect(traceContextOf(context.traceparent, '')).toEqual(context);
+    expect(traceIdOf(newTraceContext())).not.toBe(traceIdOf(context));
   });
 });
 

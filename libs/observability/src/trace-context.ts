@@ -12,12 +12,15 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 const LONGEST_TRACESTATE = 512;
 
 /**
- * The context of a request: the client's when its `traceparent` is valid, else a new one.
- * An invalid `traceparent` is ignored together with its `tracestate`, as the specification asks.
+ * A caller's context; undefined when there is none. An invalid `traceparent` is ignored together with its `tracestate`, as the
+ * specification asks.
  */
-export function traceContextFrom(traceparent: string | undefined, tracestate: string | undefined): TraceContext {
+export function traceContextOf(
+  traceparent: string | undefined,
+  tracestate: string | undefined,
+): TraceContext | undefined {
   const given = traceparent?.trim().toLowerCase();
-  if (given === undefined || !TRACEPARENT.test(given)) return newTraceContext();
+  if (given === undefined || !TRACEPARENT.test(given)) return undefined;
   const state = tracestate !== undefined && tracestate.length <= LONGEST_TRACESTATE ? tracestate : '';
   return { traceparent: `00-${given.slice(3, 55)}`, tracestate: state };
 }
@@ -27,18 +30,12 @@ export function newTraceContext(): TraceContext {
   return { traceparent: `00-${newId()}-${newSpanId()}-00`, tracestate: '' };
 }
 
-/** The same trace with a span of our own as the parent of what follows. */
-export function childOf(context: TraceContext): TraceContext {
-  const { traceparent, tracestate } = context;
-  return { traceparent: `${traceparent.slice(0, 36)}${newSpanId()}${traceparent.slice(52)}`, tracestate };
-}
-
 /** The 32 hexadecimal digits that name the trace; empty for an empty `traceparent`. */
 export function traceIdOf(context: { readonly traceparent: string } | undefined): string {
   return context?.traceparent.slice(3, 35) ?? '';
 }
 
 /** 16 hexadecimal digits of a new identity, with those that say its version: never all zero, 58 random bits. */
-function newSpanId(): string {
+export function newSpanId(): string {
   return newId().slice(12, 28);
 }

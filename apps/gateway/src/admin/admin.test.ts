@@ -228,7 +228,7 @@ describe('administration by operators', () => {
       components: { schemas: Record<string, object> };
     };
     expect(document.security).toEqual([{ bearer: [] }]);
-    expect(Object.keys(document.paths).filter((path) => path.startsWith('/v1/admin/')).length).toBe(13);
+    expect(Object.keys(document.paths).filter((path) => path.startsWith('/v1/admin/')).length).toBe(15);
     expect(document.components.schemas).toHaveProperty('CreateKey');
     expect(document.paths['/v1/admin/tenants']).toHaveProperty('post');
     expect(document.paths['/health/live']?.['get']?.security).toEqual([]);

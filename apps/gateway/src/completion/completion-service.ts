@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import type { FrameEntry, GenerationRequest, GenerationUsage } from '#lib/contracts';
-import { APP_LOGGER, generationFields, type Logger, newId } from '#lib/observability';
+import { APP_LOGGER, generationFields, type Logger, newId, type RecordedSpan } from '#lib/observability';
 import {
   type AnswerDelta,
   type AnswerUsage,
@@ -18,6 +18,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { ModelAccess } from '../identity/model-access.js';
 import type { AnswerSpending } from '../limits/answer-spending.js';
 import { demandOf, RequestLimits } from '../limits/request-limits.js';
+import { beginAnswerSpan, failSpan, operationOf, setCall, setModel, setUsage } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
@@ -59,6 +60,7 @@ export class CompletionService {
     this.gate.enter(life);
     let spending: AnswerSpending | undefined;
     let usage: AnswerUsage | undefined;
+    const span = beginAnswerSpan(life.record.root, operationOf(call));
     try {
       const { requestTimeoutMs } = this.config.gateway;
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
@@ -69,11 +71,15 @@ export class CompletionService {
       const rights = await this.access.of(life.principal);
       const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'generate');
+      setModel(span, model.facts.modelId);
       const admitted = await this.limits.admit(life, model.facts.modelId);
+      const encoding = span.child('tokenize');
       const promptTokenIds = await this.prompts.encode(call, model.text, model.facts.contextTokens, life.signal);
+      encoding.end();
       life.signal.throwIfAborted();
-      const requests = this.toRequests(call, model, promptTokenIds, life);
+      const requests = this.toRequests(call, model, promptTokenIds, life, span);
       const answerId = requests[0]?.generationId ?? newId();
+      setCall(span, call, answerId);
       spending = await this.limits.reserve(admitted, demandOf(answerId, requests));
       sink.begin(toHead(call, model, answerId), {
         includeUsage: call.includeUsage,
@@ -83,8 +89,13 @@ export class CompletionService {
       });
       const slo = sloTtftMs ?? this.defaultSloTtftMs(model);
       const ttftDeadlineUnixMs = slo === undefined ? 0 : life.unixMsAfter(slo);
-      usage = await this.generateAll(call, model, requests, life, sink, spending, ttftDeadlineUnixMs);
+      usage = await this.generateAll(call, model, requests, life, sink, spending, ttftDeadlineUnixMs, span);
+      setUsage(span, usage);
+      span.end();
       return usage;
+    } catch (cause) {
+      failSpan(span, cause);
+      throw cause;
     } finally {
       spending?.end(usage);
       life.close();
@@ -97,8 +108,9 @@ export class CompletionService {
     model: ResolvedModel,
     promptTokenIds: readonly (readonly number[])[],
     life: RequestLife,
+    span: RecordedSpan,
   ): GenerationRequest[] {
-    return toGenerationRequests(call, model.facts, promptTokenIds, {
+    const requests = toGenerationRequests(call, model.facts, promptTokenIds, {
       requestId: life.requestId,
       tenantId: life.tenantId,
       newGenerationId: newId,
@@ -106,8 +118,10 @@ export class CompletionService {
       deadlineUnixMs: life.deadlineUnixMs,
       initialCredit: this.config.gateway.streamBufferTokens,
       cacheSalt: cacheSaltOf(life.principal.cacheSalt, call.cacheSalt),
-      trace: life.trace,
+      trace: span.traceContext,
     });
+    life.record.generationIds.push(...requests.map(({ generationId }) => generationId));
+    return requests;
   }
 
   private defaultSloTtftMs({ facts: { modelId } }: ResolvedModel): number | undefined {
@@ -123,8 +137,10 @@ export class CompletionService {
     sink: AnswerSink,
     spending: AnswerSpending,
     ttftDeadlineUnixMs: number,
+    span: RecordedSpan,
   ): Promise<AnswerUsage> {
-    const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs, call.stream);
+    const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs, call.stream, span);
+    const finishReasons: string[] = [];
     const siblings = new AbortController();
     const signal = requests.length === 1 ? life.signal : AbortSignal.any([life.signal, siblings.signal]);
     const sessionKey = life.sessionHeader ?? call.sessionId ?? call.user ?? '';
@@ -137,12 +153,15 @@ export class CompletionService {
       });
       const deliver = (entries: readonly FrameEntry[]) => {
         const deltas = entries.map((entry) => answer.delta(entry));
-        for (const delta of deltas) timer.observe(delta);
+        for (const delta of deltas) {
+          timer.observe(delta);
+          if (delta.finish !== undefined) finishReasons.push(delta.finish);
+        }
         const tokens = deltas.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
         return spending.coverAtOnce(tokens) ? sink.deltas(deltas) : deliverInTurn(deltas, spending, sink);
       };
       const { onPlaced } = life;
-      const job = { request, served: model.served, sessionKey, ttftDeadlineUnixMs, onPlaced, signal };
+      const job = { request, served: model.served, sessionKey, ttftDeadlineUnixMs, onPlaced, signal, span };
       try {
         return await this.generations.run(job, deliver);
       } catch (error) {
@@ -154,6 +173,7 @@ export class CompletionService {
     let usage: AnswerUsage | undefined;
     try {
       const usages = await Promise.all(requests.map(runOne));
+      span.set({ 'gen_ai.response.finish_reasons': finishReasons });
       usage = sumUsage(usages);
       this.metrics.usedTokens(model.facts.modelId, usage);
       return usage;

@@ -2,18 +2,24 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AdministrationError } from '#lib/auth';
 import { APP_LOGGER, type Logger, newId } from '#lib/observability';
 import { ApiError, internalError } from '#lib/openai';
-import type { RequestLife } from './request-life.js';
+
+/** What a failure is of. */
+export interface FailedRequest {
+  readonly route: string;
+  /** Correlate its log lines: `request_id` and what else is known. */
+  readonly logFields: Readonly<Record<string, unknown>>;
+}
 
 /** Turns whatever went wrong into what a client may see; what nobody expected is logged under an error id. */
 @Injectable()
 export class FailureTranslator {
   constructor(@Inject(APP_LOGGER) private readonly logger: Logger) {}
 
-  translate(cause: unknown, { requestId, route }: Pick<RequestLife, 'requestId' | 'route'>): ApiError {
+  translate(cause: unknown, { route, logFields }: FailedRequest): ApiError {
     if (cause instanceof ApiError) return cause;
     if (cause instanceof AdministrationError) return fromAdministration(cause);
     const errorId = newId();
-    this.logger.error({ request_id: requestId, route, error_id: errorId, error: cause }, 'unexpected error');
+    this.logger.error({ ...logFields, route, error_id: errorId, error: cause }, 'unexpected error');
     return internalError(errorId, cause);
   }
 }

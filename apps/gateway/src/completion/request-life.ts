@@ -1,13 +1,14 @@
 import type { Principal } from '#lib/auth';
 import type { PlacementExplanation } from '#lib/contracts';
 import type { LimitStates } from '#lib/limits';
-import type { TraceContext } from '#lib/observability';
+import type { RequestRecord, TraceContext } from '#lib/observability';
 import { ApiError } from '#lib/openai';
 import type { CountedRequest } from '../limits/counted-request.js';
 
 export interface RequestOrigin {
   readonly requestId: string;
-  readonly trace: TraceContext;
+  /** What is recorded of it. */
+  readonly record: RequestRecord;
   readonly principal: Principal;
   /** Where it came in, for metrics: `/v1/completions`, `/hydra.v1.Inference/Chat`. */
   readonly route: string;
@@ -32,7 +33,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  */
 export class RequestLife {
   readonly requestId: string;
-  readonly trace: TraceContext;
+  readonly record: RequestRecord;
   readonly route: string;
   readonly sessionHeader: string | undefined;
   /** Who sent it. */
@@ -51,7 +52,7 @@ export class RequestLife {
 
   constructor(origin: RequestOrigin) {
     this.requestId = origin.requestId;
-    this.trace = origin.trace;
+    this.record = origin.record;
     this.principal = origin.principal;
     this.route = origin.route;
     this.counted = origin.counted;
@@ -66,6 +67,16 @@ export class RequestLife {
    */
   get sloTtftMs(): number | undefined {
     return sloTtftMsOf(this.sloTtftHeader);
+  }
+
+  /** The trace of the request as a whole. */
+  get trace(): TraceContext {
+    return this.record.root.traceContext;
+  }
+
+  /** What its log lines have. */
+  get logFields(): Record<string, unknown> {
+    return { request_id: this.requestId, ...this.record.logFields };
   }
 
   get tenantId(): string {

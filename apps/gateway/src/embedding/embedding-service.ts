@@ -3,7 +3,7 @@ import { GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { type Embedded, type EmbedRequest, FailureCode, GenerationRequest } from '#lib/contracts';
 import type { TokenUse } from '#lib/limits';
-import { newId } from '#lib/observability';
+import { newId, type RecordedSpan } from '#lib/observability';
 import { ApiError, type EmbeddingCall, fromWorkerFailure, type PromptInput } from '#lib/openai';
 import { type TextModel, TextTooLongError, TooManyTokensError } from '#lib/tokens';
 import { AdmissionGate } from '../completion/admission-gate.js';
@@ -15,6 +15,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { ModelAccess } from '../identity/model-access.js';
 import type { AnswerSpending } from '../limits/answer-spending.js';
 import { RequestLimits } from '../limits/request-limits.js';
+import { beginAnswerSpan, failSpan, setModel, setUsage } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
 import { outcomeOf } from '../observation/outcome.js';
@@ -43,6 +44,7 @@ export class EmbeddingService {
     this.gate.enter(life);
     let spending: AnswerSpending | undefined;
     let usage: TokenUse | undefined;
+    const span = beginAnswerSpan(life.record.root, 'embeddings');
     try {
       const { requestTimeoutMs } = this.config.gateway;
       life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
@@ -50,6 +52,7 @@ export class EmbeddingService {
       const rights = await this.access.of(life.principal);
       const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'embed');
+      setModel(span, model.facts.modelId);
       const admitted = await this.limits.admit(life, model.facts.modelId);
       const inputs: number[][] = [];
       for (const input of call.inputs) {
@@ -57,13 +60,19 @@ export class EmbeddingService {
         life.signal.throwIfAborted();
       }
       const embeddingId = newId();
+      life.record.generationIds.push(embeddingId);
       const promptTokens = inputs.reduce((sum, input) => sum + input.length, 0);
       const demand = { id: embeddingId, promptTokens, outputTokens: 0, leastOutputTokens: 0 };
       spending = await this.limits.reserve(admitted, demand);
-      const embedded = await this.measured(model, life, () => this.run(embeddingId, inputs, model, call, life));
+      const embedded = await this.measured(model, life, () => this.run(embeddingId, inputs, model, call, life, span));
       usage = { promptTokens, completionTokens: 0, cachedTokens: 0 };
       this.metrics.usedTokens(model.facts.modelId, usage);
+      setUsage(span, usage);
+      span.set({ 'gen_ai.embeddings.dimension.count': embedded.dimensions }).end();
       return embedded;
+    } catch (cause) {
+      failSpan(span, cause);
+      throw cause;
     } finally {
       spending?.end(usage);
       life.close();
@@ -94,33 +103,38 @@ export class EmbeddingService {
     { served, facts }: ResolvedModel,
     call: EmbeddingCall,
     life: RequestLife,
+    span: RecordedSpan,
   ): Promise<Embedded> {
-    const { requestId, tenantId, deadlineUnixMs, trace, signal } = life;
+    const { requestId, tenantId, deadlineUnixMs, signal } = life;
     const { modelId } = facts;
     // Schedulers place by the longest input: each one is a sequence of its own, and none has output.
     const longest = inputs.reduce((best, input) => (input.length > best.length ? input : best));
     const request = GenerationRequest.fromPartial({
-      ...{ generationId: embeddingId, requestId, tenantId, modelId, deadlineUnixMs, trace },
+      ...{ generationId: embeddingId, requestId, tenantId, modelId, deadlineUnixMs },
       ...{ promptTokenIds: longest, sequenceCount: 1 },
     });
     const sessionKey = life.sessionHeader ?? call.user ?? '';
     const avoidWorkerIds: string[] = [];
     for (let attempt = 0; ; ) {
       const place = await this.placer.place(
-        { request, served, sessionKey, ttftDeadlineUnixMs: 0, onPlaced: undefined, attempt, avoidWorkerIds },
+        { request, served, sessionKey, ttftDeadlineUnixMs: 0, onPlaced: undefined, attempt, avoidWorkerIds, span },
         signal,
       );
       const { leaseId, workerEpoch } = place;
+      const attemptSpan = span.child('embed', 'client').set({ 'hydra.worker.id': place.workerId });
+      const trace = attemptSpan.traceContext;
       const { outcome } = await this.attempt(
         place,
         {
           ...{ embeddingId, requestId, tenantId, modelId, deadlineUnixMs, trace, leaseId, workerEpoch },
           inputs: inputs.map((tokenIds) => ({ tokenIds })),
         },
-        signal,
+        life,
       );
+      attemptSpan.end();
       if (outcome?.$case === 'embedded') return outcome.value;
       const failure = outcome?.value ?? lost('The worker gave no answer that is understood here.');
+      life.record.fail();
       if (!failure.retryable) throw fromWorkerFailure(failure);
       if (failure.code !== FailureCode.DRAINING && ++attempt >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
       this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
@@ -128,7 +142,7 @@ export class EmbeddingService {
     }
   }
 
-  private async attempt(place: Place, request: EmbedRequest, signal: AbortSignal) {
+  private async attempt(place: Place, request: EmbedRequest, { signal, record }: RequestLife) {
     let outcome = 'cancelled';
     try {
       const timeoutMs = this.config.gateway.requestTimeoutMs;
@@ -140,7 +154,8 @@ export class EmbeddingService {
       outcome = 'worker-lost';
       return { outcome: { $case: 'failed' as const, value: lost('The connection to the worker was lost.') } };
     } finally {
-      place.settle({ outcome, usage: undefined, ttftUs: 0 });
+      const keepTrace = record.isKept || outcome === 'refused' || outcome === 'worker-lost';
+      place.settle({ outcome, usage: undefined, ttftUs: 0, keepTrace });
     }
   }
 }

@@ -42,6 +42,6 @@ export class CallEnds {
   private toPublic(given: CallStatus, route: string): CallStatus {
     if (conditionOf(given) !== undefined) return given;
     const refusal = refusalByLibrary(given);
-    return refusal ?? statusOf(this.failures.translate(new Error(given.details), { requestId: 'unknown', route }));
+    return refusal ?? statusOf(this.failures.translate(new Error(given.details), { route, logFields: {} }));
   }
 }

@@ -4,11 +4,12 @@ import {
   type ServerWritableStream,
   type ServiceError,
   type sendUnaryData,
+  status,
 } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import { publicApi } from '#lib/contracts';
-import { childOf, requestIdFrom, traceContextFrom } from '#lib/observability';
+import { requestIdFrom, Tracing } from '#lib/observability';
 import {
   type AnswerHead,
   type CompletionCall,
@@ -30,6 +31,7 @@ import { ModelDirectory } from '../fleet/model-directory.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { GrpcAuthentication } from '../identity/grpc-authentication.js';
 import { ModelAccess, type ModelRights } from '../identity/model-access.js';
+import { beginGrpcRecord, endGrpc, failGrpc } from '../observation/request-span.js';
 import { headerText, MOST_HEADER_CHARACTERS, PLACEMENT_HEADER, tellPlacements } from '../placement/placement-debug.js';
 import { assertDecoded } from './decoded-requests.js';
 import { type CreateGrpcStream, GrpcStreamReply } from './grpc-stream-reply.js';
@@ -49,6 +51,7 @@ export class InferenceCalls {
     private readonly access: ModelAccess,
     private readonly authentication: GrpcAuthentication,
     private readonly failures: FailureTranslator,
+    private readonly tracing: Tracing,
   ) {}
 
   readonly handlers: publicApi.InferenceServer = {
@@ -74,6 +77,7 @@ export class InferenceCalls {
       const trailer = placementTrailer(life);
       const usage = await this.completions.complete(this.translated(call, translate, life, false), life, sink);
       const { head, answer } = sink.whole(usage);
+      endGrpc(life.record);
       reply(null, toResponse(head, answer), trailer);
     } catch (cause) {
       reply(this.toStatus(cause, life));
@@ -89,6 +93,7 @@ export class InferenceCalls {
     try {
       const sink = new GrpcStreamReply(call, life.signal, create, placementTrailer(life));
       sink.end(await this.completions.complete(this.translated(call, translate, life, true), life, sink));
+      endGrpc(life.record);
     } catch (cause) {
       call.emit('error', this.toStatus(cause, life));
     }
@@ -103,6 +108,7 @@ export class InferenceCalls {
     try {
       assertDecoded(call.request);
       reply(null, make(await this.access.of(life.principal)));
+      endGrpc(life.record);
     } catch (cause) {
       reply(this.toStatus(cause, life));
     }
@@ -128,10 +134,14 @@ export class InferenceCalls {
       const [value] = call.metadata.get(name);
       return value === undefined ? undefined : value.toString();
     };
+    const requestId = requestIdFrom(header('x-request-id'));
+    const principal = this.authentication.principalOf(call);
+    const caller = { traceparent: header('traceparent'), tracestate: header('tracestate') };
+    const about = { ...caller, requestId, tenantId: principal.tenantId };
     const life = new RequestLife({
-      requestId: requestIdFrom(header('x-request-id')),
-      principal: this.authentication.principalOf(call),
-      trace: childOf(traceContextFrom(header('traceparent'), header('tracestate'))),
+      requestId,
+      principal,
+      record: beginGrpcRecord(this.tracing, call.getPath(), about),
       route: call.getPath(),
       sessionHeader: header('x-session-id'),
       sloTtftHeader: header('x-slo-ttft-ms'),
@@ -145,7 +155,9 @@ export class InferenceCalls {
   }
 
   private toStatus(cause: unknown, life: RequestLife): ServiceError {
-    const ended = statusOf(this.failures.translate(cause, life));
+    const error = this.failures.translate(cause, life);
+    const ended = statusOf(error);
+    failGrpc(life.record, error, status[ended.code]);
     return Object.assign(new Error(ended.details), ended);
   }
 }

@@ -36,7 +36,7 @@ export class GrpcAuthentication {
                 receive(metadata);
               },
               (cause: unknown) =>
-                call.sendStatus(statusOf(this.failures.translate(cause, { requestId: 'unknown', route: path }))),
+                call.sendStatus(statusOf(this.failures.translate(cause, { route: path, logFields: {} }))),
             );
           },
         }),

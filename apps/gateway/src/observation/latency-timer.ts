@@ -1,3 +1,4 @@
+import type { RecordedSpan } from '#lib/observability';
 import type { AnswerDelta } from '#lib/openai';
 import type { GatewayMetrics } from './gateway-metrics.js';
 
@@ -12,6 +13,7 @@ export class LatencyTimer {
     private readonly modelId: string,
     private readonly arrivedAtMs: number,
     private readonly isStreamed: boolean,
+    private readonly span: RecordedSpan,
   ) {}
 
   get hasStarted(): boolean {
@@ -34,6 +36,8 @@ export class LatencyTimer {
     if (!this.hasStarted) {
       this.firstAfterMs = nowMs - this.arrivedAtMs;
       this.metrics.firstToken(this.modelId, this.firstAfterMs);
+      this.span.set({ 'gen_ai.response.time_to_first_chunk': this.firstAfterMs / 1_000 });
+      this.span.event('first_token', {}, nowMs);
     }
     const lastMs = this.lastAtMs.get(choiceIndex);
     this.lastAtMs.set(choiceIndex, nowMs);

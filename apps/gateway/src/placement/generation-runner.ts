@@ -9,7 +9,7 @@ import {
   type PlacementExplanation,
   type ServedModel,
 } from '#lib/contracts';
-import { APP_LOGGER, generationFields, type Logger } from '#lib/observability';
+import { APP_LOGGER, generationFields, type Logger, type RecordedSpan, type SpanError } from '#lib/observability';
 import { ApiError, fromWorkerFailure } from '#lib/openai';
 import { FleetView } from '../fleet/fleet-view.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
@@ -25,6 +25,8 @@ export interface GenerationJob {
   readonly onPlaced: ((explanation: PlacementExplanation) => void) | undefined;
   /** Its reason is the ApiError that the client would see, or a SiblingFailedError. */
   readonly signal: AbortSignal;
+  /** Of the answer: attempts are within it. */
+  readonly span: RecordedSpan;
 }
 
 /** Another generation of the same request failed: nobody can use this one any more. */
@@ -85,22 +87,26 @@ export class GenerationRunner {
   }
 
   /** One attempt. An abort ends it for the caller at once; what the worker used is settled when the worker has said it. */
-  private attempt(place: Place, { request, signal }: GenerationJob, deliver: Deliver): Promise<Outcome> {
+  private attempt(place: Place, { request, signal, span: parent }: GenerationJob, deliver: Deliver): Promise<Outcome> {
     if (signal.aborted) {
-      this.settle(place, 'cancelled', undefined, 0);
+      this.settle(place, 'cancelled', undefined, 0, parent);
       return Promise.reject(signal.reason);
     }
     const { leaseId, leaseTerm, workerEpoch, kvSources } = place;
+    const span = parent.child('generate', 'client').set({ 'hydra.worker.id': place.workerId });
+    const trace = span.traceContext;
     const stream = this.fleet
       .session(place.target)
-      .submit({ ...request, leaseId, leaseTerm, workerEpoch, kvSources: [...kvSources] });
+      .submit({ ...request, leaseId, leaseTerm, workerEpoch, kvSources: [...kvSources], trace });
     return new Promise((resolve, reject) => {
       const abort = () => {
-        stream.cancel(cancelReason(signal.reason));
+        const reason = cancelReason(signal.reason);
+        stream.cancel(reason);
+        span.set({ 'hydra.cancelled': reason }).end();
         reject(signal.reason);
       };
       signal.addEventListener('abort', abort, { once: true });
-      this.follow(stream, place, signal, deliver)
+      this.follow(stream, place, signal, deliver, span)
         .then(resolve, reject)
         .finally(() => signal.removeEventListener('abort', abort));
     });
@@ -111,6 +117,7 @@ export class GenerationRunner {
     place: Place,
     signal: AbortSignal,
     deliver: Deliver,
+    span: RecordedSpan,
   ): Promise<Outcome> {
     const submittedAtMs = performance.now();
     let ttftUs = 0;
@@ -125,16 +132,19 @@ export class GenerationRunner {
             if (slow !== undefined) await slow;
           } catch (error) {
             stream.cancel('superseded');
-            this.settle(place, 'failed', undefined, ttftUs);
+            span.set({ 'hydra.cancelled': 'superseded' }).end();
+            this.settle(place, 'failed', undefined, ttftUs, span);
             throw error;
           }
           break;
         }
         case 'finished':
-          this.settle(place, signal.aborted ? 'cancelled' : 'finished', event.usage, ttftUs);
+          this.settle(place, signal.aborted ? 'cancelled' : 'finished', event.usage, ttftUs, span);
+          span.end();
           return { kind: 'finished', usage: event.usage ?? NO_USAGE };
         case 'failed':
-          this.settle(place, outcomeWord(event.failure), undefined, ttftUs);
+          span.fail(toSpanError(event.failure));
+          this.settle(place, outcomeWord(event.failure), undefined, ttftUs, span);
           return { kind: 'failed', failure: event.failure };
         default:
           event satisfies never;
@@ -142,9 +152,21 @@ export class GenerationRunner {
     }
   }
 
-  private settle(place: Place, outcome: string, usage: GenerationUsage | undefined, ttftUs: number): void {
-    place.settle({ outcome, usage, ttftUs });
+  private settle(
+    place: Place,
+    outcome: string,
+    usage: GenerationUsage | undefined,
+    ttftUs: number,
+    { isTraceKept }: RecordedSpan,
+  ): void {
+    place.settle({ outcome, usage, ttftUs, keepTrace: isTraceKept });
   }
+}
+
+/** What the request itself is to blame for is named, not told: it may hold a client's words. */
+function toSpanError({ code, message }: GenerationFailure): SpanError {
+  const type = (FailureCode[code] ?? 'UNKNOWN').toLowerCase();
+  return { type, message: code === FailureCode.INVALID_REQUEST ? '' : message };
 }
 
 function outcomeWord({ code, isRetryable }: GenerationFailure): string {

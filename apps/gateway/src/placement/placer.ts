@@ -14,10 +14,11 @@ import {
   type ServedModel,
 } from '#lib/contracts';
 import { hashBlocks, prefixSeed } from '#lib/kv';
-import { APP_LOGGER, type Logger } from '#lib/observability';
+import { APP_LOGGER, generationFields, type Logger, type RecordedSpan, type TraceContext } from '#lib/observability';
 import { ApiError, fromRefusal } from '#lib/openai';
 import { FleetView } from '../fleet/fleet-view.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
+import { failSpan } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { type SchedulerLink, SchedulerLinks } from './scheduler-links.js';
 
@@ -48,6 +49,8 @@ export interface PlacementWish {
   readonly attempt: number;
   /** Workers that just refused or lost it. */
   readonly avoidWorkerIds: readonly string[];
+  /** Of the answer it is for. */
+  readonly span: RecordedSpan;
 }
 
 /** As many as `PlaceRequest.prefix_hashes` may hold. */
@@ -85,27 +88,49 @@ export class Placer {
    */
   async place(wish: PlacementWish, signal: AbortSignal): Promise<Place> {
     const askedAtMs = performance.now();
+    const span = wish.span.child('place', 'client');
+    if (wish.attempt > 0) span.set({ 'hydra.attempt': wish.attempt, 'hydra.avoided_workers': wish.avoidWorkerIds });
     try {
-      for (;;) {
-        const place = await this.placeOnce(wish, signal);
-        if (!(place instanceof GrpcStatusError)) return place;
-        if (performance.now() - askedAtMs >= LONGEST_OUTAGE_MS) {
-          throw new ApiError('no_worker', 'No worker can be reached at present. Please try again later.', {
-            cause: place,
-          });
-        }
-        await sleep(OUTAGE_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-      }
+      const place = await this.placeWithin(wish, span, askedAtMs, signal);
+      span.set({ 'hydra.worker.id': place.workerId, 'hydra.lease.id': place.leaseId || undefined }).end();
+      return place;
+    } catch (error) {
+      failSpan(span, error);
+      throw error;
     } finally {
       this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs);
     }
   }
 
+  /** Asks again while there is neither a scheduler nor a worker that could be asked without one. */
+  private async placeWithin(
+    wish: PlacementWish,
+    span: RecordedSpan,
+    askedAtMs: number,
+    signal: AbortSignal,
+  ): Promise<Place> {
+    for (;;) {
+      const place = await this.placeOnce(wish, span, signal);
+      if (!(place instanceof GrpcStatusError)) return place;
+      if (performance.now() - askedAtMs >= LONGEST_OUTAGE_MS) {
+        throw new ApiError('no_worker', 'No worker can be reached at present. Please try again later.', {
+          cause: place,
+        });
+      }
+      await sleep(OUTAGE_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+
   /** @returns why no scheduler answered when no worker can be asked without one, either */
-  private async placeOnce(wish: PlacementWish, signal: AbortSignal): Promise<Place | GrpcStatusError> {
+  private async placeOnce(
+    wish: PlacementWish,
+    span: RecordedSpan,
+    signal: AbortSignal,
+  ): Promise<Place | GrpcStatusError> {
     try {
       const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
-      const { response, link } = await this.ask(this.toPlaceRequest(wish), timeoutMs, signal);
+      const request = this.toPlaceRequest(wish, span.traceContext);
+      const { response, link } = await this.ask(request, timeoutMs, signal);
       const { outcome, explanation } = response;
       if (outcome?.$case === 'refused') throw fromRefusal(outcome.value);
       if (outcome?.$case !== 'lease')
@@ -115,8 +140,10 @@ export class Placer {
       return toPlace(outcome.value, link);
     } catch (error) {
       if (!(error instanceof GrpcStatusError)) throw error;
-      if (IS_GONE.has(error.code)) return this.placeWithoutScheduler(wish, error) ?? error;
-      throw toApiError(error);
+      if (!IS_GONE.has(error.code)) throw toApiError(error);
+      const place = this.placeWithoutScheduler(wish, error);
+      if (place !== undefined) span.event('placed_without_scheduler');
+      return place ?? error;
     }
   }
 
@@ -177,12 +204,14 @@ export class Placer {
     if (worker === undefined) return undefined;
     this.metrics.placedWithoutScheduler();
     const { workerId, workerEpoch, target } = worker;
-    const about = { request_id: request.requestId, generation_id: request.generationId, worker_id: workerId };
-    this.logger.info({ ...about, reason: cause.message }, 'placed without the scheduler');
+    this.logger.info(
+      { ...generationFields(request), worker_id: workerId, reason: cause.message },
+      'placed without the scheduler',
+    );
     return { leaseId: '', leaseTerm: 0, workerId, workerEpoch, target, kvSources: [], settle: () => {} };
   }
 
-  private toPlaceRequest(wish: PlacementWish): PlaceRequest {
+  private toPlaceRequest(wish: PlacementWish, trace: TraceContext): PlaceRequest {
     const { request, served, sessionKey, ttftDeadlineUnixMs, attempt, avoidWorkerIds } = wish;
     return {
       generationId: request.generationId,
@@ -198,7 +227,7 @@ export class Placer {
       attempt,
       avoidWorkerIds: [...avoidWorkerIds],
       ttftDeadlineUnixMs,
-      trace: request.trace,
+      trace,
       explain: wish.onPlaced !== undefined,
       sequenceCount: request.sequenceCount,
     };

@@ -1,7 +1,7 @@
 import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HydraConfig } from '#lib/config';
-import { childOf, traceContextFrom } from '#lib/observability';
+import { Tracing } from '#lib/observability';
 import {
   type CompletionCall,
   parseChatRequest,
@@ -21,6 +21,7 @@ import { countedRequest } from '../limits/counted-request.js';
 import { limitHeaders } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { beginRestRecord, endRest, failRest } from '../observation/request-span.js';
 import {
   headerText,
   MOST_COMMENT_CHARACTERS,
@@ -43,6 +44,7 @@ export class CompletionsController {
     private readonly failures: FailureTranslator,
     private readonly metrics: GatewayMetrics,
     private readonly idempotency: IdempotencyStore,
+    private readonly tracing: Tracing,
   ) {}
 
   @Post('completions')
@@ -56,10 +58,25 @@ export class CompletionsController {
   }
 
   private async answer(request: FastifyRequest, reply: FastifyReply, parse: ParseCall): Promise<void> {
+    const life = lifeOf(request, this.tracing);
+    try {
+      await this.answerWithin(life, request, reply, parse);
+      endRest(life.record);
+    } catch (cause) {
+      failRest(life.record, cause);
+      throw cause;
+    }
+  }
+
+  private async answerWithin(
+    life: RequestLife,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    parse: ParseCall,
+  ): Promise<void> {
     const { bodyDepth, maxChoices } = this.config.gateway;
     const body = parseJsonBody((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyDepth);
     const call = parse(body, { maxChoices });
-    const life = lifeOf(request);
     life.onLimits = (states) => void reply.headers(limitHeaders(states));
     const leave = () => {
       if (!reply.raw.writableFinished) life.clientGone();
@@ -116,6 +133,7 @@ export class CompletionsController {
       const error = this.failures.translate(cause, life);
       this.metrics.answered(life.route, 200, error.condition);
       sse.fail(error);
+      failRest(life.record, error, 200);
     } finally {
       sse.close();
     }
@@ -123,19 +141,15 @@ export class CompletionsController {
 }
 
 /** Who asks, and in what trace. */
-export function lifeOf(request: FastifyRequest): RequestLife {
-  const {
-    traceparent,
-    tracestate,
-    'x-session-id': session,
-    'x-slo-ttft-ms': sloTtft,
-    'x-hydra-debug': debug,
-  } = request.headers;
+export function lifeOf(request: FastifyRequest, tracing: Tracing): RequestLife {
+  const { 'x-session-id': session, 'x-slo-ttft-ms': sloTtft, 'x-hydra-debug': debug } = request.headers;
+  const principal = principalOf(request);
+  const route = request.routeOptions.url ?? request.url;
   return new RequestLife({
     requestId: request.id,
-    trace: childOf(traceContextFrom(first(traceparent), first(tracestate))),
-    principal: principalOf(request),
-    route: request.routeOptions.url ?? request.url,
+    record: beginRestRecord(tracing, request, route, principal.tenantId),
+    principal,
+    route,
     counted: countedRequest(request),
     sessionHeader: first(session),
     sloTtftHeader: first(sloTtft),

@@ -1,12 +1,15 @@
 import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HydraConfig } from '#lib/config';
+import { Tracing } from '#lib/observability';
 import { embeddingListBody, parseEmbeddingRequest, parseJsonBody } from '#lib/openai';
+import type { RequestLife } from '../completion/request-life.js';
 import { EmbeddingService } from '../embedding/embedding-service.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { limitHeaders } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { endRest, failRest } from '../observation/request-span.js';
 import { lifeOf } from './completions.controller.js';
 import { JSON_TYPE } from './error.filter.js';
 
@@ -18,13 +21,24 @@ export class EmbeddingsController {
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     private readonly embeddings: EmbeddingService,
     private readonly metrics: GatewayMetrics,
+    private readonly tracing: Tracing,
   ) {}
 
   @Post('embeddings')
   async embed(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const life = lifeOf(request, this.tracing);
+    try {
+      await this.answerWithin(life, request, reply);
+      endRest(life.record);
+    } catch (cause) {
+      failRest(life.record, cause);
+      throw cause;
+    }
+  }
+
+  private async answerWithin(life: RequestLife, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
     const call = parseEmbeddingRequest(parseJsonBody(body, this.config.gateway.bodyDepth));
-    const life = lifeOf(request);
     life.onLimits = (states) => void reply.headers(limitHeaders(states));
     const leave = () => {
       if (!reply.raw.writableFinished) life.clientGone();

@@ -6,6 +6,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requestFields } from '#lib/observability';
 import { ApiError, toErrorBody } from '#lib/openai';
 import { FailureTranslator } from '../completion/failure-translator.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
@@ -29,7 +30,7 @@ export class ErrorFilter implements ExceptionFilter {
     const route = request.routeOptions.url ?? 'unmatched';
     const refusal =
       exception instanceof HttpException ? fromHttpStatus(exception, request, reply) : orGone(exception, request);
-    const error = this.failures.translate(refusal, { requestId: request.id, route });
+    const error = this.failures.translate(refusal, { route, logFields: requestFields(request) });
     this.metrics.answered(route, error.httpStatus, error.condition);
     if (error.condition === 'client_closed' || reply.raw.destroyed) {
       reply.hijack();

@@ -32,6 +32,14 @@ const PUBLIC_ROUTES: readonly {
   ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/keys\/[^/]+\/rotate)$/, 'POST'),
   ...administration(/^\/v1\/admin\/(policies|tenants\/[^/]+\/(keys|policies))\/[^/]+$/, 'DELETE'),
   ...administration(/^\/v1\/admin\/audit$/, 'GET'),
+  ...administration(/^\/v1\/admin\/log-level$/, 'PUT'),
+  // With any key: whose request it is decides.
+  {
+    path: /^\/v1\/admin\/traces\/[^/]+$/,
+    route: /^\/v1\/admin\/traces\/[^/]+$/,
+    methods: 'GET',
+    scope: 'inference',
+  },
   { path: /^\/v1\/usage$/, route: /^\/v1\/usage$/, methods: 'GET', scope: 'usage' },
   { path: /^\/v1\/fleet$/, route: /^\/v1\/fleet$/, methods: 'GET', scope: 'metrics' },
   { path: /^\/v1\/me$/, route: /^\/v1\/me$/, methods: 'GET', scope: 'any' },

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type EmbedRequest, type EmbedResponse, FailureCode } from '#lib/contracts';
 import { type EngineRefusal, isRetryable } from '#lib/engine';
-import { APP_LOGGER, type Logger } from '#lib/observability';
+import { APP_LOGGER, generationFields, type Logger, Tracing } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
 import { WorkerMetrics } from '../observation/worker-metrics.js';
 import { Generations } from '../session/generations.js';
@@ -25,6 +25,7 @@ export class Embeddings {
     private readonly identity: WorkerIdentity,
     private readonly generations: Generations,
     private readonly metrics: WorkerMetrics,
+    private readonly tracing: Tracing,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -43,6 +44,18 @@ export class Embeddings {
 
   /** Never rejects: every refusal is an answer. @param signal  aborts when the gateway has cancelled the call */
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResponse> {
+    const { trace, requestId, tenantId, embeddingId: generationId, modelId } = request;
+    const record = this.tracing.beginWork({ trace, requestId, tenantId, generationId }, 'embed');
+    record.root.set({ 'gen_ai.request.model': modelId, 'hydra.worker.id': this.identity.workerId });
+    const response = await this.answer(request, signal);
+    if (response.outcome?.$case === 'failed') {
+      record.root.fail({ type: FailureCode[response.outcome.value.code]?.toLowerCase() ?? 'unknown', message: '' });
+    }
+    record.close();
+    return response;
+  }
+
+  private async answer(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResponse> {
     const refusal = this.refusalOf(request);
     if (refusal !== undefined) return this.refuse(request, refusal);
     const call = new AbortController();
@@ -111,12 +124,13 @@ export class Embeddings {
   }
 
   private refuse(
-    { embeddingId: generationId, requestId }: EmbedRequest,
+    { embeddingId: generationId, requestId, tenantId, trace }: EmbedRequest,
     { code, message, parameter = '', retryAfterMs = 0 }: Failure,
   ): EmbedResponse {
     this.metrics.noteFailure(code);
     const level = code === FailureCode.ENGINE_ERROR ? 'error' : 'info';
-    const fields = { generation_id: generationId, request_id: requestId, failure: FailureCode[code], parameter };
+    const about = generationFields({ generationId, requestId, tenantId, trace });
+    const fields = { ...about, failure: FailureCode[code], parameter };
     this.logger[level](fields, `embedding failed: ${message}`);
     const value = { generationId, code, retryable: isRetryable(code), message, parameter, retryAfterMs };
     return { outcome: { $case: 'failed', value } };

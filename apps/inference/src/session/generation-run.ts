@@ -1,5 +1,5 @@
 import type { Failed, Finished, FrameEntry, GenerationRequest } from '#lib/contracts';
-import { generationFields } from '#lib/observability';
+import { generationFields, type RequestRecord } from '#lib/observability';
 import { EntryGatherer } from './entry-gatherer.js';
 
 /** Who a generation belongs to, and where what comes of it goes. */
@@ -22,6 +22,8 @@ export class GenerationRun {
   constructor(
     readonly request: GenerationRequest,
     readonly reader: GenerationReader,
+    /** For its trace. */
+    readonly record: RequestRecord,
   ) {
     this.generationId = request.generationId;
     this.logFields = generationFields(request);

@@ -1,12 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { FailureCode, type FrameEntry, type GenerationRequest, type GenerationUsage } from '#lib/contracts';
-import { type EngineEvent, type EngineRefusal, isRetryable } from '#lib/engine';
-import { APP_LOGGER, type Logger } from '#lib/observability';
+import { type EngineEvent, type EngineRefusal, type EngineTimeline, isRetryable } from '#lib/engine';
+import { APP_LOGGER, type Logger, type RequestRecord, Tracing } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
+import { addEngineSpans } from '../observation/engine-spans.js';
 import { WorkerMetrics } from '../observation/worker-metrics.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { type GenerationReader, GenerationRun } from './generation-run.js';
 import { LeaseTerms } from './lease-terms.js';
+
+type Failure = Omit<EngineRefusal, 'kind'> & { readonly timeline?: EngineTimeline | undefined };
+
+/** Cancellations that no failure is behind: of a client that left, or of what had its answer elsewhere. */
+const HARMLESS_CANCELS: ReadonlySet<string> = new Set(['client-gone', 'superseded']);
 
 /** The generations between gateways and engine: admits them, gives each step's entries to their gateways, ends them. */
 @Injectable()
@@ -22,6 +28,7 @@ export class Generations {
     private readonly identity: WorkerIdentity,
     private readonly terms: LeaseTerms,
     private readonly metrics: WorkerMetrics,
+    private readonly tracing: Tracing,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {
     host.onEvent((event) => this.receive(event));
@@ -41,7 +48,7 @@ export class Generations {
   }
 
   submit(reader: GenerationReader, request: GenerationRequest): void {
-    const run = new GenerationRun(request, reader);
+    const run = new GenerationRun(request, reader, this.recordOf(request));
     const refusal = this.refusalOf(request);
     if (refusal !== undefined) {
       this.refuse(run, refusal);
@@ -63,6 +70,8 @@ export class Generations {
     const run = this.runs.get(generationId);
     if (run?.reader !== reader) return;
     this.logger.debug({ ...run.logFields, reason }, 'generation cancelled');
+    run.record.root.set({ 'hydra.cancelled': reason });
+    if (!HARMLESS_CANCELS.has(reason)) run.record.fail();
     this.host.engine.cancel(generationId, reason);
   }
 
@@ -121,7 +130,7 @@ export class Generations {
         break;
       case 'finished': {
         const run = this.runs.get(event.generationId);
-        if (run !== undefined) this.finished(run, event.usage);
+        if (run !== undefined) this.finished(run, event.usage, event.timeline);
         break;
       }
       case 'failed': {
@@ -159,8 +168,27 @@ export class Generations {
     if (hasComputedPrompt) this.changed(); // there is room for another one
   }
 
-  private finished(run: GenerationRun, usage: GenerationUsage): void {
+  private recordOf({ trace, requestId, tenantId, generationId, modelId, promptTokenIds, leaseId }: GenerationRequest) {
+    const record = this.tracing.beginWork({ trace, requestId, tenantId, generationId }, 'generate');
+    const { workerId } = this.identity;
+    record.root.set({
+      'gen_ai.request.model': modelId,
+      'gen_ai.usage.input_tokens': promptTokenIds.length,
+      'hydra.worker.id': workerId,
+      'hydra.lease.id': leaseId || undefined,
+    });
+    return record;
+  }
+
+  private finished(run: GenerationRun, usage: GenerationUsage, timeline: EngineTimeline | undefined): void {
     this.forget(run);
+    const { root } = run.record;
+    if (timeline !== undefined) addEngineSpans(root, timeline);
+    root.set({
+      'gen_ai.usage.output_tokens': usage.completionTokens,
+      'gen_ai.usage.cache_read.input_tokens': usage.cachedPromptTokens,
+    });
+    run.record.close();
     run.reader.finished({ generationId: run.generationId, usage });
     this.metrics.noteFinished(usage, run.elapsedSeconds());
     this.logger.debug(
@@ -169,15 +197,13 @@ export class Generations {
     );
   }
 
-  private failed(run: GenerationRun, failure: Omit<EngineRefusal, 'kind'>): void {
+  private failed(run: GenerationRun, failure: Failure): void {
     this.forget(run);
     this.refuse(run, failure);
   }
 
-  private refuse(
-    run: GenerationRun,
-    { code, message, parameter = '', retryAfterMs = 0 }: Omit<EngineRefusal, 'kind'>,
-  ): void {
+  private refuse(run: GenerationRun, { code, message, parameter = '', retryAfterMs = 0, timeline }: Failure): void {
+    endFailed(run.record, { code, message, timeline });
     const { generationId } = run;
     run.reader.failed({ generationId, code, retryable: isRetryable(code), message, parameter, retryAfterMs });
     this.metrics.noteFailure(code);
@@ -194,4 +220,12 @@ export class Generations {
   private changed(): void {
     for (const listener of this.changeListeners) listener();
   }
+}
+
+/** What the request itself is to blame for is named, not told: it may hold a client's words. */
+function endFailed(record: RequestRecord, { code, message, timeline }: Failure): void {
+  if (timeline !== undefined) addEngineSpans(record.root, timeline);
+  const type = (FailureCode[code] ?? 'UNKNOWN').toLowerCase();
+  record.root.fail({ type, message: code === FailureCode.INVALID_REQUEST ? '' : message });
+  record.close();
 }

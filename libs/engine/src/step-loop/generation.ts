@@ -7,8 +7,11 @@ import type {
   StopConditions,
 } from '#lib/contracts';
 import { SequenceText, StopStrings, type TokenTable } from '#lib/tokens';
+import type { EngineTimeline } from '../engine-timeline.js';
 import type { BlockHashes } from '../prefix/block-hashes.js';
 import { LogitAdjustments } from '../sampling/logit-adjustments.js';
+
+import { GenerationTimeline } from './generation-timeline.js';
 
 /** What of a model the step loop must know to turn ids into text and ends. */
 export interface TextSource {
@@ -32,6 +35,7 @@ export class Generation {
   cachedPromptTokens = 0;
   /** Of the prompt's tokens from the second on, as far as computed. Told with each sequence's first token. */
   readonly promptLogprobs: PositionLogprobs[] = [];
+  readonly timeline: GenerationTimeline;
   private firstStepUs: number | undefined;
   private firstTokenUs: number | undefined;
   private lastTokenUs: number | undefined;
@@ -48,6 +52,7 @@ export class Generation {
   ) {
     const { promptTokenIds, acceptedTokenIds, sampling, stop } = request;
     const stops = stop.stopStrings.length > 0 ? new StopStrings(stop.stopStrings) : StopStrings.NONE;
+    this.timeline = new GenerationTimeline(arrivedUs);
     this.stopTokenIds = new Set([...stop.stopTokenIds, ...(stop.ignoreEos ? [] : source.eosTokenIds)]);
     this.mostTokens = Math.min(contextTokens, promptTokenIds.length + stop.maxTokens);
     this.sequences = Array.from({ length: request.sequenceCount }, (_, index) => {
@@ -90,12 +95,22 @@ export class Generation {
 
   /** Its first sequence has been given a slot. */
   begin(nowUs: number): void {
-    this.firstStepUs ??= nowUs;
+    if (this.firstStepUs !== undefined) return;
+    this.firstStepUs = nowUs;
+    this.timeline.queued(nowUs);
   }
 
   tokenCame(nowUs: number): void {
     this.firstTokenUs ??= nowUs;
     this.lastTokenUs = nowUs;
+  }
+
+  /** What was done for it until now. */
+  history(nowUs: number): EngineTimeline {
+    const { firstTokenUs: firstUs, lastTokenUs: lastUs } = this;
+    const tokens = this.sequences.reduce((sum, sequence) => sum + sequence.generatedTokens, 0);
+    const decode = firstUs === undefined || lastUs === undefined ? undefined : { firstUs, lastUs, tokens };
+    return this.timeline.finish(nowUs, decode);
   }
 
   usage(nowUs: number): GenerationUsage {

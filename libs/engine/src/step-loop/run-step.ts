@@ -10,6 +10,8 @@ export interface StepResult {
   readonly sequence: Sequence;
   /** Tokens the slot holds now. */
   readonly computedTokens: number;
+  /** When its chunk of a prompt was computed, in microseconds. */
+  readonly chunk?: { readonly from: number; readonly startedUs: number; readonly endedUs: number };
   /** Absent when the token after is known: within a prompt, and within what is computed again. */
   readonly choice?: Choice;
   /** Of the tokens after those of a prompt's chunk. */
@@ -40,7 +42,11 @@ export async function runStep(
       results.push({ sequence, computedTokens, choice });
     }
   }
-  for (const chunk of plan.chunks) results.push(await runChunk(chunk, runner, chooser, clock));
+  for (const chunk of plan.chunks) {
+    const startedUs = performance.now() * 1_000;
+    const result = await runChunk(chunk, runner, chooser, clock);
+    results.push({ ...result, chunk: { from: chunk.from, startedUs, endedUs: performance.now() * 1_000 } });
+  }
   for (const { from, to, tokens } of plan.forks) {
     runner.copySlot?.({ from: from.slot!, to: to.slot!, tokens });
     results.push({ sequence: to, computedTokens: tokens });

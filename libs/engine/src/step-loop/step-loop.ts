@@ -137,8 +137,13 @@ export class StepLoop {
     const { preempted, admitted, unserviceable } = planAdmissions(this.view());
     this.preempt(preempted);
     for (const { sequence, slot, kvTokens } of admitted) {
-      sequence.generation.begin(nowUs());
-      this.slots.open(sequence, slot, kvTokens, (opened) => this.counters.opened(sequence, opened));
+      const openedUs = nowUs();
+      sequence.generation.begin(openedUs);
+      this.slots.open(sequence, slot, kvTokens, (opened) => {
+        this.counters.opened(sequence, opened);
+        if (!opened.wasAsked) return;
+        sequence.generation.timeline.prefixLookup(sequence.index, openedUs, nowUs(), opened.heldTokens);
+      });
       this.generations.admit(sequence);
     }
     for (const { generation } of unserviceable) {
@@ -161,6 +166,7 @@ export class StepLoop {
       this.slots.leave(sequence);
       sequence.phase = 'waiting';
       sequence.preemptions++;
+      sequence.generation.timeline.preempted(sequence.index, nowUs());
       this.generations.waiting.push(sequence.generation);
     }
     this.counters.preemptions += sequences.length;
@@ -175,7 +181,11 @@ export class StepLoop {
     for (const { sequence, choice } of results) {
       if (choice?.kind === 'fault') this.fail(sequence.generation, FailureCode.ENGINE_ERROR, true, choice.message);
     }
-    for (const { sequence, computedTokens, choice, promptLogprobs } of results) {
+    for (const { sequence, computedTokens, choice, promptLogprobs, chunk } of results) {
+      if (chunk !== undefined) {
+        const { from, startedUs, endedUs } = chunk;
+        sequence.generation.timeline.chunk(sequence.index, startedUs, endedUs, from, computedTokens);
+      }
       if (sequence.phase === 'ended') continue; // its generation has failed in this step
       promptLogprobs?.forEach((logprobs, index) => {
         sequence.generation.promptLogprobs[sequence.computedTokens + index] = logprobs;
@@ -229,13 +239,20 @@ export class StepLoop {
 
   private finishIfEnded(generation: Generation): void {
     if (!generation.isEnded || !this.generations.remove(generation)) return;
-    this.options.onEvent({ kind: 'finished', generationId: generation.id, usage: generation.usage(nowUs()) });
+    const endedUs = nowUs();
+    this.options.onEvent({
+      kind: 'finished',
+      generationId: generation.id,
+      usage: generation.usage(endedUs),
+      timeline: generation.history(endedUs),
+    });
   }
 
   private fail(generation: Generation, code: FailureCode, retryable: boolean, message: string): void {
     if (!this.generations.remove(generation)) return;
     for (const sequence of generation.sequences) if (sequence.phase !== 'ended') this.leave(sequence, undefined);
-    this.options.onEvent({ kind: 'failed', generationId: generation.id, code, retryable, message });
+    const timeline = generation.history(nowUs());
+    this.options.onEvent({ kind: 'failed', generationId: generation.id, code, retryable, message, timeline });
   }
 
   private leave(sequence: Sequence, finishReason: FinishReason | undefined): void {

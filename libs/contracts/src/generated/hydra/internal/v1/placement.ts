@@ -252,6 +252,8 @@ export interface LeaseRelease {
     | undefined;
   /** From submission to first token at the gateway, in microseconds; 0 when there was none. Predictions are measured by it. */
   ttftUs: number;
+  /** Whether the trace of its request is kept, because it was sampled or something in it failed. */
+  keepTrace: boolean;
 }
 
 /** Nothing: the leases have ended. */
@@ -1711,7 +1713,7 @@ export const ReleaseLeasesRequest: MessageFns<ReleaseLeasesRequest> = {
 };
 
 function createBaseLeaseRelease(): LeaseRelease {
-  return { leaseId: "", outcome: "", usage: undefined, ttftUs: 0 };
+  return { leaseId: "", outcome: "", usage: undefined, ttftUs: 0, keepTrace: false };
 }
 
 export const LeaseRelease: MessageFns<LeaseRelease> = {
@@ -1727,6 +1729,9 @@ export const LeaseRelease: MessageFns<LeaseRelease> = {
     }
     if (message.ttftUs !== 0) {
       writer.uint32(32).uint64(message.ttftUs);
+    }
+    if (message.keepTrace !== false) {
+      writer.uint32(40).bool(message.keepTrace);
     }
     return writer;
   },
@@ -1776,6 +1781,14 @@ export const LeaseRelease: MessageFns<LeaseRelease> = {
             message.ttftUs = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.keepTrace = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1799,6 +1812,7 @@ export const LeaseRelease: MessageFns<LeaseRelease> = {
       ? GenerationUsage.fromPartial(object.usage)
       : undefined;
     message.ttftUs = object.ttftUs ?? 0;
+    message.keepTrace = object.keepTrace ?? false;
     return message;
   },
 };
