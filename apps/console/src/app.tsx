@@ -13,12 +13,15 @@ import { type Shortcut, useShortcuts } from './shell/shortcuts.js';
 import { ShortcutsDialog } from './shell/shortcuts-dialog.js';
 import { useTheme } from './shell/theme.js';
 import { TopBar } from './shell/top-bar.js';
+import { ProblemNotice } from './widgets/problem-notice.js';
 
 /** Time between looks at the models, in milliseconds: seldom when there are some, often until then. */
 const MODELS_INTERVAL_MS = 15_000;
 const FIRST_MODELS_INTERVAL_MS = 2_000;
 
 const FleetPage = lazyPage(async () => (await import('./fleet/fleet-page.js')).FleetPage);
+const KeysPage = lazyPage(async () => (await import('./admin/keys-page.js')).KeysPage);
+const UsagePage = lazyPage(async () => (await import('./admin/usage-page.js')).UsagePage);
 
 type OpenDialog = 'shortcuts' | 'key';
 
@@ -71,6 +74,13 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {page === 'playground' && <PlaygroundPage chat={chat} settings={settings} models={models} onKey={openKey} />}
         {page === 'fleet' && <FleetPage client={client} />}
+        {page === 'keys' && caller.data !== undefined && <KeysPage client={client} caller={caller.data} />}
+        {page === 'usage' && caller.data !== undefined && <UsagePage client={client} caller={caller.data} />}
+        {(page === 'keys' || page === 'usage') && caller.problem !== undefined && (
+          <div class="page">
+            <ProblemNotice problem={caller.problem.facts} onRetry={caller.reload} />
+          </div>
+        )}
       </main>
       {dialog === 'key' && <KeyDialog hasKey={hasKey} onKey={setKey} onClose={close} />}
       {dialog === 'shortcuts' && (

@@ -86,3 +86,45 @@ export interface Latency {
   /** Of each bucket alone; the last is what is beyond all bounds. */
   readonly counts: readonly number[];
 }
+
+/** Below `/v1/admin`; times are seconds since the Unix epoch. */
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  readonly state: 'active' | 'suspended';
+}
+
+export interface ServiceAccount {
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
+export interface ApiKey {
+  /** Its public part. */
+  readonly id: string;
+  readonly account: string;
+  readonly roles: readonly string[];
+  readonly scopes: readonly string[];
+  readonly created_at: number;
+  readonly expires_at: number | null;
+  readonly revoked_at: number | null;
+  readonly last_used_at: number | null;
+}
+
+/** The answer that made it, the only one that shows it. */
+export interface NewApiKey extends ApiKey {
+  readonly key: string;
+}
+
+/** A row of `GET /v1/usage`; what was not summed by is absent. */
+export interface UsageSum {
+  readonly tenant?: string;
+  readonly key?: string;
+  readonly model?: string;
+  readonly day?: string;
+  readonly requests: number;
+  readonly prompt_tokens: number;
+  readonly cached_tokens: number;
+  readonly completion_tokens: number;
+  readonly cost_micros: number;
+}

@@ -95,7 +95,7 @@ function optionsOf(
   return {
     width: element.clientWidth,
     height: HEIGHT_PX,
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
@@ -105,7 +105,7 @@ function optionsOf(
         ...axis,
         size: 62,
         space: 34,
-        values: (_, values) => values.map((value) => (value === 0 ? '0' : format(value))),
+        values: (_, values) => values.map((value) => axisWords(format, value)),
       },
     ],
     series: [
@@ -119,6 +119,11 @@ function optionsOf(
     ],
     hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? undefined)] },
   };
+}
+
+/** Round numbers need no digits behind them. */
+function axisWords(format: (value: number) => string, value: number): string {
+  return value === 0 ? '0' : format(value).replace(/\.0(?!\d)/, '');
 }
 
 const CLOCK = new Intl.DateTimeFormat('en', {

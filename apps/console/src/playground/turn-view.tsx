@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { CopyButton } from '../widgets/copy-button.js';
 import { Icon } from '../widgets/icon.js';
 import { ProblemNotice } from '../widgets/problem-notice.js';
 import type { AnswerFigures } from './answer-clock.js';
@@ -56,23 +56,6 @@ function Figures({ figures }: { readonly figures: AnswerFigures }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-function CopyButton({ text }: { readonly text: string }) {
-  const [isCopied, setCopied] = useState(false);
-  const copy = () => {
-    // Without TLS browsers have no clipboard but on this very machine.
-    navigator.clipboard?.writeText(text).then(
-      () => setCopied(true),
-      () => setCopied(false),
-    );
-  };
-  if (navigator.clipboard === undefined) return null;
-  return (
-    <button type="button" class="quiet" onClick={copy} onBlur={() => setCopied(false)}>
-      <Icon name="copy" /> {isCopied ? 'Copied' : 'Copy'}
-    </button>
   );
 }
 

@@ -4,6 +4,8 @@ import { useEffect, useState } from 'preact/hooks';
 export const PAGES = [
   { name: 'playground', title: 'Playground', key: 'p', scope: 'inference' },
   { name: 'fleet', title: 'Fleet', key: 'f', scope: 'metrics' },
+  { name: 'keys', title: 'Keys', key: 'k', scope: 'admin' },
+  { name: 'usage', title: 'Usage', key: 'u', scope: 'usage' },
 ] as const;
 
 export type Page = (typeof PAGES)[number]['name'];

@@ -18,8 +18,9 @@ export function rate(perSecond: number): string {
   return perSecond >= 100 ? WHOLE.format(perSecond) : ONE_DIGIT.format(perSecond);
 }
 
-/** `12 %`. @param ratio  0 to 1 */
+/** `12 %`, `0.4 %`. @param ratio  0 to 1 */
 export function percent(ratio: number): string {
+  if (ratio > 0 && ratio < 0.01) return `${ONE_DIGIT.format(ratio * 100)} %`;
   return `${WHOLE.format(ratio * 100)} %`;
 }
 
@@ -43,3 +44,10 @@ export function age(seconds: number): string {
   const hours = Math.floor(minutes / 60);
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
+
+/** `2026-11-28`, by the clock of this browser. @param unixS  seconds since the Unix epoch */
+export function day(unixS: number): string {
+  return DAY.format(unixS * 1_000);
+}
+
+const DAY = new Intl.DateTimeFormat('sv', { year: 'numeric', month: '2-digit', day: '2-digit' });
