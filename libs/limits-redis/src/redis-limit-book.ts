@@ -56,6 +56,7 @@ export class RedisLimitBook extends LimitBook {
   }
 
   async begin(reservation: Reservation): Promise<BeginDecision> {
+    if (this.keeper.isBehind) throw new LimitsUnavailableError('more settlements wait for Redis than may');
     const { id, tenantId, subjects, price, promptTokens, outputTokens, leastOutputTokens } = reservation;
     const values = [
       ...[id, this.options.gatewayId, LEASE_MS, promptTokens, outputTokens, leastOutputTokens],

@@ -13,6 +13,8 @@ interface KeeperOptions {
 /** How often it is said that this gateway is alive, and looked for those that are not. */
 const TEND_INTERVAL_MS = 1_000;
 const OUTBOX_BATCH = 500;
+/** Settlements that may wait for Redis, about 2 MB; then nothing more is begun. What runs is settled all the same. */
+const MAX_UNSETTLED = 10_000;
 
 /** What a tenant had when it was last looked after. */
 interface TendedTenant {
@@ -41,6 +43,11 @@ export class TenantKeeper {
     private readonly options: KeeperOptions,
   ) {
     this.schedule();
+  }
+
+  /** Redis has been away so long that nothing more should be begun. */
+  get isBehind(): boolean {
+    return this.unsettled.size >= MAX_UNSETTLED;
   }
 
   /** Before a reservation is made: from then on somebody looks after its tenant, even when this process ends. */
