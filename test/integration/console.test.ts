@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { metricsOf } from '../support/app-metrics.js';
 import { eventually } from '../support/eventually.js';
 import { hydra } from '../support/hydra.js';
@@ -146,8 +146,8 @@ describe('on two workers with the mock engine', () => {
       const dark = await ground();
       await page.locator('main').focus();
       await page.keyboard.press('t');
+      await vi.waitFor(async () => expect(await ground()).not.toBe(dark), 10_000);
       const light = await ground();
-      expect(light).not.toBe(dark);
       await page.reload();
       await page.getByText('1 model ready').waitFor();
       expect(await ground()).toBe(light);

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 /** `system`: as the device says. */
 export const THEMES = ['system', 'light', 'dark'] as const;
@@ -14,10 +14,10 @@ export function readTheme(text: string | null): Theme {
   return THEMES.find((theme) => theme === text) ?? 'system';
 }
 
-/** The theme, kept in this browser, and set on the page. */
+/** The theme, kept in this browser, and set on the page before it is painted. */
 export function useTheme(): [Theme, () => void] {
   const [theme, setTheme] = useState<Theme>(() => readTheme(localStorage.getItem(STORAGE_KEY)));
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.dataset['theme'] = theme;
     localStorage.setItem(STORAGE_KEY, theme);
   }, [theme]);
