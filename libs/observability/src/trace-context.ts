@@ -35,6 +35,11 @@ export function traceIdOf(context: { readonly traceparent: string } | undefined)
   return context?.traceparent.slice(3, 35) ?? '';
 }
 
+/** Whether the flag of a valid `traceparent` says that the trace is sampled. */
+export function isFlagged({ traceparent }: TraceContext): boolean {
+  return (Number.parseInt(traceparent.slice(53, 55), 16) & 1) === 1;
+}
+
 /** 16 hexadecimal digits of a new identity, with those that say its version: never all zero, 58 random bits. */
 export function newSpanId(): string {
   return newId().slice(12, 28);

@@ -89,7 +89,8 @@ export class Placer {
   async place(wish: PlacementWish, signal: AbortSignal): Promise<Place> {
     const askedAtMs = performance.now();
     const span = wish.span.child('place', 'client');
-    if (wish.attempt > 0) span.set({ 'hydra.attempt': wish.attempt, 'hydra.avoided_workers': wish.avoidWorkerIds });
+    if (wish.attempt > 0)
+      span.set({ 'hydra.attempt': wish.attempt, 'hydra.avoided_workers': [...wish.avoidWorkerIds] });
     try {
       const place = await this.placeWithin(wish, span, askedAtMs, signal);
       span.set({ 'hydra.worker.id': place.workerId, 'hydra.lease.id': place.leaseId || undefined }).end();

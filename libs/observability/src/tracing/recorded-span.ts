@@ -7,7 +7,7 @@ import { newSpanId, type TraceContext } from '../trace-context.js';
  */
 export type SpanKind = 'server' | 'client' | 'internal';
 
-export type AttributeValue = string | number | boolean | readonly string[];
+export type AttributeValue = string | number | boolean | string[];
 export type SpanAttributes = Readonly<Record<string, AttributeValue | undefined>>;
 
 /** Something that happened at one moment of a span. */

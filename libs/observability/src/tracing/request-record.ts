@@ -1,4 +1,4 @@
-import type { TraceContext } from '../trace-context.js';
+import { isFlagged, type TraceContext, traceIdOf } from '../trace-context.js';
 import { RecordedSpan, type SpanKind, type SpanOwner } from './recorded-span.js';
 
 /** Whose request it is. */
@@ -48,8 +48,8 @@ export class RequestRecord implements SpanOwner {
     private readonly keeper: RecordKeeper,
   ) {
     const { traceparent, tracestate } = origin.trace;
-    this.traceId = traceparent.slice(3, 35);
-    this.isSampled = (Number.parseInt(traceparent.slice(53, 55), 16) & 1) === 1;
+    this.traceId = traceIdOf(origin.trace);
+    this.isSampled = isFlagged(origin.trace);
     this.tracestate = tracestate;
     this.requestId = origin.requestId;
     this.tenantId = origin.tenantId;

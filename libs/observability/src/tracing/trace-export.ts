@@ -116,14 +116,9 @@ export class TraceExport {
             ...(tracestate !== '' && { traceState: createTraceState(tracestate) }),
           });
     const attributes = error === undefined ? span.attributes : { ...span.attributes, 'error.type': error.type };
-    const sent = this.traces.getTracer().startSpan(
-      span.name,
-      // biome-ignore lint/suspicious/noExplicitAny: readonly lists are attributes, too
-      { kind: KINDS[kind], startTime: this.time(span.startMs), attributes: attributes as any },
-      parent,
-    );
-    // biome-ignore lint/suspicious/noExplicitAny: as above
-    for (const { name, atMs, attributes } of span.events) sent.addEvent(name, attributes as any, this.time(atMs));
+    const startTime = this.time(span.startMs);
+    const sent = this.traces.getTracer().startSpan(span.name, { kind: KINDS[kind], startTime, attributes }, parent);
+    for (const { name, atMs, attributes } of span.events) sent.addEvent(name, attributes, this.time(atMs));
     if (error !== undefined) sent.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
     sent.end(this.time(span.endMs ?? span.startMs));
   }

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter, register } from 'prom-client';
 import type { Logger } from '../logger.js';
-import { newTraceContext, type TraceContext, traceContextOf } from '../trace-context.js';
+import { isFlagged, newTraceContext, type TraceContext, traceContextOf, traceIdOf } from '../trace-context.js';
 import { FlightRecorder } from './flight-recorder.js';
 import type { RequestRecord } from './request-record.js';
 import type { ServiceName, TraceExport } from './trace-export.js';
@@ -57,10 +57,10 @@ export class Tracing implements OnApplicationShutdown {
   beginRequest(request: IncomingRequest, name: string): RequestRecord {
     this.clock.adjust();
     const parent = traceContextOf(request.traceparent, request.tracestate);
-    const { traceparent, tracestate } = parent ?? newTraceContext();
-    const parentFlag = parent && isFlagged(traceparent);
-    const isSampled = this.sampler?.isSampled(traceparent.slice(3, 35), parentFlag) ?? parentFlag ?? false;
-    const trace = { traceparent: `${traceparent.slice(0, 53)}${isSampled ? '01' : '00'}`, tracestate };
+    const context = parent ?? newTraceContext();
+    const parentFlag = parent && isFlagged(parent);
+    const isSampled = this.sampler?.isSampled(traceIdOf(context), parentFlag) ?? parentFlag ?? false;
+    const trace = { ...context, traceparent: `${context.traceparent.slice(0, 53)}${isSampled ? '01' : '00'}` };
     return this.recorder.begin({ ...request, trace, hasParent: parent !== undefined }, name, 'server');
   }
 
@@ -77,10 +77,6 @@ export class Tracing implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.exporter?.close();
   }
-}
-
-function isFlagged(traceparent: string): boolean {
-  return (Number.parseInt(traceparent.slice(53, 55), 16) & 1) === 1;
 }
 
 function spanCounts() {
