@@ -144,8 +144,8 @@ export class FleetMembership {
   /**
    * A scheduler that does not read misses reports: the next one says all that they said. Changes of the prefix store wait
    * for it in their log, which is bounded.
+   * @param isDue  an interval is over: where the count of changes is, and what is held, is told in any case
    */
-  /** @param isDue  an interval is over: where the count of changes is, and what is held, is told in any case */
   report(isDue: boolean): void {
     if (this.call === undefined || this.isBlocked) return;
     if (isDue || this.news.hasNews) this.send({ $case: 'kvEvents', value: this.news.take() });
