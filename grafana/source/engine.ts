@@ -1,5 +1,6 @@
 import type { DashboardSpecification } from './dashboard.js';
 import { graph } from './panels.js';
+import { rateBy } from './rates.js';
 
 const WORKERS = 'model=~"$model", worker=~"$worker"';
 const rate = (metric: string) => `sum by (worker) (rate(${metric}{${WORKERS}}[$__rate_interval]))`;
@@ -55,12 +56,7 @@ export const engine: DashboardSpecification = {
         title: 'Sequences that ended',
         description: 'Each second, by why they ended.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (finished_reason) (rate(hydra_worker_sequences_total{${WORKERS}}[$__rate_interval]))`,
-            legend: '{{finished_reason}}',
-          },
-        ],
+        queries: [rateBy(['finished_reason'], 'hydra_worker_sequences_total', WORKERS)],
       }),
       graph({
         title: 'Failures',

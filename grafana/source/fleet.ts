@@ -1,6 +1,7 @@
 import type { DashboardSpecification } from './dashboard.js';
 import { graph } from './panels.js';
 import { quantiles } from './quantiles.js';
+import { rateBy } from './rates.js';
 
 const MODEL = 'model=~"$model"';
 
@@ -23,12 +24,7 @@ export const fleet: DashboardSpecification = {
         description: 'Requests that got no place, each second, by reason.',
         unit: 'reqps',
         alert: 'HydraQueueRefuses',
-        queries: [
-          {
-            expr: `sum by (reason) (rate(hydra_scheduler_refusals_total{${MODEL}}[$__rate_interval]))`,
-            legend: '{{reason}}',
-          },
-        ],
+        queries: [rateBy(['reason'], 'hydra_scheduler_refusals_total', MODEL)],
       }),
       graph({
         title: 'Saturation of workers',
@@ -57,23 +53,13 @@ export const fleet: DashboardSpecification = {
         description:
           'Placements each second: no other worker had room, the worker holds some of the prompt, or it had the least to do.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: `sum by (reason) (rate(hydra_scheduler_placements_total{${MODEL}}[$__rate_interval]))`,
-            legend: '{{reason}}',
-          },
-        ],
+        queries: [rateBy(['reason'], 'hydra_scheduler_placements_total', MODEL)],
       }),
       graph({
         title: 'Placements by strategy',
         description: 'Placements each second, by strategy.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: `sum by (strategy) (rate(hydra_scheduler_placements_total{${MODEL}}[$__rate_interval]))`,
-            legend: '{{strategy}}',
-          },
-        ],
+        queries: [rateBy(['strategy'], 'hydra_scheduler_placements_total', MODEL)],
       }),
       graph({
         title: 'Leases',
@@ -118,9 +104,7 @@ export const fleet: DashboardSpecification = {
         description: 'Each second, by cause: not renewed in time, replaced, gone with their worker, or not held by it.',
         unit: 'short',
         alert: 'HydraWorkerFlapping',
-        queries: [
-          { expr: 'sum by (cause) (rate(hydra_scheduler_leases_ended_total[$__rate_interval]))', legend: '{{cause}}' },
-        ],
+        queries: [rateBy(['cause'], 'hydra_scheduler_leases_ended_total')],
       }),
     ],
   },

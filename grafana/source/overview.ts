@@ -1,5 +1,6 @@
-import { type DashboardSpecification } from './dashboard.js';
+import type { DashboardSpecification } from './dashboard.js';
 import { graph, stat } from './panels.js';
+import { rateBy } from './rates.js';
 
 /** Processes of ours, whatever else Prometheus scrapes. */
 const OURS =
@@ -65,7 +66,7 @@ export const overview: DashboardSpecification = {
         description: 'Requests answered each second, by `ok` or the code of the error.',
         unit: 'reqps',
         alert: 'HydraErrorBudgetBurnFast',
-        queries: [{ expr: 'sum by (code) (rate(hydra_gateway_requests_total[$__rate_interval]))', legend: '{{code}}' }],
+        queries: [rateBy(['code'], 'hydra_gateway_requests_total')],
       }),
       graph({
         title: 'Tokens',

@@ -1,5 +1,6 @@
 import type { DashboardSpecification } from './dashboard.js';
 import { graph, stat } from './panels.js';
+import { rateBy } from './rates.js';
 
 const TENANT = 'tenant=~"$tenant"';
 
@@ -36,12 +37,7 @@ export const tenants: DashboardSpecification = {
         title: 'Tokens by tenant',
         description: 'Tokens of prompts and answers each second.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (tenant, kind) (rate(hydra_gateway_tenant_tokens_total{${TENANT}}[$__rate_interval]))`,
-            legend: '{{tenant}} {{kind}}',
-          },
-        ],
+        queries: [rateBy(['tenant', 'kind'], 'hydra_gateway_tenant_tokens_total', TENANT)],
       }),
       graph({
         title: 'Cost by tenant',
@@ -60,31 +56,19 @@ export const tenants: DashboardSpecification = {
         title: 'Over a limit',
         description: 'Requests refused each second, by tenant and limit.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: `sum by (tenant, limit) (rate(hydra_gateway_limited_requests_total{${TENANT}}[$__rate_interval]))`,
-            legend: '{{tenant}} {{limit}}',
-          },
-        ],
+        queries: [rateBy(['tenant', 'limit'], 'hydra_gateway_limited_requests_total', TENANT)],
       }),
       graph({
         title: 'Not let in',
         description: 'Requests without a good key or the right scope, each second, by why.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: 'sum by (reason) (rate(hydra_gateway_authentications_failed_total[$__rate_interval]))',
-            legend: '{{reason}}',
-          },
-        ],
+        queries: [rateBy(['reason'], 'hydra_gateway_authentications_failed_total')],
       }),
       graph({
         title: 'Clients that left',
         description: 'Before the first token, or in the midst of a stream, each second.',
         unit: 'reqps',
-        queries: [
-          { expr: 'sum by (phase) (rate(hydra_gateway_aborted_clients_total[$__rate_interval]))', legend: '{{phase}}' },
-        ],
+        queries: [rateBy(['phase'], 'hydra_gateway_aborted_clients_total')],
       }),
     ],
     Counting: [
