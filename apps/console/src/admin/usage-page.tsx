@@ -5,7 +5,7 @@ import { useResource } from '../api/use-resource.js';
 import { Field } from '../widgets/field.js';
 import { ProblemNotice } from '../widgets/problem-notice.js';
 import { count } from '../widgets/quantities.js';
-import { TableCard } from '../widgets/table-card.js';
+import { NumberHead, TableCard } from '../widgets/table-card.js';
 import { TenantField } from './tenant-field.js';
 import { type Dimension, GROUPINGS, type Grouping, RANGES_DAYS, totalOf, usageAddress } from './usage-query.js';
 import { useTenant } from './use-tenant.js';
@@ -99,21 +99,11 @@ function UsageTable({ rows, by, hasMore }: TableProps) {
               {HEADS[dimension]}
             </th>
           ))}
-          <th scope="col" class="number">
-            Requests
-          </th>
-          <th scope="col" class="number">
-            Prompt tokens
-          </th>
-          <th scope="col" class="number">
-            Cached
-          </th>
-          <th scope="col" class="number">
-            Answer tokens
-          </th>
-          <th scope="col" class="number">
-            Cost
-          </th>
+          <NumberHead title="Requests" />
+          <NumberHead title="Prompt tokens" />
+          <NumberHead title="Cached" />
+          <NumberHead title="Answer tokens" />
+          <NumberHead title="Cost" />
           <td />
         </tr>
       </thead>

@@ -1,4 +1,4 @@
-import { Problem, problemOf, toProblem } from './problem.js';
+import { problemOf, toProblem } from './problem.js';
 
 export interface Call {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -43,7 +43,7 @@ export class ApiClient {
       return await read();
     } catch (error) {
       signal?.throwIfAborted();
-      throw error instanceof Problem ? error : toProblem(error);
+      throw toProblem(error);
     }
   }
 }

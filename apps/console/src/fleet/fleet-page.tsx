@@ -6,7 +6,7 @@ import { Field } from '../widgets/field.js';
 import { ProblemNotice } from '../widgets/problem-notice.js';
 import { count, duration, percent, rate } from '../widgets/quantities.js';
 import { CurveChart } from './curve-chart.js';
-import { type FleetHistory, type FleetSummary, momentsOf, remember, summaryOf } from './fleet-history.js';
+import { type FleetHistory, type FleetSummary, type Moment, momentsOf, remember, summaryOf } from './fleet-history.js';
 import { ModelsTable, WorkersTable } from './fleet-tables.js';
 import './fleet.css';
 
@@ -24,6 +24,7 @@ export function FleetPage({ client }: { readonly client: ApiClient }) {
   }, [fleet]);
   const moments = useMemo(() => momentsOf(history, model || undefined), [history, model]);
   const timesMs = useMemo(() => moments.map(({ atMs }) => atMs), [moments]);
+  const curve = (name: string, of: keyof Moment) => ({ name, values: moments.map((moment) => moment[of]) });
   const summary = summaryOf(history);
 
   return (
@@ -53,37 +54,28 @@ export function FleetPage({ client }: { readonly client: ApiClient }) {
               title="Time to first token"
               about="of the last 30 s"
               timesMs={timesMs}
-              curves={[
-                { name: 'p50', values: moments.map(({ ttftP50 }) => ttftP50) },
-                { name: 'p95', values: moments.map(({ ttftP95 }) => ttftP95) },
-              ]}
+              curves={[curve('p50', 'ttftP50'), curve('p95', 'ttftP95')]}
               format={duration}
             />
             <CurveChart
               title="Time between tokens"
               about="of the last 30 s"
               timesMs={timesMs}
-              curves={[
-                { name: 'p50', values: moments.map(({ itlP50 }) => itlP50) },
-                { name: 'p95', values: moments.map(({ itlP95 }) => itlP95) },
-              ]}
+              curves={[curve('p50', 'itlP50'), curve('p95', 'itlP95')]}
               format={duration}
             />
             <CurveChart
               title="Throughput"
               about="of all workers"
               timesMs={timesMs}
-              curves={[{ name: 'tokens/s', values: moments.map(({ tokensPerSecond }) => tokensPerSecond) }]}
+              curves={[curve('tokens/s', 'tokensPerSecond')]}
               format={rate}
             />
             <CurveChart
               title="Generations"
               about="in batches and queues"
               timesMs={timesMs}
-              curves={[
-                { name: 'running', values: moments.map(({ running }) => running) },
-                { name: 'waiting', values: moments.map(({ waiting }) => waiting) },
-              ]}
+              curves={[curve('running', 'running'), curve('waiting', 'waiting')]}
               format={count}
             />
           </div>

@@ -1,6 +1,6 @@
 import type { Fleet, FleetWorker } from '../api/resources.js';
 import { age, bytes, count, duration, percent, rate } from '../widgets/quantities.js';
-import { TableCard } from '../widgets/table-card.js';
+import { NumberHead, TableCard } from '../widgets/table-card.js';
 import { quantile } from './latency-buckets.js';
 
 export function WorkersTable({ fleet }: { readonly fleet: Fleet }) {
@@ -13,25 +13,13 @@ export function WorkersTable({ fleet }: { readonly fleet: Fleet }) {
           <th scope="col">Engine</th>
           <th scope="col">Models</th>
           {hasAdapters && <th scope="col">Adapters</th>}
-          <th scope="col" class="number">
-            Running
-          </th>
-          <th scope="col" class="number">
-            Waiting
-          </th>
+          <NumberHead title="Running" />
+          <NumberHead title="Waiting" />
           <th scope="col">KV memory</th>
-          <th scope="col" class="number">
-            Prefix hits
-          </th>
-          <th scope="col" class="number">
-            Tokens/s
-          </th>
-          <th scope="col" class="number">
-            Step
-          </th>
-          <th scope="col" class="number">
-            Up
-          </th>
+          <NumberHead title="Prefix hits" />
+          <NumberHead title="Tokens/s" />
+          <NumberHead title="Step" />
+          <NumberHead title="Up" />
         </tr>
       </thead>
       <tbody>
@@ -102,30 +90,14 @@ export function ModelsTable({ fleet }: { readonly fleet: Fleet }) {
         <tr>
           <th scope="col">Model</th>
           <th scope="col">Weights</th>
-          <th scope="col" class="number">
-            Context
-          </th>
-          <th scope="col" class="number">
-            Workers
-          </th>
-          <th scope="col" class="number">
-            Prompt tokens
-          </th>
-          <th scope="col" class="number">
-            Cached
-          </th>
-          <th scope="col" class="number">
-            Answer tokens
-          </th>
-          <th scope="col" class="number">
-            TTFT p50
-          </th>
-          <th scope="col" class="number">
-            TTFT p95
-          </th>
-          <th scope="col" class="number">
-            ITL p50
-          </th>
+          <NumberHead title="Context" />
+          <NumberHead title="Workers" />
+          <NumberHead title="Prompt tokens" />
+          <NumberHead title="Cached" />
+          <NumberHead title="Answer tokens" />
+          <NumberHead title="TTFT p50" />
+          <NumberHead title="TTFT p95" />
+          <NumberHead title="ITL p50" />
         </tr>
       </thead>
       <tbody>

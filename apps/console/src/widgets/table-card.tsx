@@ -25,3 +25,12 @@ export function TableCard({ title, hint, actions, children }: Props) {
     </section>
   );
 }
+
+/** The head of a column of numbers, at their side of it. */
+export function NumberHead({ title }: { readonly title: string }) {
+  return (
+    <th scope="col" class="number">
+      {title}
+    </th>
+  );
+}
