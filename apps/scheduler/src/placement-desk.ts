@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
-import { type HydraConfig, schedulerTargets } from '#lib/config';
+import type { HydraConfig } from '#lib/config';
 import type { KvEvents, Registration, StateReport } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import {
@@ -8,7 +8,6 @@ import {
   FleetState,
   KvFollower,
   KvIndex,
-  type Lease,
   type LeaseOutcome,
   LeaseTable,
   type PlacementAnswer,
@@ -16,11 +15,12 @@ import {
   PlacementQueue,
   type PlacementRequest,
   type RegisterOutcome,
-  Reigns,
   seededRandom,
   type WorkerDeparture,
 } from '#lib/placement';
+import { FleetLog } from './fleet-log.js';
 import { ModelStrategies } from './model-strategies.js';
+import { OwnReigns } from './own-reigns.js';
 import { PlacementMetrics } from './placement-metrics.js';
 import { nowMs } from './scheduler-clock.js';
 import { HYDRA_CONFIG } from './scheduler-config.js';
@@ -67,8 +67,9 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   isClosed = false;
 
   private readonly kvFollower: KvFollower;
-  private readonly reigns: Reigns;
+  private readonly reigns: OwnReigns;
   private readonly answers = new Map<number, (answer: DeskAnswer) => void>();
+  private readonly log: FleetLog;
   private readonly strategyFaults: StrategyFaultLog;
   private readonly listeners = new Set<DeskListener>();
   private readonly attention: Attention;
@@ -116,9 +117,13 @@ export class PlacementDesk implements BeforeApplicationShutdown {
         prefixes: kvIndex,
       },
     );
-    this.reigns = new Reigns(config.scheduler.target, [
-      ...new Set([...schedulerTargets(config), config.scheduler.target]),
-    ]);
+    this.reigns = new OwnReigns(config, this.fleet, logger, {
+      reignBegan: (modelId, term) => {
+        for (const listener of this.listeners) listener.reignBegan?.(modelId, term);
+      },
+      reignEnded: (modelId, owner) => this.redirectWaiting(modelId, owner),
+    });
+    this.log = new FleetLog(logger, metrics);
     this.strategyFaults = new StrategyFaultLog(logger);
     metrics.follow(this);
     const attentionMs = Math.ceil(workerTimeoutMs / ATTENTIONS_PER_TIMEOUT);
@@ -136,18 +141,16 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   }
 
   modelIds(): ReadonlySet<string> {
-    const served = this.fleet.snapshot().flatMap(({ registration }) => registration.models);
-    return new Set([...this.configuredModelIds, ...served.map(({ modelId }) => modelId)]);
+    return new Set([...this.configuredModelIds, ...this.fleet.servedModelIds()]);
   }
 
   /** @param longestWaitMs  the caller's own limit; the configured one applies beside it */
   place(request: PlacementRequest, longestWaitMs: number): PlacementTicket {
     const now = nowMs();
-    const owner = this.reigns.ownerOf(request.modelId);
-    if (owner !== this.config.scheduler.target) {
+    const owner = this.reigns.otherOwnerOf(request.modelId);
+    if (owner !== undefined) {
       return { answer: Promise.resolve({ kind: 'redirected', target: owner }), abandon: () => {} };
     }
-    this.reignOver(request.modelId);
     const waitMs = Math.min(longestWaitMs, this.config.scheduler.queueTimeoutMs);
     const { ticketId, decisions } = this.queue.enqueue(request, now + waitMs, now);
     this.metrics.noteDecision(nowMs() - now);
@@ -184,24 +187,17 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   register(registration: Registration): RegisterOutcome {
     const outcome = this.fleet.register(registration, nowMs());
-    const { workerId: worker, workerEpoch: worker_epoch, target, models } = registration;
-    const about = { worker, worker_epoch, target, models: models.map((model) => model.modelId) };
-    if (outcome.kind === 'superseded') this.logger.warn({ ...about, by_epoch: outcome.byEpoch }, 'old worker refused');
-    else this.logger.info(about, `worker ${outcome.kind}`);
-    if (outcome.kind === 'replaced') {
-      this.metrics.noteDeparture('replaced');
-      this.kvFollower.forget(worker);
-      this.noteEnded(outcome.endedLeases, 'worker-left');
-    }
+    this.log.registered(registration, outcome);
+    if (outcome.kind === 'replaced') this.kvFollower.forget(registration.workerId);
     if (outcome.kind === 'updated') this.carryOut(this.queue.place(nowMs()));
     else this.awaitFirstReport();
     return outcome;
   }
 
   report(workerId: string, workerEpoch: number, report: StateReport): void {
-    this.noteEnded(this.fleet.report(workerId, workerEpoch, report, nowMs()), 'not-held');
-    for (const [modelId, term] of Object.entries(report.leaseTerms)) this.reigns.noteTerm(modelId, term);
-    this.reviseReigns();
+    this.log.leasesEnded(this.fleet.report(workerId, workerEpoch, report, nowMs()), 'not-held');
+    this.reigns.noteTerms(report.leaseTerms);
+    this.reigns.revise();
     this.carryOut(this.queue.place(nowMs()));
   }
 
@@ -217,7 +213,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   startDraining(workerId: string, workerEpoch: number): void {
     this.fleet.startDraining(workerId, workerEpoch, nowMs());
-    this.logger.info({ worker: workerId, worker_epoch: workerEpoch }, 'worker drains');
+    this.log.draining(workerId, workerEpoch);
     this.carryOut(this.queue.place(nowMs()));
   }
 
@@ -225,13 +221,13 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     const departure = this.fleet.remove(workerId, workerEpoch, nowMs());
     if (departure === undefined) return;
     this.noteDeparture(departure, 'its stream ended');
-    this.reviseReigns();
+    this.reigns.revise();
     this.carryOut(this.queue.place(nowMs()));
   }
 
   /** The terms of the models that this scheduler places, for workers that come later. */
   get termsHeld(): ReadonlyMap<string, number> {
-    return this.reigns.held;
+    return this.reigns.terms;
   }
 
   /** Refuses what comes and what waits; leases live on in the gateways that hold them. */
@@ -254,37 +250,20 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     late.unref();
   }
 
-  /** Who else lives may have changed, and with it which models are placed here. */
-  private reviseReigns(): void {
-    if (this.reigns.isAlone) return;
-    this.reigns.noteLiving(this.fleet.schedulers());
-    for (const modelId of this.fleet.servedModelIds()) {
-      const owner = this.reigns.ownerOf(modelId);
-      if (owner === this.config.scheduler.target) this.reignOver(modelId);
-      else if (this.reigns.held.has(modelId)) this.abdicate(modelId, owner);
-    }
-  }
-
-  private reignOver(modelId: string): void {
-    const { term, isNew } = this.reigns.claim(modelId, nowMs());
-    if (!isNew) return;
-    this.logger.info({ model: modelId, term }, 'this scheduler places the model');
-    for (const listener of this.listeners) listener.reignBegan?.(modelId, term);
-  }
-
-  /** What waits is placed by the new owner. */
-  private abdicate(modelId: string, target: string): void {
-    this.reigns.abdicate(modelId);
+  /** What waits is placed by the new owner. @returns how many do */
+  private redirectWaiting(modelId: string, target: string): number {
     const tickets = this.queue.withdraw(modelId);
-    this.logger.info({ model: modelId, owner: target, waiting: tickets.length }, 'another scheduler places the model');
-    for (const ticketId of tickets) {
-      this.answers.get(ticketId)?.({ kind: 'redirected', target });
-      this.answers.delete(ticketId);
-    }
+    for (const ticketId of tickets) this.reply(ticketId, { kind: 'redirected', target });
+    return tickets.length;
+  }
+
+  private reply(ticketId: number, answer: DeskAnswer): void {
+    this.answers.get(ticketId)?.(answer);
+    this.answers.delete(ticketId);
   }
 
   private termOf(decision: PlacementAnswer): number {
-    return this.reigns.held.get(decision.kind === 'placed' ? decision.lease.modelId : decision.modelId) ?? 0;
+    return this.reigns.terms.get(decision.kind === 'placed' ? decision.lease.modelId : decision.modelId) ?? 0;
   }
 
   private carryOut(decisions: readonly PlacementDecision[]): void {
@@ -293,11 +272,10 @@ export class PlacementDesk implements BeforeApplicationShutdown {
         case 'placed':
         case 'refused':
           this.metrics.noteAnswer(decision);
-          this.answers.get(decision.ticketId)?.({ ...decision, term: this.termOf(decision) });
-          this.answers.delete(decision.ticketId);
+          this.reply(decision.ticketId, { ...decision, term: this.termOf(decision) });
           break;
         case 'lease-ended':
-          this.noteEnded([decision.lease], decision.cause);
+          this.log.leasesEnded([decision.lease], decision.cause);
           break;
         case 'worker-left':
           this.noteDeparture(decision.departure, `silent for ${this.config.scheduler.workerTimeoutMs} ms`);
@@ -315,22 +293,9 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   }
 
   private noteDeparture(departure: WorkerDeparture, why: string): void {
-    const { workerId: worker, workerEpoch: worker_epoch, endedLeases, wasDraining } = departure;
-    this.kvFollower.forget(worker);
-    this.metrics.noteDeparture(wasDraining ? 'drained' : 'lost');
-    const level = wasDraining && endedLeases.length === 0 ? 'info' : 'warn';
-    this.logger[level]({ worker, worker_epoch, leases: endedLeases.length, why }, 'worker left');
-    this.noteEnded(endedLeases, 'worker-left');
+    this.kvFollower.forget(departure.workerId);
+    this.log.left(departure, why);
     for (const listener of this.listeners) listener.workerLeft?.(departure);
-  }
-
-  private noteEnded(leases: readonly Lease[], cause: 'expired' | 'replaced' | 'worker-left' | 'not-held'): void {
-    this.metrics.noteLeasesEnded(leases.length, cause);
-    // A worker that left is one event, with one line of its own.
-    const level = cause === 'worker-left' ? 'debug' : 'info';
-    for (const { leaseId: lease, generationId: generation_id, workerId: worker } of leases) {
-      this.logger[level]({ lease, generation_id, worker, cause }, 'lease ended by itself');
-    }
   }
 
   /** This process may have been stopped: what it could not hear meanwhile was not silence. */

@@ -68,25 +68,21 @@ export class PlacementMetrics {
     labelNames: ['model', 'strategy'] as const,
   });
 
-  private readonly ttftRatio = new Histogram({
-    name: owned('hydra_scheduler_ttft_prediction_ratio'),
-    help: 'Actual over predicted time to first token, of requests whose strategy predicts it.',
-    labelNames: ['model'] as const,
-    buckets: RATIO_BUCKETS,
-  });
-
-  private readonly predictedTtft = new Histogram({
-    name: owned('hydra_scheduler_predicted_ttft_seconds'),
-    help: 'Time from submission to first token as the strategy predicted it, in seconds, of requests that had one.',
-    labelNames: ['model'] as const,
-    buckets: LATENCY_BUCKETS_SECONDS,
-  });
-  private readonly actualTtft = new Histogram({
-    name: owned('hydra_scheduler_actual_ttft_seconds'),
-    help: 'Time from submission to first token as it was, in seconds, of requests for which it was predicted.',
-    labelNames: ['model'] as const,
-    buckets: LATENCY_BUCKETS_SECONDS,
-  });
+  private readonly ttftRatio = byModel(
+    'hydra_scheduler_ttft_prediction_ratio',
+    'Actual over predicted time to first token, of requests whose strategy predicts it.',
+    RATIO_BUCKETS,
+  );
+  private readonly predictedTtft = byModel(
+    'hydra_scheduler_predicted_ttft_seconds',
+    'Time from submission to first token as the strategy predicted it, in seconds, of requests that had one.',
+    LATENCY_BUCKETS_SECONDS,
+  );
+  private readonly actualTtft = byModel(
+    'hydra_scheduler_actual_ttft_seconds',
+    'Time from submission to first token as it was, in seconds, of requests for which it was predicted.',
+    LATENCY_BUCKETS_SECONDS,
+  );
   private readonly departures = new Counter({
     name: owned('hydra_scheduler_worker_departures_total'),
     help: 'Workers that left: drained, lost (gone without a word), or replaced by a later life of theirs.',
@@ -196,6 +192,10 @@ export class PlacementMetrics {
   private labelOf(modelId: string): string {
     return this.desk?.knows(modelId) ? modelId : 'unserved';
   }
+}
+
+function byModel(name: string, help: string, buckets: number[]): Histogram<'model'> {
+  return new Histogram({ name: owned(name), help, labelNames: ['model'], buckets });
 }
 
 /** Takes the name over from an earlier app in this process, if there was one. */

@@ -59,8 +59,10 @@ export class PlacementController {
 
   @GrpcMethod('Placement', 'releaseLeases')
   releaseLeases({ releases }: ReleaseLeasesRequest): ReleaseLeasesResponse {
-    for (const { leaseId, ttftUs } of releases) if (ttftUs > 0) this.desk.noteFirstToken(leaseId, ttftUs / 1_000);
-    for (const { leaseId, keepTrace } of releases) if (keepTrace) this.tracing.recorder.named(leaseId)?.fail();
+    for (const { leaseId, ttftUs, keepTrace } of releases) {
+      if (ttftUs > 0) this.desk.noteFirstToken(leaseId, ttftUs / 1_000);
+      if (keepTrace) this.tracing.recorder.named(leaseId)?.fail();
+    }
     const notHonoured = releases.filter(({ outcome }) => NOT_HONOURED.has(outcome));
     const ended = releases.filter(({ outcome }) => !NOT_HONOURED.has(outcome));
     this.desk.release(
