@@ -12,7 +12,8 @@ export interface WaitingRequest {
   readonly serviceTokens: number;
   readonly request: PlacementRequest;
   readonly arrivedMs: number;
-  readonly waitUntilMs: number;
+  /** When its wait ends: at the longest wait, or when the first token would come too late. */
+  readonly dueMs: number;
 }
 
 /** Who waits for one model, how fast they get their places, and how long first tokens took then. */
@@ -33,7 +34,8 @@ export function waitingRequest(
   arrivedMs: number,
   waitUntilMs: number,
 ): WaitingRequest {
-  const { tenantId, priority } = request;
+  const { tenantId, priority, ttftDeadlineUnixMs } = request;
   const serviceTokens = expectedServiceTokens(request);
-  return { ticketId, tenantId, priority, serviceTokens, request, arrivedMs, waitUntilMs };
+  const dueMs = ttftDeadlineUnixMs === 0 ? waitUntilMs : Math.min(waitUntilMs, ttftDeadlineUnixMs);
+  return { ticketId, tenantId, priority, serviceTokens, request, arrivedMs, dueMs };
 }

@@ -1,11 +1,11 @@
 import { Binder, type BinderOptions, type BinderParts, type Prospect } from './binder.js';
 import { serviceTokens } from './capacity.js';
 import { boundedHintMs, DrainPace } from './drain-pace.js';
-import { DueTimes } from './due-times.js';
 import { ModelQueue, type WaitingRequest, waitingRequest } from './model-queue.js';
 import type { PlacementDecision, Refused } from './placement-decision.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { RefusalReason } from './refusal.js';
+import { WaitingRequests } from './waiting-requests.js';
 
 /** Times a generation may be placed again: only what never produced a token is, and a fleet that loses it four times is ill. */
 export const MAX_ATTEMPT = 3;
@@ -36,9 +36,7 @@ export class PlacementQueue {
   private readonly binder: Binder;
   /** Models that are served or waited for. */
   private readonly models = new Map<string, ModelQueue>();
-  private readonly byTicket = new Map<number, WaitingRequest>();
-  private readonly ticketByGeneration = new Map<string, number>();
-  private readonly dueTickets = new DueTimes<number>();
+  private readonly waiting = new WaitingRequests();
   private ticketCount = 0;
   private isClosed = false;
 
@@ -50,7 +48,7 @@ export class PlacementQueue {
   }
 
   get waitingCount(): number {
-    return this.byTicket.size;
+    return this.waiting.size;
   }
 
   waitingCountOf(modelId: string): number {
@@ -75,7 +73,7 @@ export class PlacementQueue {
 
   /** The caller left; no decision will name the ticket. */
   cancel(ticketId: number): void {
-    const entry = this.byTicket.get(ticketId);
+    const entry = this.waiting.withTicket(ticketId);
     if (entry !== undefined) this.leave(entry);
   }
 
@@ -124,9 +122,7 @@ export class PlacementQueue {
     const decisions: PlacementDecision[] = [];
     for (const lease of leases.expire(nowMs)) decisions.push({ kind: 'lease-ended', lease, cause: 'expired' });
     for (const departure of fleet.expire(nowMs)) decisions.push({ kind: 'worker-left', departure });
-    let ticketId = this.dueTickets.takeDue(nowMs);
-    for (; ticketId !== undefined; ticketId = this.dueTickets.takeDue(nowMs)) {
-      const entry = this.byTicket.get(ticketId)!; // only waiting tickets have a due time
+    for (let entry = this.waiting.takeDue(nowMs); entry !== undefined; entry = this.waiting.takeDue(nowMs)) {
       this.leave(entry);
       decisions.push(this.refusedOverdue(entry, nowMs));
     }
@@ -135,7 +131,7 @@ export class PlacementQueue {
 
   /** When `expire` has something to do next; undefined when nothing is due ever. */
   nextDueMs(): number | undefined {
-    const due = [this.dueTickets.nextDueMs(), this.parts.leases.nextDueMs(), this.parts.fleet.nextDueMs()];
+    const due = [this.waiting.nextDueMs(), this.parts.leases.nextDueMs(), this.parts.fleet.nextDueMs()];
     const known = due.filter((dueMs) => dueMs !== undefined);
     return known.length === 0 ? undefined : Math.min(...known);
   }
@@ -144,7 +140,7 @@ export class PlacementQueue {
   withdraw(modelId: string): number[] {
     const tickets: number[] = [];
     this.models.get(modelId)?.waiting.offer((entry) => {
-      this.forget(entry);
+      this.waiting.delete(entry);
       tickets.push(entry.ticketId);
       return 'dropped';
     });
@@ -154,7 +150,7 @@ export class PlacementQueue {
   /** Takes nothing new from now on, and answers all that wait. */
   close(nowMs: number): PlacementDecision[] {
     this.isClosed = true;
-    return [...this.byTicket.values()].map((entry) => {
+    return this.waiting.all().map((entry) => {
       this.leave(entry);
       return this.refused(entry, 'shutting-down', 'the scheduler is shutting down', nowMs);
     });
@@ -168,7 +164,7 @@ export class PlacementQueue {
       const message = `generation ${generationId} was placed ${attempt} times before`;
       return [this.refused(entry, 'attempts-exhausted', message, nowMs)];
     }
-    if (dueMsOf(entry) <= nowMs) return [this.refusedOverdue(entry, nowMs)];
+    if (entry.dueMs <= nowMs) return [this.refusedOverdue(entry, nowMs)];
     const prospect = this.binder.prospect(request, new Set(), nowMs);
     if (prospect.kind === 'refused') return [this.refused(entry, prospect.reason, prospect.message, nowMs)];
     const queue = this.queueOf(modelId);
@@ -196,7 +192,7 @@ export class PlacementQueue {
         for (const workerId of prospect.waitsFor) reserved.add(workerId);
         return reserved.size >= prospect.takingCount ? 'stop' : 'kept';
       }
-      this.forget(entry);
+      this.waiting.delete(entry);
       const drop = (refused: PlacementDecision) => {
         decisions.push(refused);
         return 'dropped' as const;
@@ -241,7 +237,7 @@ export class PlacementQueue {
   /** A generation asks once at a time: an earlier call of it is dead, and a lease it had is given back. */
   private endEarlierCalls(request: PlacementRequest, nowMs: number): PlacementDecision[] {
     const decisions: PlacementDecision[] = [];
-    const earlier = this.byTicket.get(this.ticketByGeneration.get(request.generationId) ?? 0);
+    const earlier = this.waiting.ofGeneration(request.generationId);
     if (earlier !== undefined) {
       this.leave(earlier);
       decisions.push(this.refused(earlier, 'superseded', 'the generation asked for a place again', nowMs));
@@ -305,25 +301,11 @@ export class PlacementQueue {
 
   private wait(entry: WaitingRequest, queue: ModelQueue): void {
     queue.waiting.push(entry);
-    this.byTicket.set(entry.ticketId, entry);
-    this.ticketByGeneration.set(entry.request.generationId, entry.ticketId);
-    this.dueTickets.set(entry.ticketId, dueMsOf(entry));
+    this.waiting.add(entry);
   }
 
   private leave(entry: WaitingRequest): void {
     this.models.get(entry.request.modelId)?.waiting.remove(entry);
-    this.forget(entry);
+    this.waiting.delete(entry);
   }
-
-  private forget(entry: WaitingRequest): void {
-    this.byTicket.delete(entry.ticketId);
-    this.ticketByGeneration.delete(entry.request.generationId);
-    this.dueTickets.delete(entry.ticketId);
-  }
-}
-
-/** When waiting ends: at the longest wait, or when the first token would come too late. */
-function dueMsOf(entry: WaitingRequest): number {
-  const { ttftDeadlineUnixMs } = entry.request;
-  return ttftDeadlineUnixMs === 0 ? entry.waitUntilMs : Math.min(entry.waitUntilMs, ttftDeadlineUnixMs);
 }
