@@ -69,6 +69,17 @@ describe('a request for embeddings', () => {
     expect(platform.workers.flatMap(({ embeddings }) => embeddings)).toHaveLength(3);
   });
 
+  it('given the only worker, when it hands back what it has not begun, then that is no try, and it is asked again until it takes it', async () => {
+    platform = await startTestPlatform({ task: 'embed' });
+    let handedBack = 0;
+    platform.worker.onEmbed = (request) =>
+      handedBack++ < 5 ? failure(FailureCode.DRAINING, true, 'The worker is going.') : embedded(request);
+    const { status } = await ask([[7, 8, 9]]);
+    expect(status).toBe(200);
+    expect(platform.scheduler.places.map(({ attempt }) => attempt)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(platform.scheduler.places.at(-1)?.avoidWorkerIds).toEqual([platform.worker.workerId]);
+  });
+
   it('given a refusal that says what is wrong, when the worker gives it, then it is not repeated and names the input', async () => {
     platform = await startTestPlatform({ task: 'embed', workerCount: 2 });
     for (const worker of platform.workers) {

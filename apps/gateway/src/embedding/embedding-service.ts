@@ -19,10 +19,8 @@ import { beginAnswerSpan, failSpan, setModel, setUsage } from '../observation/an
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
 import { outcomeOf } from '../observation/outcome.js';
+import { Attempts } from '../placement/attempts.js';
 import { type Place, Placer } from '../placement/placer.js';
-
-/** As for generations; an embedding may always be made again. */
-const MAX_ATTEMPTS = 3;
 
 /** The road of a request for embeddings: admit → resolve the model → count the request → tokenize → reserve → place → embed → settle. */
 @Injectable()
@@ -114,8 +112,10 @@ export class EmbeddingService {
       ...{ promptTokenIds: longest, sequenceCount: 1 },
     });
     const sessionKey = life.sessionHeader ?? call.user ?? '';
-    const avoidWorkerIds: string[] = [];
-    for (let attempt = 0; ; ) {
+    const attempts = new Attempts(); // an embedding may always be made again
+    const { avoidWorkerIds } = attempts;
+    for (;;) {
+      const attempt = attempts.failed;
       const place = await this.placer.place(
         { request, served, sessionKey, ttftDeadlineUnixMs: 0, onPlaced: undefined, attempt, avoidWorkerIds, span },
         signal,
@@ -135,10 +135,9 @@ export class EmbeddingService {
       if (outcome?.$case === 'embedded') return outcome.value;
       const failure = outcome?.value ?? lost('The worker gave no answer that is understood here.');
       life.record.fail();
-      if (!failure.retryable) throw fromWorkerFailure(failure);
-      if (failure.code !== FailureCode.DRAINING && ++attempt >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
+      if (!failure.retryable || !attempts.mayFollow(failure.code)) throw fromWorkerFailure(failure);
       this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
-      if (!avoidWorkerIds.includes(place.workerId)) avoidWorkerIds.push(place.workerId);
+      await attempts.passOver(place.workerId, failure.retryAfterMs, signal);
     }
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { GenerationFailure, GenerationStream } from '#lib/channels';
 import {
@@ -13,6 +12,7 @@ import { APP_LOGGER, generationFields, type Logger, type RecordedSpan, type Span
 import { ApiError, fromWorkerFailure } from '#lib/openai';
 import { FleetView } from '../fleet/fleet-view.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { Attempts } from './attempts.js';
 import { type Place, Placer } from './placer.js';
 
 export interface GenerationJob {
@@ -41,11 +41,6 @@ type Outcome =
   | { readonly kind: 'finished'; readonly usage: GenerationUsage }
   | { readonly kind: 'failed'; readonly failure: GenerationFailure };
 
-/** DESIGN, "Lease": at most 3, and only what never produced a token. */
-const MAX_ATTEMPTS = 3;
-const LONGEST_RETRY_WAIT_MS = 1_000;
-const HAND_BACK_PAUSE_MS = 20;
-
 const NO_USAGE: GenerationUsage = {
   ...{ promptTokens: 0, completionTokens: 0, cachedPromptTokens: 0 },
   ...{ queueUs: 0, prefillUs: 0, decodeUs: 0 },
@@ -65,24 +60,19 @@ export class GenerationRunner {
   async run(job: GenerationJob, deliver: Deliver): Promise<GenerationUsage> {
     const { signal, ...wish } = job;
     const { request } = wish;
-    const avoidWorkerIds: string[] = [];
-    for (let attempt = 0; ; ) {
-      const place = await this.placer.place({ ...wish, attempt, avoidWorkerIds }, signal);
+    const attempts = new Attempts();
+    const { avoidWorkerIds } = attempts;
+    for (;;) {
+      const place = await this.placer.place({ ...wish, attempt: attempts.failed, avoidWorkerIds }, signal);
       const outcome = await this.attempt(place, job, deliver);
       if (outcome.kind === 'finished') return outcome.usage;
       const { failure } = outcome;
-      if (!failure.isRetryable) throw fromWorkerFailure(failure);
-      // A worker that drains hands back what it has not begun: that is its end, and no try. The request's deadline bounds it.
-      if (failure.code !== FailureCode.DRAINING && ++attempt >= MAX_ATTEMPTS) throw fromWorkerFailure(failure);
-      this.logger.warn(
-        { ...generationFields(request), worker_id: place.workerId, reason: failure.message, attempt },
-        'placing again',
-      );
+      if (!failure.isRetryable || !attempts.mayFollow(failure.code)) throw fromWorkerFailure(failure);
+      const { workerId } = place;
+      const about = { worker_id: workerId, reason: failure.message, attempt: attempts.failed };
+      this.logger.warn({ ...generationFields(request), ...about }, 'placing again');
       this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
-      // One that was avoided was the only one: whoever named it learns soon that it drains.
-      if (avoidWorkerIds.includes(place.workerId)) await pause(HAND_BACK_PAUSE_MS, signal);
-      else avoidWorkerIds.push(place.workerId);
-      if (failure.retryAfterMs > 0) await pause(failure.retryAfterMs, signal);
+      await attempts.passOver(workerId, failure.retryAfterMs, signal);
     }
   }
 
@@ -180,8 +170,4 @@ function cancelReason(reason: unknown): string {
   const condition = reason instanceof ApiError ? reason.condition : undefined;
   if (condition === 'deadline_exceeded') return 'deadline';
   return condition === 'draining' ? 'shutdown' : 'client-gone';
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(Math.min(ms, LONGEST_RETRY_WAIT_MS), undefined, { signal }).catch(() => signal.throwIfAborted());
 }

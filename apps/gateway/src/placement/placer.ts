@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { Inject, Injectable } from '@nestjs/common';
 import { GrpcStatusError } from '#lib/channels';
@@ -10,6 +9,7 @@ import {
   type LeaseRelease,
   type PlacementExplanation,
   type PlaceRequest,
+  type PlaceResponse,
   RefusalReason,
   type ServedModel,
 } from '#lib/contracts';
@@ -20,6 +20,7 @@ import { FleetView } from '../fleet/fleet-view.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { failSpan } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { pause } from './pause.js';
 import { type SchedulerLink, SchedulerLinks } from './scheduler-links.js';
 
 /** Where a generation is to run. */
@@ -118,7 +119,7 @@ export class Placer {
           cause: place,
         });
       }
-      await sleep(OUTAGE_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+      await pause(OUTAGE_PAUSE_MS, signal);
     }
   }
 
@@ -163,32 +164,40 @@ export class Placer {
     for (let redirects = 0; ; ) {
       const remainingMs = Math.ceil(untilMs - performance.now());
       if (remainingMs <= 0) throw new GrpcStatusError(status.DEADLINE_EXCEEDED, 'the schedulers name each other');
-      const next = () => order.find((one) => !gone.has(one));
-      try {
-        const response = await link.places.place(request, remainingMs, signal);
-        const { outcome } = response;
-        const isLeaving = outcome?.$case === 'refused' && outcome.value.reason === RefusalReason.SHUTTING_DOWN;
-        if (outcome?.$case !== 'redirect' && !isLeaving) return { response, link };
-        if (outcome.$case === 'redirect') {
-          // The one that is named may be gone, or not know yet that it is to place the model.
-          if (redirects++ > 0)
-            await sleep(REDIRECT_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-          const named = this.schedulers.to(outcome.value.target);
-          if (!gone.has(named)) link = named;
-          else gone.clear(); // whoever names it must have seen it
-          continue;
-        }
+      const response = await this.askOne(link, request, remainingMs, signal);
+      if (response instanceof GrpcStatusError) {
         gone.add(link);
-        const another = next();
-        if (another === undefined) throw new GrpcStatusError(status.UNAVAILABLE, 'the last scheduler is shutting down');
-        link = another;
-      } catch (error) {
-        if (!(error instanceof GrpcStatusError) || !IS_GONE.has(error.code)) throw error;
-        gone.add(link);
-        const another = next();
-        if (another === undefined) throw error;
-        link = another;
+        const next = order.find((one) => !gone.has(one));
+        if (next === undefined) throw response;
+        link = next;
+        continue;
       }
+      const { outcome } = response;
+      if (outcome?.$case !== 'redirect') return { response, link };
+      // The one that is named may be gone, or not know yet that it is to place the model.
+      if (redirects++ > 0) await pause(REDIRECT_PAUSE_MS, signal);
+      const named = this.schedulers.to(outcome.value.target);
+      if (gone.has(named))
+        gone.clear(); // whoever names it must have seen it
+      else link = named;
+    }
+  }
+
+  /** @returns why there is no answer from a scheduler that is gone or going */
+  private async askOne(
+    { places }: SchedulerLink,
+    request: PlaceRequest,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<PlaceResponse | GrpcStatusError> {
+    try {
+      const response = await places.place(request, timeoutMs, signal);
+      const { outcome } = response;
+      const isLeaving = outcome?.$case === 'refused' && outcome.value.reason === RefusalReason.SHUTTING_DOWN;
+      return isLeaving ? new GrpcStatusError(status.UNAVAILABLE, 'the last scheduler is shutting down') : response;
+    } catch (error) {
+      if (error instanceof GrpcStatusError && IS_GONE.has(error.code)) return error;
+      throw error;
     }
   }
 
