@@ -92,6 +92,12 @@ describe('requests that are no good as such', () => {
       405,
       'method_not_allowed',
     ],
+    [
+      'a wrong method of the console',
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n',
+      405,
+      'method_not_allowed',
+    ],
     ['an unknown health route', get('/health/nothing'), 404, 'route_not_found'],
     ['an alias with slashes', get('/v1/models/mistralai/Mistral-7B-v0.1'), 200, undefined],
     ['an alias with escaped slashes', get('/v1/models/mistralai%2FMistral-7B-v0.1'), 200, undefined],

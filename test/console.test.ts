@@ -91,7 +91,8 @@ describe('gateway.console: off', () => {
   it('then there is no page, and the API is what it was', async () => {
     const without = await startPlatform({ env: { ...MOCK, HYDRA_CONSOLE: 'off' } });
     try {
-      const answers = await Promise.all(['/', '/index.html'].map((path) => fetch(`${without.url}${path}`)));
+      const ask = (path: string) => ['GET', 'POST'].map((method) => fetch(`${without.url}${path}`, { method }));
+      const answers = await Promise.all(['/', '/index.html'].flatMap(ask));
       for (const answer of answers) {
         expect(answer.status).toBe(404);
         expect(await answer.json()).toMatchObject({ error: { code: 'route_not_found' } });

@@ -83,7 +83,8 @@ function fromHttpStatus(exception: HttpException, request: FastifyRequest, reply
 
 /** Of a path that is there, for other methods. */
 function notAllowed(request: FastifyRequest, reply: FastifyReply): ApiError | undefined {
-  const allowed = allowedMethods(pathOf(request));
+  const hasConsole = request.server.hasRoute({ method: 'GET', url: '/' });
+  const allowed = allowedMethods(pathOf(request), hasConsole);
   if (allowed === undefined || allowed.split(', ').includes(request.method)) return undefined;
   void reply.header('allow', allowed);
   return new ApiError('method_not_allowed', `The method ${request.method} is not allowed here; use ${allowed}.`);

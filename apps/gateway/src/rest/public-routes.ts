@@ -53,8 +53,12 @@ function administration(path: RegExp, methods: string) {
   return [{ path, route: path, methods, scope: 'admin' as const }];
 }
 
-/** @returns value of `Allow`; `undefined` for a path that does not exist */
-export function allowedMethods(path: string): string | undefined {
+/**
+ * @param hasConsole  whether the console is served: it may be off, or not built
+ * @returns value of `Allow`; `undefined` for a path that does not exist
+ */
+export function allowedMethods(path: string, hasConsole: boolean): string | undefined {
+  if (!hasConsole && CONSOLE.test(path)) return undefined;
   return PUBLIC_ROUTES.find((route) => route.path.test(path))?.methods;
 }
 
