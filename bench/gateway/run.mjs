@@ -89,6 +89,7 @@ async function bench({ isWanted, isWhole, json, docs }) {
       report.peers[name] = await measurePeer(name);
     });
   }
+  report.runs[0].rows = [...Object.keys(hydra), ...Object.keys(report.peers)];
   if (docs !== undefined) writeDocs(report, docs, { isWhole });
   console.log(json ? JSON.stringify(report, null, 2) : reportAsText(report));
   process.exit(report.failures.length === 0 ? 0 : 1);

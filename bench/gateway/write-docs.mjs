@@ -16,10 +16,13 @@ export function writeDocs(taken, folder, { isWhole }) {
   writeBench('gateway', folder, { report, part: generatedPart(report), chart: chartOf(report) });
 }
 
+/** Of two figures of a row the later one counts; a run of which no row is left is not told any more. */
 export function joined(earlier, taken) {
+  const takenRows = new Set(taken.runs.flatMap(({ rows }) => rows));
+  const left = earlier.runs.map((run) => ({ ...run, rows: run.rows.filter((row) => !takenRows.has(row)) }));
   return {
     ...taken,
-    runs: [...earlier.runs, ...taken.runs],
+    runs: [...left.filter(({ rows }) => rows.length > 0), ...taken.runs],
     hydra: { ...earlier.hydra, ...taken.hydra },
     peers: { ...earlier.peers, ...taken.peers },
   };

@@ -6,7 +6,12 @@ import { ROWS } from './targets.mjs';
 import { chartOf, generatedPart, joined } from './write-docs.mjs';
 
 const report = {
-  runs: [{ date: '2026-11-28T12:00:00.000Z', command: 'bench --only plain,flood', loadAverage: [0.5] }],
+  runs: [
+    {
+      ...{ date: '2026-11-28T12:00:00.000Z', command: 'bench --only plain,flood', loadAverage: [0.5] },
+      rows: ['plain.64', 'flood.64'],
+    },
+  ],
   machine: { cpu: 'a CPU', cores: 2, pinning: 'one core each' },
   versions: { node: 'v24' },
   hydra: { 'plain.64': { value: 0.3 }, 'flood.64': { value: 12.34 }, 'client-gone': { value: 3, holds: false } },
@@ -37,10 +42,22 @@ describe('the report of bench-gateway', () => {
   });
 
   it('given a run of some cases, when it is joined to an earlier one, then the others stay, and both runs are told', () => {
-    const run = { date: '2026-11-29T12:00:00.000Z', command: 'bench --only plain', loadAverage: [1] };
+    const run = {
+      date: '2026-11-29T12:00:00.000Z',
+      command: 'bench --only plain',
+      loadAverage: [1],
+      rows: ['plain.64'],
+    };
     const both = joined(report, { ...report, runs: [run], hydra: { 'plain.64': { value: 0.2 } }, peers: {} });
     expect(gatewayTable(both).rows.map((row) => row[1])).toEqual(['0.200', '12.3', '3.0']);
     expect(generatedPart(both)).toContain('2026-11-28 12:00 plain, flood (load average 0.50 before)');
     expect(generatedPart(both)).toContain('2026-11-29 12:00 plain (load average 1.00 before)');
+  });
+
+  it('given runs whose rows were all taken again, also one by one, then they are not told any more', () => {
+    const runOf = (hour, rows) => ({ date: `2026-11-29T${hour}:00:00.000Z`, command: 'b', loadAverage: [1], rows });
+    const again = (hour, row) => ({ ...report, runs: [runOf(hour, [row])], hydra: { [row]: { value: 1 } } });
+    const both = joined(joined(report, again('12', 'plain.64')), again('13', 'flood.64'));
+    expect(both.runs).toEqual([runOf('12', ['plain.64']), runOf('13', ['flood.64'])]);
   });
 });
