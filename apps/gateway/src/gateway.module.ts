@@ -37,7 +37,6 @@ import { RequestGuard } from './identity/request-guard.js';
 import { LimitSubjects } from './limits/limit-subjects.js';
 import { RequestLimits } from './limits/request-limits.js';
 import { RequestRates } from './limits/request-rates.js';
-
 import { GatewayMetrics } from './observation/gateway-metrics.js';
 import { GatewayReadiness } from './observation/gateway-readiness.js';
 import { GenAiMetrics } from './observation/gen-ai-metrics.js';

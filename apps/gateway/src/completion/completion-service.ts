@@ -185,7 +185,7 @@ export class CompletionService {
       const durationMs = life.ageMs;
       this.metrics.requestDuration(life.route, model.facts.modelId, durationMs);
       this.genAi.ended({
-        ...{ operation: call.kind === 'chat' ? 'chat' : 'text_completion', model: model.facts.modelId, durationMs },
+        ...{ operation: operationOf(call), model: model.facts.modelId, durationMs },
         errorType: usage === undefined ? outcome : undefined,
         firstTokenMs: timer.firstTokenMs,
         outputTokens: usage && usage.completionTokens / Math.max(1, timer.choiceCount),

@@ -1,7 +1,7 @@
 import type { Principal } from '#lib/auth';
 import type { PlacementExplanation } from '#lib/contracts';
 import type { LimitStates } from '#lib/limits';
-import type { RequestRecord, TraceContext } from '#lib/observability';
+import type { RequestRecord } from '#lib/observability';
 import { ApiError } from '#lib/openai';
 import type { CountedRequest } from '../limits/counted-request.js';
 
@@ -67,11 +67,6 @@ export class RequestLife {
    */
   get sloTtftMs(): number | undefined {
     return sloTtftMsOf(this.sloTtftHeader);
-  }
-
-  /** The trace of the request as a whole. */
-  get trace(): TraceContext {
-    return this.record.root.traceContext;
   }
 
   /** What its log lines have. */

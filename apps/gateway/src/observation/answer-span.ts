@@ -2,18 +2,21 @@ import type { RecordedSpan, SpanError } from '#lib/observability';
 import { type AnswerUsage, ApiError, type CompletionCall } from '#lib/openai';
 
 /** `gen_ai.provider.name`: who computes. */
-const PROVIDER = 'hydraserve';
+export const PROVIDER = 'hydraserve';
+
+/** `gen_ai.operation.name`. */
+export type GenAiOperation = 'chat' | 'text_completion' | 'embeddings';
 
 /**
  * The span of one answer, by the conventions of OpenTelemetry for generative AI: `{operation} {model}`. The name has the model as
  * it is served, once that is known: what clients write there has no bound.
  * @see https://github.com/open-telemetry/semantic-conventions-genai (v0.1.0, November 2026)
  */
-export function beginAnswerSpan(parent: RecordedSpan, operation: string): RecordedSpan {
+export function beginAnswerSpan(parent: RecordedSpan, operation: GenAiOperation): RecordedSpan {
   return parent.child(operation).set({ 'gen_ai.operation.name': operation, 'gen_ai.provider.name': PROVIDER });
 }
 
-export function operationOf({ kind }: Pick<CompletionCall, 'kind'>): string {
+export function operationOf({ kind }: Pick<CompletionCall, 'kind'>): GenAiOperation {
   return kind === 'chat' ? 'chat' : 'text_completion';
 }
 

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Histogram, register } from 'prom-client';
+import { type GenAiOperation, PROVIDER } from './answer-span.js';
 
 /** How a request ended, as OpenTelemetry's conventions for GenAI servers see it. */
 export interface EndedRequest {
-  readonly operation: 'chat' | 'text_completion' | 'embeddings';
+  readonly operation: GenAiOperation;
   /** The model that answered: names of clients would be labels without bound. */
   readonly model: string;
   readonly durationMs: number;
@@ -16,8 +17,6 @@ export interface EndedRequest {
 }
 
 type Label = 'gen_ai_operation_name' | 'gen_ai_provider_name' | 'gen_ai_request_model' | 'error_type';
-
-const PROVIDER = 'hydraserve';
 
 /** Buckets that the conventions name for each: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/ */
 const DURATION_BUCKETS_SECONDS = [

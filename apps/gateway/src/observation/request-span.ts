@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type RequestRecord, type Tracing, tieRecord } from '#lib/observability';
 import { ApiError } from '#lib/openai';
+import { firstOf } from '../rest/first-header.js';
 import { failSpan } from './answer-span.js';
 
 /** Begins the record of a request over REST, in its client's trace. */
@@ -12,7 +13,7 @@ export function beginRestRecord(
 ): RequestRecord {
   const { traceparent, tracestate } = request.headers;
   const record = tracing.beginRequest(
-    { traceparent: first(traceparent), tracestate: first(tracestate), requestId: request.id, tenantId },
+    { traceparent: firstOf(traceparent), tracestate: firstOf(tracestate), requestId: request.id, tenantId },
     `${request.method} ${route}`,
   );
   tieRecord(request, record);
@@ -32,10 +33,16 @@ export function beginGrpcRecord(
   return record;
 }
 
-/** The answer is complete. */
-export function endRest(record: RequestRecord): void {
-  record.root.set({ 'http.response.status_code': 200 });
-  record.close();
+/** Ends the record with what becomes of the answer. */
+export async function recordRest(record: RequestRecord, answer: () => Promise<void>): Promise<void> {
+  try {
+    await answer();
+    record.root.set({ 'http.response.status_code': 200 });
+    record.close();
+  } catch (cause) {
+    failRest(record, cause);
+    throw cause;
+  }
 }
 
 /** The answer is an error, or broke off. @param status  set when the client has had it before */
@@ -55,8 +62,4 @@ export function failGrpc(record: RequestRecord, cause: unknown, status: string):
   record.root.set({ 'rpc.response.status_code': status });
   failSpan(record.root, cause);
   record.close();
-}
-
-function first(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' ? header : header?.[0];
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IdentityStore } from '#lib/auth';
 import { openDatabase } from '#lib/database';
 import { post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
+import type { StoryResource } from './story-resource.js';
 
 const ACTOR = { name: 'test', address: '' };
 const url = `sqlite:${join(mkdtempSync(join(tmpdir(), 'hydra-stories-')), 'hydra.db')}`;
@@ -32,8 +33,7 @@ afterAll(() => platform.stop());
 const as = (tenant: string) => ({ authorization: `Bearer ${keys[tenant]}` });
 async function story(tenant: string, id: string) {
   const response = await fetch(`${platform.url}/v1/admin/traces/${encodeURIComponent(id)}`, { headers: as(tenant) });
-  // biome-ignore lint/suspicious/noExplicitAny: looked at by the tests
-  return { status: response.status, body: (await response.json()) as any };
+  return { status: response.status, body: (await response.json()) as StoryResource };
 }
 
 describe('GET /v1/admin/traces/{id}', () => {
@@ -45,7 +45,7 @@ describe('GET /v1/admin/traces/{id}', () => {
       const { status, body: seen } = await story(tenant, 'mine');
       expect(status).toBe(200);
       expect(seen).toMatchObject({ object: 'request_story', request_ids: ['mine'], tenants: ['acme'] });
-      const names = seen.spans.map(({ name }: { name: string }) => name);
+      const names = seen.spans.map(({ name }) => name);
       expect(names).toEqual(['POST /v1/completions', 'text_completion test-model', 'tokenize', 'place', 'generate']);
       expect(JSON.stringify(seen)).not.toContain('secret wish');
       expect(JSON.stringify(seen)).not.toContain(keys['acme']);
@@ -61,7 +61,7 @@ describe('GET /v1/admin/traces/{id}', () => {
       await post(`${platform.url}/v1/completions`, body, { ...as(tenant), 'x-request-id': 'shared' });
     }
     for (const tenant of ['acme', 'other']) expect((await story(tenant, 'shared')).body.tenants).toEqual([tenant]);
-    expect((await story('house', 'shared')).body.tenants.sort()).toEqual(['acme', 'other']);
+    expect((await story('house', 'shared')).body.tenants.toSorted()).toEqual(['acme', 'other']);
   });
 
   it('given a request that failed, when asked for, then its story has the word of the error and nothing of what was asked', async () => {

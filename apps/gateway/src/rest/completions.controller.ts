@@ -21,7 +21,7 @@ import { countedRequest } from '../limits/counted-request.js';
 import { limitHeaders } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { beginRestRecord, endRest, failRest } from '../observation/request-span.js';
+import { beginRestRecord, failRest, recordRest } from '../observation/request-span.js';
 import {
   headerText,
   MOST_COMMENT_CHARACTERS,
@@ -30,6 +30,7 @@ import {
   tellPlacements,
 } from '../placement/placement-debug.js';
 import { JSON_TYPE } from './error.filter.js';
+import { firstOf } from './first-header.js';
 import { SseReply } from './sse-reply.js';
 
 type ParseCall = (body: unknown, limits: RequestLimits) => CompletionCall;
@@ -57,15 +58,9 @@ export class CompletionsController {
     return this.answer(request, reply, parseChatRequest);
   }
 
-  private async answer(request: FastifyRequest, reply: FastifyReply, parse: ParseCall): Promise<void> {
+  private answer(request: FastifyRequest, reply: FastifyReply, parse: ParseCall): Promise<void> {
     const life = lifeOf(request, this.tracing);
-    try {
-      await this.answerWithin(life, request, reply, parse);
-      endRest(life.record);
-    } catch (cause) {
-      failRest(life.record, cause);
-      throw cause;
-    }
+    return recordRest(life.record, () => this.answerWithin(life, request, reply, parse));
   }
 
   private async answerWithin(
@@ -105,7 +100,7 @@ export class CompletionsController {
     reply: FastifyReply,
     work: () => Promise<string>,
   ): Promise<string> {
-    const key = first(request.headers['idempotency-key']);
+    const key = firstOf(request.headers['idempotency-key']);
     if (key === undefined) return work();
     const sent = [life.route, request.body as Buffer] as const;
     const { body, isReplayed } = await this.idempotency.once(life.tenantId, key, sent, work);
@@ -151,12 +146,8 @@ export function lifeOf(request: FastifyRequest, tracing: Tracing): RequestLife {
     principal,
     route,
     counted: countedRequest(request),
-    sessionHeader: first(session),
-    sloTtftHeader: first(sloTtft),
-    debugHeader: first(debug),
+    sessionHeader: firstOf(session),
+    sloTtftHeader: firstOf(sloTtft),
+    debugHeader: firstOf(debug),
   });
-}
-
-function first(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' ? header : header?.[0];
 }

@@ -9,7 +9,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { limitHeaders } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { endRest, failRest } from '../observation/request-span.js';
+import { recordRest } from '../observation/request-span.js';
 import { lifeOf } from './completions.controller.js';
 import { JSON_TYPE } from './error.filter.js';
 
@@ -25,15 +25,9 @@ export class EmbeddingsController {
   ) {}
 
   @Post('embeddings')
-  async embed(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  embed(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const life = lifeOf(request, this.tracing);
-    try {
-      await this.answerWithin(life, request, reply);
-      endRest(life.record);
-    } catch (cause) {
-      failRest(life.record, cause);
-      throw cause;
-    }
+    return recordRest(life.record, () => this.answerWithin(life, request, reply));
   }
 
   private async answerWithin(life: RequestLife, request: FastifyRequest, reply: FastifyReply): Promise<void> {
