@@ -1,3 +1,5 @@
+import { prefillUrgency } from '../prefill-order.js';
+
 import type { PrefixKeys } from './prefix-keys.js';
 
 /** A prompt that a worker has to compute, as the scheduler believes. */
@@ -8,4 +10,9 @@ export interface PendingPrompt {
   readonly sentAtMs: number;
   /** Neither computed nor cached; an estimate until the worker has begun with it. */
   remainingTokens: number;
+}
+
+/** For workers that compute the most urgent prompt first. */
+export function urgencyOf({ remainingTokens, sentAtMs }: PendingPrompt, nowMs: number): number {
+  return prefillUrgency(remainingTokens, nowMs - sentAtMs);
 }

@@ -3,7 +3,7 @@ import type { PlacementRequest } from '../placement-request.js';
 import { type PrefillOrder, prefillUrgency } from '../prefill-order.js';
 import type { WorkerView } from '../worker-view.js';
 import { pairsOf } from './attention-pairs.js';
-import type { PendingPrompt } from './pending-prompt.js';
+import { urgencyOf } from './pending-prompt.js';
 import type { WorkerMirror } from './worker-mirror.js';
 
 export interface ForecastQuestion {
@@ -48,7 +48,7 @@ export function forecastTtft(mirror: WorkerMirror, question: ForecastQuestion): 
   let delayedPrompts = 0;
   const urgency = prefillUrgency(ownTokens, 0);
   for (const prompt of mirror.pending) {
-    if (question.order === 'srpt' && !isAhead(prompt, urgency, nowMs)) {
+    if (question.order === 'srpt' && urgencyOf(prompt, nowMs) < urgency) {
       delayedPrompts++;
       continue;
     }
@@ -86,8 +86,4 @@ export function forecastOn(
   nowMs: number,
 ): TtftForecast {
   return forecastTtft(mirror, { promptTokens, cachedTokens, stepTokenBudget: stepTokensOf(model), order, nowMs });
-}
-
-function isAhead(prompt: PendingPrompt, urgency: number, nowMs: number): boolean {
-  return prefillUrgency(prompt.remainingTokens, nowMs - prompt.sentAtMs) >= urgency;
 }

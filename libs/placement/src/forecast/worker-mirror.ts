@@ -1,7 +1,7 @@
-import { inPrefillOrder, type PrefillOrder, prefillUrgency } from '../prefill-order.js';
+import { inPrefillOrder, type PrefillOrder } from '../prefill-order.js';
 import { pairsOf } from './attention-pairs.js';
 import { CacheRetention } from './cache-retention.js';
-import type { PendingPrompt } from './pending-prompt.js';
+import { type PendingPrompt, urgencyOf } from './pending-prompt.js';
 import { PresumedProgress } from './presumed-progress.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
 
@@ -157,7 +157,7 @@ export class WorkerMirror {
     let prefillTokens = 0;
     let attentionPairs = 0;
     const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs <= beginsMs);
-    for (const prompt of inPrefillOrder(order, arrived, urgencyAt(beginsMs))) {
+    for (const prompt of inPrefillOrder(order, arrived, (one) => urgencyOf(one, beginsMs))) {
       if (prefillTokens === budget) break;
       const tokens = Math.min(budget - prefillTokens, prompt.remainingTokens);
       attentionPairs += pairsOf(prompt.promptTokens - prompt.remainingTokens + tokens, tokens);
@@ -194,7 +194,7 @@ export class WorkerMirror {
   private dropComputed({ pendingPrefillTokens, order }: IntervalReport, nowMs: number): void {
     const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs + ARRIVAL_MS <= nowMs);
     let excess = arrived.reduce((sum, { remainingTokens }) => sum + remainingTokens, 0) - pendingPrefillTokens;
-    for (const prompt of inPrefillOrder(order, arrived, urgencyAt(nowMs))) {
+    for (const prompt of inPrefillOrder(order, arrived, (one) => urgencyOf(one, nowMs))) {
       if (excess <= 0) return;
       const computed = Math.min(excess, prompt.remainingTokens);
       excess -= computed;
@@ -204,8 +204,4 @@ export class WorkerMirror {
       if (prompt.remainingTokens === 0) this.prompts.delete(prompt.generationId);
     }
   }
-}
-
-function urgencyAt(nowMs: number): (prompt: PendingPrompt) => number {
-  return ({ remainingTokens, sentAtMs }) => prefillUrgency(remainingTokens, nowMs - sentAtMs);
 }
