@@ -1,4 +1,4 @@
-import { loadConfig } from '#lib/config';
+import { type HydraConfig, loadConfig } from '#lib/config';
 import { readRunState } from '../platform/run-state.js';
 
 /** The gateway to talk to, without `/v1`: the one given, else the platform that runs here, else the configured address. */
@@ -8,7 +8,11 @@ export function gatewayUrl(given: string | undefined): string {
     return url.replace(/\/+$/, '').replace(/\/v1$/, '');
   }
   const config = loadConfig();
-  const { host, httpPort, tls } = config.gateway;
-  const scheme = tls.certificateFile === undefined ? 'http' : 'https';
-  return readRunState(config.storage.folder)?.gatewayUrl ?? `${scheme}://${host}:${httpPort}`;
+  const { host, httpPort } = config.gateway;
+  return readRunState(config.storage.folder)?.gatewayUrl ?? `${gatewayScheme(config.gateway)}://${host}:${httpPort}`;
+}
+
+/** How a gateway of this configuration is talked to. */
+export function gatewayScheme({ tls }: HydraConfig['gateway']): 'http' | 'https' {
+  return tls.certificateFile === undefined ? 'http' : 'https';
 }

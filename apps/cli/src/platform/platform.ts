@@ -3,6 +3,7 @@ import { get as httpsGet } from 'node:https';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { HydraConfig, ModelConfig } from '#lib/config';
+import { gatewayScheme } from '../client/gateway-url.js';
 import { ChildApp, type ChildAppOptions } from './child-app.js';
 import { freePorts, isPortFree } from './port-free.js';
 import type { ScrapeTarget } from './run-state.js';
@@ -126,8 +127,8 @@ export class Platform {
     signal.throwIfAborted();
     const workers = this.workers.map((worker) => worker.start());
     const ports = await this.gateway.start();
-    const { host, tls, console } = this.config.gateway;
-    const gatewayUrl = `http${tls.certificateFile === undefined ? '' : 's'}://${host}:${ports.httpPort}`;
+    const { host, console } = this.config.gateway;
+    const gatewayUrl = `${gatewayScheme(this.config.gateway)}://${host}:${ports.httpPort}`;
     const addresses = {
       gatewayUrl,
       ...(console === 'on' ? { consoleUrl: `${gatewayUrl}/` } : {}),
@@ -155,13 +156,12 @@ export class Platform {
   /** Where Prometheus finds the apps that listen, in the form of its `file_sd_configs`. */
   get scrapeTargets(): ScrapeTarget[] {
     const { gateway, scheduler, workers } = this.config;
-    const scheme = gateway.tls.certificateFile === undefined ? 'http' : 'https';
     const targetOf = (host: string, __scheme__: string) => (app: ChildApp) =>
       app.ports === undefined
         ? []
         : [{ targets: [`${host}:${app.ports.httpPort}`], labels: { app: app.name, __scheme__ } }];
     return [
-      ...[this.gateway].flatMap(targetOf(gateway.host, scheme)),
+      ...[this.gateway].flatMap(targetOf(gateway.host, gatewayScheme(gateway))),
       ...this.schedulers.flatMap(targetOf(scheduler.host, 'http')),
       ...this.workers.flatMap(targetOf(workers.host, 'http')),
     ];
