@@ -3,20 +3,15 @@ import type { ComponentChildren } from 'preact';
 interface Props {
   readonly title: string;
   readonly hint?: string;
-  /** At the right of the title. */
-  readonly actions?: ComponentChildren;
   /** Of the table. */
   readonly children: ComponentChildren;
 }
 
 /** A table with its title; where there is no room for all columns it scrolls by itself. */
-export function TableCard({ title, hint, actions, children }: Props) {
+export function TableCard({ title, hint, children }: Props) {
   return (
     <section class="card">
-      <header class="card-head">
-        <h2>{title}</h2>
-        {actions}
-      </header>
+      <h2>{title}</h2>
       {hint !== undefined && <p class="hint">{hint}</p>}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so without a mouse */}
       <section class="table-scroll" aria-label={title} tabIndex={0}>
