@@ -7,6 +7,7 @@ export {
   prefixSeed,
 } from './block-hash.js';
 export type { CachedBlock } from './cached-block.js';
+export { crc32c } from './crc32c.js';
 export { createEviction, EVICTIONS, type Eviction } from './eviction/create-eviction.js';
 export type { EvictionPolicy } from './eviction/eviction-policy.js';
 export { PrefixIndex } from './prefix-index.js';
