@@ -15,6 +15,7 @@ const MAY_IMPORT = {
   ledger: ['database', 'limits'],
   auth: ['database', 'limits'],
   channels: ['certificates', 'contracts', 'observability'],
+  'kv-transfer': ['channels', 'contracts', 'kv'],
   openai: ['contracts', 'tokens'],
   placement: ['contracts', 'kv'],
   simulator: ['contracts', 'kv', 'placement'],

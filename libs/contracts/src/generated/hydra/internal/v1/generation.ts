@@ -7,6 +7,15 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** Who serves prefix blocks; with mTLS, whose certificate is expected. */
+export enum KvSourceKind {
+  UNSPECIFIED = 0,
+  /** WORKER - Another worker. */
+  WORKER = 1,
+  /** KVCACHE - The shared store. */
+  KVCACHE = 2,
+}
+
 /** Why a sequence ended normally. */
 export enum FinishReason {
   UNSPECIFIED = 0,
@@ -110,10 +119,12 @@ export interface StopConditions {
 
 /** Where prefix blocks may be fetched from instead of computing them. */
 export interface KvSource {
-  /** gRPC target of a `KvBlocks` service (another worker, or kvcache), for example `10.0.0.7:9093`. */
+  /** gRPC target of a `KvBlocks` service, for example `10.0.0.7:9093`. */
   target: string;
-  /** Prefix hashes of the blocks to be had there, in order; 16 bytes each. */
+  /** Prefix hashes of the blocks to be had there, in order; 16 bytes each. The worker knows those before by itself. */
   blockHashes: Buffer[];
+  /** Unspecified counts as a worker. */
+  kind: KvSourceKind;
 }
 
 /** One request for a worker. `n` sequences share the prompt, which is computed once. */
@@ -688,7 +699,7 @@ export const StopConditions: MessageFns<StopConditions> = {
 };
 
 function createBaseKvSource(): KvSource {
-  return { target: "", blockHashes: [] };
+  return { target: "", blockHashes: [], kind: 0 };
 }
 
 export const KvSource: MessageFns<KvSource> = {
@@ -698,6 +709,9 @@ export const KvSource: MessageFns<KvSource> = {
     }
     for (const v of message.blockHashes) {
       writer.uint32(18).bytes(v!);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(24).int32(message.kind);
     }
     return writer;
   },
@@ -731,6 +745,14 @@ export const KvSource: MessageFns<KvSource> = {
             message.blockHashes.push(Buffer.from(reader.bytes()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -750,6 +772,7 @@ export const KvSource: MessageFns<KvSource> = {
     const message = createBaseKvSource();
     message.target = object.target ?? "";
     message.blockHashes = object.blockHashes?.map((e) => e) || [];
+    message.kind = object.kind ?? 0;
     return message;
   },
 };

@@ -43,6 +43,8 @@ export interface KvLayout {
   pipelineParallelSize: number;
   /** Tokens per block. */
   blockTokens: number;
+  /** What computed it, where that shows in the last bits and matters (`numerics: exact`): only equal words are equal. Empty: whatever. */
+  kernels: string;
 }
 
 /** The attention state of one full block of tokens, for one rank. */
@@ -108,6 +110,7 @@ function createBaseKvLayout(): KvLayout {
     pipelineParallelRank: 0,
     pipelineParallelSize: 0,
     blockTokens: 0,
+    kernels: "",
   };
 }
 
@@ -139,6 +142,9 @@ export const KvLayout: MessageFns<KvLayout> = {
     }
     if (message.blockTokens !== 0) {
       writer.uint32(72).uint32(message.blockTokens);
+    }
+    if (message.kernels !== "") {
+      writer.uint32(82).string(message.kernels);
     }
     return writer;
   },
@@ -228,6 +234,14 @@ export const KvLayout: MessageFns<KvLayout> = {
             message.blockTokens = reader.uint32();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.kernels = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -254,6 +268,7 @@ export const KvLayout: MessageFns<KvLayout> = {
     message.pipelineParallelRank = object.pipelineParallelRank ?? 0;
     message.pipelineParallelSize = object.pipelineParallelSize ?? 0;
     message.blockTokens = object.blockTokens ?? 0;
+    message.kernels = object.kernels ?? "";
     return message;
   },
 };
@@ -659,7 +674,6 @@ export const PutKvBlocksResponse: MessageFns<PutKvBlocksResponse> = {
 /**
  * Attention state shared between workers, block by block. Served by kvcache and by workers that share their own store.
  * A lost, late or damaged block costs time, never correctness: the reader checks key and checksum and recomputes.
- * Planned: nothing serves or asks it in this version.
  */
 export type KvBlocksService = typeof KvBlocksService;
 export const KvBlocksService = {
@@ -683,7 +697,7 @@ export const KvBlocksService = {
     responseSerialize: (value: KvBlock): Buffer => Buffer.from(KvBlock.encode(value).finish()),
     responseDeserialize: (value: Buffer): KvBlock => KvBlock.decode(value),
   },
-  /** Stores blocks; may drop some under pressure. */
+  /** Stores blocks; may drop some under pressure. Workers do not implement it. */
   put: {
     path: "/hydra.internal.v1.KvBlocks/Put" as const,
     requestStream: true as const,
@@ -700,7 +714,7 @@ export interface KvBlocksServer extends UntypedServiceImplementation {
   has: handleUnaryCall<HasKvBlocksRequest, HasKvBlocksResponse>;
   /** The blocks asked for, in order, ending before the first that is missing. */
   get: handleServerStreamingCall<GetKvBlocksRequest, KvBlock>;
-  /** Stores blocks; may drop some under pressure. */
+  /** Stores blocks; may drop some under pressure. Workers do not implement it. */
   put: handleClientStreamingCall<KvBlock, PutKvBlocksResponse>;
 }
 
@@ -724,7 +738,7 @@ export interface KvBlocksClient extends Client {
   /** The blocks asked for, in order, ending before the first that is missing. */
   get(request: GetKvBlocksRequest, options?: Partial<CallOptions>): ClientReadableStream<KvBlock>;
   get(request: GetKvBlocksRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<KvBlock>;
-  /** Stores blocks; may drop some under pressure. */
+  /** Stores blocks; may drop some under pressure. Workers do not implement it. */
   put(callback: (error: ServiceError | null, response: PutKvBlocksResponse) => void): ClientWritableStream<KvBlock>;
   put(
     metadata: Metadata,

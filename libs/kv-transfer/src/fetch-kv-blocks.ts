@@ -1,0 +1,76 @@
+import { GrpcStatusError } from '#lib/channels';
+import type { KvBlock, KvBlocksClient, KvLayout } from '#lib/contracts';
+import { faultOfReceived, type KvBlockFault } from './kv-block-fault.js';
+import { MAX_BLOCKS_PER_CALL } from './serve-kv-blocks.js';
+
+/** Most bytes asked for by one call, so that what arrives faster than it is stored is bounded. Chosen: some twenty blocks of a small model. */
+const CALL_BYTES = 16 * 1024 * 1024;
+
+/** A source sent a block that was not asked for, or a damaged one. What came before it was sound. */
+export class KvBlockFaultError extends Error {
+  override readonly name = 'KvBlockFaultError';
+
+  constructor(readonly fault: KvBlockFault) {
+    super(`a block of attention state came with a wrong ${fault}`);
+  }
+}
+
+/** Blocks of one chain that are wanted: those from `firstBlock` on, as far as there are hashes. */
+export interface WantedKvChain {
+  readonly layout: KvLayout;
+  /** Bytes of keys and values of one block. */
+  readonly blockBytes: number;
+  /** Of the whole chain, first block first. */
+  readonly blockHashes: readonly Uint8Array[];
+  /** Shape [at least blockHashes.length · layout.blockTokens]. */
+  readonly tokenIds: ArrayLike<number>;
+  readonly firstBlock: number;
+}
+
+/**
+ * The wanted blocks that a source has, in order, each of them checked: layout, name, tokens and checksum. They come no faster than
+ * they are taken.
+ * @throws KvBlockFaultError, GrpcStatusError, or the signal's reason
+ */
+export async function* fetchKvBlocks(
+  client: Pick<KvBlocksClient, 'get'>,
+  { layout, blockBytes, blockHashes, tokenIds, firstBlock }: WantedKvChain,
+  signal: AbortSignal,
+): AsyncGenerator<KvBlock, void, void> {
+  const { blockTokens } = layout;
+  const mostPerCall = Math.max(1, Math.min(MAX_BLOCKS_PER_CALL, Math.floor(CALL_BYTES / blockBytes)));
+  for (let next = firstBlock; next < blockHashes.length; ) {
+    const end = Math.min(blockHashes.length, next + mostPerCall);
+    for await (const block of called(client, layout, blockHashes.slice(next, end), signal)) {
+      if (next === end) throw new KvBlockFaultError('hash'); // one more than was asked for
+      const own: number[] = Array.prototype.slice.call(tokenIds, next * blockTokens, (next + 1) * blockTokens);
+      const fault = faultOfReceived(block, { layout, blockBytes, blockHash: blockHashes[next]!, tokenIds: own });
+      if (fault !== undefined) throw new KvBlockFaultError(fault);
+      yield block;
+      next++;
+    }
+    if (next < end) return;
+  }
+}
+
+async function* called(
+  client: Pick<KvBlocksClient, 'get'>,
+  layout: KvLayout,
+  blockHashes: readonly Uint8Array[],
+  signal: AbortSignal,
+): AsyncGenerator<KvBlock, void, void> {
+  signal.throwIfAborted();
+  const call = client.get({ layout, blockHashes: blockHashes.map((hash) => Buffer.from(hash)) });
+  const cancel = () => call.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    yield* call as AsyncIterable<KvBlock>;
+    signal.throwIfAborted();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw GrpcStatusError.from(error);
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    call.cancel(); // one that was given up half read; one that has ended does not mind
+  }
+}
