@@ -16,6 +16,7 @@ const MAY_IMPORT = {
   auth: ['database', 'limits'],
   channels: ['certificates', 'contracts', 'observability'],
   'kv-transfer': ['channels', 'contracts', 'kv'],
+  'kv-store': ['contracts', 'kv', 'kv-transfer'],
   openai: ['contracts', 'tokens'],
   placement: ['contracts', 'kv'],
   simulator: ['contracts', 'kv', 'placement'],
