@@ -33,7 +33,7 @@ if ! command -v prometheus >/dev/null; then
 fi
 configure "$PWD/helm/hydraserve/rules" "$HYDRA_RUN"
 nohup prometheus --config.file="$HYDRA_OBS/prometheus.yaml" --storage.tsdb.path="$HYDRA_OBS/data" \
-  --web.listen-address="127.0.0.1:$port" > "$HYDRA_OBS/prometheus.log" 2>&1 &
+  --enable-feature=exemplar-storage --web.listen-address="127.0.0.1:$port" > "$HYDRA_OBS/prometheus.log" 2>&1 &
 pid=$!
 echo "$pid" > "$pid_file"
 for _ in $(seq 300); do

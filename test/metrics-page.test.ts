@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { metricsTextOf } from './support/app-metrics.js';
 import { pathWithGpus } from './support/fake-nvidia-smi.js';
 import { freePort } from './support/free-port.js';
 import { hydra } from './support/hydra.js';
@@ -44,3 +45,24 @@ it('given every metric of ours, when named, then its unit is a base unit and its
     }
   }
 });
+
+it('given both formats, when an app is scraped, then they have the same series, and OpenMetrics ends as it should', async () => {
+  for (const app of APPS) {
+    const text = await metricsTextOf(platform, app, key)();
+    const open = await metricsTextOf(platform, app, key, 'application/openmetrics-text')();
+    expect(text).not.toContain('# EOF');
+    expect(open.endsWith('\n# EOF\n')).toBe(true);
+    expect(open).not.toMatch(/^# TYPE \S+_total counter$/m); // a family's name has no suffix there
+    expect(seriesOf(open)).toEqual(seriesOf(text));
+    // Asked again, the text has not changed.
+    expect(seriesOf(await metricsTextOf(platform, app, key)())).toEqual(seriesOf(text));
+  }
+});
+
+/** Names and labels of all samples, in order. */
+function seriesOf(text: string): string[] {
+  const samples = [...text.matchAll(/^([\w:]+)(?:\{(.*?)\})? \S+(?: # .*)?$/gm)];
+  const series = samples.map(([, name, labels = '']) => `${name} ${labels.split(',').sort().join(',')}`);
+  expect(series.length).toBe(text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length);
+  return [...new Set(series)].sort();
+}

@@ -26,6 +26,8 @@ export interface Thresholds {
 export interface PanelQuery {
   readonly expr: string;
   readonly legend: string;
+  /** Of a histogram whose values point to traces: they are drawn as dots that lead there. */
+  readonly hasExemplars?: boolean;
 }
 
 export interface PanelSpecification {
@@ -70,11 +72,10 @@ function dressed<Builder extends StatBuilder | TimeSeriesBuilder>(
   builder.title(title).description(description).unit(unit).datasource(DATASOURCE).noValue('no data');
   if (thresholds !== undefined) builder.thresholds(thresholdSteps(thresholds));
   if (alert !== undefined) builder.links([runbookLink(alert)]);
-  queries.forEach(({ expr, legend }, index) => {
+  queries.forEach(({ expr, legend, hasExemplars = false }, index) => {
     const refId = String.fromCharCode('A'.charCodeAt(0) + index);
-    builder.withTarget(
-      new DataqueryBuilder().refId(refId).expr(expr).legendFormat(legend).range().datasource(DATASOURCE),
-    );
+    const query = new DataqueryBuilder().refId(refId).expr(expr).legendFormat(legend).range().datasource(DATASOURCE);
+    builder.withTarget(hasExemplars ? query.exemplar(true) : query);
   });
   return builder;
 }

@@ -13,5 +13,6 @@ export function quantiles(histogram: string, selector: string, by: readonly stri
   return Object.entries(QUANTILES).map(([name, quantile]) => ({
     expr: `histogram_quantile(${quantile}, sum by (${[...by, 'le'].join(', ')}) (rate(${histogram}_bucket{${selector}}[$__rate_interval])))`,
     legend: `${legend}${name}`,
+    ...(name === 'p99' && { hasExemplars: true }), // of one line: they are those of the histogram, whatever the quantile
   }));
 }

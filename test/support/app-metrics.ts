@@ -6,13 +6,19 @@ export type ReadMetric = (name: string, labels?: Readonly<Record<string, string>
 
 /**
  * What `/metrics` of an app says that runs now: its port is in its log lines (which are JSON).
- * @param key  for a gateway that lets in only those with a key
+ * @param key     for a gateway that lets in only those with a key
+ * @param accept  the format
  */
-export function metricsTextOf(platform: RunningPlatform, app: string, key?: string): () => Promise<string> {
+export function metricsTextOf(
+  platform: RunningPlatform,
+  app: string,
+  key?: string,
+  accept = 'text/plain',
+): () => Promise<string> {
   const line = platform.lines.findLast((text) => text.startsWith(`${app} `) && text.includes('"http_port":'));
   const port = line === undefined ? undefined : /"http_port":(\d+)/.exec(line)?.[1];
   if (port === undefined) throw new Error(`${app} has not said its port`);
-  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const headers = { accept, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
   return async () => (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
 }
 

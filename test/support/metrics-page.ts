@@ -49,6 +49,10 @@ export function metricsPage(apps: readonly ExportedMetrics[]): string {
     '`hydra_gateway_shared_limits_up` without Redis, `hydra_gateway_usage_entries_waiting` without a database, and series of GPUs without GPUs.',
     'Rules and alerts over them: [operations.md](operations.md).',
     '',
+    'Who asks for `application/openmetrics-text`, as Prometheus does, gets the same series as OpenMetrics 1.0, with exemplars: each bucket of a',
+    'histogram names the last kept trace that fell into it (`trace_id`; [observability.md](observability.md#from-a-metric-to-a-trace)). All others',
+    'get Prometheus text 0.0.4.',
+    '',
     ...sections,
     section(
       'every app',

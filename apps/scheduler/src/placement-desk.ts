@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import type { KvEvents, Registration, StateReport } from '#lib/contracts';
-import { APP_LOGGER, type Logger } from '#lib/observability';
+import { APP_LOGGER, type Exemplar, type Logger, NO_EXEMPLAR } from '#lib/observability';
 import {
   Attention,
   FleetState,
@@ -44,6 +44,12 @@ export interface PlacementTicket {
   abandon(): void;
 }
 
+/** Who waits for an answer. */
+interface Asker {
+  readonly answer: (answer: DeskAnswer) => void;
+  readonly exemplar: Exemplar;
+}
+
 /** What changed, for those who follow the fleet. */
 export interface DeskListener {
   fleetChanged?(): void;
@@ -68,7 +74,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   private readonly kvFollower: KvFollower;
   private readonly reigns: OwnReigns;
-  private readonly answers = new Map<number, (answer: DeskAnswer) => void>();
+  /** By ticket. */
+  private readonly askers = new Map<number, Asker>();
   private readonly log: FleetLog;
   private readonly strategyFaults: StrategyFaultLog;
   private readonly listeners = new Set<DeskListener>();
@@ -144,8 +151,11 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     return new Set([...this.configuredModelIds, ...this.fleet.servedModelIds()]);
   }
 
-  /** @param longestWaitMs  the caller's own limit; the configured one applies beside it */
-  place(request: PlacementRequest, longestWaitMs: number): PlacementTicket {
+  /**
+   * @param longestWaitMs  the caller's own limit; the configured one applies beside it
+   * @param exemplar       for what is measured of it
+   */
+  place(request: PlacementRequest, longestWaitMs: number, exemplar: Exemplar): PlacementTicket {
     const now = nowMs();
     const owner = this.reigns.otherOwnerOf(request.modelId);
     if (owner !== undefined) {
@@ -153,11 +163,11 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     }
     const waitMs = Math.min(longestWaitMs, this.config.scheduler.queueTimeoutMs);
     const { ticketId, decisions } = this.queue.enqueue(request, now + waitMs, now);
-    this.metrics.noteDecision(nowMs() - now);
-    const answer = new Promise<DeskAnswer>((resolve) => this.answers.set(ticketId, resolve));
+    this.metrics.noteDecision(nowMs() - now, exemplar);
+    const answer = new Promise<DeskAnswer>((resolve) => this.askers.set(ticketId, { answer: resolve, exemplar }));
     this.carryOut(decisions);
     const abandon = () => {
-      if (!this.answers.delete(ticketId)) return;
+      if (!this.askers.delete(ticketId)) return;
       this.queue.cancel(ticketId);
       this.carryOut(this.queue.place(nowMs()));
     };
@@ -171,9 +181,9 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   }
 
   /** The first token of a generation came. A lease that is not live any more says nothing. */
-  noteFirstToken(leaseId: string, ttftMs: number): void {
+  noteFirstToken(leaseId: string, ttftMs: number, exemplar: Exemplar): void {
     const lease = this.leases.leaseOf(leaseId);
-    if (lease !== undefined) this.metrics.noteFirstToken(lease, ttftMs);
+    if (lease !== undefined) this.metrics.noteFirstToken(lease, ttftMs, exemplar);
   }
 
   /** @param notHonoured  leases that their worker refused or could not keep */
@@ -258,8 +268,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   }
 
   private reply(ticketId: number, answer: DeskAnswer): void {
-    this.answers.get(ticketId)?.(answer);
-    this.answers.delete(ticketId);
+    this.askers.get(ticketId)?.answer(answer);
+    this.askers.delete(ticketId);
   }
 
   private termOf(decision: PlacementAnswer): number {
@@ -271,7 +281,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
       switch (decision.kind) {
         case 'placed':
         case 'refused':
-          this.metrics.noteAnswer(decision);
+          this.metrics.noteAnswer(decision, this.askers.get(decision.ticketId)?.exemplar ?? NO_EXEMPLAR);
           this.reply(decision.ticketId, { ...decision, term: this.termOf(decision) });
           break;
         case 'lease-ended':

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, Gauge, Histogram, register } from 'prom-client';
-import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
+import { Counter, Gauge, type Histogram, register } from 'prom-client';
+import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe } from '#lib/observability';
 import {
   type FleetState,
   type Lease,
@@ -35,13 +35,13 @@ export interface MeasuredDesk {
 export class PlacementMetrics {
   private desk: MeasuredDesk | undefined;
 
-  private readonly waitSeconds = new Histogram({
+  private readonly waitSeconds = histogramWithExemplars({
     name: owned('hydra_scheduler_wait_seconds'),
     help: 'Time from asking for a place to the answer, in seconds.',
     labelNames: ['model', 'outcome'] as const,
     buckets: LATENCY_BUCKETS_SECONDS,
   });
-  private readonly decisionSeconds = new Histogram({
+  private readonly decisionSeconds = histogramWithExemplars({
     name: owned('hydra_scheduler_decision_seconds'),
     help: 'CPU time of taking one request: placing it, refusing it or putting it into the queue, in seconds.',
     buckets: DECISION_BUCKETS_SECONDS,
@@ -156,24 +156,24 @@ export class PlacementMetrics {
     this.desk = desk;
   }
 
-  noteDecision(ms: number): void {
-    this.decisionSeconds.observe(ms / 1_000);
+  noteDecision(ms: number, exemplar: Exemplar): void {
+    observe(this.decisionSeconds, {}, ms / 1_000, exemplar);
   }
 
-  noteAnswer(answer: PlacementAnswer): void {
+  noteAnswer(answer: PlacementAnswer, exemplar: Exemplar): void {
     const model = this.labelOf(answer.kind === 'placed' ? answer.lease.modelId : answer.modelId);
-    this.waitSeconds.observe({ model, outcome: answer.kind }, answer.waitedMs / 1_000);
+    observe(this.waitSeconds, { model, outcome: answer.kind }, answer.waitedMs / 1_000, exemplar);
     if (answer.kind === 'placed') this.placements.inc({ model, strategy: answer.strategy, reason: answer.reason });
     else this.refusals.inc({ model, reason: answer.refusal.reason });
   }
 
   /** @param ttftMs  from its submission to the worker to the first token at the gateway */
-  noteFirstToken({ modelId, predictedTtftMs }: Lease, ttftMs: number): void {
+  noteFirstToken({ modelId, predictedTtftMs }: Lease, ttftMs: number, exemplar: Exemplar): void {
     if (predictedTtftMs === undefined) return;
     const model = this.labelOf(modelId);
-    this.predictedTtft.observe({ model }, predictedTtftMs / 1_000);
-    this.actualTtft.observe({ model }, ttftMs / 1_000);
-    this.ttftRatio.observe({ model }, ttftMs / Math.max(LEAST_PREDICTION_MS, predictedTtftMs));
+    observe(this.predictedTtft, { model }, predictedTtftMs / 1_000, exemplar);
+    observe(this.actualTtft, { model }, ttftMs / 1_000, exemplar);
+    observe(this.ttftRatio, { model }, ttftMs / Math.max(LEAST_PREDICTION_MS, predictedTtftMs), exemplar);
   }
 
   noteDeparture(cause: 'drained' | 'lost' | 'replaced'): void {
@@ -195,7 +195,7 @@ export class PlacementMetrics {
 }
 
 function byModel(name: string, help: string, buckets: number[]): Histogram<'model'> {
-  return new Histogram({ name: owned(name), help, labelNames: ['model'], buckets });
+  return histogramWithExemplars({ name: owned(name), help, labelNames: ['model'], buckets });
 }
 
 /** Takes the name over from an earlier app in this process, if there was one. */

@@ -10,7 +10,7 @@ import type {
   RenewLeasesRequest,
   RenewLeasesResponse,
 } from '#lib/contracts';
-import { Tracing } from '#lib/observability';
+import { NO_EXEMPLAR, Tracing } from '#lib/observability';
 import type { LeaseOutcome } from '#lib/placement';
 import { PlaceCalls } from './place-calls.js';
 import { type PlaceStream, PlaceStreams } from './place-streams.js';
@@ -60,8 +60,9 @@ export class PlacementController {
   @GrpcMethod('Placement', 'releaseLeases')
   releaseLeases({ releases }: ReleaseLeasesRequest): ReleaseLeasesResponse {
     for (const { leaseId, ttftUs, keepTrace } of releases) {
-      if (ttftUs > 0) this.desk.noteFirstToken(leaseId, ttftUs / 1_000);
-      if (keepTrace) this.tracing.recorder.named(leaseId)?.fail();
+      const record = this.tracing.recorder.named(leaseId);
+      if (ttftUs > 0) this.desk.noteFirstToken(leaseId, ttftUs / 1_000, record?.exemplar ?? NO_EXEMPLAR);
+      if (keepTrace) record?.fail();
     }
     const notHonoured = releases.filter(({ outcome }) => NOT_HONOURED.has(outcome));
     const ended = releases.filter(({ outcome }) => !NOT_HONOURED.has(outcome));

@@ -8,6 +8,7 @@ import { APP_LOGGER } from './app-logger.js';
 import { HealthController, Readiness } from './health.js';
 import { LogLevel } from './log-level.js';
 import type { Logger } from './logger.js';
+import { MetricsController } from './metrics.controller.js';
 import { logRequests } from './request-log.js';
 import type { ServiceName } from './tracing/trace-export.js';
 import type { TraceOptions } from './tracing/trace-options.js';
@@ -46,7 +47,11 @@ export class ObservabilityModule implements OnModuleInit {
       imports: [
         ...imports,
         LoggerModule.forRoot({ pinoHttp: { logger }, forRoutes: [] }), // Nest's own lines; requests: `logRequests`
-        PrometheusModule.register({ path: '/metrics', defaultMetrics: { enabled: true } }),
+        PrometheusModule.register({
+          path: '/metrics',
+          controller: MetricsController,
+          defaultMetrics: { enabled: true },
+        }),
         TerminusModule.forRoot({ logger: false }),
       ],
       controllers: [HealthController],

@@ -17,6 +17,11 @@ export interface Series {
   readonly values: readonly (readonly [number, string])[];
 }
 
+export interface Exemplar {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: string;
+}
+
 /** A Prometheus of its own with our rules, on loopback. */
 export class RunningPrometheus {
   private constructor(
@@ -53,6 +58,7 @@ export class RunningPrometheus {
       binary,
       [
         `--config.file=${join(folder, 'prometheus.yaml')}`,
+        '--enable-feature=exemplar-storage',
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=${url.slice('http://'.length)}`,
         '--log.level=warn',
@@ -77,6 +83,13 @@ export class RunningPrometheus {
     const end = Date.now() / 1_000;
     const answer = await this.get('query_range', { query, start: String(end - 60), end: String(end), step: '5' });
     return (answer as { result: Series[] }).result;
+  }
+
+  /** Of the last five minutes, of the series that a query names. */
+  async exemplars(query: string): Promise<Exemplar[]> {
+    const end = Date.now() / 1_000;
+    const answer = await this.get('query_exemplars', { query, start: String(end - 300), end: String(end) });
+    return (answer as { exemplars: Exemplar[] }[]).flatMap(({ exemplars }) => exemplars);
   }
 
   /** Values of a label of a metric. */

@@ -183,9 +183,10 @@ export class CompletionService {
       throw error;
     } finally {
       const durationMs = life.ageMs;
-      this.metrics.requestDuration(life.route, model.facts.modelId, durationMs);
+      const { exemplar } = span;
+      this.metrics.requestDuration(life.route, model.facts.modelId, durationMs, exemplar);
       this.genAi.ended({
-        ...{ operation: operationOf(call), model: model.facts.modelId, durationMs },
+        ...{ operation: operationOf(call), model: model.facts.modelId, durationMs, exemplar },
         errorType: usage === undefined ? outcome : undefined,
         firstTokenMs: timer.firstTokenMs,
         outputTokens: usage && usage.completionTokens / Math.max(1, timer.choiceCount),

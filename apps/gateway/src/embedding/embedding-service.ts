@@ -90,8 +90,10 @@ export class EmbeddingService {
       errorType = outcomeOf(error);
       throw error;
     } finally {
-      this.metrics.requestDuration(life.route, modelId, life.ageMs);
-      this.genAi.ended({ operation: 'embeddings', model: modelId, durationMs: life.ageMs, errorType });
+      const { ageMs: durationMs } = life;
+      const { exemplar } = life.record;
+      this.metrics.requestDuration(life.route, modelId, durationMs, exemplar);
+      this.genAi.ended({ operation: 'embeddings', model: modelId, durationMs, errorType, exemplar });
     }
   }
 

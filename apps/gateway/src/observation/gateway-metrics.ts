@@ -1,15 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import {
-  Counter,
-  type CounterConfiguration,
-  Gauge,
-  Histogram,
-  type HistogramConfiguration,
-  register,
-} from 'prom-client';
+import { Counter, type CounterConfiguration, Gauge, type Histogram, register } from 'prom-client';
 import type { AuthenticationFailure } from '#lib/auth';
 import type { LimitName, UsageEntry } from '#lib/limits';
-import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
+import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe } from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
 import { countsByModel, type ModelCounts, totalsByModel } from './model-counts.js';
 
@@ -101,20 +94,20 @@ export class GatewayMetrics {
     gauge('usage_entries_waiting', 'Entries that are not in the usage ledger yet.', read);
   }
 
-  firstToken(model: string, ms: number): void {
-    this.ttft.observe({ model }, ms / 1_000);
+  firstToken(model: string, ms: number, exemplar: Exemplar): void {
+    observe(this.ttft, { model }, ms / 1_000, exemplar);
   }
 
-  tokenGap(model: string, ms: number): void {
-    this.itl.observe({ model }, ms / 1_000);
+  tokenGap(model: string, ms: number, exemplar: Exemplar): void {
+    observe(this.itl, { model }, ms / 1_000, exemplar);
   }
 
-  requestDuration(route: string, model: string, ms: number): void {
-    this.duration.observe({ route, model }, ms / 1_000);
+  requestDuration(route: string, model: string, ms: number, exemplar: Exemplar): void {
+    observe(this.duration, { route, model }, ms / 1_000, exemplar);
   }
 
-  waitedForPlace(model: string, ms: number): void {
-    this.placementWait.observe({ model }, ms / 1_000);
+  waitedForPlace(model: string, ms: number, exemplar: Exemplar): void {
+    observe(this.placementWait, { model }, ms / 1_000, exemplar);
   }
 
   usedTokens(model: string, usage: AnswerUsage): void {
@@ -171,8 +164,8 @@ function named(name: string): string {
 
 function latency(name: string, help: string, labelNames: string[]): Histogram {
   const full = named(`${name}_seconds`);
-  const options: HistogramConfiguration<string> = { name: full, help, labelNames, buckets: LATENCY_BUCKETS_SECONDS };
-  return (register.getSingleMetric(full) as Histogram | undefined) ?? new Histogram(options); // one per process
+  const options = { name: full, help, labelNames, buckets: LATENCY_BUCKETS_SECONDS };
+  return (register.getSingleMetric(full) as Histogram | undefined) ?? histogramWithExemplars(options); // one per process
 }
 
 function counter(name: string, help: string, labelNames: string[]): Counter {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Histogram, register } from 'prom-client';
+import { type Histogram, register } from 'prom-client';
+import { type Exemplar, histogramWithExemplars, observe } from '#lib/observability';
 import { type GenAiOperation, PROVIDER } from './answer-span.js';
 
 /** How a request ended, as OpenTelemetry's conventions for GenAI servers see it. */
@@ -14,6 +15,7 @@ export interface EndedRequest {
   readonly firstTokenMs?: number | undefined;
   /** Tokens of one choice; absent when the answer is not whole. */
   readonly outputTokens?: number | undefined;
+  readonly exemplar: Exemplar;
 }
 
 type Label = 'gen_ai_operation_name' | 'gen_ai_provider_name' | 'gen_ai_request_model' | 'error_type';
@@ -46,22 +48,24 @@ export class GenAiMetrics {
     OUTPUT_TOKEN_BUCKETS_SECONDS,
   );
 
-  ended({ operation, model, durationMs, errorType, firstTokenMs, outputTokens }: EndedRequest): void {
+  ended({ operation, model, durationMs, errorType, firstTokenMs, outputTokens, exemplar }: EndedRequest): void {
     const labels = {
       gen_ai_operation_name: operation,
       gen_ai_provider_name: PROVIDER,
       gen_ai_request_model: model,
     };
-    this.duration.observe(errorType === undefined ? labels : { ...labels, error_type: errorType }, durationMs / 1_000);
+    const ended = errorType === undefined ? labels : { ...labels, error_type: errorType };
+    observe(this.duration, ended, durationMs / 1_000, exemplar);
     if (firstTokenMs === undefined) return;
-    this.firstToken.observe(labels, firstTokenMs / 1_000);
+    observe(this.firstToken, labels, firstTokenMs / 1_000, exemplar);
     if (outputTokens === undefined || outputTokens <= 1) return;
-    this.perOutputToken.observe(labels, (durationMs - firstTokenMs) / 1_000 / (outputTokens - 1));
+    const seconds = (durationMs - firstTokenMs) / 1_000 / (outputTokens - 1);
+    observe(this.perOutputToken, labels, seconds, exemplar);
   }
 }
 
 function histogram(name: string, help: string, buckets: number[]): Histogram<Label> {
   const labelNames = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model', 'error_type'] as const;
   const known = register.getSingleMetric(name) as Histogram<Label> | undefined; // one per process
-  return known ?? new Histogram({ name, help, labelNames, buckets });
+  return known ?? histogramWithExemplars({ name, help, labelNames, buckets });
 }

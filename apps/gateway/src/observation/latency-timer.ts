@@ -35,12 +35,14 @@ export class LatencyTimer {
     const nowMs = performance.now();
     if (!this.hasStarted) {
       this.firstAfterMs = nowMs - this.arrivedAtMs;
-      this.metrics.firstToken(this.modelId, this.firstAfterMs);
+      this.metrics.firstToken(this.modelId, this.firstAfterMs, this.span.exemplar);
       this.span.set({ 'gen_ai.response.time_to_first_chunk': this.firstAfterMs / 1_000 });
       this.span.event('first_token', {}, nowMs);
     }
     const lastMs = this.lastAtMs.get(choiceIndex);
     this.lastAtMs.set(choiceIndex, nowMs);
-    if (lastMs !== undefined && this.isStreamed) this.metrics.tokenGap(this.modelId, nowMs - lastMs);
+    if (lastMs !== undefined && this.isStreamed) {
+      this.metrics.tokenGap(this.modelId, nowMs - lastMs, this.span.exemplar);
+    }
   }
 }

@@ -100,7 +100,7 @@ export class Placer {
       failSpan(span, error);
       throw error;
     } finally {
-      this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs);
+      this.metrics.waitedForPlace(wish.request.modelId, performance.now() - askedAtMs, span.exemplar);
     }
   }
 

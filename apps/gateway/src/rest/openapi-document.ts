@@ -6,6 +6,8 @@ const REQUEST_ID_HEADERS = {
   'x-request-id': { description: "The request's id; yours when you sent one.", schema: { type: 'string' as const } },
 };
 
+const TEXT = { schema: { type: 'string' as const } };
+
 /** The REST API as an OpenAPI 3.1 document. Its schemas are the very ones that requests are validated with. */
 export function openApiDocument(version: string, admin: AdminDocument): OpenAPIObject {
   return {
@@ -71,9 +73,9 @@ export function openApiDocument(version: string, admin: AdminDocument): OpenAPIO
         get: {
           tags: ['operation'],
           operationId: 'metrics',
-          summary: "Metrics in Prometheus' text format.",
+          summary: "Metrics in Prometheus' text format, or in OpenMetrics for those who ask for it.",
           responses: {
-            200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
+            200: { description: 'The metrics.', content: { 'text/plain': TEXT, 'application/openmetrics-text': TEXT } },
             default: errorAnswer(),
           },
         },

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type EmbedRequest, type EmbedResponse, FailureCode } from '#lib/contracts';
 import { type EngineRefusal, isRetryable } from '#lib/engine';
-import { APP_LOGGER, generationFields, type Logger, Tracing } from '#lib/observability';
+import { APP_LOGGER, type Exemplar, generationFields, type Logger, Tracing } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
 import { WorkerMetrics } from '../observation/worker-metrics.js';
 import { Generations } from '../session/generations.js';
@@ -47,7 +47,7 @@ export class Embeddings {
     const { trace, requestId, tenantId, embeddingId: generationId, modelId } = request;
     const record = this.tracing.beginWork({ trace, requestId, tenantId, generationId }, 'embed');
     record.root.set({ 'gen_ai.request.model': modelId, 'hydra.worker.id': this.identity.workerId });
-    const response = await this.answer(request, signal);
+    const response = await this.answer(request, signal, record.exemplar);
     if (response.outcome?.$case === 'failed') {
       record.root.fail({ type: FailureCode[response.outcome.value.code]?.toLowerCase() ?? 'unknown', message: '' });
     }
@@ -55,7 +55,7 @@ export class Embeddings {
     return response;
   }
 
-  private async answer(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResponse> {
+  private async answer(request: EmbedRequest, signal: AbortSignal, exemplar: Exemplar): Promise<EmbedResponse> {
     const refusal = this.refusalOf(request);
     if (refusal !== undefined) return this.refuse(request, refusal);
     const call = new AbortController();
@@ -72,7 +72,7 @@ export class Embeddings {
       const inputs = request.inputs.map(({ tokenIds }) => tokenIds);
       const outcome = await this.host.engine.embed({ modelId, inputs }, call.signal);
       if (outcome.kind === 'refused') return this.refuse(request, outcome);
-      this.metrics.noteFinished(outcome.usage, (performance.now() - arrivedAtMs) / 1_000);
+      this.metrics.noteFinished(outcome.usage, (performance.now() - arrivedAtMs) / 1_000, exemplar);
       return { outcome: { $case: 'embedded', value: toEmbedded(outcome) } };
     } catch (error) {
       if (call.signal.aborted) return this.refuse(request, call.signal.reason as Failure); // only `failure`s abort it

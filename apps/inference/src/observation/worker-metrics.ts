@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, Gauge, Histogram, type Metric, register } from 'prom-client';
+import { Counter, Gauge, type Histogram, type Metric, register } from 'prom-client';
 import { FailureCode, FinishReason, type GenerationUsage } from '#lib/contracts';
 import { Engine, type EngineState } from '#lib/engine';
-import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
+import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe } from '#lib/observability';
 import { WorkerIdentity } from '../worker-identity.js';
 import { aliasMetric } from './metric-alias.js';
 
@@ -56,18 +56,18 @@ export class WorkerMetrics {
   }
 
   /** What a sequence's tokens took to come. */
-  noteTokens(came: { readonly isFirst: boolean; readonly seconds: number } | undefined): void {
+  noteTokens(came: { readonly isFirst: boolean; readonly seconds: number } | undefined, exemplar: Exemplar): void {
     if (came === undefined) return;
-    (came.isFirst ? this.firstToken : this.betweenTokens).observe({ model: this.model }, came.seconds);
+    observe(came.isFirst ? this.firstToken : this.betweenTokens, { model: this.model }, came.seconds, exemplar);
   }
 
   noteSequenceEnd(reason: FinishReason): void {
     this.sequenceEnds.inc({ model: this.model, finished_reason: FinishReason[reason].toLowerCase() });
   }
 
-  noteFinished(usage: GenerationUsage, seconds: number): void {
-    this.duration.observe({ model: this.model }, seconds);
-    this.queued.observe({ model: this.model }, usage.queueUs / 1e6);
+  noteFinished(usage: GenerationUsage, seconds: number, exemplar: Exemplar): void {
+    observe(this.duration, { model: this.model }, seconds, exemplar);
+    observe(this.queued, { model: this.model }, usage.queueUs / 1e6, exemplar);
   }
 
   noteFailure(code: FailureCode): void {
@@ -153,7 +153,8 @@ export class WorkerMetrics {
 
   private histogram(name: string, help: string, alias: string): Histogram<'model'> {
     const labelNames = ['model'] as const;
-    const histogram = new Histogram({ name: owned(name), help, labelNames, buckets: LATENCY_BUCKETS_SECONDS });
+    const buckets = LATENCY_BUCKETS_SECONDS;
+    const histogram = histogramWithExemplars({ name: owned(name), help, labelNames, buckets });
     aliasMetric(histogram, name, alias, MODEL_LABEL);
     return histogram;
   }

@@ -155,7 +155,7 @@ export class Generations {
       const run = this.runs.get(entry.generationId);
       if (run === undefined) continue; // given up here, not yet in the engine
       const tokens = run.tokensCame(entry, nowMs);
-      this.metrics.noteTokens(tokens);
+      this.metrics.noteTokens(tokens, run.record.exemplar);
       hasComputedPrompt ||= tokens?.isFirst === true;
       if (entry.finishReason > 0) this.metrics.noteSequenceEnd(entry.finishReason);
       const due = run.gatherer.take(entry);
@@ -190,7 +190,7 @@ export class Generations {
     });
     run.record.close();
     run.reader.finished({ generationId: run.generationId, usage });
-    this.metrics.noteFinished(usage, run.elapsedSeconds());
+    this.metrics.noteFinished(usage, run.elapsedSeconds(), run.record.exemplar);
     this.logger.debug(
       { ...run.logFields, tokens: usage.completionTokens, seconds: run.elapsedSeconds() },
       'generation finished',

@@ -1,3 +1,4 @@
+import type { Exemplar } from '../exemplar.js';
 import { newSpanId, type TraceContext } from '../trace-context.js';
 
 /**
@@ -28,6 +29,7 @@ export interface SpanError {
 export interface SpanOwner {
   /** Whether the trace is kept: it is sampled, or something failed. */
   readonly isKept: boolean;
+  readonly exemplar: Exemplar;
   add(span: RecordedSpan): RecordedSpan;
   traceContextOf(span: RecordedSpan): TraceContext;
   /** Something failed. */
@@ -93,6 +95,11 @@ export class RecordedSpan {
 
   get isTraceKept(): boolean {
     return this.owner.isKept;
+  }
+
+  /** For what is measured in it. */
+  get exemplar(): Exemplar {
+    return this.owner.exemplar;
   }
 
   /** Estimate of what it keeps in memory. */

@@ -1,3 +1,4 @@
+import { type Exemplar, NO_EXEMPLAR } from '../exemplar.js';
 import { isFlagged, type TraceContext, traceIdOf } from '../trace-context.js';
 import { RecordedSpan, type SpanKind, type SpanOwner } from './recorded-span.js';
 
@@ -60,6 +61,11 @@ export class RequestRecord implements SpanOwner {
   /** Sampled traces are kept, and those in which something failed. */
   get isKept(): boolean {
     return this.isSampled || this.hasFailed;
+  }
+
+  /** For what is measured in it: points to its trace if that is kept, as far as is known by now. */
+  get exemplar(): Exemplar {
+    return this.isKept ? { trace_id: this.traceId } : NO_EXEMPLAR;
   }
 
   add(span: RecordedSpan): RecordedSpan {
