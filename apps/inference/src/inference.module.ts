@@ -11,9 +11,13 @@ import { DeviceMeter } from './fleet/device-meter.js';
 import { FleetMemberships } from './fleet/fleet-memberships.js';
 import { KvEventLog } from './fleet/kv-event-log.js';
 import { StateReporter } from './fleet/state-reporter.js';
+import { EngineKvBlocks } from './kv/engine-kv-blocks.js';
+import { KvClients } from './kv/kv-clients.js';
+import { KvFetcher } from './kv/kv-fetcher.js';
 import { Drain } from './lifecycle/drain.js';
 import { EngineMetrics } from './observation/engine-metrics.js';
 import { GpuMetrics } from './observation/gpu-metrics.js';
+import { KvTransferMetrics } from './observation/kv-transfer-metrics.js';
 import { WorkerMetrics } from './observation/worker-metrics.js';
 import { WorkerReadiness } from './observation/worker-readiness.js';
 import { GatewaySessions } from './session/gateway-sessions.js';
@@ -31,6 +35,7 @@ class EngineModule {
       module: EngineModule,
       providers: [
         { provide: HYDRA_CONFIG, useValue: config },
+        { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'worker', logger) },
         { provide: WorkerIdentity, useValue: WorkerIdentity.of(config) },
         {
           provide: Engine,
@@ -41,11 +46,15 @@ class EngineModule {
         WorkerMetrics,
         EngineMetrics,
         LeaseTerms,
+        ...[KvTransferMetrics, KvClients, KvFetcher, EngineKvBlocks],
         Generations,
         Embeddings,
         Drain,
       ],
-      exports: [HYDRA_CONFIG, WorkerIdentity, Engine, EngineHost, LeaseTerms, Generations, Embeddings, Drain],
+      exports: [
+        ...[HYDRA_CONFIG, ChannelSecurity, WorkerIdentity, Engine, EngineHost, LeaseTerms, Generations, Embeddings],
+        ...[Drain, EngineKvBlocks, KvTransferMetrics],
+      ],
     };
   }
 }
@@ -64,10 +73,7 @@ export class InferenceModule {
         }),
       ],
       controllers: [WorkerController, OperationsController],
-      providers: [
-        { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'worker', logger) },
-        ...[GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships],
-      ],
+      providers: [...[GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships]],
     };
   }
 }

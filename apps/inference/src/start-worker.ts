@@ -7,12 +7,15 @@ import { ChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import type { EngineModel } from '#lib/engine';
+import type { ServedKvBlocks } from '#lib/kv-transfer';
 import type { Logger } from '#lib/observability';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
 import { FleetMemberships } from './fleet/fleet-memberships.js';
 import { InferenceModule } from './inference.module.js';
+import { EngineKvBlocks } from './kv/engine-kv-blocks.js';
 import { Drain } from './lifecycle/drain.js';
+import { KvTransferMetrics } from './observation/kv-transfer-metrics.js';
 import { GatewaySessions } from './session/gateway-sessions.js';
 import { WorkerGrpcServer } from './worker-grpc-server.js';
 import { WorkerIdentity } from './worker-identity.js';
@@ -45,7 +48,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     { bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(NestPinoLogger));
-  const grpcServer = new WorkerGrpcServer(app.get(ChannelSecurity), host, grpcPort);
+  const grpcServer = new WorkerGrpcServer(app.get(ChannelSecurity), host, grpcPort, servedKvBlocks(app, config));
   app.connectMicroservice({ strategy: grpcServer });
   await app.startAllMicroservices();
   await app.listen(httpPort, host);
@@ -89,5 +92,16 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
       await app.close();
     },
     leave,
+  };
+}
+
+/** Nothing is served where workers are not to have blocks from each other. */
+function servedKvBlocks(app: NestFastifyApplication, { workers }: HydraConfig): ServedKvBlocks | undefined {
+  if (!workers.kvTransfer) return undefined;
+  const metrics = app.get(KvTransferMetrics);
+  return {
+    source: app.get(EngineKvBlocks),
+    onServed: (bytes) => metrics.served(bytes),
+    onRefused: (code) => metrics.refused(code),
   };
 }

@@ -4,9 +4,11 @@ import { ServerGrpc } from '@nestjs/microservices';
 import { HealthImplementation } from 'grpc-health-check';
 import { addReflection, type BoundServer, type ChannelSecurity, serverChannelOptions } from '#lib/channels';
 import { INTERNAL_PACKAGE, internalPackage } from '#lib/contracts';
+import { type ServedKvBlocks, serveKvBlocks } from '#lib/kv-transfer';
 
 const SERVICE = `${INTERNAL_PACKAGE}.Worker`;
 const OPERATIONS = `${INTERNAL_PACKAGE}.Operations`;
+const KV_BLOCKS = `${INTERNAL_PACKAGE}.KvBlocks`;
 
 /** Time that connections have to end after their streams did, in milliseconds. */
 const CLOSE_GRACE_MS = 2_000;
@@ -20,6 +22,7 @@ export class WorkerGrpcServer extends ServerGrpc {
     private readonly security: ChannelSecurity,
     private readonly host: string,
     private readonly port: number,
+    private readonly kvBlocks: ServedKvBlocks | undefined,
   ) {
     super({ package: INTERNAL_PACKAGE, packageDefinition: servedPackage() });
   }
@@ -38,10 +41,12 @@ export class WorkerGrpcServer extends ServerGrpc {
     const server = new Server(serverChannelOptions());
     this.bound = await this.security.bind(server, this.host, this.port);
     this.health.addToServer(server);
+    const files = ['worker', 'operations', ...(this.kvBlocks === undefined ? [] : ['kv'])];
+    if (this.kvBlocks !== undefined) serveKvBlocks(server, this.kvBlocks);
     addReflection(
       server,
-      ['hydra/internal/v1/worker.proto', 'hydra/internal/v1/operations.proto'],
-      [SERVICE, OPERATIONS],
+      files.map((file) => `hydra/internal/v1/${file}.proto`),
+      [SERVICE, OPERATIONS, ...(this.kvBlocks === undefined ? [] : [KV_BLOCKS])],
     );
     return server;
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import {
   EmbeddingEngine,
   type Engine,
@@ -23,6 +24,7 @@ import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { freeAbandoned } from './runtime/free-abandoned.js';
 import { BLOCK_TOKENS } from './runtime/kv-block-places.js';
 import { NativeLedger } from './runtime/native-ledger.js';
+import { locateOrtLibrary } from './runtime/ort-library.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
 import { trimNativeHeap } from './runtime/trim-native-heap.js';
 
@@ -97,11 +99,17 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
   try {
     trimNativeHeap();
     signal.throwIfAborted();
-    return { runner, description: await describeModel(options, compiled, runner) };
+    const kernels = options.numerics === 'exact' ? exactKernels() : undefined;
+    return { runner, description: await describeModel(options, compiled, runner), kernels };
   } catch (error) {
     await runner.close();
     throw error;
   }
+}
+
+/** Machines of one kind compute the same bits; another kind may not, which exact numerics do not forgive. */
+function exactKernels(): string {
+  return [process.arch, cpus()[0]?.model.trim() ?? '', locateOrtLibrary().version].join(' ');
 }
 
 async function loadEncoder(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedEncoder> {

@@ -6,7 +6,9 @@ import {
   type ServedModel,
 } from '#lib/contracts';
 import type { EngineTimeline } from './engine-timeline.js';
+import type { BlockForm } from './prefix/block-memory.js';
 import type { PrefixChange } from './prefix/prefix-change.js';
+import type { StoredBlock, WantedBlocks } from './prefix/stored-block.js';
 
 /**
  * Generates tokens for many generations at once: the port between a worker process and whatever computes.
@@ -41,6 +43,25 @@ export abstract class Engine {
     const message = `The model ${request.modelId} generates text and makes no embeddings.`;
     return Promise.resolve({ kind: 'refused', code: FailureCode.INVALID_REQUEST, message, parameter: 'model' });
   }
+  /** How many leading blocks of a run its prefix store holds. Hashes are 32 hexadecimal digits, in all calls. */
+  heldBlocks(_hashes: readonly string[]): Promise<number> {
+    return Promise.resolve(0);
+  }
+  /** Blocks of its prefix store, up to the first that is not held. All of them are copied at once: the caller asks for a few at a time. */
+  readBlocks(_hashes: readonly string[]): Promise<readonly StoredBlock[]> {
+    return Promise.resolve([]);
+  }
+  /**
+   * Puts blocks of a generation's prompt, which somebody else has computed and the caller has checked, into its prefix store; a few
+   * at a time. Only while the generation waits for them (`blocks-wanted`).
+   * @param firstBlock  number of the first in the prompt
+   * @returns leading blocks of the prompt that are held now: fewer than were given up to now when there is no use in giving more
+   */
+  giveBlocks(_generationId: string, _firstBlock: number, _data: readonly Uint8Array<ArrayBuffer>[]): Promise<number> {
+    return Promise.resolve(0);
+  }
+  /** Nothing more is given to a generation that waits for blocks: it computes what it lacks. Unknown ids are ignored. */
+  endBlocks(_generationId: string): void {}
   /** The one listener; set before the first `submit`. It must not throw. */
   abstract onEvent(listener: (event: EngineEvent) => void): void;
   /** A snapshot that costs nothing to take. */
@@ -59,8 +80,15 @@ export interface EngineDescription {
   /** `onnx`, `mock`, … */
   readonly engine: string;
   readonly model: EngineModel;
+  /** What it gives and takes of its prefix store; absent when it does neither. */
+  readonly blocks?: DescribedBlocks | undefined;
   /** Files that turn text into ids and back: `tokenizer.json`, `chat_template.jinja`, … by name. */
   readonly textFiles: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface DescribedBlocks extends BlockForm {
+  /** As in `KvLayout`. */
+  readonly kernels: string;
 }
 
 export type SubmitOutcome = { readonly kind: 'accepted' } | EngineRefusal;
@@ -119,6 +147,8 @@ export type EngineEvent =
     }
   /** What its prefix store holds has changed. An engine that is started holds nothing, whatever was told before. */
   | { readonly kind: 'prefix'; readonly change: PrefixChange }
+  /** It lacks blocks of a generation's prompt for which the request names sources, and begins it after `endBlocks` only. */
+  | { readonly kind: 'blocks-wanted'; readonly generationId: string; readonly wanted: WantedBlocks }
   /** The engine itself broke; every generation has had its `failed` event. It can be started again. */
   | { readonly kind: 'engine-lost'; readonly message: string };
 

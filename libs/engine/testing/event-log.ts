@@ -27,6 +27,7 @@ export interface GenerationOutcome {
 export class EventLog {
   readonly outcomes = new Map<string, GenerationOutcome>();
   readonly steps: (EngineEvent & { kind: 'step' })[] = [];
+  readonly wanted: (EngineEvent & { kind: 'blocks-wanted' })[] = [];
   /** Hashes of what the prefix store holds, by its changes; a change that does not fit is an error. */
   readonly cachedHashes = new Set<string>();
   isEngineLost = false;
@@ -87,6 +88,10 @@ export class EventLog {
     }
     if (event.kind === 'prefix') {
       this.follow(event.change);
+      return;
+    }
+    if (event.kind === 'blocks-wanted') {
+      this.wanted.push(event);
       return;
     }
     const outcome = this.of(event.generationId);

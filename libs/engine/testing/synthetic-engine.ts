@@ -22,7 +22,7 @@ export function syntheticEngine(createRunner: () => ModelRunner, waitingGenerati
             modelFingerprint: '0'.repeat(64),
             textFingerprint: textFingerprint(textFiles),
             contextTokens,
-            blockTokens: 16,
+            blockTokens: runner.blocks?.blockTokens ?? 16,
             vocabularySize,
             numerics: 'exact',
             weights: 'fp32',

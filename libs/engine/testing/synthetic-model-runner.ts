@@ -167,6 +167,19 @@ export class SyntheticModelRunner extends ModelRunner {
         }
         this.checkMemory();
       },
+      exchange: {
+        ...{ blockBytes: blockTokens, dtype: 'synthetic', axes: 'token' },
+        read: (place) => {
+          const block = this.places.get(place);
+          if (block === undefined) throw new Error(`nothing stands in place ${place}`);
+          return Uint8Array.from(block);
+        },
+        write: (place, data) => {
+          if (data.length !== blockTokens) throw new Error(`a block of ${data.length} bytes`);
+          this.places.set(place, [...data]);
+          this.checkMemory();
+        },
+      },
       release: (gone) => {
         for (const place of gone) if (!this.places.delete(place)) throw new Error(`place ${place} is empty already`);
       },

@@ -1,6 +1,5 @@
 import type { KvBlock, KvLayout } from '#lib/contracts';
-import { BLOCK_HASH_BYTES, hashBlocks } from '#lib/kv';
-import { crc32c } from './crc32c.js';
+import { BLOCK_HASH_BYTES, crc32c, hashBlocks } from '#lib/kv';
 import { isSameLayout } from './kv-layout.js';
 
 /**

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -94,21 +93,20 @@ describe('KvBlocks', () => {
     );
   });
 
-  it('given a reader that does not read, when blocks are sent, then few are read ahead, and its leaving ends the source', async () => {
+  it('given a reader that stops reading, when blocks are sent, then few are read ahead, and its leaving ends the source', async () => {
     const long = Array.from({ length: 4_000 }, (_, index) => index);
     const big = blocksOf(long).map((block) => ({ ...block, data: Buffer.alloc(256 * 1024) }));
     const source = new HeldBlocks(big);
     const { client } = await serving({ source });
     const call = client.get({ layout: TEST_LAYOUT, blockHashes: big.map(({ blockHash }) => blockHash) });
     call.on('error', () => {});
-    await once(call, 'metadata');
-    await vi.waitFor(() => expect(source.readCount).toBeGreaterThan(0));
+    await (call as AsyncIterable<KvBlock>)[Symbol.asyncIterator]().next(); // grpc-js 1.14 has no back-pressure before the first read
     let last = -1;
     while (source.readCount !== last) {
       last = source.readCount;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    expect(source.readCount).toBeLessThan(200); // of 2,000
+    expect(source.readCount).toBeLessThan(32); // of 2,000; 16 of them wait in the reader
     call.cancel();
     await vi.waitFor(() => expect(source.endedCount).toBe(1));
   });

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { clientChannelOptions, serverChannelOptions } from '#lib/channels';
 import { type KvBlock, KvBlocksClient, type KvLayout } from '#lib/contracts';
-import { hashBlocks, prefixSeed } from '#lib/kv';
-import { crc32c, isSameLayout, KvBlockSource, type ServedKvBlocks, serveKvBlocks } from '../src/index.js';
+import { crc32c, hashBlocks, prefixSeed } from '#lib/kv';
+import { isSameLayout, KvBlockSource, type ServedKvBlocks, serveKvBlocks } from '../src/index.js';
 
 export const TEST_LAYOUT: KvLayout = {
   modelFingerprint: 'model',

@@ -78,6 +78,17 @@ export class PrefixIndex {
     return missing < 0 ? hashes.length : missing;
   }
 
+  /** The longest run of these blocks that is held, by their names alone; the first may be of anywhere in a chain. They do not count as used. */
+  named(hashes: readonly string[]): readonly CachedBlock[] {
+    const run: Block[] = [];
+    for (const hash of hashes) {
+      const block = this.blocks.get(hash);
+      if (block === undefined || (run.length > 0 && block.parent !== run.at(-1))) break;
+      run.push(block);
+    }
+    return run;
+  }
+
   /**
    * Adds those of a chain's blocks that are not held, in order, for as long as there is room: free places, or others that
    * may go. The whole chain counts as used.

@@ -8,6 +8,7 @@ import {
   type EngineRefusal,
   type EngineState,
   IDLE_STATE,
+  type StoredBlock,
   type SubmitOutcome,
 } from '#lib/engine';
 import { collectGarbage } from '../lifecycle/collect-garbage.js';
@@ -63,6 +64,26 @@ export class PreparedEngine extends Engine {
 
   override embed(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
     return this.engine?.embed(request, signal) ?? Promise.resolve(NOT_PREPARED);
+  }
+
+  override heldBlocks(hashes: readonly string[]): Promise<number> {
+    return this.engine?.heldBlocks(hashes) ?? super.heldBlocks(hashes);
+  }
+
+  override readBlocks(hashes: readonly string[]): Promise<readonly StoredBlock[]> {
+    return this.engine?.readBlocks(hashes) ?? super.readBlocks(hashes);
+  }
+
+  override giveBlocks(
+    generationId: string,
+    firstBlock: number,
+    data: readonly Uint8Array<ArrayBuffer>[],
+  ): Promise<number> {
+    return this.engine?.giveBlocks(generationId, firstBlock, data) ?? super.giveBlocks(generationId, firstBlock, data);
+  }
+
+  override endBlocks(generationId: string): void {
+    this.engine?.endBlocks(generationId);
   }
 
   override onEvent(listener: (event: EngineEvent) => void): void {

@@ -23,6 +23,7 @@ const CHANGE_DELAY_MS = 10;
 export class FleetMemberships {
   private readonly memberships: readonly FleetMembership[];
   private place: { readonly host: string; readonly port: number; readonly version: string } | undefined;
+  private readonly sharesKv: boolean;
   private reportIntervalMs: number;
   private reportTimer: NodeJS.Timeout | undefined;
   private changeTimer: NodeJS.Timeout | undefined;
@@ -42,6 +43,7 @@ export class FleetMemberships {
     @Inject(APP_LOGGER) logger: Logger,
     security: ChannelSecurity,
   ) {
+    this.sharesKv = config.workers.kvTransfer;
     this.reportIntervalMs = config.scheduler.reportIntervalMs;
     const parts = {
       ...{ identity, logger, security, kvEvents, terms, drain },
@@ -95,7 +97,8 @@ export class FleetMemberships {
 
   private registration() {
     const { host, port, version } = this.place!; // nobody joins before there is one
-    return registrationOf(this.identity, this.host.engine.describe(), this.meter, `${host}:${port}`, version);
+    const reached = { target: `${host}:${port}`, sharesKv: this.sharesKv };
+    return registrationOf(this.identity, this.host.engine.describe(), this.meter, reached, version);
   }
 
   private joinedTargets(): string[] {

@@ -10,7 +10,7 @@ export function registrationOf(
   { workerId, epoch, model: configured }: WorkerIdentity,
   description: EngineDescription,
   meter: DeviceMeter,
-  target: string,
+  { target, sharesKv }: { readonly target: string; readonly sharesKv: boolean },
   version: string,
 ): Registration {
   const { engine, model, textFiles } = description;
@@ -26,7 +26,7 @@ export function registrationOf(
     pipelineParallelSize: 1,
     models: [{ ...model, tasks: tasksOf(description), samplingDefaults: samplingDefaultsOf(configured, textFiles) }],
     adapters: [],
-    kvTarget: '',
+    kvTarget: sharesKv && description.blocks !== undefined ? target : '',
     labels: {},
   };
 }

@@ -3,6 +3,7 @@ import { FailureCode, type FrameEntry, type GenerationRequest, type GenerationUs
 import { type EngineEvent, type EngineRefusal, type EngineTimeline, isRetryable } from '#lib/engine';
 import { APP_LOGGER, type Logger, type RequestRecord, Tracing } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
+import { KvFetcher } from '../kv/kv-fetcher.js';
 import { addEngineSpans } from '../observation/engine-spans.js';
 import { WorkerMetrics } from '../observation/worker-metrics.js';
 import { WorkerIdentity } from '../worker-identity.js';
@@ -28,6 +29,7 @@ export class Generations {
     private readonly identity: WorkerIdentity,
     private readonly terms: LeaseTerms,
     private readonly metrics: WorkerMetrics,
+    private readonly fetcher: KvFetcher,
     private readonly tracing: Tracing,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {
@@ -138,6 +140,12 @@ export class Generations {
         if (run !== undefined) this.failed(run, event);
         break;
       }
+      case 'blocks-wanted': {
+        const run = this.runs.get(event.generationId);
+        if (run === undefined) this.host.engine.endBlocks(event.generationId);
+        else this.fetcher.begin({ request: run.request, parent: run.record.root }, event.wanted);
+        break;
+      }
       case 'prefix':
       case 'engine-lost':
         break;
@@ -213,6 +221,7 @@ export class Generations {
 
   private forget(run: GenerationRun): void {
     this.runs.delete(run.generationId);
+    this.fetcher.cancel(run.generationId);
     if (this.runs.size === 0) for (const waiter of this.idleWaiters.splice(0)) waiter();
     this.changed();
   }

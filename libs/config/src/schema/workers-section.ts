@@ -58,6 +58,16 @@ export const workersSchema = z.strictObject({
       'Which computed prefixes go first when room is needed: those used the longest ago (`lru`), or those used seldom and long ago (`lfuda`).',
     env: 'HYDRA_PREFIX_EVICTION',
   }),
+  kvTransfer: z.boolean().default(true).meta({
+    description:
+      'Whether workers have blocks of computed prefixes from each other: one that is given a prompt fetches what others have of it where that is faster than computing.',
+    env: 'HYDRA_KV_TRANSFER',
+  }),
+  kvFetchTimeoutMs: milliseconds.default(2_000).meta({
+    description:
+      'Longest time that a prompt waits for such blocks; then it computes what has not come, in milliseconds.',
+    env: 'HYDRA_KV_FETCH_TIMEOUT_MS',
+  }),
   order: z.enum(['fifo', 'srpt']).default('fifo').meta({
     description:
       'In which order prompts are computed: as they came (`fifo`), or the shortest remaining one first (`srpt`), where each millisecond of waiting counts as one token less, so that long ones get their turn.',

@@ -27,14 +27,21 @@ describe.runIf(VirtualMemory.pageBytes() !== undefined)('places for blocks', () 
   const HEADS = 2 * 2 * 2; // keys and values of two heads in two layers
 
   it.each([64, 24])(
-    'given heads of %i numbers and any saves, loads and releases, then each place and slot holds what it should, and exactly that is resident',
+    'given heads of %i numbers and any saves, loads, releases and blocks carried as bytes, then each place and slot holds what it should, and exactly that is resident',
     (headDim) => {
       const pageTokens = kvPageTokens(headDim, pageBytes);
       const slotTokens = Math.ceil((3 * BLOCK_TOKENS) / pageTokens) * pageTokens;
       const shape = { layers: 2, slots: SLOTS, kvHeads: 2, headDim, slotTokens };
       const plan = planBlockPlaces(shape, { pageBytes, kvTotalBytes: 1e9 });
       const command = fc.record({
-        kind: fc.constantFrom('fill' as const, 'save' as const, 'load' as const, 'empty' as const, 'release' as const),
+        kind: fc.constantFrom(
+          'fill' as const,
+          'save' as const,
+          'load' as const,
+          'empty' as const,
+          'release' as const,
+          'carry' as const,
+        ),
         slot: fc.nat(SLOTS - 1),
         block: fc.nat(1),
         places: fc.uniqueArray(fc.nat(PLACES - 1), { minLength: 1, maxLength: 2 }),
@@ -65,6 +72,10 @@ describe.runIf(VirtualMemory.pageBytes() !== undefined)('places for blocks', () 
             } else if (kind === 'empty') {
               kv.release(slot);
               slots[slot] = [];
+            } else if (kind === 'carry' && kept[places[0]!] !== undefined) {
+              const [from, to = (from! + 1) % PLACES] = places;
+              blocks.exchange.write(to, blocks.exchange.read(from!));
+              kept[to] = kept[from!];
             } else if (kind === 'release') {
               blocks.release(places);
               for (const place of places) kept[place] = undefined;

@@ -1,4 +1,4 @@
-import type { BlockMemory } from '#lib/engine';
+import type { BlockExchange, BlockMemory } from '#lib/engine';
 import { type KvMemory, type KvShape, kvBytesPerToken } from './kv-memory.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
@@ -31,6 +31,7 @@ export class KvBlockPlaces implements BlockMemory {
   readonly blockTokens = BLOCK_TOKENS;
   readonly places: number;
   readonly placeTokens: number;
+  readonly exchange: BlockExchange;
 
   /** @param plan  with the `offset` in `memory` at which places begin, between two pages */
   constructor(
@@ -40,6 +41,22 @@ export class KvBlockPlaces implements BlockMemory {
   ) {
     this.places = plan.count;
     this.placeTokens = Math.ceil(plan.placeBytes / plan.bytesPerToken);
+    const blockBytes = BLOCK_TOKENS * plan.bytesPerToken;
+    this.exchange = {
+      blockBytes,
+      dtype: 'fp32',
+      axes: 'layer,kv,head,token,dim',
+      read: (place) => {
+        const data = new Uint8Array(blockBytes);
+        memory.read(this.offsetOf(place), data);
+        return data;
+      },
+      write: (place, data) => {
+        if (data.length !== blockBytes) throw new RangeError(`A block has ${blockBytes} bytes, not ${data.length}.`);
+        memory.populate(this.offsetOf(place), blockBytes);
+        memory.write(this.offsetOf(place), data);
+      },
+    };
   }
 
   save(slot: number, firstBlock: number, places: readonly number[]): void {

@@ -34,6 +34,8 @@ function bindC() {
     map: c.func('mmap', 'int64_t', ['int64_t', 'size_t', 'int', 'int', 'int', 'int64_t']),
     unmap: c.func('munmap', 'int', ['int64_t', 'size_t']),
     advise: c.func('madvise', 'int', ['int64_t', 'size_t', 'int']),
+    read: c.func('memcpy', 'int64_t', ['void *', 'int64_t', 'size_t']),
+    write: c.func('memcpy', 'int64_t', ['int64_t', 'const void *', 'size_t']),
     copy: c.func('memcpy', 'int64_t', ['int64_t', 'int64_t', 'size_t']),
     pageBytes: c.func('getpagesize', 'int', []),
   };
@@ -112,6 +114,16 @@ export class VirtualMemory {
   /** Copies bytes from one range to another; they do not overlap. */
   copy(to: number, from: number, byteLength: number): void {
     this.c.copy(this.at(to, byteLength), this.at(from, byteLength), byteLength);
+  }
+
+  /** Copies bytes of a range out of it. */
+  read(offset: number, into: Uint8Array): void {
+    this.c.read(into, this.at(offset, into.length), into.length);
+  }
+
+  /** Copies bytes into a range. */
+  write(offset: number, bytes: Uint8Array): void {
+    this.c.write(this.at(offset, bytes.length), bytes, bytes.length);
   }
 
   /** Idempotent. */

@@ -142,10 +142,14 @@ export class MockModelRunner extends ModelRunner {
   }
 }
 
-/** Room for blocks of all KV there is, in which nothing stands. */
+/** Room for blocks of all KV there is, in which nothing stands. What leaves it is as large as a block, and zeros. */
 function blocksWithout(kvTokens: number): BlockMemory {
   const places = Math.floor(kvTokens / MOCK_BLOCK_TOKENS);
-  return { blockTokens: MOCK_BLOCK_TOKENS, placeTokens: MOCK_BLOCK_TOKENS, places, save() {}, load() {}, release() {} };
+  const blockBytes = MOCK_BLOCK_TOKENS * MOCK_KV_BYTES_PER_TOKEN;
+  return {
+    ...{ blockTokens: MOCK_BLOCK_TOKENS, placeTokens: MOCK_BLOCK_TOKENS, places, save() {}, load() {}, release() {} },
+    exchange: { blockBytes, dtype: 'fp32', axes: 'token', read: () => new Uint8Array(blockBytes), write() {} },
+  };
 }
 
 function waited(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -14,4 +14,21 @@ export interface BlockMemory {
   load(places: readonly number[], slot: number): void;
   /** What stands in these places is not needed any more: their memory serves others from now on. */
   release(places: readonly number[]): void;
+  /** Absent where blocks stay where they are. */
+  readonly exchange?: BlockExchange;
+}
+
+/** Takes blocks out of places and puts some in, as bytes. Its calls may also come within a pass, which does not touch places. */
+export interface BlockExchange extends BlockForm {
+  /** @returns a copy of what stands in a place, which the caller owns */
+  read(place: number): Uint8Array<ArrayBuffer>;
+  /** @param data  `blockBytes` of them */
+  write(place: number, data: Uint8Array): void;
+}
+
+/** What the bytes of a block mean, as in `KvLayout`. */
+export interface BlockForm {
+  readonly blockBytes: number;
+  readonly dtype: string;
+  readonly axes: string;
 }

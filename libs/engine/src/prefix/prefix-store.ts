@@ -2,6 +2,7 @@ import { type CachedBlock, type EvictionPolicy, PrefixIndex } from '#lib/kv';
 import { BlockHashes } from './block-hashes.js';
 import type { BlockMemory } from './block-memory.js';
 import type { PrefixChange } from './prefix-change.js';
+import type { StoredBlock } from './stored-block.js';
 
 export interface PrefixStoreOptions {
   readonly memory: BlockMemory;
@@ -17,6 +18,16 @@ export interface KeptPrefix {
   readonly slot: number;
   readonly tokenIds: readonly number[];
   readonly hashes: readonly string[];
+}
+
+/** Blocks of a chain that came from elsewhere. */
+export interface GivenBlocks {
+  readonly tokenIds: readonly number[];
+  /** Of the chain up to the last one that is given. */
+  readonly hashes: readonly string[];
+  /** Number of the first one that is given. */
+  readonly firstBlock: number;
+  readonly data: readonly Uint8Array[];
 }
 
 /**
@@ -92,6 +103,41 @@ export class PrefixStore {
     const places = added.map(({ place }) => place);
     memory.save(slot, knownBlocks, places);
     onChange({ kind: 'stored', parentHash: hashes[knownBlocks - 1], hashes: added.map(({ hash }) => hash) });
+  }
+
+  /** Blocks by their names, as others can have them, up to the first that is not held; none where blocks stay where they are. */
+  read(hashes: readonly string[]): readonly StoredBlock[] {
+    const { exchange } = this.options.memory;
+    if (exchange === undefined) return [];
+    return this.index.named(hashes).map(({ hash, parent, tokenIds, place }) => ({
+      hash,
+      parentHash: parent?.hash,
+      tokenIds,
+      data: exchange.read(place),
+    }));
+  }
+
+  /**
+   * Keeps blocks that were computed elsewhere, as far as there is room, where those before them are held still.
+   * @param roomTokens  memory that the store may take in all
+   * @returns blocks of the chain that are held now
+   */
+  write({ tokenIds, hashes, firstBlock, data }: GivenBlocks, roomTokens: number): number {
+    const { memory, onChange } = this.options;
+    const heldBlocks = this.index.match(hashes, tokenIds).length;
+    if (memory.exchange === undefined || heldBlocks < firstBlock) return heldBlocks;
+    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens));
+    const filled = new Set(added.map(({ place }) => place));
+    this.noteRemoved(
+      removed,
+      removed.filter(({ place }) => !filled.has(place)),
+    );
+    for (const [index, { place }] of added.entries()) {
+      memory.exchange.write(place, data[knownBlocks - firstBlock + index]!);
+    }
+    if (added.length > 0)
+      onChange({ kind: 'stored', parentHash: hashes[knownBlocks - 1], hashes: added.map(({ hash }) => hash) });
+    return knownBlocks + added.length;
   }
 
   /** Gives memory back until it takes at most `tokens`. */

@@ -28,7 +28,7 @@ export interface AdmissionPlan {
 /**
  * The waiting sequences that fit, in order. They fit when there is memory for what is known of them and, unless they are
  * alone, for a while of what they and the running ones may still generate. A sequence that waits for its reader is not
- * admitted: it would hold memory for nothing.
+ * admitted: it would hold memory for nothing. One whose blocks are on their way lets others go first.
  */
 export function planAdmissions(view: PlanningView): AdmissionPlan {
   const { pages, live } = view;
@@ -42,7 +42,7 @@ export function planAdmissions(view: PlanningView): AdmissionPlan {
     return { preempted: idle.slice(0, preemptedCount), admitted, unserviceable, deferred };
   };
   for (const sequence of view.waiting) {
-    if (sequence.creditTokens <= 0) continue;
+    if (sequence.creditTokens <= 0 || sequence.generation.awaitsBlocks) continue;
     const kvTokens = pages.holding(sequence.knownTokens + 1);
     if (kvTokens > pages.totalTokens) {
       unserviceable.push(sequence);

@@ -33,6 +33,8 @@ export class Generation {
   /** Most tokens that one of its sequences may come to have. */
   readonly mostTokens: number;
   cachedPromptTokens = 0;
+  /** Blocks of its prompt are on their way: it begins when they have come, or come no more. */
+  awaitsBlocks = false;
   /** Of the prompt's tokens from the second on, as far as computed. Told with each sequence's first token. */
   readonly promptLogprobs: PositionLogprobs[] = [];
   readonly timeline: GenerationTimeline;

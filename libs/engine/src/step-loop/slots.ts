@@ -1,6 +1,7 @@
 import type { CachedBlock } from '#lib/kv';
 import type { ModelRunner } from '../model-runner.js';
 import type { PrefixStore } from '../prefix/prefix-store.js';
+import type { WantedBlocks } from '../prefix/stored-block.js';
 import { keepableTokens, restorableTokens, usedTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
@@ -104,6 +105,25 @@ export class Slots {
     if (this.prefixes === undefined || !this.needsPrefix(sequence)) return 0;
     const hashes = this.hashesOf(sequence, restorableTokens(sequence, this.runner.limits));
     return this.prefixes.heldBlocks(hashes) * this.prefixes.blockTokens;
+  }
+
+  /** Blocks of a sequence without a slot that would spare it computing; undefined when they would not, or all are held. */
+  wantedBlocks(sequence: Sequence): WantedBlocks | undefined {
+    if (this.runner.blocks?.exchange === undefined || this.prefixes === undefined || !this.needsPrefix(sequence))
+      return;
+    const hashes = this.hashesOf(sequence, restorableTokens(sequence, this.runner.limits));
+    const heldBlocks = this.prefixes.heldBlocks(hashes);
+    return heldBlocks < hashes.length ? { hashes, heldBlocks } : undefined;
+  }
+
+  /** Keeps blocks of a sequence's prompt that were computed elsewhere. @returns leading blocks that are held now */
+  give(sequence: Sequence, firstBlock: number, data: readonly Uint8Array[]): number {
+    if (this.prefixes === undefined) return 0;
+    const { blockTokens, placeTokens } = this.prefixes;
+    const hashes = this.hashesOf(sequence, (firstBlock + data.length) * blockTokens);
+    this.letRestingGo(data.length * placeTokens);
+    const roomTokens = this.freeKvTokens - this.resting.kvTokens;
+    return this.prefixes.write({ tokenIds: sequence.tokenIds, hashes, firstBlock, data }, roomTokens);
   }
 
   /** More memory for a sequence's slot. Never more than is free: the plan has seen to that. */

@@ -2,9 +2,17 @@ import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import { type CachedBlock, createEviction, type Eviction } from '#lib/kv';
 import type { PrefillOrder } from '#lib/placement';
 import { readGenerationDefaults, TokenTable } from '#lib/tokens';
-import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
+import {
+  type DescribedBlocks,
+  Engine,
+  type EngineDescription,
+  type EngineEvent,
+  type EngineState,
+  type SubmitOutcome,
+} from '../engine.js';
 import { IDLE_STATE } from '../idle-state.js';
 import type { ModelRunner } from '../model-runner.js';
+import type { StoredBlock } from '../prefix/stored-block.js';
 import { checkRequest, refused } from './refusal.js';
 import { StepLoop } from './step-loop.js';
 
@@ -15,6 +23,8 @@ export interface LoadedModel {
     readonly model: Omit<EngineDescription['model'], 'prefillOrder'>;
   };
   readonly runner: ModelRunner;
+  /** As in `KvLayout`. Default: blocks of any kernels are equal. */
+  readonly kernels?: string;
 }
 
 export interface StepLoopEngineOptions {
@@ -60,7 +70,11 @@ export class StepLoopEngine extends Engine {
         onEvent: (event) => this.listener(event),
       },
     );
-    this.description = { ...model.description, model: { ...model.description.model, prefillOrder } };
+    this.description = {
+      ...model.description,
+      model: { ...model.description.model, prefillOrder },
+      blocks: keepsPrefixes ? describedBlocks(model) : undefined,
+    };
     const ended = loop.run().catch((error: unknown) => this.lose(loop, model, error));
     this.running = { loop, model, ended };
   }
@@ -89,6 +103,22 @@ export class StepLoopEngine extends Engine {
 
   override handBack(): void {
     this.running?.loop.handBack();
+  }
+
+  override async heldBlocks(hashes: readonly string[]): Promise<number> {
+    return this.running?.loop.blocks.held(hashes) ?? 0;
+  }
+
+  override async readBlocks(hashes: readonly string[]): Promise<readonly StoredBlock[]> {
+    return this.running?.loop.blocks.read(hashes) ?? [];
+  }
+
+  override async giveBlocks(generationId: string, firstBlock: number, data: readonly Uint8Array[]): Promise<number> {
+    return this.running?.loop.blocks.give(generationId, firstBlock, data) ?? 0;
+  }
+
+  override endBlocks(generationId: string): void {
+    this.running?.loop.blocks.end(generationId);
   }
 
   override onEvent(listener: (event: EngineEvent) => void): void {
@@ -122,4 +152,11 @@ export class StepLoopEngine extends Engine {
     loop.failAll(message);
     this.lastState = loop.state();
   }
+}
+
+function describedBlocks({ runner, kernels = '' }: LoadedModel): DescribedBlocks | undefined {
+  const exchange = runner.blocks?.exchange;
+  if (exchange === undefined) return undefined;
+  const { blockBytes, dtype, axes } = exchange; // plain data: it crosses threads
+  return { blockBytes, dtype, axes, kernels };
 }

@@ -5,6 +5,7 @@ import type { ModelRunner } from '../model-runner.js';
 import { PrefixStore, type PrefixStoreOptions } from '../prefix/prefix-store.js';
 import { acceptToken, entryOf } from './accept-token.js';
 import { planAdmissions } from './admission-plan.js';
+import { AwaitedBlocks } from './awaited-blocks.js';
 import { isPrefilled } from './computed-in-chunks.js';
 import { type CheckedRequest, Generation, type Sequence, type TextSource } from './generation.js';
 import { GenerationSet } from './generation-set.js';
@@ -42,6 +43,8 @@ export class StepLoop {
   private readonly generations = new GenerationSet();
   private readonly prefixes: PrefixStore | undefined;
   private readonly slots: Slots;
+  /** Blocks of other stores, and for them. */
+  readonly blocks: AwaitedBlocks;
   private readonly promptOrder: PromptOrder;
   private readonly chooser: TokenChooser;
   private readonly counters = new LoopCounters();
@@ -57,6 +60,10 @@ export class StepLoop {
   ) {
     this.prefixes = createStore(runner, options);
     this.slots = new Slots(runner, this.prefixes, () => this.wakeable.wake());
+    this.blocks = new AwaitedBlocks(this.generations, this.slots, this.prefixes, {
+      onEvent: options.onEvent,
+      onEnd: () => this.wakeable.wake(),
+    });
     this.promptOrder = new PromptOrder(options.prefillOrder ?? 'fifo', (sequence) =>
       this.slots.findableTokens(sequence),
     );
@@ -100,7 +107,9 @@ export class StepLoop {
       const message = `${this.options.waitingGenerations} generations wait already.`;
       return { ...refused(FailureCode.SATURATED, message), retryAfterMs: 1_000 };
     }
-    this.generations.add(new Generation(request, this.text, this.contextTokens, nowUs()));
+    const generation = new Generation(request, this.text, this.contextTokens, nowUs());
+    this.generations.add(generation);
+    this.blocks.want(generation);
     this.wakeable.wake();
     return { kind: 'accepted' };
   }

@@ -5,9 +5,11 @@ import type { EmbeddingOutcome, EmbeddingRequest } from '../engine.js';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
 import { EngineStuckError } from '../engine-stuck-error.js';
 import { IDLE_STATE } from '../idle-state.js';
+import type { StoredBlock } from '../prefix/stored-block.js';
 import { refused } from '../step-loop/refusal.js';
 import type { EngineThreadInput } from './input.js';
 import type { EngineThreadOutput } from './output.js';
+import { ThreadCalls } from './thread-calls.js';
 import { ThreadEmbeddings } from './thread-embeddings.js';
 import { fromThreadEvent } from './thread-event.js';
 import { Watchdog } from './watchdog.js';
@@ -57,6 +59,7 @@ export class EngineThread extends Engine {
   private lastState: EngineState = IDLE_STATE;
   private readonly openIds = new Set<string>();
   private readonly embeddings = new ThreadEmbeddings((input) => this.send(input));
+  private readonly blockCalls = new ThreadCalls();
   private isStarted = false;
   private isStopping = false;
   private readonly watchdog: Watchdog;
@@ -161,6 +164,32 @@ export class EngineThread extends Engine {
     return this.embeddings.call(request, signal);
   }
 
+  override heldBlocks(hashes: readonly string[]): Promise<number> {
+    if (!this.isStarted) return Promise.resolve(0);
+    return this.blockCalls.call('held-blocks', (callId) => this.send({ kind: 'held-blocks', callId, hashes }));
+  }
+
+  override readBlocks(hashes: readonly string[]): Promise<readonly StoredBlock[]> {
+    if (!this.isStarted) return Promise.resolve([]);
+    return this.blockCalls.call('read-blocks', (callId) => this.send({ kind: 'read-blocks', callId, hashes }));
+  }
+
+  override giveBlocks(
+    generationId: string,
+    firstBlock: number,
+    data: readonly Uint8Array<ArrayBuffer>[],
+  ): Promise<number> {
+    if (!this.openIds.has(generationId)) return Promise.resolve(0);
+    const moved = data.map(({ buffer }) => buffer);
+    return this.blockCalls.call('give-blocks', (callId) =>
+      this.send({ kind: 'give-blocks', callId, generationId, firstBlock, data }, moved),
+    );
+  }
+
+  override endBlocks(generationId: string): void {
+    if (this.openIds.has(generationId)) this.send({ kind: 'end-blocks', generationId });
+  }
+
   override onEvent(listener: (event: EngineEvent) => void): void {
     this.listener = listener;
   }
@@ -206,6 +235,9 @@ export class EngineThread extends Engine {
         this.lastState = output.state;
         this.watchdog.heard(output.state);
         this.embeddings.settle(output.callId, output.outcome);
+        return;
+      case 'answered':
+        this.blockCalls.settle(output.callId, output.answer);
         return;
       case 'start-failed':
       case 'stopped':
@@ -257,10 +289,11 @@ export class EngineThread extends Engine {
       this.listener({ kind: 'failed', generationId, code: FailureCode.ENGINE_ERROR, retryable: true, message });
     }
     this.embeddings.failAll(message);
+    this.blockCalls.endAll();
     if (wasStarted && !this.isStopping) this.listener({ kind: 'engine-lost', message });
   }
 
-  private send(input: EngineThreadInput): void {
-    this.worker?.postMessage(input);
+  private send(input: EngineThreadInput, moved: readonly ArrayBuffer[] = []): void {
+    this.worker?.postMessage(input, moved);
   }
 }

@@ -14,5 +14,17 @@ export type EngineThreadInput =
   /** Answered by `embedded` with the same number, also after a cancellation. */
   | { readonly kind: 'embed'; readonly callId: number; readonly request: EmbeddingRequest }
   | { readonly kind: 'cancel-embed'; readonly callId: number }
+  /** Answered by `answered` with the same number, as the engine's methods of these names. */
+  | { readonly kind: 'held-blocks'; readonly callId: number; readonly hashes: readonly string[] }
+  | { readonly kind: 'read-blocks'; readonly callId: number; readonly hashes: readonly string[] }
+  | {
+      readonly kind: 'give-blocks';
+      readonly callId: number;
+      readonly generationId: string;
+      readonly firstBlock: number;
+      /** Their memory comes with the message. */
+      readonly data: readonly Uint8Array<ArrayBuffer>[];
+    }
+  | { readonly kind: 'end-blocks'; readonly generationId: string }
   /** Ends everything; answered by a last `events` and `stopped`. */
   | { readonly kind: 'stop' };

@@ -1,5 +1,6 @@
 import type { FrameEntry } from '#lib/contracts';
 import type { EmbeddingOutcome, EngineDescription, EngineEvent, EngineState } from '../engine.js';
+import type { StoredBlock } from '../prefix/stored-block.js';
 
 /** Engine thread to host. */
 export type EngineThreadOutput =
@@ -14,6 +15,8 @@ export type EngineThreadOutput =
       readonly outcome: EmbeddingOutcome | undefined;
       readonly state: EngineState;
     }
+  /** The memory of blocks comes with the message. */
+  | { readonly kind: 'answered'; readonly callId: number; readonly answer: number | readonly StoredBlock[] }
   | { readonly kind: 'stopped' };
 
 /** An engine event in the form that crosses the thread: entries without the fields that are empty in almost all. */

@@ -1,4 +1,5 @@
 import type { Engine, EngineEvent } from '../engine.js';
+import type { StoredBlock } from '../prefix/stored-block.js';
 import { isRetryable } from '../retryable.js';
 import type { EngineThreadInput } from './input.js';
 import type { EngineThreadOutput } from './output.js';
@@ -6,7 +7,7 @@ import { toThreadEvent } from './thread-event.js';
 
 /** The thread's end of the channel: `parentPort` of node:worker_threads. */
 export interface EnginePort {
-  postMessage(output: EngineThreadOutput): void;
+  postMessage(output: EngineThreadOutput, transferList?: readonly ArrayBuffer[]): void;
   on(event: 'message', listener: (input: EngineThreadInput) => void): unknown;
   close(): void;
 }
@@ -39,6 +40,11 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
     flushSoon();
     if (event.kind === 'engine-lost') queueMicrotask(() => port.close());
   });
+
+  const answer = (callId: number, answer: number | readonly StoredBlock[]) => {
+    const moved = typeof answer === 'number' ? [] : answer.map(({ data }) => data.buffer);
+    port.postMessage({ kind: 'answered', callId, answer }, moved);
+  };
 
   port.on('message', (input) => {
     switch (input.kind) {
@@ -96,6 +102,20 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
       }
       case 'cancel-embed':
         embeddings.get(input.callId)?.abort(new Error('the embedding was cancelled'));
+        return;
+      case 'held-blocks':
+        void engine.heldBlocks(input.hashes).then((held) => answer(input.callId, held));
+        return;
+      case 'read-blocks':
+        void engine.readBlocks(input.hashes).then((blocks) => answer(input.callId, blocks));
+        return;
+      case 'give-blocks': {
+        const { callId, generationId, firstBlock, data } = input;
+        void engine.giveBlocks(generationId, firstBlock, data).then((held) => answer(callId, held));
+        return;
+      }
+      case 'end-blocks':
+        engine.endBlocks(input.generationId);
         return;
       case 'stop':
         abort.abort(new Error('the engine is being stopped'));

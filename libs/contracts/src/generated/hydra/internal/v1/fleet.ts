@@ -74,7 +74,7 @@ export interface Registration {
   models: ServedModel[];
   /** LoRA adapters that are loaded now; workers of this version load none. */
   adapters: Adapter[];
-  /** Where the worker's `KvBlocks` service is; empty when it has none, as all workers of this version. */
+  /** Where the worker's `KvBlocks` service is; one that has it also fetches blocks from others. Empty when it does neither. */
   kvTarget: string;
   /** Free labels for placement (zone, node pool), at most 16. No strategy reads them yet. */
   labels: { [key: string]: string };
