@@ -19,7 +19,11 @@ export const SCRIPTS = {
   hydraCountRequest: { lua: COUNT_REQUEST, numberOfKeys: 1 },
 } as const;
 
-type ScriptName = keyof typeof SCRIPTS;
+export interface RedisScript {
+  readonly lua: string;
+  readonly numberOfKeys: number;
+}
+
 type Command = (...of: (string | number)[]) => Promise<unknown>;
 
 /** A command that has no answer by then has failed: limits that are slow hold up every request. */
@@ -41,14 +45,19 @@ export function connectRedis(url: string, isCluster: boolean): RedisClient {
   return client;
 }
 
-/** Runs a script, by its SHA where Redis knows it. */
-export function runScript(
+/** Gives a client further scripts, for `runScript`. */
+export function addScripts(client: RedisClient, scripts: Readonly<Record<string, RedisScript>>): void {
+  for (const [name, script] of Object.entries(scripts)) client.defineCommand(name, script);
+}
+
+/** Runs a script that the client has, by its SHA where Redis knows it. */
+export function runScript<Name extends string = keyof typeof SCRIPTS>(
   client: RedisClient,
-  name: ScriptName,
+  name: Name,
   keys: readonly string[],
   values: readonly (string | number)[],
 ): Promise<unknown> {
-  const commands = client as unknown as Record<ScriptName, Command>; // ioredis defines them from `scripts`
+  const commands = client as unknown as Record<Name, Command>; // ioredis defines them from `scripts`
   return commands[name](...keys, ...values);
 }
 

@@ -1,4 +1,4 @@
-import type { RedisClient } from '#lib/limits-redis';
+import { addScripts, type RedisClient, runScript } from '#lib/limits-redis';
 import {
   type AnswerBounds,
   AnswerStore,
@@ -56,6 +56,14 @@ redis.call('PEXPIRE', bytes, ARGV[4])
 return 1
 `;
 
+/** By name, with how many keys each has. */
+const SCRIPTS = {
+  hydraClaimAnswer: { lua: CLAIM, numberOfKeys: 1 },
+  hydraRenewAnswer: { lua: RENEW, numberOfKeys: 1 },
+  hydraFreeAnswer: { lua: FREE, numberOfKeys: 1 },
+  hydraKeepAnswer: { lua: KEEP, numberOfKeys: 3 },
+} as const;
+
 /** Answers of all gateways; the bound of bytes is one for each tenant. */
 export class RedisAnswerStore extends AnswerStore {
   constructor(
@@ -63,15 +71,16 @@ export class RedisAnswerStore extends AnswerStore {
     private readonly bounds: AnswerBounds,
   ) {
     super();
+    addScripts(client, SCRIPTS);
   }
 
   async claim(claim: ClaimedKey): Promise<KnownRequest | undefined> {
-    const known = await this.run(CLAIM, [keyOf(claim)], [markOf(claim), CLAIM_MS]);
+    const known = await this.run('hydraClaimAnswer', [keyOf(claim)], [markOf(claim), CLAIM_MS]);
     return known === null ? undefined : parse(String(known));
   }
 
   async renew(claim: ClaimedKey): Promise<void> {
-    await this.run(RENEW, [keyOf(claim)], [markOf(claim), CLAIM_MS]);
+    await this.run('hydraRenewAnswer', [keyOf(claim)], [markOf(claim), CLAIM_MS]);
   }
 
   async keep(claim: ClaimedKey, body: string): Promise<void> {
@@ -79,15 +88,25 @@ export class RedisAnswerStore extends AnswerStore {
     const { tenantId } = claim.id;
     const keys = [keyOf(claim), ...['order', 'bytes'].map((name) => `${folderOf(tenantId)}:${name}`)];
     const size = Buffer.byteLength(body) + ENTRY_BYTES;
-    await this.run(KEEP, keys, [markOf(claim), `${ANSWERED} ${claim.fingerprint} ${body}`, size, ttlMs, maxBytes]);
+    await this.run('hydraKeepAnswer', keys, [
+      markOf(claim),
+      `${ANSWERED} ${claim.fingerprint} ${body}`,
+      size,
+      ttlMs,
+      maxBytes,
+    ]);
   }
 
   async free(claim: ClaimedKey): Promise<void> {
-    await this.run(FREE, [keyOf(claim)], [markOf(claim)]);
+    await this.run('hydraFreeAnswer', [keyOf(claim)], [markOf(claim)]);
   }
 
-  private run(lua: string, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
-    return this.client.eval(lua, keys.length, ...keys, ...values);
+  private run(
+    name: keyof typeof SCRIPTS,
+    keys: readonly string[],
+    values: readonly (string | number)[],
+  ): Promise<unknown> {
+    return runScript(this.client, name, keys, values);
   }
 }
 
