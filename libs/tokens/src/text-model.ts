@@ -51,7 +51,7 @@ export class TextModel {
    * @throws ChatTemplateError when the messages do not fit the template
    * @throws TextTooLongError, TooManyTokensError when the prompt is over its bound
    */
-  async promptFromChat(messages: readonly ChatMessage[], options: ChatPromptOptions = {}): Promise<Uint32Array> {
+  async promptFromChat(messages: readonly ChatMessage[], options: ChatPromptOptions = {}): Promise<readonly number[]> {
     if (this.chatTemplate === undefined) throw new NoChatTemplateError();
     const prompt = this.chatTemplate.render(messages, options);
     const { addSpecialTokens = false, maxTokens } = options;
@@ -59,7 +59,7 @@ export class TextModel {
   }
 
   /** @throws TextTooLongError, TooManyTokensError when the text is over its bound */
-  async promptFromText(text: string, options: EncodeOptions = {}): Promise<Uint32Array> {
+  async promptFromText(text: string, options: EncodeOptions = {}): Promise<readonly number[]> {
     return this.tokenizer.encode(text, options);
   }
 }

@@ -91,12 +91,12 @@ export class Tokenizer {
    * @throws TextTooLongError before any work
    * @throws TooManyTokensError after work in proportion to `maxTokens`, not to the text
    */
-  async encode(text: string, options: EncodeOptions = {}): Promise<Uint32Array> {
+  async encode(text: string, options: EncodeOptions = {}): Promise<readonly number[]> {
     if (text.length > this.maxCharacters) throw new TextTooLongError(text.length, this.maxCharacters);
     const { addSpecialTokens = true, maxTokens } = options;
     if (maxTokens !== undefined) await this.refuseFarMore(text, maxTokens);
     const encoding = await this.queues[addSpecialTokens ? 'special' : 'plain'].encode(text.toWellFormed());
-    return Uint32Array.from(encoding.getIds());
+    return encoding.getIds();
   }
 
   private async refuseFarMore(text: string, maxTokens: number): Promise<void> {

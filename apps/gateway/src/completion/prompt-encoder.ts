@@ -56,9 +56,9 @@ async function encodePrompt(
   return idsOf(text.promptFromText(prompt.text, options), prompt.param);
 }
 
-async function idsOf(encoding: Promise<Uint32Array>, param: string): Promise<readonly number[]> {
+async function idsOf(encoding: Promise<readonly number[]>, param: string): Promise<readonly number[]> {
   try {
-    return Array.from(await encoding);
+    return await encoding;
   } catch (error) {
     throw toApiError(error, param);
   }

@@ -13,7 +13,6 @@ import {
   RefusalReason,
   type ServedModel,
 } from '#lib/contracts';
-import { hashBlocks, prefixSeed } from '#lib/kv';
 import { APP_LOGGER, generationFields, type Logger, type RecordedSpan, type TraceContext } from '#lib/observability';
 import { ApiError, fromRefusal } from '#lib/openai';
 import { FleetView } from '../fleet/fleet-view.js';
@@ -21,6 +20,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { failSpan } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { pause } from './pause.js';
+import { promptHashes } from './prompt-hashes.js';
 import { type SchedulerLink, SchedulerLinks } from './scheduler-links.js';
 
 /** Where a generation is to run. */
@@ -54,8 +54,6 @@ export interface PlacementWish {
   readonly span: RecordedSpan;
 }
 
-/** As many as `PlaceRequest.prefix_hashes` may hold. */
-const MAX_PREFIX_HASHES = 4_096;
 /** The scheduler answers at its own limit; only when it does not, the call ends a little later. */
 const ANSWER_MARGIN_MS = 2_000;
 
@@ -131,7 +129,7 @@ export class Placer {
   ): Promise<Place | GrpcStatusError> {
     try {
       const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
-      const request = this.toPlaceRequest(wish, span.traceContext);
+      const request = await this.toPlaceRequest(wish, span.traceContext);
       const { response, link } = await this.ask(request, timeoutMs, signal);
       const { outcome, explanation } = response;
       if (outcome?.$case === 'refused') throw fromRefusal(outcome.value);
@@ -221,7 +219,7 @@ export class Placer {
     return { leaseId: '', leaseTerm: 0, workerId, workerEpoch, target, kvSources: [], settle: () => {} };
   }
 
-  private toPlaceRequest(wish: PlacementWish, trace: TraceContext): PlaceRequest {
+  private async toPlaceRequest(wish: PlacementWish, trace: TraceContext): Promise<PlaceRequest> {
     const { request, served, sessionKey, ttftDeadlineUnixMs, attempt, avoidWorkerIds } = wish;
     return {
       generationId: request.generationId,
@@ -231,7 +229,7 @@ export class Placer {
       adapterId: request.adapterId,
       promptTokens: request.promptTokenIds.length,
       maxOutputTokens: (request.stop?.maxTokens ?? 0) * request.sequenceCount,
-      prefixHashes: prefixHashes(request, served),
+      prefixHashes: await promptHashes(request, served),
       sessionKey,
       priority: request.priority,
       attempt,
@@ -261,12 +259,4 @@ function toApiError(cause: GrpcStatusError): Error {
 function toPlace({ leaseId, term, workerId, workerEpoch, target, kvSources }: Lease, { leases }: SchedulerLink): Place {
   const settle = (end: Omit<LeaseRelease, 'leaseId'>) => leases.release({ leaseId, ...end });
   return { leaseId, leaseTerm: term, workerId, workerEpoch, target, kvSources, settle };
-}
-
-function prefixHashes(request: GenerationRequest, served: ServedModel): Buffer[] {
-  if (served.blockTokens === 0) return [];
-  const { modelFingerprint, blockTokens } = served;
-  const seed = prefixSeed({ modelFingerprint, adapterVersion: '', salt: request.cacheSalt });
-  const ids = request.promptTokenIds.slice(0, MAX_PREFIX_HASHES * blockTokens);
-  return hashBlocks(ids, blockTokens, seed).map((hash) => Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength));
 }
