@@ -1,5 +1,5 @@
-import { secondsOfProcess } from '../engine/disturbance.mjs';
 import { quantile } from '../engine/statistics.mjs';
+import { cpuSeconds } from './cpu-time.mjs';
 import { HttpClient, requestBytes } from './http-client.mjs';
 
 /**
@@ -84,7 +84,7 @@ class CountedWindow {
   open() {
     this.isOpen = true;
     this.#openedMs = performance.now();
-    this.#before = this.#pids.map(secondsOfProcess);
+    this.#before = this.#pids.map(cpuSeconds);
     this.#ownBefore = process.cpuUsage();
   }
 
@@ -94,7 +94,7 @@ class CountedWindow {
     const own = process.cpuUsage(this.#ownBefore);
     this.#result = {
       seconds,
-      cpuSeconds: this.#pids.map((pid, index) => secondsOfProcess(pid) - this.#before[index]),
+      cpuSeconds: this.#pids.map((pid, index) => cpuSeconds(pid) - this.#before[index]),
       /** Of one core; near 1 the generator would be what is measured. */
       loadShare: (own.user + own.system) / 1e6 / seconds,
     };

@@ -15,7 +15,7 @@ export const bodyOf = (stream, extra = {}) => ({
 });
 
 /** One closed loop against gateways. @returns what `closedLoop` counted */
-export function measure({ mock, concurrency, stream, gateways = 1 }) {
+export function measure({ mock, concurrency, stream, gateways = [{}] }) {
   return withPlatform({ mocks: Array(WORKERS).fill(mock), gateways }, async (platform, load) => {
     const result = await load.run('closedLoop', {
       ports: platform.ports,

@@ -16,6 +16,7 @@ import {
 import { syntheticTextFiles } from '#lib/tokens';
 
 const REPORT_EVERY_MS = 200;
+const IDLE_STEP_MS = 1;
 const FINGERPRINT = 'f'.repeat(64);
 const TEXT_FINGERPRINT = 'a'.repeat(64);
 const EPOCH = Date.now();
@@ -36,7 +37,7 @@ const port = await new Promise((resolve, reject) =>
 join();
 process.send({ kind: 'listening', grpcPort: port });
 process.once('disconnect', () => process.exit(0));
-scheduleStep();
+scheduleStep(true);
 
 function getModelFiles(call) {
   for (const [name, data] of syntheticTextFiles()) call.write({ name, data: Buffer.from(data), last: true });
@@ -78,8 +79,9 @@ function session(call) {
   });
 }
 
-function scheduleStep() {
-  nextStepMs = Math.max(nextStepMs + itlMs, performance.now());
+/** @param {boolean} isIdle  nothing could be given: without a pace of its own a worker would else take a whole core while it waits */
+function scheduleStep(isIdle) {
+  nextStepMs = Math.max(nextStepMs + Math.max(itlMs, isIdle ? IDLE_STEP_MS : 0), performance.now());
   const waitMs = nextStepMs - performance.now();
   if (waitMs >= 1) setTimeout(step, waitMs);
   else setImmediate(step);
@@ -90,9 +92,11 @@ function step() {
   const nowMs = performance.now();
   const frames = new Map();
   const ended = [];
+  let isIdle = true;
   for (const generation of running.values()) {
     const { request, call, credit, readyMs } = generation;
     if (readyMs > nowMs || credit === 0 || call.isBlocked) continue;
+    isIdle = false;
     generation.sent++;
     generation.credit--;
     const isLast = generation.sent === request.stop.maxTokens;
@@ -111,7 +115,7 @@ function step() {
   }
   for (const [call, entries] of frames) write(call, { $case: 'frame', value: { step: 1, entries } });
   for (const generation of ended) finish(generation);
-  scheduleStep();
+  scheduleStep(isIdle);
 }
 
 function finish({ request: { generationId, promptTokenIds }, call, sent }) {

@@ -25,16 +25,15 @@ const entryOf = (app) => fileURLToPath(new URL(`../../dist/apps/${app}/src/main.
  * around. Clients need a key of a tenant with limits that are counted and never reached.
  * @param {object} [options]
  * @param {readonly Partial<typeof MOCK>[]} [options.mocks]  settings of each worker; default four of the model's pace
- * @param {number} [options.gateways]  default 1
- * @param {readonly Record<string, string>[]} [options.gatewayEnvironments]  of each gateway
+ * @param {readonly {entry?: string, env?: Record<string, string>, flags?: readonly string[]}[]} [options.gateways]  what each has
+ *   of its own: another build's main.js, environment, flags of Node; default one with nothing
  * @param {object} [options.gatewaySettings]  section `gateway` of hydra.yaml
  * @param {object} [options.schedulerSettings]
  * @param {(message: object) => void} [options.onWorkerMessage]
  */
 export async function startPlatform({
   mocks = Array(4).fill({}),
-  gateways = 1,
-  gatewayEnvironments = [],
+  gateways = [{}],
   gatewaySettings = {},
   schedulerSettings = {},
   onWorkerMessage,
@@ -80,12 +79,12 @@ export async function startPlatform({
     }),
   );
   const startedGateways = await Promise.all(
-    Array.from({ length: gateways }, (_, index) =>
+    gateways.map(({ entry = entryOf('gateway'), env: own, flags = [] }) =>
       start(
         MEASURED,
-        entryOf('gateway'),
-        { ...joined, HYDRA_HTTP_PORT: '0', HYDRA_GRPC_PORT: '0', ...gatewayEnvironments[index] },
-        { flags: ['--import', PROBE, ...(process.env.BENCH_GATEWAY_FLAGS ?? '').split(' ').filter(Boolean)] },
+        entry,
+        { ...joined, HYDRA_HTTP_PORT: '0', HYDRA_GRPC_PORT: '0', ...own },
+        { flags: ['--import', PROBE, ...flags] },
       ),
     ),
   );

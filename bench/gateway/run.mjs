@@ -81,7 +81,7 @@ async function bench({ isWanted, isWhole, json, docs }) {
   await take('two-gateways', async () => {
     const shape = { mock: AT_ONCE, concurrency: 64, stream: false };
     const one = hydra['plain.64']?.load ?? (await measure(shape));
-    const two = await measure({ ...shape, gateways: 2 });
+    const two = await measure({ ...shape, gateways: [{}, {}] });
     hydra['two-gateways'] = { value: cpuPerThousand(two) / cpuPerThousand(one), load: two };
   });
   for (const name of Object.keys(PEERS)) {

@@ -37,8 +37,7 @@ const names = Object.keys(SETTINGS);
 
 const platform = await startPlatform({
   mocks: Array(4).fill(AT_ONCE),
-  gateways: names.length,
-  gatewayEnvironments: Object.values(SETTINGS),
+  gateways: Object.values(SETTINGS).map((env) => ({ env })),
 });
 const load = new Load();
 const milliseconds = Object.fromEntries(names.map((name) => [name, []]));
