@@ -1,5 +1,11 @@
-import { type PlaceResponse, type Lease as WireLease, RefusalReason as WireReason } from '#lib/contracts';
-import type { PlacementAnswer, PlacementExplanation, RefusalReason } from '#lib/placement';
+import {
+  type KvSource,
+  KvSourceKind,
+  type PlaceResponse,
+  type Lease as WireLease,
+  RefusalReason as WireReason,
+} from '#lib/contracts';
+import type { BlocksElsewhere, PlacementAnswer, PlacementExplanation, RefusalReason } from '#lib/placement';
 import type { DeskAnswer } from './placement-desk.js';
 import { toUnixMs } from './scheduler-clock.js';
 
@@ -28,7 +34,8 @@ export function toPlaceResponse(answer: DeskAnswer, leaseTtlMs: number, explains
   const waitedUs = Math.max(0, Math.round(answer.waitedMs * 1_000));
   if (answer.kind === 'placed') {
     const explanation = explains && answer.explanation ? toWireExplanation(answer.explanation) : undefined;
-    return { outcome: { $case: 'lease', value: toWireLease(answer, answer.term, leaseTtlMs) }, waitedUs, explanation };
+    const lease = toWireLease(answer, answer.term, leaseTtlMs);
+    return { outcome: { $case: 'lease', value: lease }, waitedUs, explanation };
   }
   const { reason, message, retryAfterMs } = answer.refusal;
   if (reason === 'superseded') return undefined;
@@ -37,7 +44,7 @@ export function toPlaceResponse(answer: DeskAnswer, leaseTtlMs: number, explains
 }
 
 function toWireLease(
-  { lease, target }: PlacementAnswer & { kind: 'placed' },
+  { lease, target, kvSource }: PlacementAnswer & { kind: 'placed' },
   term: number,
   leaseTtlMs: number,
 ): WireLease {
@@ -51,10 +58,14 @@ function toWireLease(
     expiresAtUnixMs,
     leaseTtlMs,
     attempt,
-    kvSources: [],
+    kvSources: kvSource === undefined ? [] : [toWireSource(kvSource)],
     term,
     expectedCachedTokens: lease.cachedTokens,
   };
+}
+
+function toWireSource({ target, blockHashes }: BlocksElsewhere): KvSource {
+  return { target, kind: KvSourceKind.WORKER, blockHashes: blockHashes.map((hash) => Buffer.from(hash)) };
 }
 
 function toWireExplanation(explanation: PlacementExplanation) {

@@ -51,6 +51,11 @@ export class PlacementMetrics {
     help: 'Requests placed, by why the worker was chosen: only-choice, prefix-held or load.',
     labelNames: ['model', 'strategy', 'reason'] as const,
   });
+  private readonly fetches = new Counter({
+    name: owned('hydra_scheduler_kv_fetches_total'),
+    help: 'Requests placed on a worker that is to fetch blocks of their prompt from another one.',
+    labelNames: ['model'] as const,
+  });
   private readonly refusals = new Counter({
     name: owned('hydra_scheduler_refusals_total'),
     help: 'Requests refused, by reason.',
@@ -163,8 +168,10 @@ export class PlacementMetrics {
   noteAnswer(answer: PlacementAnswer, exemplar: Exemplar): void {
     const model = this.labelOf(answer.kind === 'placed' ? answer.lease.modelId : answer.modelId);
     observe(this.waitSeconds, { model, outcome: answer.kind }, answer.waitedMs / 1_000, exemplar);
-    if (answer.kind === 'placed') this.placements.inc({ model, strategy: answer.strategy, reason: answer.reason });
-    else this.refusals.inc({ model, reason: answer.refusal.reason });
+    if (answer.kind === 'placed') {
+      this.placements.inc({ model, strategy: answer.strategy, reason: answer.reason });
+      if (answer.kvSource !== undefined) this.fetches.inc({ model });
+    } else this.refusals.inc({ model, reason: answer.refusal.reason });
   }
 
   /** @param ttftMs  from its submission to the worker to the first token at the gateway */

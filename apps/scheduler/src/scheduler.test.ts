@@ -3,6 +3,7 @@ import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-j
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   type FleetSnapshot,
+  KvSourceKind,
   type Lease,
   PlaceRequest,
   type PlaceStreamRequest,
@@ -373,6 +374,37 @@ describe('the scheduler', () => {
       await vi.waitFor(async () => expect(await placedOn()).toBe(`w${holder}`), 20_000);
       expect([await placedOn(), await placedOn()]).toEqual([`w${holder}`, `w${holder}`]);
     }
+  });
+});
+
+describe('blocks of other workers', () => {
+  const prefixHashes = Array.from({ length: 64 }, (_, index) => Buffer.alloc(16, index + 1));
+  const models = [servedModel({ maxRunningSequences: 4, modelFingerprint: 'f', kvBytesPerToken: 64 })];
+  const prompt = { promptTokens: 1_025, prefixHashes };
+
+  it('given a drained worker that holds a prompt, when it is placed on another, then the lease says from where it comes, and the answer why', async () => {
+    fixture = await SchedulerFixture.start();
+    const w0 = await fixture.join('w0', { models, kvTarget: '127.0.0.1:7777' });
+    await fixture.join('w1', { models, kvTarget: '127.0.0.1:8888' });
+    w0.prefixes({ firstSequence: 1, events: [stored(prefixHashes)] });
+    await vi.waitFor(async () => {
+      const lease = await fixture.placed(prompt);
+      await fixture.release(lease);
+      expect(lease).toMatchObject({ workerId: 'w0', kvSources: [] });
+    }, 20_000);
+    w0.report({ draining: true });
+    await snapshotWhere(({ members }) => members.some(({ report }) => report?.draining === true));
+    const { outcome, explanation } = await fixture.place({ ...prompt, explain: true }).response;
+    expect(outcome?.value).toMatchObject({
+      workerId: 'w1',
+      expectedCachedTokens: 1_024,
+      kvSources: [{ target: '127.0.0.1:7777', kind: KvSourceKind.WORKER, blockHashes: prefixHashes }],
+    });
+    expect(explanation).toMatchObject({ chosenWorkerId: 'w1', fetchedFromWorkerId: 'w0' });
+    const chosen = explanation?.candidates.find(({ workerId }) => workerId === 'w1');
+    expect(chosen?.terms).toMatchObject({ fetchedBlocks: 64, cachedBlocks: 0 });
+    const metrics = await (await fixture.get('/metrics')).text();
+    expect(metrics).toContain('hydra_scheduler_kv_fetches_total{model="m"} 1');
   });
 });
 

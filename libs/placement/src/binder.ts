@@ -4,6 +4,7 @@ import type { DrainPace } from './drain-pace.js';
 import { explain, type PlacementExplanation } from './explanation.js';
 import { firstTokenForecasts } from './first-token-forecast.js';
 import type { FleetState } from './fleet-state.js';
+import { BlockSources, type FetchOption } from './forecast/block-sources.js';
 import { ExpectedPrefix } from './forecast/expected-prefix.js';
 import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { Lease, LeaseTable } from './lease-table.js';
@@ -39,6 +40,14 @@ export interface BinderParts {
  */
 export type PlacementReason = 'only-choice' | 'prefix-held' | 'load';
 
+/** Blocks of a prompt that another worker has. */
+export interface BlocksElsewhere {
+  /** gRPC target of its `KvBlocks`. */
+  readonly target: string;
+  /** 16 bytes each, in order. */
+  readonly blockHashes: readonly Uint8Array[];
+}
+
 /** A request bound to a worker. */
 export interface Binding {
   readonly lease: Lease;
@@ -46,6 +55,8 @@ export interface Binding {
   /** gRPC target of the worker. */
   readonly target: string;
   readonly strategy: string;
+  /** What the worker is to fetch, and from where. */
+  readonly kvSource: BlocksElsewhere | undefined;
   /** Set when the request asked for it. */
   readonly explanation: PlacementExplanation | undefined;
 }
@@ -62,6 +73,8 @@ export type Prospect =
       readonly workers: readonly WorkerView[];
       /** How much of the prompt each candidate has. */
       readonly prefix: ExpectedPrefix;
+      /** Who has more of it, where the model's strategy has workers fetch it. */
+      readonly sources: BlockSources | undefined;
     }
   | {
       readonly kind: 'no-room';
@@ -76,6 +89,7 @@ export type Prospect =
 interface Chosen {
   readonly worker: WorkerView;
   readonly predictedTtftMs: number | undefined;
+  readonly fetch: FetchOption | undefined;
   readonly explanation: PlacementExplanation | undefined;
 }
 
@@ -91,7 +105,10 @@ export class Binder {
     const workers = this.parts.fleet.workersOf(request.modelId, nowMs);
     const selection = selectCandidates(request, workers, reserved);
     const { candidates } = selection;
-    if (candidates.length > 0) return { kind: 'room', selection, workers, prefix: this.prefixOn(request, candidates) };
+    if (candidates.length > 0) {
+      const prefix = this.prefixOn(request, candidates);
+      return { kind: 'room', selection, workers, prefix, sources: this.sourcesOf(request, workers, prefix) };
+    }
     const reasons = new Set(selection.filtered.values());
     // A draining worker is to be replaced, and one that is expected will come.
     const mayWait = selection.waitsFor.length > 0 || reasons.has('draining');
@@ -124,14 +141,23 @@ export class Binder {
   ): number | undefined {
     const slotMs = slotIntervalMs(prospect, pace, nowMs);
     if (prospect.kind === 'room') {
-      const forecastOf = firstTokenForecasts(request, prospect.prefix, slotMs, nowMs);
-      return Math.min(...prospect.selection.candidates.map((worker) => forecastOf(worker).ttftMs));
+      const { prefix, sources, selection } = prospect;
+      const computing = firstTokenForecasts(request, prefix, () => undefined, slotMs, nowMs);
+      const fetching = firstTokenForecasts(request, prefix, (worker) => sources?.for(worker), slotMs, nowMs);
+      const leastOf = (worker: WorkerView) => Math.min(computing(worker).ttftMs, fetching(worker).ttftMs);
+      return Math.min(...selection.candidates.map(leastOf));
     }
     const able = prospect.workers.filter(({ workerId }) => prospect.waitsFor.includes(workerId));
     if (able.length === 0) return undefined;
     // Until its turn comes the workers compute what they have, and others take the places that become free.
-    const forecastOf = firstTokenForecasts(request, this.prefixOn(request, able), slotMs, nowMs);
-    return Math.min(...able.map(forecastOf).map((forecast) => forecast.slotMs + forecast.prefillMs));
+    const prefix = this.prefixOn(request, able);
+    const sources = this.sourcesOf(request, prospect.workers, prefix);
+    const soonest = (fetchOf: (worker: WorkerView) => FetchOption | undefined) =>
+      able
+        .map(firstTokenForecasts(request, prefix, fetchOf, slotMs, nowMs))
+        .map((forecast) => forecast.slotMs + forecast.prefillMs);
+    // What is fetched may come while the request waits.
+    return Math.min(...soonest(() => undefined), ...soonest((worker) => sources?.for(worker)));
   }
 
   bind(request: PlacementRequest, prospect: Prospect & { kind: 'room' }, pace: DrainPace, nowMs: number): BindOutcome {
@@ -142,18 +168,28 @@ export class Binder {
     } catch (cause) {
       return { kind: 'failed', fault: { strategy: strategy.name, modelId: request.modelId, cause } };
     }
-    const { worker, explanation } = chosen;
+    const { worker, fetch, explanation } = chosen;
     const { target } = worker.registration;
     const lease = this.grant(request, prospect.prefix, chosen, slotIntervalMs(prospect, pace, nowMs), nowMs);
-    const reason = reasonOf(prospect.selection.candidates.length, lease.cachedTokens);
-    return { kind: 'bound', binding: { lease, reason, target, strategy: strategy.name, explanation } };
+    const reason = reasonOf(prospect.selection.candidates.length, prospect.prefix.of(worker).tokens);
+    return {
+      kind: 'bound',
+      binding: {
+        lease,
+        reason,
+        target,
+        strategy: strategy.name,
+        kvSource: fetch && elsewhere(request, fetch),
+        explanation,
+      },
+    };
   }
 
   /** @throws when the strategy breaks its contract; nothing has changed then */
   private choose(
     strategy: PlacementStrategy,
     request: PlacementRequest,
-    { selection, workers, prefix }: Prospect & { kind: 'room' },
+    { selection, workers, prefix, sources }: Prospect & { kind: 'room' },
     nowMs: number,
   ): Chosen {
     const choice = strategy.choose(request, selection.candidates, {
@@ -161,12 +197,14 @@ export class Binder {
       random: this.parts.random,
       workers,
       prefix,
+      sources,
     });
     const worker = selection.candidates.find((one) => one.workerId === choice.workerId);
     if (worker === undefined) throw new Error(`it chose "${choice.workerId}", which is no candidate`);
     return {
       worker,
       predictedTtftMs: choice.ttftMs,
+      fetch: choice.fetch,
       explanation: request.explain ? explain(strategy.name, selection, choice) : undefined,
     };
   }
@@ -174,13 +212,13 @@ export class Binder {
   private grant(
     request: PlacementRequest,
     prefix: ExpectedPrefix,
-    { worker, predictedTtftMs }: Chosen,
+    { worker, predictedTtftMs, fetch }: Chosen,
     slotMs: number,
     nowMs: number,
   ): Lease {
     const { generationId, modelId, tenantId, priority, attempt, sequenceCount, promptTokens } = request;
     const { workerId, workerEpoch } = worker;
-    const { cachedTokens, ttftMs } = firstTokenForecasts(request, prefix, slotMs, nowMs)(worker);
+    const { cachedTokens, ttftMs } = firstTokenForecasts(request, prefix, () => fetch, slotMs, nowMs)(worker);
     const lease = this.parts.leases.grant(
       {
         ...{ generationId, modelId, tenantId, priority, workerId, workerEpoch, attempt, sequenceCount, promptTokens },
@@ -198,10 +236,19 @@ export class Binder {
     return new ExpectedPrefix(request, workers, this.parts.prefixes);
   }
 
+  private sourcesOf(request: PlacementRequest, workers: readonly WorkerView[], prefix: ExpectedPrefix) {
+    if (!this.parts.strategyFor(request.modelId).fetchesBlocks) return undefined;
+    return BlockSources.among(request, workers, prefix, this.parts.prefixes);
+  }
+
   private isAwaited(modelId: string, nowMs: number): boolean {
     const { expectedModelIds, lossGraceMs } = this.options;
     return expectedModelIds.has(modelId) || this.parts.fleet.servedWithin(modelId, lossGraceMs, nowMs);
   }
+}
+
+function elsewhere({ prefixHashes }: PlacementRequest, { source, ownBlocks, blocks }: FetchOption): BlocksElsewhere {
+  return { target: source.registration.kvTarget, blockHashes: prefixHashes.slice(ownBlocks, blocks) };
 }
 
 function reasonOf(candidateCount: number, cachedTokens: number): PlacementReason {

@@ -11,6 +11,8 @@ export interface PlacementExplanation {
     readonly filteredBy: string;
   }[];
   readonly chosenWorkerId: string;
+  /** Whose blocks it is to fetch; empty for nobody's. */
+  readonly fetchedFromWorkerId: string;
 }
 
 export function explain(strategy: string, selection: Candidates, choice: PlacementChoice): PlacementExplanation {
@@ -20,5 +22,10 @@ export function explain(strategy: string, selection: Candidates, choice: Placeme
     filteredBy: '',
   }));
   const filtered = [...selection.filtered].map(([workerId, filteredBy]) => ({ workerId, terms: {}, filteredBy }));
-  return { strategy, candidates: [...considered, ...filtered], chosenWorkerId: choice.workerId };
+  return {
+    strategy,
+    candidates: [...considered, ...filtered],
+    chosenWorkerId: choice.workerId,
+    fetchedFromWorkerId: choice.fetch?.source.workerId ?? '',
+  };
 }

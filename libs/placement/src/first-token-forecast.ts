@@ -1,5 +1,6 @@
+import type { FetchOption } from './forecast/block-sources.js';
 import type { ExpectedPrefix } from './forecast/expected-prefix.js';
-import { forecastOn, type TtftForecast } from './forecast/ttft-forecast.js';
+import { forecastFetching, forecastOn, type TtftForecast } from './forecast/ttft-forecast.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { WorkerView } from './worker-view.js';
 
@@ -12,17 +13,23 @@ export interface FirstTokenForecast extends TtftForecast {
 
 /**
  * When each worker would have the request's first token, were it sent there now.
+ * @param fetchOf  what a worker would fetch, where that is known or allowed
  * @param slotIntervalMs  mean time between two places that become free on one worker
  */
 export function firstTokenForecasts(
   request: PlacementRequest,
   prefix: ExpectedPrefix,
+  fetchOf: (worker: WorkerView) => FetchOption | undefined,
   slotIntervalMs: number,
   nowMs: number,
 ): (worker: WorkerView) => FirstTokenForecast {
   return (worker) => {
-    const { tokens: cachedTokens } = prefix.of(worker);
-    const forecast = forecastOn(worker, request, cachedTokens, nowMs);
+    const fetch = fetchOf(worker);
+    const cachedTokens = fetch?.tokens ?? prefix.of(worker).tokens;
+    const forecast =
+      fetch === undefined
+        ? forecastOn(worker, request, cachedTokens, nowMs)
+        : forecastFetching(worker, request, fetch, nowMs);
     const slotMs = slotsMissing(request, worker) * slotIntervalMs;
     return { ...forecast, slotMs, cachedTokens, ttftMs: forecast.ttftMs + slotMs };
   };

@@ -1,10 +1,11 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import { sequenceLimitOf, stepTokensOf, tokenLimitOf } from './capacity.js';
+import { FetchTimeModel } from './forecast/fetch-time-model.js';
 import { StepTimeModel } from './forecast/step-time-model.js';
 import type { StepReport } from './forecast/worker-mirror.js';
 import type { Lease, LeaseTable } from './lease-table.js';
 import { LostModels } from './lost-models.js';
-import { intervalOf, type Member, newMember, queuedPrefillTokens, unleasedKvTokens } from './member.js';
+import { intervalOf, type Member, newMember, noteFetches, queuedPrefillTokens, unleasedKvTokens } from './member.js';
 import { prefillOrderOf } from './prefill-order.js';
 import type { WorkerView } from './worker-view.js';
 
@@ -51,6 +52,7 @@ export class FleetState {
   private readonly members = new Map<string, Member>();
   /** Of all workers. */
   private readonly stepTimes = new StepTimeModel();
+  private readonly fetchTimes = new FetchTimeModel();
   private readonly lostModels = new LostModels();
 
   constructor(
@@ -76,7 +78,7 @@ export class FleetState {
       return { kind: 'updated' };
     }
     const departure = known && this.remove(registration.workerId, knownEpoch, nowMs);
-    this.members.set(registration.workerId, newMember(registration, models, this.stepTimes, nowMs));
+    this.members.set(registration.workerId, newMember(registration, models, this.stepTimes, this.fetchTimes, nowMs));
     return departure === undefined ? { kind: 'joined' } : { kind: 'replaced', endedLeases: departure.endedLeases };
   }
 
@@ -96,6 +98,7 @@ export class FleetState {
         : [];
     const load = this.leases.loadOf(workerId);
     member.unleased.note(held, load);
+    noteFetches(member, report);
     member.report = report;
     member.reportedAtMs = nowMs;
     member.lastHeardMs = nowMs;

@@ -1,5 +1,5 @@
 export { Attention } from './attention.js';
-export type { PlacementReason } from './binder.js';
+export type { BlocksElsewhere, PlacementReason } from './binder.js';
 export type { FilterReason } from './candidates.js';
 export { saturationOf } from './capacity.js';
 export {

@@ -1,4 +1,5 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
+import type { FetchTimeModel } from './forecast/fetch-time-model.js';
 import type { StepTimeModel } from './forecast/step-time-model.js';
 import { type IntervalReport, WorkerMirror } from './forecast/worker-mirror.js';
 import { prefillOrderOf } from './prefill-order.js';
@@ -22,11 +23,12 @@ export interface Member {
   grantedPromptTokens: number;
 }
 
-/** @param stepTimes  of all workers */
+/** @param stepTimes, fetchTimes  of all workers */
 export function newMember(
   registration: Registration,
   models: ReadonlyMap<string, ServedModel>,
   stepTimes: StepTimeModel,
+  fetchTimes: FetchTimeModel,
   nowMs: number,
 ): Member {
   return {
@@ -38,11 +40,18 @@ export function newMember(
     isDraining: false,
     hasRefused: false,
     unleased: new UnleasedGenerations(),
-    mirror: new WorkerMirror(stepTimes),
+    mirror: new WorkerMirror(stepTimes, fetchTimes),
     reportsSteps: false,
     grantedGenerations: 0,
     grantedPromptTokens: 0,
   };
+}
+
+/** What it fetched since its last report teaches how long that takes. */
+export function noteFetches({ mirror, report: before }: Member, report: StateReport): void {
+  const fetches = report.kvFetches - (before?.kvFetches ?? 0);
+  const bytes = report.kvFetchedBytes - (before?.kvFetchedBytes ?? 0);
+  if (fetches > 0 && bytes > 0) mirror.fetched(fetches, bytes, (report.kvFetchUs - (before?.kvFetchUs ?? 0)) / 1_000);
 }
 
 export function intervalOf(report: StateReport, { models }: Member): IntervalReport {

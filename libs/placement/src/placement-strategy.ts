@@ -1,3 +1,4 @@
+import type { BlockSources, FetchOption } from './forecast/block-sources.js';
 import type { ExpectedPrefix } from './forecast/expected-prefix.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { WorkerView } from './worker-view.js';
@@ -14,6 +15,8 @@ export interface PlacementContext {
   readonly workers: readonly WorkerView[];
   /** How much of the prompt each candidate has. */
   readonly prefix: ExpectedPrefix;
+  /** Who has more of it; absent where workers have no blocks from each other. */
+  readonly sources?: BlockSources | undefined;
 }
 
 export interface PlacementChoice {
@@ -23,6 +26,8 @@ export interface PlacementChoice {
   readonly terms: ReadonlyMap<string, PlacementTerms>;
   /** Predicted time to first token on the chosen worker, in milliseconds; absent when the strategy predicts none. */
   readonly ttftMs?: number;
+  /** What the chosen worker is to fetch. */
+  readonly fetch?: FetchOption | undefined;
 }
 
 /**
@@ -32,6 +37,8 @@ export interface PlacementChoice {
  */
 export abstract class PlacementStrategy {
   abstract readonly name: string;
+  /** Whether it has workers fetch blocks from each other. */
+  readonly fetchesBlocks: boolean = false;
   abstract choose(
     request: PlacementRequest,
     candidates: readonly WorkerView[],

@@ -95,12 +95,13 @@ export interface SchedulerSettings {
 export function scheduler(strategy: PlacementStrategy, settings: SchedulerSettings = {}) {
   const { leaseTtlMs = 10_000, workerTimeoutMs = 5_000, waitingPerWorker = 0, queueLength = 100 } = settings;
   const stepsPerWorker = 2;
+  const prefixes = emptyIndex();
   const leases = new LeaseTable({ leaseTtlMs, idPrefix: 'l' });
   const fleet = new FleetState({ workerTimeoutMs, waitingPerWorker, stepsPerWorker }, leases);
   const expectedModelIds = new Set(settings.expectedModelIds ?? ['m']);
   const queue = new PlacementQueue(
     { queueLength, expectedModelIds, lossGraceMs: 1_000 },
-    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1), prefixes: emptyIndex() },
+    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1), prefixes },
   );
-  return { leases, fleet, queue };
+  return { leases, fleet, queue, prefixes };
 }

@@ -23,19 +23,24 @@ describe('the text of a decision', () => {
 
   it('given a large fleet, then it is printable, not too long, has the chosen one first and says how many it leaves out', () => {
     const text = placementText(
-      { strategy: 'predicted-ttft', candidates, chosenWorkerId: 'wörker-40' },
+      { strategy: 'predicted-ttft', candidates, chosenWorkerId: 'wörker-40', fetchedFromWorkerId: 'wörker-9' },
       MOST_HEADER_CHARACTERS,
     );
     expect(text).toMatch(/^[\x20-\x7e]+$/);
     expect(text.length).toBeLessThanOrEqual(MOST_HEADER_CHARACTERS);
     const told = JSON.parse(text);
     expect(told.candidates[0].worker).toBe('wörker-40');
+    expect(told.fetched_from).toBe('wörker-9');
     expect(told.candidates.length + told.omitted).toBe(64);
     expect(headerText([text, text]).length).toBeLessThanOrEqual(MOST_HEADER_CHARACTERS);
   });
 
   it('given a small one, then those left out come last, with the reason', () => {
-    const text = placementText({ strategy: 's', candidates: candidates.slice(3, 6), chosenWorkerId: '' }, 4_096);
+    const text = placementText(
+      { strategy: 's', candidates: candidates.slice(3, 6), chosenWorkerId: '', fetchedFromWorkerId: '' },
+      4_096,
+    );
+    expect(JSON.parse(text)).not.toHaveProperty('fetched_from');
     expect(JSON.parse(text).candidates.map(({ filtered_by }: { filtered_by?: string }) => filtered_by)).toEqual([
       undefined,
       'full',

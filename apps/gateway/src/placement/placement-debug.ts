@@ -24,11 +24,11 @@ export function tellPlacements(life: RequestLife, mostCharacters: number, tell: 
 }
 
 /**
- * One decision as JSON in printable ASCII: the worker chosen, and each worker with its terms or why it was left out. Candidates that do
+ * One decision as JSON in printable ASCII: the worker chosen, whose blocks it fetches if it does, and each worker with its terms or why it was left out. Candidates that do
  * not fit are counted in `omitted`; the chosen one comes first.
  */
 export function placementText(
-  { strategy, candidates, chosenWorkerId: chosen }: PlacementExplanation,
+  { strategy, candidates, chosenWorkerId: chosen, fetchedFromWorkerId }: PlacementExplanation,
   mostCharacters: number,
 ): string {
   const isChosen = (worker: { workerId: string }) => Number(worker.workerId === chosen);
@@ -43,7 +43,8 @@ export function placementText(
   const textOf = (count: number) => {
     const omitted = count < rows.length ? `,"omitted":${rows.length - count}` : '';
     const head = `{"strategy":${JSON.stringify(strategy)},"chosen":${JSON.stringify(chosen)}`;
-    return asciiOnly(`${head},"candidates":[${rows.slice(0, count).join()}]${omitted}}`);
+    const fetched = fetchedFromWorkerId === '' ? '' : `,"fetched_from":${JSON.stringify(fetchedFromWorkerId)}`;
+    return asciiOnly(`${head}${fetched},"candidates":[${rows.slice(0, count).join()}]${omitted}}`);
   };
   let count = rows.length;
   while (count > 0 && textOf(count).length > mostCharacters) count = Math.floor(count * 0.9);

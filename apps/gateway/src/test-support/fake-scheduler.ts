@@ -159,7 +159,7 @@ export class FakeScheduler {
   private explanation(chosenWorkerId: string) {
     const terms = { cost: 1.23456 };
     const candidates = this.workers.map(({ workerId }) => ({ workerId, terms, filteredBy: '' }));
-    return { strategy: 'in turn', candidates, chosenWorkerId };
+    return { strategy: 'in turn', candidates, chosenWorkerId, fetchedFromWorkerId: '' };
   }
 
   private snapshot(): FleetSnapshot {

@@ -3,6 +3,7 @@ import type { StateReport } from '#lib/contracts';
 import { Engine, type EngineState } from '#lib/engine';
 import { Embeddings } from '../embedding/embeddings.js';
 import { Drain } from '../lifecycle/drain.js';
+import { KvTransferMetrics } from '../observation/kv-transfer-metrics.js';
 import { Generations } from '../session/generations.js';
 import { LeaseTerms } from '../session/lease-terms.js';
 import { DeviceMeter } from './device-meter.js';
@@ -33,6 +34,7 @@ export class StateReporter {
     private readonly terms: LeaseTerms,
     private readonly drain: Drain,
     private readonly meter: DeviceMeter,
+    private readonly kvTransfers: KvTransferMetrics,
   ) {
     this.last = { state: engine.state(), atMs: performance.now() };
   }
@@ -73,9 +75,15 @@ export class StateReporter {
       devices: this.devices,
       prefixQueryTokens: state.queriedPromptTokens,
       prefixHitTokens: state.cachedPromptTokens,
+      ...this.fetches(),
       draining: this.drain.hasBegun,
       heldGenerationIds: sequence % REPORTS_PER_HELD_LIST === 0 ? this.heldIds() : [],
     };
+  }
+
+  private fetches() {
+    const { fetches, bytes, seconds } = this.kvTransfers.totals;
+    return { kvFetches: fetches, kvFetchedBytes: bytes, kvFetchUs: Math.round(seconds * 1e6) };
   }
 
   /** None when there are more than fit: a part of them would be taken for all. */

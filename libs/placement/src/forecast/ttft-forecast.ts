@@ -3,6 +3,7 @@ import type { PlacementRequest } from '../placement-request.js';
 import { type PrefillOrder, prefillUrgency } from '../prefill-order.js';
 import type { WorkerView } from '../worker-view.js';
 import { pairsOf } from './attention-pairs.js';
+import type { FetchOption } from './block-sources.js';
 import { urgencyOf } from './pending-prompt.js';
 import type { WorkerMirror } from './worker-mirror.js';
 
@@ -76,6 +77,18 @@ export function forecastTtft(mirror: WorkerMirror, question: ForecastQuestion): 
   const prefillMs = (steps - stepsAhead) * baseMs + computeMs(ownTokens, ownPairs);
   const workMs = (ownTokens / budget) * baseMs + computeMs(ownTokens, ownPairs);
   return { stepMs, queueMs, prefillMs, workMs, delayedPrompts, ttftMs: stepMs + queueMs + prefillMs };
+}
+
+/** The same with blocks that are fetched: while they are on their way, prompts ahead are computed. */
+export function forecastFetching(
+  worker: WorkerView,
+  request: PlacementRequest,
+  { tokens, fetchMs }: FetchOption,
+  nowMs: number,
+): TtftForecast {
+  const { stepMs, queueMs, prefillMs, workMs, delayedPrompts } = forecastOn(worker, request, tokens, nowMs);
+  const ttftMs = Math.max(stepMs + queueMs, fetchMs) + prefillMs;
+  return { stepMs, queueMs, prefillMs, workMs, delayedPrompts, ttftMs };
 }
 
 /** The same of a request, on a worker as the scheduler sees it. */

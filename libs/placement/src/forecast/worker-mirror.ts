@@ -1,6 +1,7 @@
 import { inPrefillOrder, type PrefillOrder } from '../prefill-order.js';
 import { pairsOf } from './attention-pairs.js';
 import { CacheRetention } from './cache-retention.js';
+import { FetchTimeModel } from './fetch-time-model.js';
 import { type PendingPrompt, urgencyOf } from './pending-prompt.js';
 import { PresumedProgress } from './presumed-progress.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
@@ -47,6 +48,7 @@ const ARRIVAL_MS = 100;
  */
 export class WorkerMirror {
   readonly stepTime: StepTimeModel;
+  readonly fetchTime: FetchTimeModel;
   private prompts = new Map<string, PendingPrompt>();
   private readonly presumed = new PresumedProgress();
   /** Rates of the interval that was learned from last. */
@@ -58,9 +60,16 @@ export class WorkerMirror {
   private readonly cache = new CacheRetention();
   private intervalBeganMs = 0;
 
-  /** @param fleet  learns from every worker's steps */
-  constructor(private readonly fleet = new StepTimeModel()) {
+  /**
+   * @param fleet         learns from every worker's steps
+   * @param fleetFetches  and this one from every worker's fetches
+   */
+  constructor(
+    private readonly fleet = new StepTimeModel(),
+    private readonly fleetFetches = new FetchTimeModel(),
+  ) {
     this.stepTime = new StepTimeModel(fleet);
+    this.fetchTime = new FetchTimeModel(fleetFetches);
   }
 
   /** Prompts to compute, in the order they were sent. */
@@ -134,6 +143,12 @@ export class WorkerMirror {
     this.decoding = { sequences: report.runningSequences, contextTokens: report.contextTokens };
     this.cache.noteRoom(report.kvTokens, report.contextTokens);
     this.intervalBeganMs = nowMs;
+  }
+
+  /** It has fetched blocks from others. */
+  fetched(fetches: number, bytes: number, durationMs: number): void {
+    this.fetchTime.observe(fetches, bytes, durationMs);
+    this.fleetFetches.observe(fetches, bytes, durationMs);
   }
 
   /**

@@ -1,7 +1,8 @@
+import type { FetchOption } from '../forecast/block-sources.js';
 import type { Prefix } from '../forecast/expected-prefix.js';
 import { Followers } from '../forecast/followers.js';
 import { MeanWork } from '../forecast/mean-work.js';
-import { forecastOn, type TtftForecast } from '../forecast/ttft-forecast.js';
+import { forecastFetching, forecastOn, type TtftForecast } from '../forecast/ttft-forecast.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
 import type { WorkerView } from '../worker-view.js';
@@ -41,10 +42,18 @@ const DECODE_PRICE = 0.003;
  * prefixes draw requests the more the busier the fleet is, and hot prefixes spread when waiting for them costs more than
  * computing them again. What was just sent counts at once; no term waits for a metric. All speeds are fitted online, per worker
  * (`StepTimeModel`).
- * No options. Terms: the above, and `price` (p), `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `delayedPrompts`, `costMs`.
+ *
+ * **Fetching.** Where workers have blocks from each other, each candidate is reckoned twice: computing what it lacks, and fetching it from
+ * the worker that holds the longest prefix by the KV index (`BlockSources`). Then
+ * `ttftMs = max(step + prompts ahead, fetchMs) + this prompt but for what it then has`, `fetchMs` = latency + bytes / bandwidth as
+ * observed (`FetchTimeModel`), and `workMs` is that of the rest; it pushes out as much as when it computed. The cheaper one counts.
+ *
+ * No options. Terms: the above, and `price` (p), `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `fetchedBlocks`, `fetchMs` (0 where it computes),
+ * `delayedPrompts`, `costMs`.
  */
 export class PredictedTtftStrategy extends PlacementStrategy {
   readonly name: string = 'predicted-ttft';
+  override readonly fetchesBlocks = true;
   private readonly rotation = new Rotation();
   private readonly reuse = new ReuseRate();
   private readonly followers = new Followers();
@@ -59,10 +68,22 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     const pending = meanPending(context.workers);
     const pricesOf = this.prices(context, pending);
     const terms = new Map<string, Terms>();
+    const fetches = new Map<string, FetchOption>();
     for (const worker of candidates) {
       const prefix = context.prefix.of(worker);
       const forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
-      terms.set(worker.workerId, termsOf(prefix, forecast, pricesOf(worker, forecast)));
+      const computing = termsOf(prefix, undefined, forecast, pricesOf(worker, forecast));
+      terms.set(worker.workerId, computing);
+      const fetch = context.sources?.for(worker);
+      if (fetch === undefined) continue;
+      const fetched = forecastFetching(worker, request, fetch, context.nowMs);
+      // What it fetches pushes out as much as what it would compute.
+      const { price, loadMs, delayMs, decodeMs } = pricesOf(worker, fetched);
+      const prices = { price, loadMs, delayMs, evictionMs: computing.evictionMs, decodeMs };
+      const fetching = termsOf(prefix, fetch, fetched, prices);
+      if (fetching.costMs >= computing.costMs) continue;
+      terms.set(worker.workerId, fetching);
+      fetches.set(worker.workerId, fetch);
     }
     const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => of(worker).costMs);
@@ -70,7 +91,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     this.reuse.note(cachedBlocks, request.prefixHashes.length);
     this.followers.placed(chosen.workerId, pending);
     this.meanWork.note(workMs);
-    return { workerId: chosen.workerId, terms, ttftMs };
+    return { workerId: chosen.workerId, terms, ttftMs, fetch: fetches.get(chosen.workerId) };
   }
 
   /** What others pay for a request's work, in milliseconds of their first tokens. */
@@ -100,7 +121,7 @@ interface Prices {
 type Terms = ReturnType<typeof termsOf>;
 
 /** Field by field: there is one for each candidate of each decision, and spreading takes twenty times as long. */
-function termsOf({ blocks, tokens }: Prefix, forecast: TtftForecast, prices: Prices) {
+function termsOf({ blocks, tokens }: Prefix, fetch: FetchOption | undefined, forecast: TtftForecast, prices: Prices) {
   return {
     stepMs: forecast.stepMs,
     queueMs: forecast.queueMs,
@@ -115,6 +136,8 @@ function termsOf({ blocks, tokens }: Prefix, forecast: TtftForecast, prices: Pri
     decodeMs: prices.decodeMs,
     cachedBlocks: blocks,
     cachedTokens: tokens,
+    fetchedBlocks: fetch === undefined ? 0 : fetch.blocks - fetch.ownBlocks,
+    fetchMs: fetch?.fetchMs ?? 0,
     costMs: forecast.ttftMs + prices.loadMs + prices.delayMs + prices.evictionMs + prices.decodeMs,
   };
 }

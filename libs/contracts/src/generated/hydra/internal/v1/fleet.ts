@@ -198,6 +198,12 @@ export interface StateReport {
   schedulers: string[];
   /** The latest term of a lease or an announcement that the worker knows, by model. */
   leaseTerms: { [key: string]: number };
+  /** Fetches of KV blocks from elsewhere that brought some, total within the epoch. */
+  kvFetches: number;
+  /** What they brought, in bytes, total within the epoch. */
+  kvFetchedBytes: number;
+  /** How long they took, in microseconds, total within the epoch. */
+  kvFetchUs: number;
 }
 
 export interface StateReport_LeaseTermsEntry {
@@ -1246,6 +1252,9 @@ function createBaseStateReport(): StateReport {
     stepsPerSecond: 0,
     schedulers: [],
     leaseTerms: {},
+    kvFetches: 0,
+    kvFetchedBytes: 0,
+    kvFetchUs: 0,
   };
 }
 
@@ -1302,6 +1311,15 @@ export const StateReport: MessageFns<StateReport> = {
     globalThis.Object.entries(message.leaseTerms).forEach(([key, value]: [string, number]) => {
       StateReport_LeaseTermsEntry.encode({ key: key as any, value }, writer.uint32(138).fork()).join();
     });
+    if (message.kvFetches !== 0) {
+      writer.uint32(144).uint64(message.kvFetches);
+    }
+    if (message.kvFetchedBytes !== 0) {
+      writer.uint32(152).uint64(message.kvFetchedBytes);
+    }
+    if (message.kvFetchUs !== 0) {
+      writer.uint32(160).uint64(message.kvFetchUs);
+    }
     return writer;
   },
 
@@ -1457,6 +1475,30 @@ export const StateReport: MessageFns<StateReport> = {
             }
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.kvFetches = longToNumber(reader.uint64());
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.kvFetchedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.kvFetchUs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1499,6 +1541,9 @@ export const StateReport: MessageFns<StateReport> = {
       },
       {},
     );
+    message.kvFetches = object.kvFetches ?? 0;
+    message.kvFetchedBytes = object.kvFetchedBytes ?? 0;
+    message.kvFetchUs = object.kvFetchUs ?? 0;
     return message;
   },
 };

@@ -176,14 +176,14 @@ export interface Lease {
   leaseTtlMs: number;
   /** As in the request. */
   attempt: number;
-  /** Where prefix blocks may be fetched from, best first; always empty in this version. */
+  /** Where prefix blocks may be fetched from, best first; empty where computing them is as fast. */
   kvSources: KvSource[];
   /**
    * Of the scheduler's reign over the model: larger is later, and the worker honours no lease of an earlier one than it knows of. 0
    * where there is only one scheduler.
    */
   term: number;
-  /** Prompt tokens the scheduler believes to be cached on the worker when their turn comes. */
+  /** Prompt tokens the scheduler believes to be cached on the worker when their turn comes, those that it is to fetch included. */
   expectedCachedTokens: number;
 }
 
@@ -205,6 +205,8 @@ export interface PlacementExplanation {
   candidates: CandidateExplanation[];
   /** The worker chosen. */
   chosenWorkerId: string;
+  /** Whose blocks it is to fetch; empty for nobody's. */
+  fetchedFromWorkerId: string;
 }
 
 /** One worker in a decision. */
@@ -1312,7 +1314,7 @@ export const Refused: MessageFns<Refused> = {
 };
 
 function createBasePlacementExplanation(): PlacementExplanation {
-  return { strategy: "", candidates: [], chosenWorkerId: "" };
+  return { strategy: "", candidates: [], chosenWorkerId: "", fetchedFromWorkerId: "" };
 }
 
 export const PlacementExplanation: MessageFns<PlacementExplanation> = {
@@ -1325,6 +1327,9 @@ export const PlacementExplanation: MessageFns<PlacementExplanation> = {
     }
     if (message.chosenWorkerId !== "") {
       writer.uint32(26).string(message.chosenWorkerId);
+    }
+    if (message.fetchedFromWorkerId !== "") {
+      writer.uint32(34).string(message.fetchedFromWorkerId);
     }
     return writer;
   },
@@ -1366,6 +1371,14 @@ export const PlacementExplanation: MessageFns<PlacementExplanation> = {
             message.chosenWorkerId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fetchedFromWorkerId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1386,6 +1399,7 @@ export const PlacementExplanation: MessageFns<PlacementExplanation> = {
     message.strategy = object.strategy ?? "";
     message.candidates = object.candidates?.map((e) => CandidateExplanation.fromPartial(e)) || [];
     message.chosenWorkerId = object.chosenWorkerId ?? "";
+    message.fetchedFromWorkerId = object.fetchedFromWorkerId ?? "";
     return message;
   },
 };

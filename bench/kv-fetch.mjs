@@ -1,0 +1,127 @@
+/**
+ * Time to the first token of a prompt of 1,000 tokens on a worker that has not seen it: computed, and fetched from another worker that
+ * has, over gRPC on this machine: `node bench/kv-fetch.mjs` after `make build`. Two engines, each with all threads, of which one computes at
+ * a time; the parts between are the worker's own. Rounds come in turn, so that their ratios mean something. `--json` prints the figures.
+ */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { loadavg } from 'node:os';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { openChannelSecurity, serverChannelOptions } from '#lib/channels';
+import { loadConfig } from '#lib/config';
+import { GenerationRequest } from '#lib/contracts';
+import { hashBlocks, prefixSeed } from '#lib/kv';
+import { serveKvBlocks } from '#lib/kv-transfer';
+import { createLogger } from '#lib/observability';
+import { EngineHost } from '../dist/apps/inference/src/engine/engine-host.js';
+import { EngineKvBlocks } from '../dist/apps/inference/src/kv/engine-kv-blocks.js';
+import { KvClients } from '../dist/apps/inference/src/kv/kv-clients.js';
+import { KvFetcher } from '../dist/apps/inference/src/kv/kv-fetcher.js';
+import { median } from './engine/statistics.mjs';
+import { onnxEngineFor } from './onnx-engine.mjs';
+
+const PROMPT_TOKENS = 1_000;
+const ROUNDS = 5;
+
+const config = loadConfig();
+const logger = createLogger('bench', { level: 'warn', format: 'text' });
+const [source, reader] = await Promise.all([startedHost(), startedHost()]);
+const { model } = source.engine.describe();
+const target = await served(source);
+const fetches = [];
+const clients = new KvClients(openChannelSecurity({ tls: 'off', certificates: {} }, 'worker', logger));
+const fetcher = new KvFetcher(config, reader, clients, { fetched: (fetch) => fetches.push(fetch) });
+const asked = new Map();
+const parent = { child: () => ({ set() {}, end() {} }) };
+reader.onEvent((event) => {
+  if (event.kind === 'blocks-wanted') fetcher.begin({ request: asked.get(event.generationId), parent }, event.wanted);
+});
+
+const ttftMs = { cold: [], fetched: [] };
+// the first round warms up
+for (let round = 0; round <= ROUNDS; round++) {
+  const [own, others] = [promptOf(2 * round), promptOf(2 * round + 1)];
+  await firstTokenMs(source, others);
+  const cold = await firstTokenMs(reader, own);
+  const fetched = await firstTokenMs(reader, others, [sourceOf(others)]);
+  if (round === 0) continue;
+  ttftMs.cold.push(cold);
+  ttftMs.fetched.push(fetched);
+}
+
+const ratios = ttftMs.cold.map((cold, round) => cold / ttftMs.fetched[round]);
+const last = fetches.slice(1);
+const report = {
+  date: new Date().toISOString(),
+  loadAverage: loadavg()[0],
+  model: model.modelId,
+  weights: model.weights,
+  promptTokens: PROMPT_TOKENS,
+  ttftMs,
+  fetches: last,
+  ratios: [Math.min(...ratios), median(ratios), Math.max(...ratios)],
+};
+if (process.argv.includes('--json')) console.log(JSON.stringify(report, null, 2));
+else {
+  const { date, loadAverage } = report;
+  console.log(
+    `${date}  ${model.modelId} (${model.weights}), ${PROMPT_TOKENS} prompt tokens, load ${loadAverage.toFixed(2)}`,
+  );
+  console.log(`cold    ${median(ttftMs.cold).toFixed(1)} ms`);
+  const seconds = median(last.map((fetch) => fetch.seconds));
+  const [{ blocks, bytes }] = last;
+  const said = `${blocks} blocks, ${(bytes / 1e6).toFixed(1)} MB in ${(seconds * 1_000).toFixed(0)} ms (median)`;
+  const spread = report.ratios.map((each) => each.toFixed(1)).join(' / ');
+  console.log(`fetched ${median(ttftMs.fetched).toFixed(1)} ms, ratio ${spread} (least / median / most); ${said}`);
+}
+process.exit(0);
+
+async function startedHost() {
+  const host = new EngineHost(await onnxEngineFor(config), logger);
+  await host.prepare();
+  return host;
+}
+
+async function served(host) {
+  const server = new Server(serverChannelOptions());
+  serveKvBlocks(server, { source: new EngineKvBlocks(host) });
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket)).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(listener, 'listening');
+  return `127.0.0.1:${listener.address().port}`;
+}
+
+/** As no other prompt begins. */
+function promptOf(number) {
+  return Array.from(
+    { length: PROMPT_TOKENS },
+    (_, i) => 100 + ((number * 7_919 + i * 31) % (model.vocabularySize - 200)),
+  );
+}
+
+function sourceOf(prompt) {
+  const seed = prefixSeed({ modelFingerprint: model.modelFingerprint, adapterVersion: '', salt: '' });
+  return { target, blockHashes: hashBlocks(prompt, model.blockTokens, seed).map((hash) => Buffer.from(hash)) };
+}
+
+async function firstTokenMs(host, promptTokenIds, kvSources = []) {
+  const generationId = crypto.randomUUID();
+  const request = GenerationRequest.fromPartial({
+    ...{ generationId, promptTokenIds, kvSources, modelId: model.modelId },
+    sampling: { temperature: 0, topP: 1, repetitionPenalty: 1, seed: 1 },
+    ...{ stop: { maxTokens: 1, ignoreEos: true }, sequenceCount: 1, initialCredit: 1 },
+  });
+  asked.set(generationId, request);
+  const { promise, resolve, reject } = Promise.withResolvers();
+  host.onEvent((event) => {
+    if (event.kind === 'step' && event.entries.some((entry) => entry.generationId === generationId))
+      resolve(performance.now());
+    if (event.kind === 'failed' && event.generationId === generationId) reject(new Error(event.message));
+  });
+  const startMs = performance.now();
+  host.engine.submit(request);
+  return (await promise) - startMs;
+}

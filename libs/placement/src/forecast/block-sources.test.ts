@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES } from '../create-strategy.js';
+import {
+  emptyIndex,
+  registration,
+  report,
+  request,
+  scheduler,
+  servedModel,
+  workerView,
+} from '../placement.test-support.js';
+import type { WorkerView } from '../worker-view.js';
+import { BlockSources } from './block-sources.js';
+import { ExpectedPrefix } from './expected-prefix.js';
+import { WorkerMirror } from './worker-mirror.js';
+
+const model = servedModel({
+  ...{ blockTokens: 16, contextTokens: 8_192, stepTokenBudget: 256, maxRunningSequences: 4 },
+  ...{ kvBytesPerToken: 46_080, modelFingerprint: 'f' },
+});
+const hashes = Array.from({ length: 64 }, (_, number) =>
+  Uint8Array.from({ length: 16 }, (_b, i) => (number + 1) * (i + 3)),
+);
+const prompt = request({ promptTokens: 1_030, prefixHashes: hashes });
+const sharing = (workerId: string, about: Partial<WorkerView> = {}) =>
+  workerView(workerId, { model, registration: registration(workerId, { kvTarget: `${workerId}:kv` }), ...about });
+
+function sourcesAmong(workers: WorkerView[], held: Readonly<Record<string, number>>) {
+  const prefixes = emptyIndex();
+  for (const [workerId, blocks] of Object.entries(held))
+    for (const hash of hashes.slice(0, blocks)) prefixes.stored(workerId, hash);
+  return BlockSources.among(prompt, workers, new ExpectedPrefix(prompt, workers, prefixes), prefixes);
+}
+
+describe('BlockSources', () => {
+  it('given workers with parts of a prompt, then each fetches from the longest, and the longest from nobody', () => {
+    const workers = [sharing('none'), sharing('some'), sharing('most', { isDraining: true })];
+    const sources = sourcesAmong(workers, { some: 10, most: 60 });
+    expect(workers.slice(0, 2).map((worker) => sources?.for(worker))).toMatchObject([
+      { source: { workerId: 'most' }, ownBlocks: 0, blocks: 60, tokens: 960 },
+      { source: { workerId: 'most' }, ownBlocks: 10, blocks: 60, tokens: 960 },
+    ]);
+    expect(sources?.for(workers[2]!)).toBeUndefined();
+    expect(sources!.for(workers[1]!)!.fetchMs).toBeLessThan(sources!.for(workers[0]!)!.fetchMs);
+  });
+
+  it('given equals, then the one with less to do is asked', () => {
+    const workers = [sharing('none'), sharing('busy', { load: 3 }), sharing('idle', { load: 1 })];
+    expect(sourcesAmong(workers, { busy: 60, idle: 60 })?.for(workers[0]!)?.source.workerId).toBe('idle');
+  });
+
+  it('given workers of another model, or that have no blocks from each other, then nothing is fetched', () => {
+    const other = sharing('other', { model: { ...model, modelFingerprint: 'g' } });
+    const plain = workerView('plain', { model });
+    expect(sourcesAmong([sharing('none'), other], { other: 60 })?.for(sharing('none'))).toBeUndefined();
+    expect(sourcesAmong([plain, sharing('most')], { most: 60 })).toBeUndefined();
+    const workers = [plain, sharing('some'), sharing('most')];
+    expect(sourcesAmong(workers, { most: 60 })?.for(plain)).toBeUndefined();
+  });
+});
+
+describe('fetching, by predicted-ttft', () => {
+  /** Two workers, whose steps take what they say; `far` holds all of the prompt and takes nothing new. */
+  function place({
+    msPerToken,
+    msPerMebibyte,
+    strategy = 'predicted-ttft',
+  }: {
+    msPerToken: number;
+    msPerMebibyte: number;
+    strategy?: (typeof STRATEGY_NAMES)[number];
+  }) {
+    const { fleet, queue, prefixes } = scheduler(createStrategy(strategy, DEFAULT_STRATEGY_OPTIONS));
+    for (const workerId of ['near', 'far'])
+      fleet.register(registration(workerId, { models: [model], kvTarget: `${workerId}:kv` }), 0);
+    for (const hash of hashes) prefixes.stored('far', hash);
+    fleet.startDraining('far', 1, 0);
+    for (let step = 0; step < 200; step++) {
+      const load = { prefillTokens: 1 + (step % 200), decodingSequences: 0, contextTokens: 0, attentionPairs: 0 };
+      const finished = { load, durationMs: 1 + load.prefillTokens * msPerToken };
+      fleet.reportStep(
+        'near',
+        1,
+        { finished, begun: undefined, prompts: [], decodingSequences: 0, contextTokens: 0, kvTokens: 0 },
+        0,
+      );
+      const mebibytes = 40 * (step + 1);
+      fleet.report(
+        'near',
+        1,
+        report({
+          sequence: step + 1,
+          kvFetches: step + 1,
+          kvFetchedBytes: mebibytes * 1_048_576,
+          kvFetchUs: mebibytes * msPerMebibyte * 1_000,
+        }),
+        0,
+      );
+    }
+    const { decisions } = queue.enqueue({ ...prompt, explain: true }, 1_000, 0);
+    const [placed] = decisions;
+    if (placed?.kind !== 'placed') throw new Error(`not placed: ${JSON.stringify(decisions)}`);
+    return placed;
+  }
+
+  it('given slow steps and a fast link, then it fetches, counts on it, and says so', () => {
+    const placed = place({ msPerToken: 1.5, msPerMebibyte: 2 });
+    expect(placed.kvSource).toEqual({ target: 'far:kv', blockHashes: hashes });
+    expect(placed.lease.cachedTokens).toBe(1_024);
+    expect(placed.lease.predictedTtftMs).toBeLessThan(300); // 45 MiB, and six tokens; computing takes 1,500
+    expect(placed.reason).toBe('only-choice');
+    expect(placed.explanation?.fetchedFromWorkerId).toBe('far');
+    const { terms } = placed.explanation!.candidates.find(({ workerId }) => workerId === 'near')!;
+    expect(terms).toMatchObject({ fetchedBlocks: 64, cachedBlocks: 0 });
+    expect(terms['fetchMs']).toBeGreaterThan(60);
+    expect(terms['ttftMs']).toBe(placed.lease.predictedTtftMs);
+  });
+
+  it('given fast steps or a slow link, then it computes', () => {
+    for (const speeds of [
+      { msPerToken: 0.005, msPerMebibyte: 2 },
+      { msPerToken: 1.5, msPerMebibyte: 200 },
+    ]) {
+      const placed = place(speeds);
+      expect(placed.kvSource).toBeUndefined();
+      expect(placed.lease.cachedTokens).toBe(0);
+      expect(placed.explanation?.fetchedFromWorkerId).toBe('');
+    }
+  });
+
+  it('given any other strategy, then nobody fetches', () => {
+    for (const strategy of STRATEGY_NAMES.filter((name) => name !== 'predicted-ttft'))
+      expect(place({ msPerToken: 1.5, msPerMebibyte: 2, strategy }).kvSource).toBeUndefined();
+  });
+
+  it('given a prompt on its way ahead, then what is fetched comes meanwhile', () => {
+    const mirror = new WorkerMirror();
+    mirror.sent({
+      generationId: 'g',
+      promptTokens: 100,
+      prefixKeys: new Float64Array(0),
+      sentAtMs: 0,
+      remainingTokens: 100,
+    });
+    const workers = [sharing('near', { mirror }), sharing('far', { isDraining: true })];
+    const prefixes = emptyIndex();
+    for (const hash of hashes) prefixes.stored('far', hash);
+    const prefix = new ExpectedPrefix(prompt, workers, prefixes);
+    const sources = BlockSources.among(prompt, workers, prefix, prefixes);
+    for (let each = 0; each < 50; each++) mirror.fetched(1, 45 * 1_048_576, 1);
+    const strategy = createStrategy('predicted-ttft', DEFAULT_STRATEGY_OPTIONS);
+    const { terms, ttftMs } = strategy.choose(prompt, workers.slice(0, 1), {
+      nowMs: 0,
+      random: () => 0,
+      workers,
+      prefix,
+      sources,
+    });
+    const { stepMs, queueMs, prefillMs, fetchMs } = terms.get('near') as Record<string, number>;
+    expect(fetchMs).toBeLessThan(stepMs! + queueMs!);
+    expect(ttftMs).toBeCloseTo(stepMs! + queueMs! + prefillMs!, 9);
+  });
+});

@@ -1,0 +1,82 @@
+import type { PrefixLookup } from '../kv-index/kv-index.js';
+import type { PlacementRequest } from '../placement-request.js';
+import type { WorkerView } from '../worker-view.js';
+import type { ExpectedPrefix, Prefix } from './expected-prefix.js';
+
+/** Blocks of a prompt that a worker can have from another one instead of computing them. */
+export interface FetchOption extends Prefix {
+  /** Who has them. */
+  readonly source: WorkerView;
+  /** Of its own the worker has so many; those from there to `blocks` are fetched. */
+  readonly ownBlocks: number;
+  /** How long that takes, in milliseconds. */
+  readonly fetchMs: number;
+}
+
+/** Who holds more of a prompt than a worker that it may go to. For one decision: nothing may change until it is made. */
+export class BlockSources {
+  /** The longest prefix first. */
+  private ordered: readonly { readonly source: WorkerView; readonly blocks: number }[] | undefined;
+
+  private constructor(
+    private readonly request: PlacementRequest,
+    private readonly sharing: readonly WorkerView[],
+    private readonly prefix: ExpectedPrefix,
+    private readonly prefixes: PrefixLookup,
+  ) {}
+
+  /**
+   * @param workers  all of the model; also those that take nothing new have what they hold
+   * @returns undefined when no two of them have blocks from each other
+   */
+  static among(
+    request: PlacementRequest,
+    workers: readonly WorkerView[],
+    prefix: ExpectedPrefix,
+    prefixes: PrefixLookup,
+  ): BlockSources | undefined {
+    const sharing = workers.filter(sharesBlocks);
+    if (sharing.length < 2 || request.prefixHashes.length === 0) return undefined;
+    return new BlockSources(request, sharing, prefix, prefixes);
+  }
+
+  /** @returns undefined when nobody has more of the prompt than the worker, or it fetches nothing */
+  for(worker: WorkerView): FetchOption | undefined {
+    if (!sharesBlocks(worker)) return undefined;
+    const { blocks: ownBlocks, tokens: ownTokens } = this.prefix.of(worker);
+    const { model } = worker;
+    this.ordered ??= this.inOrder();
+    for (const { source, blocks } of this.ordered) {
+      if (blocks <= ownBlocks) return undefined;
+      const isOfSameKind =
+        source.model.modelFingerprint === model.modelFingerprint && source.model.blockTokens === model.blockTokens;
+      if (source.workerId === worker.workerId || !isOfSameKind) continue;
+      const tokens = Math.min(blocks * model.blockTokens, this.request.promptTokens - 1);
+      if (tokens <= ownTokens) return undefined;
+      const bytes = (blocks - ownBlocks) * model.blockTokens * model.kvBytesPerToken;
+      return { source, blocks, tokens, ownBlocks, fetchMs: worker.mirror.fetchTime.fetchMs(bytes) };
+    }
+    return undefined;
+  }
+
+  /** Of equals the one with the least to do comes first. */
+  private inOrder() {
+    const { request, sharing, prefixes } = this;
+    const held = prefixes.leadingBlocks(
+      request.prefixHashes,
+      sharing.map(({ workerId }) => workerId),
+    );
+    return sharing
+      .map((source, index) => ({ source, blocks: held[index]! }))
+      .filter(({ blocks }) => blocks > 0)
+      .sort(
+        (a, b) =>
+          b.blocks - a.blocks || a.source.load - b.source.load || (a.source.workerId < b.source.workerId ? -1 : 1),
+      );
+  }
+}
+
+/** It serves blocks, and so fetches them, too. */
+function sharesBlocks({ registration }: WorkerView): boolean {
+  return registration.kvTarget !== '';
+}
