@@ -1,5 +1,5 @@
-import type { ModelFileChunk, WorkerClient } from '#lib/contracts';
-import { GrpcStatusError } from './grpc-status-error.js';
+import type { WorkerClient } from '#lib/contracts';
+import { readStream } from './read-stream.js';
 
 /** The largest tokenizers (256k entries) have 35 MB. */
 const MAX_FILES_BYTES = 256 * 1024 * 1024;
@@ -13,29 +13,17 @@ export async function fetchModelFiles(
   textFingerprint: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  signal.throwIfAborted();
-  const call = client.getModelFiles({ textFingerprint });
-  const cancel = () => call.cancel();
-  signal.addEventListener('abort', cancel, { once: true });
   const pieces = new Map<string, Uint8Array[]>();
   const complete = new Set<string>();
   let totalBytes = 0;
-  try {
-    for await (const chunk of call as AsyncIterable<ModelFileChunk>) {
-      totalBytes += chunk.data.length;
-      if (totalBytes > MAX_FILES_BYTES)
-        throw new Error(`The model's text files have more than ${MAX_FILES_BYTES} bytes.`);
-      const file = pieces.get(chunk.name);
-      if (file === undefined) pieces.set(chunk.name, [chunk.data]);
-      else file.push(chunk.data);
-      if (chunk.last) complete.add(chunk.name);
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw GrpcStatusError.from(error);
-  } finally {
-    signal.removeEventListener('abort', cancel);
-    call.cancel(); // one that was given up half read; one that has ended does not mind
+  for await (const chunk of readStream(() => client.getModelFiles({ textFingerprint }), signal)) {
+    totalBytes += chunk.data.length;
+    if (totalBytes > MAX_FILES_BYTES)
+      throw new Error(`The model's text files have more than ${MAX_FILES_BYTES} bytes.`);
+    const file = pieces.get(chunk.name);
+    if (file === undefined) pieces.set(chunk.name, [chunk.data]);
+    else file.push(chunk.data);
+    if (chunk.last) complete.add(chunk.name);
   }
   const cut = [...pieces.keys()].find((name) => !complete.has(name));
   if (cut !== undefined) throw new Error(`The worker sent only a part of ${cut}.`);

@@ -1,3 +1,4 @@
+import { untilAborted } from '#lib/channels';
 import { KvBlock, type KvLayout, type PutKvBlocksResponse } from '#lib/contracts';
 import {
   faultOfOffered,
@@ -100,7 +101,7 @@ export class KvBlockStore implements KvBlockSource, KvBlockSink {
     const refused = new Set<string>();
     const chain: string[] = [];
     let refusedBlocks = 0;
-    for await (const block of untilAborted(blocks, signal)) {
+    for await (const block of takenUntilAborted(blocks, signal)) {
       const offered = tierBlock(block);
       const reason = await this.store(block, offered, refused, signal);
       if (reason === undefined) {
@@ -198,21 +199,15 @@ function soundBlock(value: Buffer, layout: KvLayout, blockHash: Uint8Array): KvB
 }
 
 /** The values, for as long as nobody says otherwise: a sender that stops sending holds nothing up for ever. */
-async function* untilAborted<Value>(values: AsyncIterable<Value>, signal: AbortSignal): AsyncGenerator<Value> {
+async function* takenUntilAborted<Value>(values: AsyncIterable<Value>, signal: AbortSignal): AsyncGenerator<Value> {
   const iterator = values[Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {}); // mostly nobody waits for it any more
-  const abort = () => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted.promise]);
+      const next = await untilAborted(iterator.next(), signal);
       if (next.done) return;
       yield next.value;
     }
   } finally {
-    signal.removeEventListener('abort', abort);
     void iterator.return?.()?.catch(() => {}); // a stream that is read no further
   }
 }

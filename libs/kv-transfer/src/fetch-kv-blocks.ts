@@ -1,4 +1,4 @@
-import { GrpcStatusError } from '#lib/channels';
+import { readStream } from '#lib/channels';
 import type { KvBlock, KvBlocksClient, KvLayout } from '#lib/contracts';
 import { faultOfReceived, type KvBlockFault } from './kv-block-fault.js';
 import { MAX_BLOCKS_PER_CALL } from './serve-kv-blocks.js';
@@ -41,7 +41,8 @@ export async function* fetchKvBlocks(
   const mostPerCall = Math.max(1, Math.min(MAX_BLOCKS_PER_CALL, Math.floor(CALL_BYTES / blockBytes)));
   for (let next = firstBlock; next < blockHashes.length; ) {
     const end = Math.min(blockHashes.length, next + mostPerCall);
-    for await (const block of called(client, layout, blockHashes.slice(next, end), signal)) {
+    const asked = { layout, blockHashes: blockHashes.slice(next, end).map((hash) => Buffer.from(hash)) };
+    for await (const block of readStream(() => client.get(asked), signal)) {
       if (next === end) throw new KvBlockFaultError('hash'); // one more than was asked for
       const own: number[] = Array.prototype.slice.call(tokenIds, next * blockTokens, (next + 1) * blockTokens);
       const fault = faultOfReceived(block, { layout, blockBytes, blockHash: blockHashes[next]!, tokenIds: own });
@@ -50,27 +51,5 @@ export async function* fetchKvBlocks(
       next++;
     }
     if (next < end) return;
-  }
-}
-
-async function* called(
-  client: Pick<KvBlocksClient, 'get'>,
-  layout: KvLayout,
-  blockHashes: readonly Uint8Array[],
-  signal: AbortSignal,
-): AsyncGenerator<KvBlock, void, void> {
-  signal.throwIfAborted();
-  const call = client.get({ layout, blockHashes: blockHashes.map((hash) => Buffer.from(hash)) });
-  const cancel = () => call.cancel();
-  signal.addEventListener('abort', cancel, { once: true });
-  try {
-    yield* call as AsyncIterable<KvBlock>;
-    signal.throwIfAborted();
-  } catch (error) {
-    signal.throwIfAborted();
-    throw GrpcStatusError.from(error);
-  } finally {
-    signal.removeEventListener('abort', cancel);
-    call.cancel(); // one that was given up half read; one that has ended does not mind
   }
 }

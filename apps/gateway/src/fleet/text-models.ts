@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { untilAborted } from '#lib/channels';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { TextModel } from '#lib/tokens';
 import { FleetView } from './fleet-view.js';
@@ -95,13 +96,4 @@ export class TextModels {
     }
     throw failure;
   }
-}
-
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { untilAborted } from '#lib/channels';
 import type { KvBlock, KvLayout } from '#lib/contracts';
 import type { StoredBlock } from '#lib/engine';
 import { crc32c } from '#lib/kv';
@@ -16,7 +17,7 @@ export class EngineKvBlocks extends KvBlockSource {
 
   override async has(layout: KvLayout, blockHashes: readonly Uint8Array[], signal: AbortSignal): Promise<number> {
     if (this.blockBytesOf(layout) === undefined) return 0;
-    return unlessAborted(this.host.engine.heldBlocks(blockHashes.map(toHex)), signal);
+    return untilAborted(this.host.engine.heldBlocks(blockHashes.map(toHex)), signal);
   }
 
   override async *read(
@@ -31,7 +32,7 @@ export class EngineKvBlocks extends KvBlockSource {
     const pieceFrom = (next: number) => this.host.engine.readBlocks(hashes.slice(next, next + most));
     let ahead = pieceFrom(0);
     for (let next = 0; next < hashes.length; ) {
-      const piece = await unlessAborted(ahead, signal);
+      const piece = await untilAborted(ahead, signal);
       next += piece.length;
       const isLast = piece.length < most;
       if (!isLast && next < hashes.length) ahead = pieceFrom(next);
@@ -61,13 +62,4 @@ function toKvBlock({ hash, parentHash = '', tokenIds, data }: StoredBlock, layou
 
 function toHex(hash: Uint8Array): string {
   return Buffer.from(hash).toString('hex');
-}
-
-function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const leave = () => reject(signal.reason);
-    signal.addEventListener('abort', leave, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
 }
