@@ -1,15 +1,15 @@
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openRedis } from '#lib/redis';
 import { describeBlockTier, keysOf, someChain } from '../../libs/kv-store/src/block-tier.conformance.js';
-import { connectBlockRedis, RedisTier } from '../../libs/kv-store/src/index.js';
-import { type RunningRedis, startRedis } from './support/redis.js';
+import { RedisTier } from '../../libs/kv-store/src/index.js';
+import { type RunningRedis, startRedis, startRedisCluster } from './support/redis.js';
 
 const never = new AbortController().signal;
 const servers: RunningRedis[] = [];
 const closers: (() => Promise<unknown>)[] = [];
 
 async function open(url: string, isCluster: boolean, settings: { ttlMs?: number; mostCommands?: number } = {}) {
-  const client = connectBlockRedis(url, isCluster, 5_000);
+  const client = openRedis(url, isCluster, { commandTimeoutMs: 5_000 });
   await vi.waitFor(() => expect(client.status).toBe('ready'), 10_000);
   const tier = new RedisTier(client, { ttlMs: 60_000, timeoutMs: 5_000, mostCommands: 1_024, ...settings });
   closers.push(() => tier.close());
@@ -17,11 +17,7 @@ async function open(url: string, isCluster: boolean, settings: { ttlMs?: number;
 }
 
 beforeAll(async () => {
-  servers.push(await startRedis(), await startRedis({ isCluster: true }));
-  const cluster = new Redis(String(servers[1]?.url));
-  await cluster.cluster('ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => slot));
-  await vi.waitFor(async () => expect(await cluster.cluster('INFO')).toContain('cluster_state:ok'), 20_000);
-  cluster.disconnect();
+  servers.push(await startRedis(), await startRedisCluster());
 });
 afterAll(async () => {
   for (const server of servers) await server.stop();

@@ -1,14 +1,9 @@
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { RedisClient } from '#lib/redis';
 import type { LimitBook, Limits, Reservation, UsageEntry } from '../../libs/limits/src/index.js';
 import { describeLimitBook } from '../../libs/limits/src/limit-book.conformance.js';
-import {
-  connectRedis,
-  type RedisClient,
-  RedisLimitBook,
-  RedisRequestWindows,
-} from '../../libs/limits-redis/src/index.js';
-import { type RunningRedis, startRedis } from './support/redis.js';
+import { connectRedis, RedisLimitBook, RedisRequestWindows } from '../../libs/limits-redis/src/index.js';
+import { type RunningRedis, startRedis, startRedisCluster } from './support/redis.js';
 
 const LONGER_THAN_A_LEASE_MS = 3_001;
 
@@ -52,11 +47,7 @@ async function settledOf({ client, entries }: Opened, tenants: ReadonlySet<strin
 }
 
 beforeAll(async () => {
-  servers.push(await startRedis(), await startRedis({ isCluster: true }));
-  const cluster = new Redis(String(servers[1]?.url));
-  await cluster.cluster('ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => slot));
-  await vi.waitFor(async () => expect(await cluster.cluster('INFO')).toContain('cluster_state:ok'), 20_000);
-  cluster.disconnect();
+  servers.push(await startRedis(), await startRedisCluster());
 });
 afterAll(async () => {
   for (const server of servers) await server.stop();

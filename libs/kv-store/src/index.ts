@@ -8,5 +8,5 @@ export {
   type TierOperation,
 } from './kv-block-store.js';
 export { type HeldBlock, MemoryTier, type MemoryTierOptions } from './memory-tier.js';
-export { connectBlockRedis, type RedisClient, RedisTier, type RedisTierOptions } from './redis-tier.js';
+export { RedisTier, type RedisTierOptions } from './redis-tier.js';
 export { WriteBehind, type WriteBehindOptions } from './write-behind.js';

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { openRedis } from '#lib/redis';
 import { someChain } from './block-tier.conformance.js';
-import { connectBlockRedis, RedisTier } from './redis-tier.js';
+import { RedisTier } from './redis-tier.js';
 
 const never = new AbortController().signal;
 const closers: (() => unknown)[] = [];
@@ -15,7 +16,7 @@ async function listening(server: Server): Promise<number> {
 }
 
 function tierAt(port: number, now?: () => number) {
-  const client = connectBlockRedis(`redis://127.0.0.1:${port}`, false, 200);
+  const client = openRedis(`redis://127.0.0.1:${port}`, false, { commandTimeoutMs: 200 });
   const tier = new RedisTier(client, { ttlMs: 60_000, timeoutMs: 200, mostCommands: 8, now });
   closers.push(() => tier.close());
   return tier;

@@ -1,8 +1,7 @@
-import { Cluster, Redis } from 'ioredis';
+import { untilAborted } from '#lib/channels';
+import type { RedisClient } from '#lib/redis';
 import { BlockTier, type TierBlock, TierUnavailableError } from './block-tier.js';
 import { Breaker } from './breaker.js';
-
-export type RedisClient = Redis | Cluster;
 
 export interface RedisTierOptions {
   /** A block that nobody used for so long is gone, in milliseconds. */
@@ -16,22 +15,6 @@ export interface RedisTierOptions {
 }
 
 const KEY_PREFIX = 'hydra:kv:';
-const LONGEST_RECONNECT_MS = 500;
-
-/**
- * Connects in the background; commands fail at once while there is no connection.
- * @param url  `redis://…` or `rediss://…`; of any node of a cluster when `isCluster`
- */
-export function connectBlockRedis(url: string, isCluster: boolean, timeoutMs: number): RedisClient {
-  const shared = { enableOfflineQueue: false };
-  const node = { commandTimeout: timeoutMs, maxRetriesPerRequest: 0, connectTimeout: 1_000 };
-  const retryStrategy = (attempt: number) => Math.min(50 * attempt, LONGEST_RECONNECT_MS);
-  const client = isCluster
-    ? new Cluster([url], { ...shared, redisOptions: node, clusterRetryStrategy: retryStrategy })
-    : new Redis(url, { ...shared, ...node, retryStrategy });
-  client.on('error', () => {}); // each command that fails says so
-  return client;
-}
 
 /**
  * Blocks in Redis or Redis Cluster, for all that share it, over restarts of theirs. A value is the encoded block under its key, with
@@ -116,7 +99,7 @@ export class RedisTier extends BlockTier {
   ): Promise<Answer[]> {
     if (!this.breaker.mayCall(this.now())) throw new TierUnavailableError('open');
     try {
-      const answers = await Promise.race([this.counted(keys, command), rejected(ended)]);
+      const answers = await untilAborted(this.counted(keys, command), ended);
       this.breaker.succeeded();
       return answers;
     } catch (cause) {
@@ -150,13 +133,6 @@ function leadingCount<Answer>(answers: readonly Answer[], isHeld: (answer: Answe
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function rejected(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 function isTimeout(cause: unknown, ended: AbortSignal): boolean {

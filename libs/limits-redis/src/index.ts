@@ -1,3 +1,3 @@
 export { RedisLimitBook } from './redis-limit-book.js';
 export { RedisRequestWindows } from './redis-request-windows.js';
-export { addScripts, connectRedis, type RedisClient, runScript } from './redis-scripts.js';
+export { addScripts, connectRedis, runScript } from './redis-scripts.js';

@@ -14,7 +14,8 @@ import {
   type Reservation,
   type Settlement,
 } from '#lib/limits';
-import { type RedisClient, runScript, tenantKeys } from './redis-scripts.js';
+import type { RedisClient } from '#lib/redis';
+import { runScript, tenantKeys } from './redis-scripts.js';
 import { type TakeEntries, TenantKeeper } from './tenant-keeper.js';
 
 export interface RedisBookOptions {

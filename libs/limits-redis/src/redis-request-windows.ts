@@ -1,4 +1,5 @@
-import { type RedisClient, runScript } from './redis-scripts.js';
+import type { RedisClient } from '#lib/redis';
+import { runScript } from './redis-scripts.js';
 
 /** Requests in a window that moves along, in Redis: the throttler's storage for many gateways. Times are seconds. */
 export class RedisRequestWindows {

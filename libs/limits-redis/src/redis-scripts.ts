@@ -1,12 +1,10 @@
-import { Cluster, Redis } from 'ioredis';
+import { openRedis, type RedisClient, type RedisScript } from '#lib/redis';
 import { BEGIN } from './scripts/begin.js';
 import { COUNT_REQUEST } from './scripts/count-request.js';
 import { EXTEND } from './scripts/extend.js';
 import { SETTLE } from './scripts/settle.js';
 import { FORGET, TENANTS } from './scripts/tenants.js';
 import { TEND } from './scripts/tend.js';
-
-export type RedisClient = Redis | Cluster;
 
 /** The scripts by name, with how many keys each has. */
 export const SCRIPTS = {
@@ -19,30 +17,14 @@ export const SCRIPTS = {
   hydraCountRequest: { lua: COUNT_REQUEST, numberOfKeys: 1 },
 } as const;
 
-export interface RedisScript {
-  readonly lua: string;
-  readonly numberOfKeys: number;
-}
-
 type Command = (...of: (string | number)[]) => Promise<unknown>;
 
 /** A command that has no answer by then has failed: limits that are slow hold up every request. */
 const COMMAND_TIMEOUT_MS = 1_000;
-const LONGEST_RECONNECT_MS = 500;
 
-/**
- * Connects in the background; commands fail at once while there is no connection.
- * @param url  `redis://…` or `rediss://…`; of any node of a cluster when `isCluster`
- */
+/** A client that has the scripts of limits; see `openRedis`. */
 export function connectRedis(url: string, isCluster: boolean): RedisClient {
-  const shared = { enableOfflineQueue: false, scripts: SCRIPTS };
-  const node = { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 0, connectTimeout: COMMAND_TIMEOUT_MS };
-  const retryStrategy = (attempt: number) => Math.min(50 * attempt, LONGEST_RECONNECT_MS);
-  const client = isCluster
-    ? new Cluster([url], { ...shared, redisOptions: node, clusterRetryStrategy: retryStrategy })
-    : new Redis(url, { ...shared, ...node, retryStrategy });
-  client.on('error', () => {}); // each command that fails says so
-  return client;
+  return openRedis(url, isCluster, { commandTimeoutMs: COMMAND_TIMEOUT_MS, scripts: SCRIPTS });
 }
 
 /** Gives a client further scripts, for `runScript`. */

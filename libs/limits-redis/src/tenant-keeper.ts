@@ -1,5 +1,6 @@
 import type { Settlement, UsageEntry, UsageOrigin, UsageOutcome } from '#lib/limits';
-import { type RedisClient, runScript, TENANTS_KEY, tenantKeys } from './redis-scripts.js';
+import type { RedisClient } from '#lib/redis';
+import { runScript, TENANTS_KEY, tenantKeys } from './redis-scripts.js';
 
 export type TakeEntries = (entries: readonly UsageEntry[]) => Promise<void>;
 

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { expect, vi } from 'vitest';
 import { freePort } from '../../support/free-port.js';
 
 export interface RunningRedis {
@@ -52,4 +54,14 @@ export async function startRedis({
       await gone;
     },
   };
+}
+
+/** A cluster of one node, which has all slots. */
+export async function startRedisCluster(): Promise<RunningRedis> {
+  const server = await startRedis({ isCluster: true });
+  const node = new Redis(server.url);
+  await node.cluster('ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => slot));
+  await vi.waitFor(async () => expect(await node.cluster('INFO')).toContain('cluster_state:ok'), 20_000);
+  node.disconnect();
+  return server;
 }

@@ -1,4 +1,5 @@
-import { addScripts, type RedisClient, runScript } from '#lib/limits-redis';
+import { addScripts, runScript } from '#lib/limits-redis';
+import type { RedisClient } from '#lib/redis';
 import {
   type AnswerBounds,
   AnswerStore,

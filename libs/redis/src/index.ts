@@ -1,0 +1,1 @@
+export { openRedis, type RedisClient, type RedisOptions, type RedisScript } from './open-redis.js';
