@@ -91,18 +91,7 @@ export class PrefixStore {
    * @param roomTokens  memory that the store may take in all
    */
   keep({ slot, tokenIds, hashes }: KeptPrefix, roomTokens: number): void {
-    const { memory, onChange } = this.options;
-    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens));
-    // a place that was emptied for a block of this very chain is written at once and need not be given back
-    const filled = new Set(added.map(({ place }) => place));
-    this.noteRemoved(
-      removed,
-      removed.filter(({ place }) => !filled.has(place)),
-    );
-    if (added.length === 0) return;
-    const places = added.map(({ place }) => place);
-    memory.save(slot, knownBlocks, places);
-    onChange({ kind: 'stored', parentHash: hashes[knownBlocks - 1], hashes: added.map(({ hash }) => hash) });
+    this.fill(hashes, tokenIds, roomTokens, (firstBlock, places) => this.options.memory.save(slot, firstBlock, places));
   }
 
   /** Blocks by their names, as others can have them, up to the first that is not held; none where blocks stay where they are. */
@@ -123,27 +112,46 @@ export class PrefixStore {
    * @returns blocks of the chain that are held now
    */
   write({ tokenIds, hashes, firstBlock, data }: GivenBlocks, roomTokens: number): number {
-    const { memory, onChange } = this.options;
+    const { exchange } = this.options.memory;
     const heldBlocks = this.index.match(hashes, tokenIds).length;
-    if (memory.exchange === undefined || heldBlocks < firstBlock) return heldBlocks;
-    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens));
-    const filled = new Set(added.map(({ place }) => place));
-    this.noteRemoved(
-      removed,
-      removed.filter(({ place }) => !filled.has(place)),
-    );
-    for (const [index, { place }] of added.entries()) {
-      memory.exchange.write(place, data[knownBlocks - firstBlock + index]!);
-    }
-    if (added.length > 0)
-      onChange({ kind: 'stored', parentHash: hashes[knownBlocks - 1], hashes: added.map(({ hash }) => hash) });
-    return knownBlocks + added.length;
+    if (exchange === undefined || heldBlocks < firstBlock) return heldBlocks;
+    return this.fill(hashes, tokenIds, roomTokens, (first, places) => {
+      for (const [index, place] of places.entries()) exchange.write(place, data[first - firstBlock + index]!);
+    });
   }
 
   /** Gives memory back until it takes at most `tokens`. */
   shrinkTo(tokens: number): void {
     const removed = this.index.shrinkTo(this.blocksIn(tokens));
     this.noteRemoved(removed, removed);
+  }
+
+  /**
+   * Adds those blocks of a chain that are not held, as far as there is room.
+   * @param write  puts what belongs there into the places of the new blocks, of which the first has this number in the chain
+   * @returns blocks of the chain that are held now
+   */
+  private fill(
+    hashes: readonly string[],
+    tokenIds: readonly number[],
+    roomTokens: number,
+    write: (firstBlock: number, places: readonly number[]) => void,
+  ): number {
+    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens));
+    // a place that was emptied for a block of this very chain is written at once and need not be given back
+    const filled = new Set(added.map(({ place }) => place));
+    this.noteRemoved(
+      removed,
+      removed.filter(({ place }) => !filled.has(place)),
+    );
+    if (added.length === 0) return knownBlocks;
+    write(
+      knownBlocks,
+      added.map(({ place }) => place),
+    );
+    const parentHash = hashes[knownBlocks - 1];
+    this.options.onChange({ kind: 'stored', parentHash, hashes: added.map(({ hash }) => hash) });
+    return knownBlocks + added.length;
   }
 
   private noteRemoved(removed: readonly CachedBlock[], released: readonly CachedBlock[]): void {
