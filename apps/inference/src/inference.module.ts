@@ -73,7 +73,7 @@ export class InferenceModule {
         }),
       ],
       controllers: [WorkerController, OperationsController],
-      providers: [...[GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships]],
+      providers: [GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships],
     };
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, Gauge, type Histogram, register } from 'prom-client';
-import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe } from '#lib/observability';
+import { Counter, Gauge, type Histogram } from 'prom-client';
+import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, ownedName } from '#lib/observability';
 import {
   type FleetState,
   type Lease,
@@ -36,39 +36,39 @@ export class PlacementMetrics {
   private desk: MeasuredDesk | undefined;
 
   private readonly waitSeconds = histogramWithExemplars({
-    name: owned('hydra_scheduler_wait_seconds'),
+    name: ownedName('hydra_scheduler_wait_seconds'),
     help: 'Time from asking for a place to the answer, in seconds.',
     labelNames: ['model', 'outcome'] as const,
     buckets: LATENCY_BUCKETS_SECONDS,
   });
   private readonly decisionSeconds = histogramWithExemplars({
-    name: owned('hydra_scheduler_decision_seconds'),
+    name: ownedName('hydra_scheduler_decision_seconds'),
     help: 'CPU time of taking one request: placing it, refusing it or putting it into the queue, in seconds.',
     buckets: DECISION_BUCKETS_SECONDS,
   });
   private readonly placements = new Counter({
-    name: owned('hydra_scheduler_placements_total'),
+    name: ownedName('hydra_scheduler_placements_total'),
     help: 'Requests placed, by why the worker was chosen: only-choice, prefix-held or load.',
     labelNames: ['model', 'strategy', 'reason'] as const,
   });
   private readonly fetches = new Counter({
-    name: owned('hydra_scheduler_kv_fetches_total'),
+    name: ownedName('hydra_scheduler_kv_fetches_total'),
     help: 'Requests placed on a worker that is to fetch blocks of their prompt from another one.',
     labelNames: ['model'] as const,
   });
   private readonly refusals = new Counter({
-    name: owned('hydra_scheduler_refusals_total'),
+    name: ownedName('hydra_scheduler_refusals_total'),
     help: 'Requests refused, by reason.',
     labelNames: ['model', 'reason'] as const,
   });
   private readonly leasesEnded = new Counter({
-    name: owned('hydra_scheduler_leases_ended_total'),
+    name: ownedName('hydra_scheduler_leases_ended_total'),
     help: 'Leases that ended without being released: expired, replaced, worker-left, not-held.',
     labelNames: ['cause'] as const,
   });
 
   private readonly strategyFaults = new Counter({
-    name: owned('hydra_scheduler_strategy_faults_total'),
+    name: ownedName('hydra_scheduler_strategy_faults_total'),
     help: 'Decisions in which a strategy threw or chose no candidate; each refused one request.',
     labelNames: ['model', 'strategy'] as const,
   });
@@ -89,7 +89,7 @@ export class PlacementMetrics {
     LATENCY_BUCKETS_SECONDS,
   );
   private readonly departures = new Counter({
-    name: owned('hydra_scheduler_worker_departures_total'),
+    name: ownedName('hydra_scheduler_worker_departures_total'),
     help: 'Workers that left: drained, lost (gone without a word), or replaced by a later life of theirs.',
     labelNames: ['cause'] as const,
   });
@@ -100,7 +100,7 @@ export class PlacementMetrics {
       if (this.desk !== undefined) update(this.desk);
     };
     new Gauge({
-      name: owned('hydra_scheduler_waiting_requests'),
+      name: ownedName('hydra_scheduler_waiting_requests'),
       help: 'Requests that wait for a place.',
       labelNames: ['model'] as const,
       collect() {
@@ -117,7 +117,7 @@ export class PlacementMetrics {
       },
     });
     new Gauge({
-      name: owned('hydra_scheduler_worker_saturation_ratio'),
+      name: ownedName('hydra_scheduler_worker_saturation_ratio'),
       help: 'How full a worker is for new requests, 0 to 1: sequences, tokens of its next steps or KV, whichever is fullest.',
       labelNames: ['model', 'worker'] as const,
       collect() {
@@ -132,7 +132,7 @@ export class PlacementMetrics {
       },
     });
     new Gauge({
-      name: owned('hydra_scheduler_leases'),
+      name: ownedName('hydra_scheduler_leases'),
       help: 'Live leases, by worker.',
       labelNames: ['worker'] as const,
       collect() {
@@ -143,7 +143,7 @@ export class PlacementMetrics {
       },
     });
     new Gauge({
-      name: owned('hydra_scheduler_workers'),
+      name: ownedName('hydra_scheduler_workers'),
       help: 'Workers known, by state: taking or draining.',
       labelNames: ['state'] as const,
       collect() {
@@ -202,11 +202,5 @@ export class PlacementMetrics {
 }
 
 function byModel(name: string, help: string, buckets: number[]): Histogram<'model'> {
-  return histogramWithExemplars({ name: owned(name), help, labelNames: ['model'], buckets });
-}
-
-/** Takes the name over from an earlier app in this process, if there was one. */
-function owned(name: string): string {
-  register.removeSingleMetric(name);
-  return name;
+  return histogramWithExemplars({ name: ownedName(name), help, labelNames: ['model'], buckets });
 }

@@ -106,7 +106,8 @@ export class KvFetcher {
     }
     const blocks = state.held - chain.firstBlock;
     const bytes = blocks * chain.blockBytes;
-    this.metrics.fetched({ outcome, blocks, bytes, seconds: (performance.now() - startedMs) / 1_000 });
+    const seconds = (performance.now() - startedMs) / 1_000;
+    this.metrics.fetched({ outcome, blocks, bytes, seconds, exemplar: parent.exemplar });
     span.set({
       'server.address': source.target,
       'hydra.kv.outcome': outcome,

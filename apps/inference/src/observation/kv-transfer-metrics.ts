@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { Injectable } from '@nestjs/common';
-import { Counter, Histogram, register } from 'prom-client';
-import { LATENCY_BUCKETS_SECONDS } from '#lib/observability';
+import { Counter, type Histogram } from 'prom-client';
+import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, ownedName } from '#lib/observability';
 import { WorkerIdentity } from '../worker-identity.js';
 
 interface KvFetch {
@@ -9,6 +9,7 @@ interface KvFetch {
   readonly blocks: number;
   readonly bytes: number;
   readonly seconds: number;
+  readonly exemplar: Exemplar;
 }
 
 /** Blocks of attention state that came from others and went to them. */
@@ -41,20 +42,20 @@ export class KvTransferMetrics {
 
   constructor({ model }: WorkerIdentity) {
     this.labels = { model: model.id };
-    this.seconds = new Histogram({
-      name: owned('hydra_worker_kv_fetch_seconds'),
+    this.seconds = histogramWithExemplars({
+      name: ownedName('hydra_worker_kv_fetch_seconds'),
       help: 'Time that a prompt waited for its blocks from one source, in seconds.',
       labelNames: ['model'] as const,
       buckets: LATENCY_BUCKETS_SECONDS,
     });
   }
 
-  fetched({ outcome, blocks, bytes, seconds }: KvFetch): void {
+  fetched({ outcome, blocks, bytes, seconds, exemplar }: KvFetch): void {
     const { labels, totals } = this;
     this.fetches.inc({ ...labels, outcome });
     this.fetchedBlocks.inc(labels, blocks);
     this.fetchedBytes.inc(labels, bytes);
-    this.seconds.observe(labels, seconds);
+    observe(this.seconds, labels, seconds, exemplar);
     if (bytes === 0) return;
     totals.fetches++;
     totals.bytes += bytes;
@@ -72,11 +73,5 @@ export class KvTransferMetrics {
 }
 
 function counter<Label extends string = never>(name: string, help: string, label?: Label): Counter<'model' | Label> {
-  return new Counter({ name: owned(name), help, labelNames: label === undefined ? ['model'] : ['model', label] });
-}
-
-/** Takes the name over from an earlier app in this process, if there was one. */
-function owned(name: string): string {
-  register.removeSingleMetric(name);
-  return name;
+  return new Counter({ name: ownedName(name), help, labelNames: label === undefined ? ['model'] : ['model', label] });
 }

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, Gauge, type Histogram, type Metric, register } from 'prom-client';
+import { Counter, Gauge, type Histogram, type Metric } from 'prom-client';
 import { FailureCode, FinishReason, type GenerationUsage } from '#lib/contracts';
 import { Engine, type EngineState } from '#lib/engine';
-import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe } from '#lib/observability';
+import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, ownedName } from '#lib/observability';
 import { WorkerIdentity } from '../worker-identity.js';
 import { aliasMetric } from './metric-alias.js';
 
@@ -42,13 +42,13 @@ export class WorkerMetrics {
       'vllm:request_queue_time_seconds',
     );
     this.sequenceEnds = new Counter({
-      name: owned('hydra_worker_sequences_total'),
+      name: ownedName('hydra_worker_sequences_total'),
       help: 'Sequences that ended normally, by finish reason.',
       labelNames: ['model', 'finished_reason'] as const,
     });
     aliasMetric(this.sequenceEnds, 'hydra_worker_sequences_total', 'vllm:request_success_total', MODEL_LABEL);
     this.failures = new Counter({
-      name: owned('hydra_worker_failures_total'),
+      name: ownedName('hydra_worker_failures_total'),
       help: 'Generations refused or broken off, by failure code.',
       labelNames: ['model', 'code'] as const,
     });
@@ -154,7 +154,7 @@ export class WorkerMetrics {
   private histogram(name: string, help: string, alias: string): Histogram<'model'> {
     const labelNames = ['model'] as const;
     const buckets = LATENCY_BUCKETS_SECONDS;
-    const histogram = histogramWithExemplars({ name: owned(name), help, labelNames, buckets });
+    const histogram = histogramWithExemplars({ name: ownedName(name), help, labelNames, buckets });
     aliasMetric(histogram, name, alias, MODEL_LABEL);
     return histogram;
   }
@@ -169,7 +169,7 @@ export class WorkerMetrics {
   ): void {
     const { model } = this;
     const metric: Metric = new Kind({
-      name: owned(name),
+      name: ownedName(name),
       help,
       labelNames: ['model'],
       collect(this: Gauge | Counter) {
@@ -179,10 +179,4 @@ export class WorkerMetrics {
     });
     if (alias !== undefined) aliasMetric(metric, name, alias, MODEL_LABEL);
   }
-}
-
-/** Takes the name over from an earlier app in this process, if there was one. */
-function owned(name: string): string {
-  register.removeSingleMetric(name);
-  return name;
 }
