@@ -17,6 +17,7 @@ import { EngineHost } from '../dist/apps/inference/src/engine/engine-host.js';
 import { EngineKvBlocks } from '../dist/apps/inference/src/kv/engine-kv-blocks.js';
 import { KvClients } from '../dist/apps/inference/src/kv/kv-clients.js';
 import { KvFetcher } from '../dist/apps/inference/src/kv/kv-fetcher.js';
+import { numberedPrompt } from './engine/prompts.mjs';
 import { median } from './engine/statistics.mjs';
 import { onnxEngineFor } from './onnx-engine.mjs';
 
@@ -40,7 +41,7 @@ reader.onEvent((event) => {
 const ttftMs = { cold: [], fetched: [] };
 // the first round warms up
 for (let round = 0; round <= ROUNDS; round++) {
-  const [own, others] = [promptOf(2 * round), promptOf(2 * round + 1)];
+  const [own, others] = [2 * round, 2 * round + 1].map((n) => numberedPrompt(model.vocabularySize, n, PROMPT_TOKENS));
   await firstTokenMs(source, others);
   const cold = await firstTokenMs(reader, own);
   const fetched = await firstTokenMs(reader, others, [sourceOf(others)]);
@@ -92,14 +93,6 @@ async function served(host) {
   );
   await once(listener, 'listening');
   return `127.0.0.1:${listener.address().port}`;
-}
-
-/** As no other prompt begins. */
-function promptOf(number) {
-  return Array.from(
-    { length: PROMPT_TOKENS },
-    (_, i) => 100 + ((number * 7_919 + i * 31) % (model.vocabularySize - 200)),
-  );
 }
 
 function sourceOf(prompt) {

@@ -5,6 +5,7 @@
  */
 import { loadavg } from 'node:os';
 import { loadConfig } from '#lib/config';
+import { numberedPrompt } from './engine/prompts.mjs';
 import { median } from './engine/statistics.mjs';
 import { loadEngine } from './engine-load.mjs';
 import { onnxEngineFor } from './onnx-engine.mjs';
@@ -22,7 +23,7 @@ const ttftMs = { cold: [], warm: [], store: [] };
 const cachedTokens = {};
 // the first round warms up
 for (let round = 0; round <= ROUNDS; round++) {
-  const prompt = promptOf(round, PROMPT_TOKENS);
+  const prompt = numberedPrompt(model.vocabularySize, round, PROMPT_TOKENS);
   for (const kind of KINDS) {
     if (kind === 'store') await takeAllSlots(round);
     const before = engine.state().cachedPromptTokens;
@@ -63,15 +64,10 @@ function ratiosOf(kind) {
   return [Math.min(...ratios), median(ratios), Math.max(...ratios)];
 }
 
-/** As no other prompt begins. */
-function promptOf(number, tokens) {
-  return Array.from({ length: tokens }, (_, i) => 100 + ((number * 7_919 + i * 31) % (model.vocabularySize - 200)));
-}
-
 /** Short prompts, one after another, until each slot has been another one's. */
 async function takeAllSlots(round) {
   for (let slot = 0; slot < model.maxRunningSequences; slot++) {
-    await firstTokenMs(promptOf(1_000 + round * model.maxRunningSequences + slot, 20));
+    await firstTokenMs(numberedPrompt(model.vocabularySize, 1_000 + round * model.maxRunningSequences + slot, 20));
   }
 }
 

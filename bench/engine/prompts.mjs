@@ -12,3 +12,8 @@ export async function freshPrompt(tokenize, tokens) {
   const ids = Array.from(await tokenize(promptOf(tokens, count++))); // a word is a token at least
   return ids.slice(0, tokens);
 }
+
+/** Ids of a prompt that begins as none of another number does. */
+export function numberedPrompt(vocabularySize, number, tokens) {
+  return Array.from({ length: tokens }, (_, i) => 100 + ((number * 7_919 + i * 31) % (vocabularySize - 200)));
+}
