@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image an app: docker build --target gateway|scheduler|inference|inference-cuda .
+# One image an app: docker build --target gateway|scheduler|kvcache|inference|inference-cuda .
 # The final images have no shell and no package manager, run as nobody, and write to /tmp and /var/lib/hydraserve only (mount both; the
 # root may be read-only). scripts/assemble-image.mjs does the work, and does the same without a container engine.
 
@@ -21,7 +21,7 @@ COPY libs libs
 COPY apps apps
 RUN npm run --silent build
 COPY scripts/assemble-image.mjs scripts/
-RUN for app in gateway scheduler inference; do node scripts/assemble-image.mjs "$app" "/images/$app"; done \
+RUN for app in gateway scheduler kvcache inference; do node scripts/assemble-image.mjs "$app" "/images/$app"; done \
  && mkdir -p /images/empty
 
 FROM build AS build-cuda
@@ -52,6 +52,11 @@ FROM runtime AS scheduler
 COPY --from=build /images/scheduler ./
 EXPOSE 8081 9091
 CMD ["dist/apps/scheduler/src/main.js"]
+
+FROM runtime AS kvcache
+COPY --from=build /images/kvcache ./
+EXPOSE 8083 9093
+CMD ["dist/apps/kvcache/src/main.js"]
 
 FROM runtime AS inference
 COPY --from=build /images/inference ./

@@ -3,7 +3,7 @@
  * Lays out what the container image of an app holds: its compiled code and, of the packages, the files that it can reach. The Dockerfile
  * runs this; without a container engine it can be run as well, and the app started from the folder.
  *
- *   node scripts/assemble-image.mjs APP FOLDER     APP: gateway, scheduler, inference; after `npm run build`
+ *   node scripts/assemble-image.mjs APP FOLDER     APP: gateway, scheduler, inference, kvcache; after `npm run build`
  */
 import { cpSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,6 +23,7 @@ const APPS = {
     files: [NATIVE.tokenizers, NATIVE.koffi, 'node_modules/swagger-ui-dist/*', 'dist/console/**'],
   },
   scheduler: { entries: [], files: [] },
+  kvcache: { entries: [], files: [] },
   inference: {
     entries: ['dist/libs/engine-onnx/src/engine-thread-entry.js'],
     files: [NATIVE.tokenizers, NATIVE.koffi, NATIVE.onnxruntime],

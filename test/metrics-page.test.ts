@@ -11,7 +11,7 @@ import { hydra } from './support/hydra.js';
 import { exportedMetrics, metricsPage } from './support/metrics-page.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
 
-const APPS = ['gateway', 'scheduler', 'worker-0'] as const;
+const APPS = ['gateway', 'scheduler', 'worker-0', 'kvcache'] as const;
 
 let platform: RunningPlatform;
 let key: string;
@@ -20,6 +20,8 @@ beforeAll(async () => {
   // All that adds metrics is on; Redis is away, which its metrics show as well.
   const env = {
     HYDRA_ENGINE: 'mock',
+    HYDRA_KVCACHES: '1',
+    HYDRA_KVCACHE_REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
     HYDRA_AUTH: 'required',
     HYDRA_DATABASE_URL: `sqlite:${join(folder, 'hydra.db')}`,
     HYDRA_REDIS_URL: `redis://127.0.0.1:${await freePort()}`,

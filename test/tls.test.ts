@@ -42,7 +42,7 @@ describe('a platform with tls: on', () => {
 
   it('given no certificates, when it started, then it has made them, keys for their owner alone, and answers', async () => {
     const keys = readdirSync(certificates).filter((file) => file.endsWith('.key'));
-    expect(keys).toEqual(['ca.key', 'client.key', 'gateway.key', 'scheduler.key', 'worker.key']);
+    expect(keys).toEqual(['ca.key', 'client.key', 'gateway.key', 'kvcache.key', 'scheduler.key', 'worker.key']);
     for (const key of keys) expect(statSync(join(certificates, key)).mode & 0o777).toBe(0o600);
     expect(await answer(5)).toMatchObject({ end: 'length' });
     const shown = await hydra(['status', '--once', '--scheduler', platform.schedulerTarget], env);

@@ -74,6 +74,10 @@ const config = hydraSchema.omit({ models: true, database: true, tls: true, certi
       device: true,
     })
     .optional(),
+  kvcache: sections.kvcache
+    .unwrap()
+    .omit({ count: true, name: true, host: true, grpcPort: true, httpPort: true, targets: true, redisUrl: true })
+    .optional(),
   storage: sections.storage.unwrap().omit({ folder: true, hubToken: true }).optional(),
 });
 const secretRef = z.strictObject({ existingSecret: z.string(), secretKey: z.string().min(1) }).partial();

@@ -4,7 +4,7 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 */}}
 
 {{- define "hydraserve.config.gateway" -}}
-{{- $config := omit .Values.config "scheduler" "workers" "storage" "engine" "mock" -}}
+{{- $config := omit .Values.config "scheduler" "workers" "kvcache" "storage" "engine" "mock" -}}
 {{- $models := list -}}
 {{- range .Values.models -}}{{- $models = append $models (pick . "id") -}}{{- end -}}
 {{- $scheduler := merge (include "hydraserve.schedulerTargets" . | fromYaml) (pick (default dict .Values.config.scheduler) "queueTimeoutMs" "workerTimeoutMs") -}}

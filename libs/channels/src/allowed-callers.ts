@@ -10,7 +10,7 @@ const ALLOWED: Readonly<Record<string, readonly ServiceName[] | 'all'>> = {
   [`/${INTERNAL_PACKAGE}.Fleet/Watch`]: ['gateway', 'client'],
   [`/${INTERNAL_PACKAGE}.Worker/`]: ['gateway'],
   [`/${INTERNAL_PACKAGE}.Operations/`]: ['gateway'],
-  [`/${INTERNAL_PACKAGE}.KvBlocks/`]: ['worker', 'kvcache'],
+  [`/${INTERNAL_PACKAGE}.KvBlocks/`]: ['worker'],
   '/grpc.health.v1.Health/': 'all',
   '/grpc.reflection.': 'all',
 };

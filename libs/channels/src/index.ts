@@ -1,5 +1,6 @@
 export { BackOff, type BackOffOptions } from './back-off.js';
 export { type BoundServer, bindServer } from './bind-server.js';
+export { Breaker } from './breaker.js';
 export { callUnary, type UnaryMethod, type UnaryOptions } from './call-unary.js';
 export {
   clientChannelOptions,

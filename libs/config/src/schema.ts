@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { authSchema } from './schema/auth-section.js';
 import { databaseSchema } from './schema/database-section.js';
 import { gatewaySchema } from './schema/gateway-section.js';
+import { kvcacheSchema } from './schema/kvcache-section.js';
 import { limitsSchema } from './schema/limits-section.js';
 import { logSchema } from './schema/log-section.js';
 import { mockSchema } from './schema/mock-section.js';
@@ -49,6 +50,7 @@ export const hydraSchema = z.strictObject({
   database: databaseSchema.prefault({}).describe('The database; only opened where `auth.mode` is `required`.'),
   scheduler: schedulerSchema.prefault({}).describe('Placement.'),
   workers: workersSchema.prefault({}).describe('Workers.'),
+  kvcache: kvcacheSchema.prefault({}).describe('Attention state shared between workers.'),
   storage: storageSchema.prefault({}).describe('Models on disk.'),
   log: logSchema.prefault({}).describe('Logs.'),
   tracing: tracingSchema.prefault({}).describe('Traces, and what each app remembers of its requests.'),

@@ -1,7 +1,6 @@
-import { untilAborted } from '#lib/channels';
+import { Breaker, untilAborted } from '#lib/channels';
 import type { RedisClient } from '#lib/redis';
 import { BlockTier, type TierBlock, TierUnavailableError } from './block-tier.js';
-import { Breaker } from './breaker.js';
 
 export interface RedisTierOptions {
   /** A block that nobody used for so long is gone, in milliseconds. */

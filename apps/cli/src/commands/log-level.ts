@@ -17,7 +17,7 @@ interface Change {
 export function addLogLevel(program: Command): void {
   withAdminOptions(program.command('log-level').description('change what running apps log'))
     .argument('<level>', 'trace, debug, info, warn, error or silent')
-    .option('--app <app>', 'gateway, scheduler, or the id of a worker; default: all')
+    .option('--app <app>', 'gateway, scheduler, kvcache, or the id of a worker; default: all')
     .option('--for <seconds>', 'then it is as before; default: until the app is restarted', wholeNumber)
     .action(set);
 }

@@ -15,6 +15,7 @@ interface StatusOptions {
 }
 
 const RETRY_MS = 500;
+const HEALTH_TIMEOUT_MS = 1_000;
 const CLEAR = '\x1b[2J\x1b[H';
 
 export function addStatus(program: Command): void {
@@ -42,7 +43,7 @@ async function status({ scheduler, once }: StatusOptions): Promise<void> {
     try {
       for await (const snapshot of snapshots(target, security, interrupted)) {
         hasShown = true;
-        show(render(snapshot), once);
+        show(`${render(snapshot)}${await kvcacheLines(config.storage.folder)}`, once);
         if (once) return;
       }
     } catch (error) {
@@ -73,6 +74,23 @@ async function* snapshots(
     signal.removeEventListener('abort', cancel);
     stream.cancel();
     client.close();
+  }
+}
+
+/** What the caches of KV blocks say that this machine's platform started; empty without any. */
+async function kvcacheLines(storageFolder: string): Promise<string> {
+  const kvcaches = readRunState(storageFolder)?.kvcaches ?? [];
+  const lines = await Promise.all(kvcaches.map(async ({ name, url }) => `\n${name}: ${await healthOf(url)}`));
+  return lines.join('');
+}
+
+async function healthOf(url: string): Promise<string> {
+  try {
+    const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
+    const { details } = (await response.json()) as { details: { ready: { detail: string } } };
+    return details.ready.detail;
+  } catch {
+    return 'does not answer';
   }
 }
 

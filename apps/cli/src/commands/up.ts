@@ -12,13 +12,16 @@ import { untilInterrupted } from '../terminal/shutdown.js';
 export function addUp(program: Command): void {
   program
     .command('up')
-    .description('start the whole platform on this machine: gateway, scheduler and the workers of every model')
+    .description(
+      'start the whole platform on this machine: gateway, scheduler, caches of KV blocks where wanted, and the workers of every model',
+    )
     .option(
       '--schedulers <count>',
       'scheduler processes; each model is placed by one, and by another when that one is gone',
       wholeNumber,
       1,
     )
+    .option('--kvcache <count>', 'caches of KV blocks, which workers share; default: kvcache.count', wholeNumber)
     .addHelpText(
       'after',
       `
@@ -35,7 +38,13 @@ All of them: docs/configuration.md. Ctrl-C stops everything, a second Ctrl-C at 
     .action(up);
 }
 
-async function up({ schedulers }: { readonly schedulers: number }): Promise<void> {
+interface UpOptions {
+  readonly schedulers: number;
+  readonly kvcache?: number;
+}
+
+async function up({ schedulers, kvcache }: UpOptions): Promise<void> {
+  if (kvcache !== undefined) process.env['HYDRA_KVCACHES'] = String(kvcache); // as the apps will read it
   const config = loadConfig();
   const problems = exposureProblems(config.gateway.host, config.auth.mode);
   if (problems.length > 0) throw new ConfigError(problems);

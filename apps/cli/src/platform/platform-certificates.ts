@@ -2,7 +2,7 @@ import { CertificateFolder, type ServiceName } from '#lib/certificates';
 import { ConfigError, type HydraConfig } from '#lib/config';
 
 /** Services of a platform on one machine, and its people's tools. */
-const SERVICES: readonly ServiceName[] = ['gateway', 'scheduler', 'worker', 'client'];
+const SERVICES: readonly ServiceName[] = ['gateway', 'scheduler', 'worker', 'kvcache', 'client'];
 /** Often against a third of the shortest life that anybody asks for, a day. */
 const RENEWAL_INTERVAL_MS = 3_600_000;
 

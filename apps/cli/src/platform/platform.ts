@@ -25,6 +25,8 @@ export interface PlatformAddresses {
   readonly consoleUrl?: string;
   readonly grpcTarget: string;
   readonly schedulerTarget: string;
+  /** With the address of health and metrics. */
+  readonly kvcaches: readonly { readonly name: string; readonly url: string }[];
 }
 
 /** A port that the configuration asks for is taken. */
@@ -32,11 +34,12 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
 
-/** The whole platform on this machine: schedulers, the workers of every model, a gateway, each a process of its own. */
+/** The whole platform on this machine: schedulers, caches of KV blocks, the workers of every model, a gateway, each a process of its own. */
 export class Platform {
   private readonly gateway: ChildApp;
   private readonly workers: ChildApp[];
   private readonly schedulers: readonly ChildApp[];
+  private readonly kvcaches: readonly ChildApp[];
 
   /**
    * Each app takes any port that is free and says which, so that nobody else can take it in between; started again, it asks
@@ -76,6 +79,20 @@ export class Platform {
       HYDRA_SCHEDULER_TARGET: this.schedulerTargets[0]!, // there is one
       HYDRA_SCHEDULER_TARGETS: this.schedulerTargets.join(),
     });
+    const { count: kvcacheCount } = config.kvcache;
+    this.kvcaches = Array.from({ length: kvcacheCount }, (_, index) => {
+      const name = kvcacheCount === 1 ? 'kvcache' : `kvcache-${index}`;
+      return child(name, 'kvcache', () => {
+        const { ports } = this.kvcaches[index]!; // itself
+        return {
+          HYDRA_KVCACHE_NAME: name,
+          HYDRA_KVCACHE_GRPC_PORT: String(ports?.grpcPort ?? 0),
+          HYDRA_KVCACHE_HTTP_PORT: String(ports?.httpPort ?? 0),
+        };
+      });
+    });
+    const kvcaches = (): Record<string, string> =>
+      kvcacheCount === 0 ? {} : { HYDRA_KVCACHE_TARGETS: this.kvcacheTargets.join() };
     const placed = config.models.flatMap((model) =>
       Array<ModelConfig>(model.workers ?? config.workers.count).fill(model),
     );
@@ -83,6 +100,7 @@ export class Platform {
     this.workers = placed.map((model, i) =>
       child(`worker-${i}`, 'inference', () => ({
         ...schedulers(),
+        ...kvcaches(),
         HYDRA_WORKER_ID: `worker-${i}`,
         HYDRA_WORKER_MODEL: model.id,
         HYDRA_WORKER_GRPC_PORT: '0',
@@ -94,6 +112,7 @@ export class Platform {
     this.gateway = child('gateway', 'gateway', () => ({
       HYDRA_GATEWAY_SHUTDOWN_DELAY_MS: '0', // nobody chooses between several here
       ...schedulers(),
+      ...kvcaches(),
       HYDRA_HTTP_PORT: String(this.gateway.ports?.httpPort ?? httpPort),
       HYDRA_GRPC_PORT: String(this.gateway.ports?.grpcPort ?? grpcPort),
     }));
@@ -123,7 +142,7 @@ export class Platform {
 
   /** Starts everything and waits until a model can answer. Rejects when an app is given up or `signal` aborts. */
   async start(signal: AbortSignal): Promise<PlatformAddresses> {
-    await Promise.all(this.schedulers.map((scheduler) => scheduler.start())); // the others are told where they listen
+    await Promise.all([...this.schedulers, ...this.kvcaches].map((app) => app.start())); // the others are told where they listen
     signal.throwIfAborted();
     const workers = this.workers.map((worker) => worker.start());
     const ports = await this.gateway.start();
@@ -134,6 +153,10 @@ export class Platform {
       ...(console === 'on' ? { consoleUrl: `${gatewayUrl}/` } : {}),
       grpcTarget: `${host}:${ports.grpcPort}`,
       schedulerTarget: this.schedulerTargets[0]!, // there is one
+      kvcaches: this.kvcaches.map(({ name, ports }) => ({
+        name,
+        url: `http://${this.config.kvcache.host}:${ports?.httpPort}`,
+      })),
     };
     await Promise.all(workers);
     await untilReady(addresses.gatewayUrl, signal);
@@ -145,7 +168,7 @@ export class Platform {
     const killAfterMs = this.config.workers.drainTimeoutMs + KILL_MARGIN_MS;
     await this.gateway.stop(killAfterMs);
     await Promise.all(this.workers.map((worker) => worker.stop(killAfterMs)));
-    await Promise.all(this.schedulers.map((scheduler) => scheduler.stop(killAfterMs)));
+    await Promise.all([...this.schedulers, ...this.kvcaches].map((app) => app.stop(killAfterMs)));
   }
 
   /** Ends everything at once. */
@@ -155,7 +178,7 @@ export class Platform {
 
   /** Where Prometheus finds the apps that listen, in the form of its `file_sd_configs`. */
   get scrapeTargets(): ScrapeTarget[] {
-    const { gateway, scheduler, workers } = this.config;
+    const { gateway, scheduler, kvcache, workers } = this.config;
     const targetOf = (host: string, __scheme__: string) => (app: ChildApp) =>
       app.ports === undefined
         ? []
@@ -163,6 +186,7 @@ export class Platform {
     return [
       ...[this.gateway].flatMap(targetOf(gateway.host, gatewayScheme(gateway))),
       ...this.schedulers.flatMap(targetOf(scheduler.host, 'http')),
+      ...this.kvcaches.flatMap(targetOf(kvcache.host, 'http')),
       ...this.workers.flatMap(targetOf(workers.host, 'http')),
     ];
   }
@@ -172,8 +196,12 @@ export class Platform {
     return this.schedulers.map(({ ports }, index) => `${host}:${this.schedulerPorts[index] ?? ports?.grpcPort ?? 0}`);
   }
 
+  private get kvcacheTargets(): string[] {
+    return this.kvcaches.map(({ ports }) => `${this.config.kvcache.host}:${ports?.grpcPort ?? 0}`);
+  }
+
   private get apps(): ChildApp[] {
-    return [...this.schedulers, ...this.workers, this.gateway];
+    return [...this.schedulers, ...this.kvcaches, ...this.workers, this.gateway];
   }
 }
 

@@ -7,6 +7,8 @@ export interface RunState {
   readonly gatewayUrl: string;
   readonly grpcTarget: string;
   readonly schedulerTarget: string;
+  /** Caches of KV blocks that it started, with the address of health and metrics. */
+  readonly kvcaches?: readonly { readonly name: string; readonly url: string }[];
   readonly startedAt: string;
 }
 

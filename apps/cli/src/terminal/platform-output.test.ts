@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '#lib/config';
 import { JsonOutput, PrettyOutput } from './platform-output.js';
 
-const addresses = { gatewayUrl: 'http://h:1', consoleUrl: 'http://h:1/', grpcTarget: 'h:2', schedulerTarget: 'h:3' };
+const addresses = {
+  gatewayUrl: 'http://h:1',
+  consoleUrl: 'http://h:1/',
+  grpcTarget: 'h:2',
+  schedulerTarget: 'h:3',
+  kvcaches: [],
+};
 const { models } = loadConfig({ env: {}, folder: '/nowhere' });
 
 describe('JsonOutput', () => {

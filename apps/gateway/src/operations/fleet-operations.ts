@@ -15,7 +15,7 @@ export interface RequestStory {
 
 export interface LogLevelWish {
   readonly level: string;
-  /** `gateway`, `scheduler`, or the id of a worker; undefined for all. */
+  /** `gateway`, `scheduler`, `kvcache`, or the id of a worker; undefined for all. */
   readonly app: string | undefined;
   /** After which it is as before; 0 for never. */
   readonly forMs: number;
@@ -24,13 +24,13 @@ export interface LogLevelWish {
 interface RunningApp {
   readonly name: string;
   readonly target: string;
-  readonly service: 'scheduler' | 'worker';
+  readonly service: 'scheduler' | 'worker' | 'kvcache';
 }
 
 /** Time that an app has to answer, in milliseconds: what it is asked is in its memory. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** What is asked of this gateway, the schedulers and the workers together. */
+/** What is asked of this gateway, the schedulers, the caches of KV blocks and the workers together. */
 @Injectable()
 export class FleetOperations {
   constructor(
@@ -68,6 +68,7 @@ export class FleetOperations {
   private apps(): RunningApp[] {
     return [
       ...schedulerTargets(this.config).map((target) => ({ name: 'scheduler', target, service: 'scheduler' as const })),
+      ...this.config.kvcache.targets.map((target) => ({ name: 'kvcache', target, service: 'kvcache' as const })),
       ...this.fleet.workers.map(({ workerId, target }) => ({ name: workerId, target, service: 'worker' as const })),
     ];
   }

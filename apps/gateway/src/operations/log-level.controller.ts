@@ -17,7 +17,10 @@ class SetLogLevel {
   @IsIn(LOG_LEVELS)
   readonly level!: string;
 
-  @ApiProperty({ required: false, description: '`gateway`, `scheduler`, or the id of a worker; all when absent.' })
+  @ApiProperty({
+    required: false,
+    description: '`gateway`, `scheduler`, `kvcache`, or the id of a worker; all when absent.',
+  })
   @IsOptional()
   @Matches(/^[\x21-\x7e]{1,128}$/, { message: 'expected the name of an app' })
   readonly app?: string;
@@ -35,7 +38,7 @@ class SetLogLevel {
 
 class LogLevelResource {
   @ApiProperty({ enum: ['log_level'] }) readonly object = 'log_level';
-  @ApiProperty({ description: '`gateway`, `scheduler`, or the id of a worker.' }) readonly app!: string;
+  @ApiProperty({ description: '`gateway`, `scheduler`, `kvcache`, or the id of a worker.' }) readonly app!: string;
   @ApiProperty({ enum: LOG_LEVELS }) readonly level!: string;
   @ApiProperty({ enum: LOG_LEVELS, description: 'What held until now.' }) readonly before!: string;
 }

@@ -16,7 +16,7 @@ class EventResource {
 
 /** Something that took time. */
 class SpanResource {
-  @ApiProperty({ description: '`gateway`, `scheduler`, or the id of a worker.' }) readonly app: string;
+  @ApiProperty({ description: '`gateway`, `scheduler`, `kvcache`, or the id of a worker.' }) readonly app: string;
   @ApiProperty() readonly name: string;
   @ApiProperty() readonly span_id: string;
   @ApiProperty({ description: 'Empty for the first span of a trace.' }) readonly parent_span_id: string;

@@ -1,0 +1,2 @@
+/** Nest token of the whole configuration (`HydraConfig`). */
+export const HYDRA_CONFIG = Symbol('hydra config');
