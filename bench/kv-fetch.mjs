@@ -9,42 +9,39 @@ import { loadavg } from 'node:os';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { openChannelSecurity, serverChannelOptions } from '#lib/channels';
 import { loadConfig } from '#lib/config';
-import { GenerationRequest } from '#lib/contracts';
 import { hashBlocks, prefixSeed } from '#lib/kv';
 import { serveKvBlocks } from '#lib/kv-transfer';
 import { createLogger } from '#lib/observability';
-import { EngineHost } from '../dist/apps/inference/src/engine/engine-host.js';
 import { EngineKvBlocks } from '../dist/apps/inference/src/kv/engine-kv-blocks.js';
+import { KvCaches } from '../dist/apps/inference/src/kv/kv-caches.js';
 import { KvClients } from '../dist/apps/inference/src/kv/kv-clients.js';
 import { KvFetcher } from '../dist/apps/inference/src/kv/kv-fetcher.js';
 import { numberedPrompt } from './engine/prompts.mjs';
 import { median } from './engine/statistics.mjs';
-import { onnxEngineFor } from './onnx-engine.mjs';
+import { fetchingReader, firstTokenMs, startedHost } from './kv-hosts.mjs';
 
 const PROMPT_TOKENS = 1_000;
 const ROUNDS = 5;
 
 const config = loadConfig();
 const logger = createLogger('bench', { level: 'warn', format: 'text' });
-const [source, reader] = await Promise.all([startedHost(), startedHost()]);
+const [source, reader] = await Promise.all([startedHost(config, logger), startedHost(config, logger)]);
 const { model } = source.engine.describe();
 const target = await served(source);
 const fetches = [];
 const clients = new KvClients(openChannelSecurity({ tls: 'off', certificates: {} }, 'worker', logger));
-const fetcher = new KvFetcher(config, reader, clients, { fetched: (fetch) => fetches.push(fetch) });
-const asked = new Map();
-const parent = { child: () => ({ set() {}, end() {} }) };
-reader.onEvent((event) => {
-  if (event.kind === 'blocks-wanted') fetcher.begin({ request: asked.get(event.generationId), parent }, event.wanted);
+const fetcher = new KvFetcher(config, reader, clients, new KvCaches(config, clients), {
+  fetched: (fetch) => fetches.push(fetch),
 });
+const submitted = fetchingReader(reader, fetcher);
 
 const ttftMs = { cold: [], fetched: [] };
 // the first round warms up
 for (let round = 0; round <= ROUNDS; round++) {
   const [own, others] = [2 * round, 2 * round + 1].map((n) => numberedPrompt(model.vocabularySize, n, PROMPT_TOKENS));
-  await firstTokenMs(source, others);
-  const cold = await firstTokenMs(reader, own);
-  const fetched = await firstTokenMs(reader, others, [sourceOf(others)]);
+  await firstTokenMs(source, { promptTokenIds: others });
+  const cold = await firstTokenMs(reader, submitted({ promptTokenIds: own }));
+  const fetched = await firstTokenMs(reader, submitted({ promptTokenIds: others, kvSources: [sourceOf(others)] }));
   if (round === 0) continue;
   ttftMs.cold.push(cold);
   ttftMs.fetched.push(fetched);
@@ -77,12 +74,6 @@ else {
 }
 process.exit(0);
 
-async function startedHost() {
-  const host = new EngineHost(await onnxEngineFor(config), logger);
-  await host.prepare();
-  return host;
-}
-
 async function served(host) {
   const server = new Server(serverChannelOptions());
   serveKvBlocks(server, { source: new EngineKvBlocks(host) });
@@ -98,23 +89,4 @@ async function served(host) {
 function sourceOf(prompt) {
   const seed = prefixSeed({ modelFingerprint: model.modelFingerprint, adapterVersion: '', salt: '' });
   return { target, blockHashes: hashBlocks(prompt, model.blockTokens, seed).map((hash) => Buffer.from(hash)) };
-}
-
-async function firstTokenMs(host, promptTokenIds, kvSources = []) {
-  const generationId = crypto.randomUUID();
-  const request = GenerationRequest.fromPartial({
-    ...{ generationId, promptTokenIds, kvSources, modelId: model.modelId },
-    sampling: { temperature: 0, topP: 1, repetitionPenalty: 1, seed: 1 },
-    ...{ stop: { maxTokens: 1, ignoreEos: true }, sequenceCount: 1, initialCredit: 1 },
-  });
-  asked.set(generationId, request);
-  const { promise, resolve, reject } = Promise.withResolvers();
-  host.onEvent((event) => {
-    if (event.kind === 'step' && event.entries.some((entry) => entry.generationId === generationId))
-      resolve(performance.now());
-    if (event.kind === 'failed' && event.generationId === generationId) reject(new Error(event.message));
-  });
-  const startMs = performance.now();
-  host.engine.submit(request);
-  return (await promise) - startMs;
 }

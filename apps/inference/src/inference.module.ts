@@ -12,8 +12,10 @@ import { FleetMemberships } from './fleet/fleet-memberships.js';
 import { KvEventLog } from './fleet/kv-event-log.js';
 import { StateReporter } from './fleet/state-reporter.js';
 import { EngineKvBlocks } from './kv/engine-kv-blocks.js';
+import { KvCaches } from './kv/kv-caches.js';
 import { KvClients } from './kv/kv-clients.js';
 import { KvFetcher } from './kv/kv-fetcher.js';
+import { KvPusher } from './kv/kv-pusher.js';
 import { Drain } from './lifecycle/drain.js';
 import { EngineMetrics } from './observation/engine-metrics.js';
 import { GpuMetrics } from './observation/gpu-metrics.js';
@@ -46,7 +48,7 @@ class EngineModule {
         WorkerMetrics,
         EngineMetrics,
         LeaseTerms,
-        ...[KvTransferMetrics, KvClients, KvFetcher, EngineKvBlocks],
+        ...[KvTransferMetrics, KvClients, KvCaches, KvFetcher, EngineKvBlocks, KvPusher],
         Generations,
         Embeddings,
         Drain,

@@ -11,3 +11,4 @@ export { crc32c } from './crc32c.js';
 export { createEviction, EVICTIONS, type Eviction } from './eviction/create-eviction.js';
 export type { EvictionPolicy } from './eviction/eviction-policy.js';
 export { PrefixIndex } from './prefix-index.js';
+export { SEGMENT_BLOCKS, shardOf } from './shard-of.js';

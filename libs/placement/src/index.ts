@@ -19,6 +19,7 @@ export {
   type RegisterOutcome,
   type WorkerDeparture,
 } from './fleet-state.js';
+export { FetchTimeModel } from './forecast/fetch-time-model.js';
 export type { StepLoad } from './forecast/step-time-model.js';
 export type { StepReport } from './forecast/worker-mirror.js';
 export { KvFollower } from './kv-index/kv-follower.js';

@@ -19,6 +19,7 @@ import { EngineHost } from '../engine/engine-host.js';
 import { KvTransferMetrics } from '../observation/kv-transfer-metrics.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { EngineKvBlocks } from './engine-kv-blocks.js';
+import { KvCaches } from './kv-caches.js';
 import { KvClients } from './kv-clients.js';
 import { KvFetcher } from './kv-fetcher.js';
 
@@ -98,11 +99,14 @@ async function startedSource() {
 async function startedReader(options: SyntheticModelRunnerOptions, kvFetchTimeoutMs = 5_000) {
   const started = await startedHost({ blockPlaces: 1_000, ...options });
   const { host, log, submit } = started;
-  const config = { workers: { kvTransfer: true, kvFetchTimeoutMs } } as HydraConfig;
+  const config = {
+    workers: { kvTransfer: true, kvFetchTimeoutMs },
+    kvcache: { targets: [] as string[] },
+  } as HydraConfig;
   const metrics = new KvTransferMetrics(new WorkerIdentity('reader', 1, { id: 'model' } as ModelConfig));
   const clients = new KvClients(security);
   ends.push(() => clients.onApplicationShutdown());
-  const fetcher = new KvFetcher(config, host, clients, metrics);
+  const fetcher = new KvFetcher(config, host, clients, new KvCaches(config, clients), metrics);
   const outcomes: unknown[] = [];
   const requests = new Map<string, ReturnType<typeof requestOf>>();
   const parent = { child: () => ({ set: (set: object) => outcomes.push(set), end() {} }) } as never;

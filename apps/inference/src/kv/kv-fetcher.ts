@@ -1,13 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
-import type { GenerationRequest, KvSource } from '#lib/contracts';
-import type { WantedBlocks } from '#lib/engine';
+import { type GenerationRequest, type KvSource, KvSourceKind } from '#lib/contracts';
+import type { EngineTimeline, WantedBlocks } from '#lib/engine';
+import { SEGMENT_BLOCKS } from '#lib/kv';
 import { fetchKvBlocks, KvBlockFaultError, type WantedKvChain } from '#lib/kv-transfer';
 import type { RecordedSpan } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
 import { KvTransferMetrics } from '../observation/kv-transfer-metrics.js';
 import { HYDRA_CONFIG } from '../worker-config.js';
 import { blocksPerPiece } from './block-pieces.js';
+import { FetchWorth } from './fetch-worth.js';
+import { KvCaches } from './kv-caches.js';
 import { KvClients } from './kv-clients.js';
 import { kvLayoutOf } from './kv-layout-of.js';
 
@@ -36,19 +39,33 @@ export interface WaitingGeneration {
 }
 
 /**
- * Brings blocks of a prompt from where its lease says that they are, before the generation begins. Whatever goes wrong costs the time
- * it took, which is bounded: the generation computes what has not come.
+ * Brings blocks of a prompt from where its lease says that they are, and what is missing then from the caches, before the generation begins.
+ * Whatever goes wrong costs the time it took, which is bounded: the generation computes what has not come.
  */
 @Injectable()
 export class KvFetcher {
+  private readonly worth = new FetchWorth();
   private readonly running = new Map<string, AbortController>();
 
   constructor(
     @Inject(HYDRA_CONFIG) private readonly config: HydraConfig,
     private readonly host: EngineHost,
     private readonly clients: KvClients,
+    private readonly caches: KvCaches,
     private readonly metrics: KvTransferMetrics,
   ) {}
+
+  /** The request as the engine gets it: it says which blocks it lacks only of one that names sources, and the caches are one. */
+  withCaches(request: GenerationRequest): GenerationRequest {
+    if (!this.caches.areThere || !this.config.workers.kvTransfer || request.adapterId !== '') return request;
+    const caches: KvSource = { target: '', kind: KvSourceKind.KVCACHE, blockHashes: [] };
+    return { ...request, kvSources: [...request.kvSources, caches] };
+  }
+
+  /** A generation has ended: how long its prompt took shows what fetching saves. */
+  noteComputed(timeline: EngineTimeline): void {
+    this.worth.noteComputed(timeline);
+  }
 
   /** The generation begins when this is over. */
   begin(waiting: WaitingGeneration, wanted: WantedBlocks): void {
@@ -79,22 +96,44 @@ export class KvFetcher {
     if (layout === undefined || blockBytes === undefined) return;
     const blockHashes = wanted.hashes.map((hash) => Buffer.from(hash, 'hex'));
     let firstBlock = wanted.heldBlocks;
+    const chain = { layout, blockBytes, blockHashes, tokenIds: request.promptTokenIds };
     for (const source of request.kvSources) {
       const end = blocksUpTo(source, blockHashes);
       if (end <= firstBlock || signal.aborted) continue;
-      const chain = { layout, blockBytes, blockHashes: blockHashes.slice(0, end), tokenIds: request.promptTokenIds };
-      firstBlock = await this.fetchFrom(source, request.generationId, { ...chain, firstBlock }, parent, signal);
+      const asked = { ...chain, blockHashes: blockHashes.slice(0, end), firstBlock };
+      firstBlock = (await this.fetchFrom(source, request.generationId, asked, parent, signal)).held;
+    }
+    if (this.caches.areThere)
+      await this.fetchFromCaches(request.generationId, { ...chain, firstBlock }, parent, signal);
+  }
+
+  /** Segment by segment, each from the cache that has it, up to the first block that is missing. */
+  private async fetchFromCaches(id: string, chain: WantedKvChain, parent: RecordedSpan, signal: AbortSignal) {
+    const { blockHashes, blockBytes, layout } = chain;
+    const missing = blockHashes.length - chain.firstBlock;
+    const isWorth = () => this.worth.isWorth(missing * layout.blockTokens, missing * blockBytes);
+    if (missing === 0 || (this.config.kvcache.fetch === 'worth' && !isWorth())) return;
+    for (let firstBlock = chain.firstBlock; firstBlock < blockHashes.length && !signal.aborted; ) {
+      const segment = Math.floor(firstBlock / SEGMENT_BLOCKS);
+      const end = Math.min(blockHashes.length, (segment + 1) * SEGMENT_BLOCKS);
+      const shard = this.caches.shardOf(blockHashes[segment * SEGMENT_BLOCKS]!); // one of the chain
+      if (!shard.mayCall()) return;
+      const asked = { ...chain, blockHashes: blockHashes.slice(0, end), firstBlock };
+      const { held, outcome } = await this.fetchFrom(shard.source, id, asked, parent, signal);
+      shard.ended(endOf(outcome));
+      if (held < end) return;
+      firstBlock = held;
     }
   }
 
-  /** @returns leading blocks of the prompt that are held now */
+  /** @returns leading blocks of the prompt that are held now, and how it ended */
   private async fetchFrom(
     source: KvSource,
     generationId: string,
     chain: WantedKvChain,
     parent: RecordedSpan,
     signal: AbortSignal,
-  ): Promise<number> {
+  ): Promise<{ readonly held: number; readonly outcome: KvFetchOutcome }> {
     const startedMs = performance.now();
     const span = parent.child('kv fetch', 'client', startedMs);
     const state = { held: chain.firstBlock };
@@ -107,7 +146,9 @@ export class KvFetcher {
     const blocks = state.held - chain.firstBlock;
     const bytes = blocks * chain.blockBytes;
     const seconds = (performance.now() - startedMs) / 1_000;
-    this.metrics.fetched({ outcome, blocks, bytes, seconds, exemplar: parent.exemplar });
+    const from = source.kind === KvSourceKind.KVCACHE ? 'kvcache' : 'worker';
+    if (from === 'kvcache' && bytes > 0) this.worth.noteFetch(bytes, seconds * 1_000);
+    this.metrics.fetched({ from, outcome, blocks, bytes, seconds, exemplar: parent.exemplar });
     span.set({
       'server.address': source.target,
       'hydra.kv.outcome': outcome,
@@ -115,7 +156,7 @@ export class KvFetcher {
       'hydra.kv.bytes': bytes,
     });
     span.end();
-    return state.held;
+    return { held: state.held, outcome };
   }
 
   /** Piece by piece into the engine's store: the next piece is taken from the source when the one before is stored. */
@@ -154,6 +195,12 @@ export class KvFetcher {
 function blocksUpTo({ blockHashes }: KvSource, chain: readonly Uint8Array[]): number {
   const last = blockHashes.at(-1);
   return last === undefined ? 0 : chain.findLastIndex((hash) => Buffer.compare(hash, last) === 0) + 1;
+}
+
+/** What an outcome says of the cache that was asked. */
+function endOf(outcome: KvFetchOutcome): 'succeeded' | 'failed' | 'abandoned' {
+  if (outcome === 'cancelled') return 'abandoned';
+  return outcome === 'failed' || outcome === 'late' ? 'failed' : 'succeeded';
 }
 
 /** In memory of its own, which goes to the engine's thread. */

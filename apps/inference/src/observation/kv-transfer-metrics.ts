@@ -4,7 +4,17 @@ import { Counter, type Histogram } from 'prom-client';
 import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, ownedName } from '#lib/observability';
 import { WorkerIdentity } from '../worker-identity.js';
 
+/** Who was asked for blocks. */
+export type KvFetchedFrom = 'worker' | 'kvcache';
+
+/**
+ * What became of blocks that the caches were to have: they have taken them (`stored`), had them (`held`) or not taken them (`refused`); they went from the own
+ * store before (`gone`); too many waited (`dropped`); the cache refused or was away (`failed`).
+ */
+export type KvPushOutcome = 'stored' | 'held' | 'refused' | 'gone' | 'dropped' | 'failed';
+
 interface KvFetch {
+  readonly from: KvFetchedFrom;
   readonly outcome: string;
   readonly blocks: number;
   readonly bytes: number;
@@ -15,19 +25,25 @@ interface KvFetch {
 /** Blocks of attention state that came from others and went to them. */
 @Injectable()
 export class KvTransferMetrics {
-  /** Since the worker began: of fetches that brought something. */
+  /** Since the worker began: of fetches from other workers that brought something. */
   readonly totals = { fetches: 0, bytes: 0, seconds: 0 };
   private readonly labels: { readonly model: string };
   private readonly fetches = counter(
     'hydra_worker_kv_fetches_total',
-    'Times that a source was asked for blocks of a prompt, by how it ended.',
+    'Times that a source was asked for blocks of a prompt, by what it is and how it ended.',
     'outcome',
+    'from',
   );
   private readonly fetchedBlocks = counter(
     'hydra_worker_kv_fetched_blocks_total',
     'Blocks of attention state that came from other stores and were sound.',
   );
   private readonly fetchedBytes = counter('hydra_worker_kv_fetched_bytes_total', 'Bytes of them.');
+  private readonly pushedBlocks = counter(
+    'hydra_worker_kv_pushed_blocks_total',
+    'Blocks of computed prefixes that the caches of KV blocks were to have, by what became of them.',
+    'outcome',
+  );
   private readonly servedBlocks = counter(
     'hydra_worker_kv_served_blocks_total',
     'Blocks of attention state that were sent to other workers.',
@@ -50,16 +66,20 @@ export class KvTransferMetrics {
     });
   }
 
-  fetched({ outcome, blocks, bytes, seconds, exemplar }: KvFetch): void {
+  fetched({ from, outcome, blocks, bytes, seconds, exemplar }: KvFetch): void {
     const { labels, totals } = this;
-    this.fetches.inc({ ...labels, outcome });
+    this.fetches.inc({ ...labels, outcome, from });
     this.fetchedBlocks.inc(labels, blocks);
     this.fetchedBytes.inc(labels, bytes);
     observe(this.seconds, labels, seconds, exemplar);
-    if (bytes === 0) return;
+    if (bytes === 0 || from !== 'worker') return;
     totals.fetches++;
     totals.bytes += bytes;
     totals.seconds += seconds;
+  }
+
+  pushed(outcome: KvPushOutcome, blocks: number): void {
+    if (blocks > 0) this.pushedBlocks.inc({ ...this.labels, outcome }, blocks);
   }
 
   served(bytes: number): void {
@@ -72,6 +92,10 @@ export class KvTransferMetrics {
   }
 }
 
-function counter<Label extends string = never>(name: string, help: string, label?: Label): Counter<'model' | Label> {
-  return new Counter({ name: ownedName(name), help, labelNames: label === undefined ? ['model'] : ['model', label] });
+function counter<Label extends string = never>(
+  name: string,
+  help: string,
+  ...labels: Label[]
+): Counter<'model' | Label> {
+  return new Counter({ name: ownedName(name), help, labelNames: ['model', ...labels] });
 }

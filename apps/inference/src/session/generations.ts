@@ -49,7 +49,8 @@ export class Generations {
     this.changeListeners.push(listener);
   }
 
-  submit(reader: GenerationReader, request: GenerationRequest): void {
+  submit(reader: GenerationReader, submitted: GenerationRequest): void {
+    const request = this.fetcher.withCaches(submitted);
     const run = new GenerationRun(request, reader, this.recordOf(request));
     const refusal = this.refusalOf(request);
     if (refusal !== undefined) {
@@ -191,7 +192,10 @@ export class Generations {
   private finished(run: GenerationRun, usage: GenerationUsage, timeline: EngineTimeline | undefined): void {
     this.forget(run);
     const { root } = run.record;
-    if (timeline !== undefined) addEngineSpans(root, timeline);
+    if (timeline !== undefined) {
+      addEngineSpans(root, timeline);
+      this.fetcher.noteComputed(timeline);
+    }
     root.set({
       'gen_ai.usage.output_tokens': usage.completionTokens,
       'gen_ai.usage.cache_read.input_tokens': usage.cachedPromptTokens,

@@ -71,4 +71,13 @@ export const kvcacheSchema = z.strictObject({
     description: 'Most bytes of blocks that wait to be written to Redis; further ones are not written.',
     env: 'HYDRA_KVCACHE_REDIS_WAITING_BYTES',
   }),
+  push: z.boolean().default(true).meta({
+    description: 'Whether workers give the caches what they compute; else they only look there.',
+    env: 'HYDRA_KVCACHE_PUSH',
+  }),
+  fetch: z.enum(['worth', 'always']).default('worth').meta({
+    description:
+      'When a worker asks the caches for blocks of a prompt that it lacks: where that took less time than computing, as far as it knows both (`worth`), or `always`.',
+    env: 'HYDRA_KVCACHE_FETCH',
+  }),
 });
