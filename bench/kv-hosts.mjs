@@ -2,6 +2,8 @@ import { GenerationRequest } from '#lib/contracts';
 import { EngineHost } from '../dist/apps/inference/src/engine/engine-host.js';
 import { onnxEngineFor } from './onnx-engine.mjs';
 
+const TRACE = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`, tracestate: '' };
+
 /** An engine as a worker has it, ready. */
 export async function startedHost(config, logger) {
   const host = new EngineHost(await onnxEngineFor(config), logger);
@@ -12,7 +14,7 @@ export async function startedHost(config, logger) {
 /** Brings what a host's engine lacks by the worker's own fetcher. @returns what is to be called with each request's parts before it is submitted */
 export function fetchingReader(host, fetcher) {
   const asked = new Map();
-  const parent = { child: () => ({ set() {}, end() {} }) };
+  const parent = { child: () => ({ set() {}, end() {}, traceContext: TRACE }) };
   host.onEvent((event) => {
     if (event.kind === 'blocks-wanted') fetcher.begin({ request: asked.get(event.generationId), parent }, event.wanted);
   });

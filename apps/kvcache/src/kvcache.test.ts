@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callUnary, clientChannelOptions } from '#lib/channels';
 import { hydraSchema } from '#lib/config';
 import { type KvBlock, KvBlocksClient, OperationsClient, type PutKvBlocksResponse } from '#lib/contracts';
+import { fetchKvBlocks } from '#lib/kv-transfer';
 import { createLogger } from '#lib/observability';
 import { blocksOf, TEST_LAYOUT } from '../../../libs/kv-transfer/testing/kv-blocks.js';
 import { type RunningKvcache, startKvcache } from './start-kvcache.js';
@@ -99,6 +100,27 @@ describe('a cache of KV blocks', () => {
     while ((await readMetric('hydra_kvcache_stored_blocks_total')) !== 1);
     await expect(get(CHAIN)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
     open.end();
+  });
+
+  it('given blocks that were fetched for a request, when its story is asked for, then the cache tells its part, in the trace', async () => {
+    await put(CHAIN.slice(0, 3));
+    const origin = {
+      trace: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`, tracestate: '' },
+      ...{ requestId: 'request-1', tenantId: 'acme', generationId: 'c'.repeat(32) },
+    };
+    const blockHashes = CHAIN.map(({ blockHash }) => blockHash);
+    const wanted = { layout: TEST_LAYOUT, blockBytes: 24, blockHashes, tokenIds: PROMPT, firstBlock: 0 };
+    let fetched = 0;
+    for await (const _ of fetchKvBlocks(client, wanted, new AbortController().signal, origin)) fetched++;
+    expect(fetched).toBe(3);
+    const operations = new OperationsClient(`127.0.0.1:${kvcache.grpcPort}`, credentials.createInsecure());
+    const find = (tenantId: string) =>
+      callUnary(operations.findRecords.bind(operations), { id: 'request-1', tenantId }, TIMEOUT);
+    const { records } = await find('acme');
+    expect(JSON.stringify(records)).toContain('kv get');
+    expect(records).toMatchObject([{ app: 'kvcache', requestId: 'request-1', traceId: 'a'.repeat(32) }]);
+    expect((await find('another')).records).toEqual([]);
+    operations.close();
   });
 
   it('given its level of logs, when an operator changes it, then it says what it was', async () => {

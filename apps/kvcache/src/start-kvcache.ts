@@ -4,7 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Logger as NestPinoLogger } from 'nestjs-pino';
 import { ChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
-import type { Logger } from '#lib/observability';
+import { type Logger, Tracing } from '#lib/observability';
 import { BlockTiers } from './block-tiers.js';
 import { KvcacheModule } from './kvcache.module.js';
 import { KvcacheGrpcServer } from './kvcache-grpc-server.js';
@@ -26,11 +26,18 @@ export async function startKvcache(config: HydraConfig, logger: Logger): Promise
     { bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(NestPinoLogger));
-  const [{ store }, metrics] = [app.get(BlockTiers), app.get(KvcacheMetrics)];
+  const [{ store }, metrics, tracing] = [app.get(BlockTiers), app.get(KvcacheMetrics), app.get(Tracing)];
   const grpcServer = new KvcacheGrpcServer(app.get(ChannelSecurity), host, grpcPort, {
     source: store,
     sink: store,
     mostTransfers: transfers,
+    onGet: (origin) => {
+      const record = tracing.beginWork(origin, 'kv get');
+      return (asked, served) => {
+        record.root.set({ 'hydra.kv.asked_blocks': asked, 'hydra.kv.blocks': served });
+        record.close();
+      };
+    },
     onServed: (bytes) => metrics.served(bytes),
     onRefused: (code) => metrics.callRefused(code),
   });

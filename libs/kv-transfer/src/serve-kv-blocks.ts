@@ -19,6 +19,7 @@ import {
   type PutKvBlocksResponse,
 } from '#lib/contracts';
 import { BLOCK_HASH_BYTES } from '#lib/kv';
+import { type FetchOrigin, fetchOriginOf } from './fetch-origin.js';
 import type { KvBlockSink, KvBlockSource } from './kv-block-source.js';
 
 /** Most blocks of one call: a context of 128 Ki tokens in blocks of 16. */
@@ -34,6 +35,8 @@ export interface ServedKvBlocks {
   readonly sink?: KvBlockSink;
   /** `Get` and `Put` at once; further ones are refused with RESOURCE_EXHAUSTED. Default 8. */
   readonly mostTransfers?: number;
+  /** Blocks are asked for on behalf of a request. @returns what is called when that is over, with how many were asked for and have left */
+  readonly onGet?: (origin: FetchOrigin) => (asked: number, served: number) => void;
   /** A block has left. */
   readonly onServed?: (bytes: number) => void;
   /** A call was not answered. */
@@ -78,11 +81,15 @@ function kvBlocksServer({ source, sink, ...options }: ServedKvBlocks): KvBlocksS
   };
 
   const get = async (call: ServerWritableStream<GetKvBlocksRequest, KvBlock>) => {
+    const origin = fetchOriginOf(call.metadata);
+    const onEnd = origin === undefined ? undefined : options.onGet?.(origin);
+    let served = 0;
     try {
       const { layout, blockHashes } = asked(call.request);
       await transfer(call, async (signal) => {
         for await (const block of source.read(layout, blockHashes, signal)) {
           await written(call, block, signal);
+          served++;
           onServed(block.data.length);
         }
       });
@@ -90,6 +97,8 @@ function kvBlocksServer({ source, sink, ...options }: ServedKvBlocks): KvBlocksS
     } catch (error) {
       if (call.cancelled) onRefused(status.CANCELLED);
       else call.emit('error', refusal(error));
+    } finally {
+      onEnd?.(call.request.blockHashes.length, served);
     }
   };
 

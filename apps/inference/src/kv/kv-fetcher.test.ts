@@ -24,6 +24,7 @@ import { KvClients } from './kv-clients.js';
 import { KvFetcher } from './kv-fetcher.js';
 
 const BLOCK_TOKENS = 4;
+const TRACE = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`, tracestate: '' };
 const logger = createLogger('test', { level: 'silent', format: 'json' });
 const security = openChannelSecurity({ tls: 'off', certificates: {} as never }, 'worker', logger);
 const ends: (() => Promise<void> | void)[] = [];
@@ -109,7 +110,9 @@ async function startedReader(options: SyntheticModelRunnerOptions, kvFetchTimeou
   const fetcher = new KvFetcher(config, host, clients, new KvCaches(config, clients), metrics);
   const outcomes: unknown[] = [];
   const requests = new Map<string, ReturnType<typeof requestOf>>();
-  const parent = { child: () => ({ set: (set: object) => outcomes.push(set), end() {} }) } as never;
+  const parent = {
+    child: () => ({ set: (set: object) => outcomes.push(set), end() {}, traceContext: TRACE }),
+  } as never;
   host.onEvent((event) => {
     if (event.kind === 'blocks-wanted')
       fetcher.begin({ request: requests.get(event.generationId)!, parent }, event.wanted);

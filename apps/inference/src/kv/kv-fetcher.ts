@@ -3,7 +3,7 @@ import type { HydraConfig } from '#lib/config';
 import { type GenerationRequest, type KvSource, KvSourceKind } from '#lib/contracts';
 import type { EngineTimeline, WantedBlocks } from '#lib/engine';
 import { SEGMENT_BLOCKS } from '#lib/kv';
-import { fetchKvBlocks, KvBlockFaultError, type WantedKvChain } from '#lib/kv-transfer';
+import { type FetchOrigin, fetchKvBlocks, KvBlockFaultError, type WantedKvChain } from '#lib/kv-transfer';
 import type { RecordedSpan } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
 import { KvTransferMetrics } from '../observation/kv-transfer-metrics.js';
@@ -101,14 +101,18 @@ export class KvFetcher {
       const end = blocksUpTo(source, blockHashes);
       if (end <= firstBlock || signal.aborted) continue;
       const asked = { ...chain, blockHashes: blockHashes.slice(0, end), firstBlock };
-      firstBlock = (await this.fetchFrom(source, request.generationId, asked, parent, signal)).held;
+      firstBlock = (await this.fetchFrom(source, request, asked, parent, signal)).held;
     }
-    if (this.caches.areThere)
-      await this.fetchFromCaches(request.generationId, { ...chain, firstBlock }, parent, signal);
+    if (this.caches.areThere) await this.fetchFromCaches(request, { ...chain, firstBlock }, parent, signal);
   }
 
   /** Segment by segment, each from the cache that has it, up to the first block that is missing. */
-  private async fetchFromCaches(id: string, chain: WantedKvChain, parent: RecordedSpan, signal: AbortSignal) {
+  private async fetchFromCaches(
+    request: GenerationRequest,
+    chain: WantedKvChain,
+    parent: RecordedSpan,
+    signal: AbortSignal,
+  ) {
     const { blockHashes, blockBytes, layout } = chain;
     const missing = blockHashes.length - chain.firstBlock;
     const isWorth = () => this.worth.isWorth(missing * layout.blockTokens, missing * blockBytes);
@@ -119,7 +123,7 @@ export class KvFetcher {
       const shard = this.caches.shardOf(blockHashes[segment * SEGMENT_BLOCKS]!); // one of the chain
       if (!shard.mayCall()) return;
       const asked = { ...chain, blockHashes: blockHashes.slice(0, end), firstBlock };
-      const { held, outcome } = await this.fetchFrom(shard.source, id, asked, parent, signal);
+      const { held, outcome } = await this.fetchFrom(shard.source, request, asked, parent, signal);
       shard.ended(endOf(outcome));
       if (held < end) return;
       firstBlock = held;
@@ -129,7 +133,7 @@ export class KvFetcher {
   /** @returns leading blocks of the prompt that are held now, and how it ended */
   private async fetchFrom(
     source: KvSource,
-    generationId: string,
+    request: GenerationRequest,
     chain: WantedKvChain,
     parent: RecordedSpan,
     signal: AbortSignal,
@@ -139,7 +143,7 @@ export class KvFetcher {
     const state = { held: chain.firstBlock };
     let outcome: KvFetchOutcome;
     try {
-      outcome = await this.copy(source, generationId, chain, state, signal);
+      outcome = await this.copy(source, originOf(request, span), chain, state, signal);
     } catch (error) {
       outcome = outcomeOf(error);
     }
@@ -162,7 +166,7 @@ export class KvFetcher {
   /** Piece by piece into the engine's store: the next piece is taken from the source when the one before is stored. */
   private async copy(
     source: KvSource,
-    generationId: string,
+    origin: FetchOrigin,
     chain: WantedKvChain,
     state: { held: number },
     signal: AbortSignal,
@@ -171,14 +175,14 @@ export class KvFetcher {
     let piece: Uint8Array<ArrayBuffer>[] = [];
     const store = async () => {
       const end = state.held + piece.length;
-      const held = await this.host.engine.giveBlocks(generationId, state.held, piece);
+      const held = await this.host.engine.giveBlocks(origin.generationId, state.held, piece);
       piece = [];
       if (held >= end) state.held = end;
       else state.held = Math.max(state.held, held);
       return held >= end;
     };
     try {
-      for await (const { data } of fetchKvBlocks(this.clients.of(source), chain, signal)) {
+      for await (const { data } of fetchKvBlocks(this.clients.of(source), chain, signal, origin)) {
         piece.push(owned(data));
         if (piece.length === most && !(await store())) return 'no-room';
       }
@@ -195,6 +199,10 @@ export class KvFetcher {
 function blocksUpTo({ blockHashes }: KvSource, chain: readonly Uint8Array[]): number {
   const last = blockHashes.at(-1);
   return last === undefined ? 0 : chain.findLastIndex((hash) => Buffer.compare(hash, last) === 0) + 1;
+}
+
+function originOf({ requestId, tenantId, generationId }: GenerationRequest, span: RecordedSpan): FetchOrigin {
+  return { trace: span.traceContext, requestId, tenantId, generationId };
 }
 
 /** What an outcome says of the cache that was asked. */

@@ -19,6 +19,7 @@ import { KvClients } from './kv-clients.js';
 import { KvFetcher } from './kv-fetcher.js';
 import { KvPusher } from './kv-pusher.js';
 
+const TRACE = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`, tracestate: '' };
 const logger = createLogger('test', { level: 'silent', format: 'json' });
 const security = openChannelSecurity({ tls: 'off', certificates: {} as never }, 'worker', logger);
 const observer = { found() {}, stored() {}, refused() {}, damaged() {}, called() {} };
@@ -84,7 +85,7 @@ async function startedWorker(targets: readonly string[], kvFetchTimeoutMs = 5_00
   const fetcher = new KvFetcher(config, host, clients, caches, metrics);
   const pusher = new KvPusher(config, host, new EngineKvBlocks(host), caches, metrics);
   ends.push(() => pusher.onApplicationShutdown());
-  const parent = { child: () => ({ set() {}, end() {} }) } as never;
+  const parent = { child: () => ({ set() {}, end() {}, traceContext: TRACE }) } as never;
   const requests = new Map<string, ReturnType<typeof requestOf>>();
   host.onEvent((event) => {
     if (event.kind === 'blocks-wanted')
