@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './support/eventually.js';
+import { metricSum } from './support/metrics.js';
 import { WorkerProcess } from './support/worker-process.js';
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
@@ -17,6 +18,7 @@ describe('images', { timeout: 120_000 }, () => {
   const config = join(root, 'hydra.yaml');
   const apps: WorkerProcess[] = [];
   let url = '';
+  let kvcacheUrl = '';
 
   const start = async (app: string, env: Readonly<Record<string, string>>) => {
     const folder = join(root, app);
@@ -33,7 +35,11 @@ describe('images', { timeout: 120_000 }, () => {
     writeFileSync(config, `models: [{ id: tiny, source: ${MODEL} }]\nstorage: { folder: ${join(root, 'models')} }\n`);
     const scheduler = await start('scheduler', { HYDRA_SCHEDULER_GRPC_PORT: '0', HYDRA_SCHEDULER_HTTP_PORT: '0' });
     const target = { HYDRA_SCHEDULER_TARGET: `127.0.0.1:${scheduler.grpcPort}` };
-    await start('inference', { ...target, HYDRA_THREADS: '1', HYDRA_KV_BYTES: String(8 * 1024 * 1024) });
+    const free = { HYDRA_KVCACHE_GRPC_PORT: '0', HYDRA_KVCACHE_HTTP_PORT: '0' };
+    const kvcache = await start('kvcache', free);
+    kvcacheUrl = `http://127.0.0.1:${kvcache.httpPort}`;
+    const caches = { HYDRA_KVCACHE_TARGETS: `127.0.0.1:${kvcache.grpcPort}` };
+    await start('inference', { ...target, ...caches, HYDRA_THREADS: '1', HYDRA_KV_BYTES: String(8 * 1024 * 1024) });
     const gateway = await start('gateway', { ...target, HYDRA_HTTP_PORT: '0', HYDRA_GRPC_PORT: '0' });
     url = `http://127.0.0.1:${gateway.httpPort}`;
     await eventually(async () => (await fetch(`${url}/health/ready`)).ok || undefined);
@@ -43,10 +49,20 @@ describe('images', { timeout: 120_000 }, () => {
     for (const app of apps.reverse()) expect(await app.stop()).toBe(0);
   });
 
-  it('given the three of them, when asked over the public API, then the model answers', async () => {
+  it('given all of them, when asked over the public API, then the model answers', async () => {
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
     const answer = await client.completions.create({ model: 'tiny', prompt: 'Hello', max_tokens: 5, temperature: 0 });
     expect(answer.usage?.completion_tokens).toBe(5);
+  });
+
+  it('given a prompt that was computed, when it is done, then the cache of KV blocks has got its blocks', async () => {
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const prompt = Array.from({ length: 40 }, (_, index) => 10 + index);
+    await client.completions.create({ model: 'tiny', prompt, max_tokens: 1, temperature: 0 });
+    await eventually(async () => {
+      const page = await (await fetch(`${kvcacheUrl}/metrics`)).text();
+      return metricSum(page, 'hydra_kvcache_stored_blocks_total') >= 2 || undefined;
+    });
   });
 
   it('given the gateway, when its pages are asked for, then the console and Swagger are there', async () => {
