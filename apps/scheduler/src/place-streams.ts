@@ -1,8 +1,9 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import type { PlaceStreamCall, PlaceStreamRequest, PlaceStreamResponse } from '#lib/contracts';
+import type { PlaceStreamCall, PlaceStreamRequest, PlaceStreamResponse, ReleaseLeasesRequest } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
+import { LeaseReleases } from './lease-releases.js';
 import { type OpenPlaceCall, PlaceCalls } from './place-calls.js';
 
 export type PlaceStream = ServerDuplexStream<PlaceStreamRequest, PlaceStreamResponse>;
@@ -10,18 +11,21 @@ export type PlaceStream = ServerDuplexStream<PlaceStreamRequest, PlaceStreamResp
 /** Calls that may be open on one stream; a gateway has no more requests in flight by default. */
 const MOST_OPEN_CALLS = 8_192;
 
-/** The `PlaceStream` streams: many calls of `Place` on each, answered as they are decided. */
+/** The `PlaceStream` streams: many calls of `Place` on each, answered as they are decided, and releases of leases. */
 @Injectable()
 export class PlaceStreams implements BeforeApplicationShutdown {
   private readonly connections = new Set<PlaceConnection>();
 
   constructor(
     private readonly calls: PlaceCalls,
+    private readonly releases: LeaseReleases,
     @Inject(APP_LOGGER) private readonly logger: Logger,
   ) {}
 
   accept(stream: PlaceStream): void {
-    const connection = new PlaceConnection(stream, this.calls, this.logger, () => this.connections.delete(connection));
+    const connection = new PlaceConnection(stream, this.calls, this.releases, this.logger, () =>
+      this.connections.delete(connection),
+    );
     this.connections.add(connection);
   }
 
@@ -34,10 +38,12 @@ export class PlaceStreams implements BeforeApplicationShutdown {
 class PlaceConnection {
   private readonly open = new Map<number, OpenPlaceCall>();
   private isOver = false;
+  private isBlocked = false;
 
   constructor(
     private readonly stream: PlaceStream,
     private readonly calls: PlaceCalls,
+    private readonly releases: LeaseReleases,
     private readonly logger: Logger,
     private readonly onEnd: () => void,
   ) {
@@ -65,6 +71,9 @@ class PlaceConnection {
         this.open.get(callId)?.abandon();
         this.open.delete(callId);
         break;
+      case 'release':
+        this.release(ask.value);
+        break;
       case undefined: // of a later version
         break;
       default:
@@ -91,6 +100,14 @@ class PlaceConnection {
     }
   }
 
+  private release({ releases }: ReleaseLeasesRequest): void {
+    try {
+      this.releases.take(releases);
+    } catch (error) {
+      this.logger.error({ error }, 'releasing leases failed; they expire');
+    }
+  }
+
   private answer(callId: number, call: OpenPlaceCall, answer: NonNullable<PlaceStreamResponse['answer']>): void {
     if (this.open.get(callId) !== call) return; // cancelled meanwhile
     this.open.delete(callId);
@@ -107,10 +124,15 @@ class PlaceConnection {
   }
 
   /** A gateway that does not take its answers is not asked for more. */
-  private write(response: PlaceStreamResponse): void {
-    if (this.isOver || this.stream.write(response)) return;
+  private write(response: Omit<PlaceStreamResponse, 'takesReleases'>): void {
+    if (this.isOver || this.stream.write({ ...response, takesReleases: true })) return;
+    if (this.isBlocked) return; // decisions for what it asked before go on
+    this.isBlocked = true;
     this.stream.pause();
-    this.stream.once('drain', () => this.stream.resume());
+    this.stream.once('drain', () => {
+      this.isBlocked = false;
+      this.stream.resume();
+    });
   }
 
   private leave(): void {

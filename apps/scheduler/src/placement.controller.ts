@@ -2,7 +2,6 @@ import { type Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall, RpcException } from '@nestjs/microservices';
 import type {
-  LeaseRelease,
   PlaceRequest,
   PlaceResponse,
   ReleaseLeasesRequest,
@@ -10,14 +9,10 @@ import type {
   RenewLeasesRequest,
   RenewLeasesResponse,
 } from '#lib/contracts';
-import { NO_EXEMPLAR, Tracing } from '#lib/observability';
-import type { LeaseOutcome } from '#lib/placement';
+import { LeaseReleases } from './lease-releases.js';
 import { PlaceCalls } from './place-calls.js';
 import { type PlaceStream, PlaceStreams } from './place-streams.js';
 import { PlacementDesk } from './placement-desk.js';
-
-/** Outcomes of a lease that say that its worker did not take the generation. */
-const NOT_HONOURED: ReadonlySet<string> = new Set(['refused', 'worker-lost']);
 
 /** `hydra.internal.v1.Placement`. Methods go by the names of the generated definitions. */
 @Controller()
@@ -26,7 +21,7 @@ export class PlacementController {
     private readonly desk: PlacementDesk,
     private readonly calls: PlaceCalls,
     private readonly streams: PlaceStreams,
-    private readonly tracing: Tracing,
+    private readonly releases: LeaseReleases,
   ) {}
 
   @GrpcMethod('Placement', 'place')
@@ -59,29 +54,11 @@ export class PlacementController {
 
   @GrpcMethod('Placement', 'releaseLeases')
   releaseLeases({ releases }: ReleaseLeasesRequest): ReleaseLeasesResponse {
-    for (const { leaseId, ttftUs, keepTrace } of releases) {
-      const record = this.tracing.recorder.named(leaseId);
-      if (ttftUs > 0) this.desk.noteFirstToken(leaseId, ttftUs / 1_000, record?.exemplar ?? NO_EXEMPLAR);
-      if (keepTrace) record?.fail();
-    }
-    const notHonoured = releases.filter(({ outcome }) => NOT_HONOURED.has(outcome));
-    const ended = releases.filter(({ outcome }) => !NOT_HONOURED.has(outcome));
-    this.desk.release(
-      ended.map(toLeaseOutcome),
-      notHonoured.map(({ leaseId }) => leaseId),
-    );
+    this.releases.take(releases);
     return {};
   }
 }
 
 function callerLeft(): RpcException {
   return new RpcException({ code: status.CANCELLED, message: 'the caller left' });
-}
-
-function toLeaseOutcome({ leaseId, usage, ttftUs }: LeaseRelease): LeaseOutcome {
-  const used = usage && {
-    computedPromptTokens: Math.max(0, usage.promptTokens - usage.cachedPromptTokens),
-    outputTokens: usage.completionTokens,
-  };
-  return { leaseId, used, ttftMs: ttftUs / 1_000 };
 }

@@ -7,6 +7,7 @@ import { type Logger, ObservabilityModule } from '#lib/observability';
 import { createStrategy, PlacementStrategy, STRATEGY_NAMES } from '#lib/placement';
 import { FleetController } from './fleet.controller.js';
 import { FleetWatchers } from './fleet-watchers.js';
+import { LeaseReleases } from './lease-releases.js';
 import { ModelStrategies, PLACEMENT_STRATEGIES } from './model-strategies.js';
 import { PlaceCalls } from './place-calls.js';
 import { PlaceStreams } from './place-streams.js';
@@ -64,7 +65,7 @@ export class SchedulerModule {
       controllers: [PlacementController, FleetController, OperationsController],
       providers: [
         { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'scheduler', logger) },
-        ...[WorkerMemberships, FleetWatchers, PlaceCalls, PlaceStreams],
+        ...[WorkerMemberships, FleetWatchers, PlaceCalls, PlaceStreams, LeaseReleases],
       ],
     };
   }

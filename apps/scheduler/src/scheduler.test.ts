@@ -5,6 +5,7 @@ import {
   type FleetSnapshot,
   KvSourceKind,
   type Lease,
+  LeaseRelease,
   PlaceRequest,
   type PlaceStreamRequest,
   type PlaceStreamResponse,
@@ -434,6 +435,11 @@ class TestPlaceStream {
     this.stream.write({ callId, ask: { $case: 'place', value: { request: whole, timeoutMs } } });
   }
 
+  release({ leaseId }: Lease): void {
+    const release = LeaseRelease.fromPartial({ leaseId, outcome: 'finished' });
+    this.stream.write({ callId: 0, ask: { $case: 'release', value: { releases: [release] } } });
+  }
+
   abandon(callId: number): void {
     this.stream.write({ callId, ask: { $case: 'cancel', value: {} } });
   }
@@ -455,6 +461,18 @@ class TestPlaceStream {
 }
 
 describe('PlaceStream', () => {
+  it('given a lease released on the stream, then what waits has its place', async () => {
+    fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
+    await fixture.join('w0');
+    const stream = new TestPlaceStream(fixture);
+    for (const callId of [1, 2]) stream.place(callId);
+    const first = await stream.lease(1);
+    expect(stream.responses.get(1)?.takesReleases).toBe(true);
+    await waiting(1);
+    stream.release(first);
+    expect((await stream.lease(2)).workerId).toBe('w0');
+  });
+
   it('given many calls on one stream, then each is answered when there is room, and one that was cancelled is not', async () => {
     fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
     await fixture.join('w0');

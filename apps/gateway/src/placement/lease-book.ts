@@ -1,13 +1,15 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { callUnary } from '#lib/channels';
 import type { LeaseRelease, PlacementClient } from '#lib/contracts';
 import type { Logger } from '#lib/observability';
+import type { PlaceStream } from './place-stream.js';
 
 const CALL_TIMEOUT_MS = 2_000;
 /** Releases that may wait while the scheduler does not answer; further ones are dropped: their leases expire. */
 const MAX_WAITING_RELEASES = 8_192;
 const MAX_LOGGED_LEASES = 20;
 
-/** The leases of one scheduler for what runs: renewed together every third of their life, released together with what they used. */
+/** The leases of one scheduler for what runs: renewed together every third of their life, released together with what they used, on the stream of places where the scheduler takes them. */
 export class LeaseBook {
   private readonly held = new Set<string>();
   private releases: LeaseRelease[] = [];
@@ -17,6 +19,7 @@ export class LeaseBook {
 
   constructor(
     private readonly placement: PlacementClient,
+    private readonly places: PlaceStream,
     private readonly logger: Logger,
   ) {}
 
@@ -39,6 +42,7 @@ export class LeaseBook {
   async close(): Promise<void> {
     clearInterval(this.renewTimer);
     await this.flushing;
+    await nextTurn(); // what went over the stream of places has left
   }
 
   private async renew(): Promise<void> {
@@ -66,10 +70,11 @@ export class LeaseBook {
 
   private async flush(): Promise<void> {
     const method = this.placement.releaseLeases.bind(this.placement);
-    await new Promise<void>((resolve) => setImmediate(resolve)); // those of one tick travel together
+    await nextTurn(); // those of one tick travel together
     while (this.releases.length > 0) {
       const releases = this.releases;
       this.releases = [];
+      if (this.places.release(releases)) continue;
       await callUnary(method, { releases }, { timeoutMs: CALL_TIMEOUT_MS, retries: 1 }).catch((error) =>
         this.logger.warn({ reason: String(error), leases: releases.length }, 'cannot release leases; they expire'),
       );

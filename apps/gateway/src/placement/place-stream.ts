@@ -1,6 +1,7 @@
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import { GrpcStatusError } from '#lib/channels';
 import type {
+  LeaseRelease,
   PlacementClient,
   PlaceRequest,
   PlaceResponse,
@@ -24,6 +25,8 @@ export class PlaceStream {
   private readonly open = new Map<number, OpenCall>();
   private stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse> | undefined;
   private callCount = 0;
+  /** The scheduler at the other end of the stream says so. */
+  private takesReleases = false;
 
   constructor(private readonly client: PlacementClient) {}
 
@@ -68,6 +71,16 @@ export class PlaceStream {
     });
   }
 
+  /**
+   * Ends leases without an answer; those of a stream that breaks meanwhile expire.
+   * @returns false when nothing was sent: there is no stream, the scheduler does not know releases on it or does not read at present
+   */
+  release(releases: readonly LeaseRelease[]): boolean {
+    if (this.stream === undefined || !this.takesReleases || this.stream.writableNeedDrain) return false;
+    this.stream.write({ callId: 0, ask: { $case: 'release', value: { releases: [...releases] } } });
+    return true;
+  }
+
   close(): void {
     this.stream?.cancel();
   }
@@ -84,7 +97,8 @@ export class PlaceStream {
     return stream;
   }
 
-  private take({ callId, answer }: PlaceStreamResponse): void {
+  private take({ callId, answer, takesReleases }: PlaceStreamResponse): void {
+    this.takesReleases = takesReleases;
     const call = this.open.get(callId);
     if (call === undefined) return; // it crossed our cancel
     switch (answer?.$case) {
@@ -105,6 +119,7 @@ export class PlaceStream {
   private lost(stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse>, error: GrpcStatusError): void {
     if (this.stream !== stream) return;
     this.stream = undefined;
+    this.takesReleases = false;
     for (const call of [...this.open.values()]) call.reject(error);
   }
 }

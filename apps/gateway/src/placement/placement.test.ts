@@ -49,6 +49,19 @@ describe('leases', () => {
     await scheduler.released('lease-2');
     expect(scheduler.releases).toHaveLength(1);
   });
+
+  it('given generations that ended, then their leases are released on the stream of places; by a call at a scheduler that takes none there', async () => {
+    platform = await startTestPlatform();
+    const { scheduler } = platform;
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+    await textOf(await openStream(completions(), streamed).response);
+    expect(await scheduler.released('lease-1')).toMatchObject({ outcome: 'finished' });
+    expect(scheduler.releaseCalls).toBe(0);
+    scheduler.takesReleases = false;
+    await textOf(await openStream(completions(), streamed).response);
+    expect(await scheduler.released('lease-2')).toMatchObject({ outcome: 'finished' });
+    expect(scheduler.releaseCalls).toBe(1);
+  });
 });
 
 describe('x-slo-ttft-ms', () => {

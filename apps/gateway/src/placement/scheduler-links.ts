@@ -43,7 +43,8 @@ export class SchedulerLinks implements OnApplicationShutdown {
     if (known !== undefined) return known;
     const credentials = this.security.credentialsFor('scheduler');
     const client = new PlacementClient(target, credentials, clientChannelOptions());
-    const link = { target, places: new PlaceStream(client), leases: new LeaseBook(client, this.logger) };
+    const places = new PlaceStream(client);
+    const link = { target, places, leases: new LeaseBook(client, places, this.logger) };
     this.clients.push(client);
     this.links.set(target, link);
     return link;

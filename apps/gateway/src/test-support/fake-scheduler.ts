@@ -36,6 +36,10 @@ export class FakeScheduler {
   /** Leases it says it does not know when they are to be renewed. */
   readonly unknownLeaseIds = new Set<string>();
   readonly releases: LeaseRelease[] = [];
+  /** Calls of `ReleaseLeases`; what comes on the stream of places needs none. */
+  releaseCalls = 0;
+  /** Unset to be a scheduler of before it was so. */
+  takesReleases = true;
   /** Place calls that the gateway cancelled. */
   cancelledPlaces = 0;
   leaseTtlMs = 15_000;
@@ -64,9 +68,9 @@ export class FakeScheduler {
         this.changed.fire();
       },
       releaseLeases: (call: ServerUnaryCall<ReleaseLeasesRequest, unknown>, reply: sendUnaryData<unknown>) => {
-        this.releases.push(...call.request.releases);
+        this.releaseCalls++;
+        this.release(call.request);
         reply(null, {});
-        this.changed.fire();
       },
     });
     this.server.addService(FleetService, {
@@ -120,13 +124,21 @@ export class FakeScheduler {
         cancelled.add(callId);
         this.cancelledPlaces++;
         this.changed.fire();
+      } else if (ask?.$case === 'release') {
+        this.release(ask.value);
       } else if (ask?.value.request !== undefined) {
-        const reply = (answer: Answer) => void (cancelled.has(callId) || call.write({ callId, answer }));
+        const { takesReleases } = this;
+        const reply = (answer: Answer) => void (cancelled.has(callId) || call.write({ callId, answer, takesReleases }));
         void this.place(ask.value.request, reply);
       }
     });
     call.on('error', () => {}); // a gateway that ends
     call.on('end', () => call.end());
+  }
+
+  private release({ releases }: ReleaseLeasesRequest): void {
+    this.releases.push(...releases);
+    this.changed.fire();
   }
 
   private async place(request: PlaceRequest, answer: (answer: Answer) => void): Promise<void> {

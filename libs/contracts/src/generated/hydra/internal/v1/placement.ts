@@ -52,6 +52,9 @@ export interface PlaceStreamRequest {
     | //
     /** The call is not wanted any more: no answer comes, unless one is on its way. */
     { $case: "cancel"; value: PlaceStreamCancel }
+    | //
+    /** Ends leases, as `ReleaseLeases`, without an answer; only to schedulers that say `takes_releases`. `call_id` means nothing. */
+    { $case: "release"; value: ReleaseLeasesRequest }
     | undefined;
 }
 
@@ -81,6 +84,8 @@ export interface PlaceStreamResponse {
     /** As `Place` fails. */
     { $case: "failure"; value: PlaceStreamFailure }
     | undefined;
+  /** Set by schedulers that understand `PlaceStreamRequest.release`. */
+  takesReleases: boolean;
 }
 
 /** A call that has no answer. */
@@ -278,6 +283,9 @@ export const PlaceStreamRequest: MessageFns<PlaceStreamRequest> = {
       case "cancel":
         PlaceStreamCancel.encode(message.ask.value, writer.uint32(26).fork()).join();
         break;
+      case "release":
+        ReleaseLeasesRequest.encode(message.ask.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -319,6 +327,14 @@ export const PlaceStreamRequest: MessageFns<PlaceStreamRequest> = {
             message.ask = { $case: "cancel", value: PlaceStreamCancel.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ask = { $case: "release", value: ReleaseLeasesRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -347,6 +363,12 @@ export const PlaceStreamRequest: MessageFns<PlaceStreamRequest> = {
       case "cancel": {
         if (object.ask?.value !== undefined && object.ask?.value !== null) {
           message.ask = { $case: "cancel", value: PlaceStreamCancel.fromPartial(object.ask.value) };
+        }
+        break;
+      }
+      case "release": {
+        if (object.ask?.value !== undefined && object.ask?.value !== null) {
+          message.ask = { $case: "release", value: ReleaseLeasesRequest.fromPartial(object.ask.value) };
         }
         break;
       }
@@ -468,7 +490,7 @@ export const PlaceStreamCancel: MessageFns<PlaceStreamCancel> = {
 };
 
 function createBasePlaceStreamResponse(): PlaceStreamResponse {
-  return { callId: 0, answer: undefined };
+  return { callId: 0, answer: undefined, takesReleases: false };
 }
 
 export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
@@ -483,6 +505,9 @@ export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
       case "failure":
         PlaceStreamFailure.encode(message.answer.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message.takesReleases !== false) {
+      writer.uint32(32).bool(message.takesReleases);
     }
     return writer;
   },
@@ -524,6 +549,14 @@ export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
             message.answer = { $case: "failure", value: PlaceStreamFailure.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.takesReleases = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -556,6 +589,7 @@ export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
         break;
       }
     }
+    message.takesReleases = object.takesReleases ?? false;
     return message;
   },
 };
