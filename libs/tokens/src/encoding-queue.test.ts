@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { JsEncoding } from 'tokenizers';
 import { describe, expect, it } from 'vitest';
 import { llamaTextFiles } from '../testing/text-fixtures.js';
@@ -20,20 +21,45 @@ function recorded() {
 }
 
 describe('EncodingQueue', () => {
+  it('given texts in one turn, then they are encoded together', async () => {
+    const { batches, gates, encode } = recorded();
+    const answers = ['a', 'b'].map(encode);
+    await turn();
+    expect(batches).toEqual([['a', 'b']]);
+    gates[0]?.resolve();
+    expect(await Promise.all(answers)).toEqual([{ text: 'a' }, { text: 'b' }]);
+  });
+
   it('given texts while one is being encoded, then they are encoded together after it', async () => {
     const { batches, gates, encode } = recorded();
-    const answers = ['a', 'b', 'c'].map(encode);
+    const first = encode('a');
+    await turn();
+    const later = ['b', 'c'].map(encode);
+    await turn();
     expect(batches).toEqual([['a']]);
     gates[0]?.resolve();
-    await answers[0];
+    await first;
     await expect.poll(() => batches).toEqual([['a'], ['b', 'c']]);
     gates[1]?.resolve();
-    expect(await Promise.all(answers)).toEqual([{ text: 'a' }, { text: 'b' }, { text: 'c' }]);
+    expect(await Promise.all([first, ...later])).toEqual([{ text: 'a' }, { text: 'b' }, { text: 'c' }]);
+  });
+
+  it('given a text after the queue was idle, then it is encoded, too', async () => {
+    const { batches, gates, encode } = recorded();
+    for (const index of [0, 1]) {
+      const answer = encode('a');
+      await turn();
+      gates[index]?.resolve();
+      await answer;
+    }
+    expect(batches).toEqual([['a'], ['a']]);
   });
 
   it('given one that cannot be encoded, then those it met are', async () => {
     const { batches, gates, encode } = recorded();
-    const [first, bad, good] = ['a', 'bad', 'c'].map(encode);
+    const first = encode('a');
+    await turn();
+    const [bad, good] = ['bad', 'c'].map(encode);
     bad?.catch(() => {});
     gates[0]?.resolve();
     await expect.poll(() => batches.length).toBe(2);
@@ -48,7 +74,9 @@ describe('EncodingQueue', () => {
     const { batches, gates, encode } = recorded();
     const long = 'x'.repeat(10_000);
     const answers = ['a', long].map(encode);
-    expect(batches).toEqual([['a'], [long]]);
+    expect(batches).toEqual([[long]]);
+    await turn();
+    expect(batches).toEqual([[long], ['a']]);
     for (const gate of gates) gate.resolve();
     await Promise.all(answers);
   });

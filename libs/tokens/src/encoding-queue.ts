@@ -13,8 +13,8 @@ interface WaitingText {
 }
 
 /**
- * Encodes the short texts that come while others are being encoded together: waking a thread of the pool, and being woken by
- * it, costs more than the 30 tokens of a short prompt. An idle queue lets nobody wait.
+ * Encodes the short texts of one turn of the event loop, and those that come while others are being encoded, together: waking a
+ * thread of the pool, and being woken by it, costs more than the 30 tokens of a short prompt.
  */
 export class EncodingQueue {
   private waiting: WaitingText[] = [];
@@ -26,7 +26,9 @@ export class EncodingQueue {
     if (text.length > LONGEST_SHARED_CHARACTERS) return this.encodeAlone(text);
     return new Promise((resolve, reject) => {
       this.waiting.push({ text, resolve, reject });
-      if (!this.isBusy) void this.work();
+      if (this.isBusy) return;
+      this.isBusy = true;
+      setImmediate(() => void this.work()); // after all that the sockets brought in this turn
     });
   }
 
@@ -36,7 +38,6 @@ export class EncodingQueue {
   }
 
   private async work(): Promise<void> {
-    this.isBusy = true;
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, MAX_BATCH_TEXTS);
       try {
