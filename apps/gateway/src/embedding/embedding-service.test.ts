@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type EmbedResponse, FailureCode } from '#lib/contracts';
+import type { StoryResource } from '../operations/story-resource.js';
 import { embedded } from '../test-support/fake-worker.js';
 import { openStream, post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
 
@@ -19,6 +20,15 @@ async function ask(input: unknown, rest: object = {}): Promise<{ status: number;
 function failure(code: FailureCode, retryable: boolean, message: string, parameter = ''): EmbedResponse {
   const value = { generationId: '', code, retryable, message, parameter, retryAfterMs: 0 };
   return { outcome: { $case: 'failed', value } };
+}
+
+/** The attempts of a request, as its story tells them. */
+async function attemptsOf({ headers }: Response) {
+  const story = await fetch(`${platform.url}/v1/admin/traces/${headers.get('x-request-id')}`);
+  const { spans } = (await story.json()) as StoryResource;
+  return spans
+    .filter(({ name }) => name === 'embed')
+    .map(({ open, error, error_message: message }) => ({ open, error, message }));
 }
 
 describe('a request for embeddings', () => {
@@ -67,6 +77,31 @@ describe('a request for embeddings', () => {
     expect(answer.error).toMatchObject({ type: 'server_error' });
     expect(response.headers.get('retry-after')).not.toBeNull();
     expect(platform.workers.flatMap(({ embeddings }) => embeddings)).toHaveLength(3);
+  });
+
+  it('given attempts that fail, when their story is read, then each has its error, and the one that answered has none', async () => {
+    platform = await startTestPlatform({ task: 'embed', workerCount: 2 });
+    let asked = 0;
+    for (const worker of platform.workers) {
+      worker.onEmbed = (request) =>
+        asked++ === 0 ? failure(FailureCode.SATURATED, true, 'Too much waits for the encoder.') : embedded(request);
+    }
+    const { status, response } = await ask([[7, 8, 9]]);
+    expect(status).toBe(200);
+    expect(await attemptsOf(response)).toEqual([
+      { open: false, error: 'saturated', message: 'Too much waits for the encoder.' },
+      { open: false, error: null, message: null },
+    ]);
+  });
+
+  it('given a refusal in the words of a client, or a time limit, when the story is read, then the error is named and those words are not told', async () => {
+    platform = await startTestPlatform({ task: 'embed' });
+    platform.worker.onEmbed = () => failure(FailureCode.INVALID_REQUEST, false, 'a secret wish', 'input[0]');
+    const refused = await ask('x');
+    expect(await attemptsOf(refused.response)).toEqual([{ open: false, error: 'invalid_request', message: null }]);
+    platform.worker.onEmbed = () => new Promise(() => {});
+    const late = await ask('x', { timeout_ms: 200 });
+    expect(await attemptsOf(late.response)).toMatchObject([{ open: false, error: 'deadline_exceeded' }]);
   });
 
   it('given the only worker, when it hands back what it has not begun, then that is no try, and it is asked again until it takes it', async () => {

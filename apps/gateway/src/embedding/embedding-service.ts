@@ -15,7 +15,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { ModelAccess } from '../identity/model-access.js';
 import type { AnswerSpending } from '../limits/answer-spending.js';
 import { RequestLimits } from '../limits/request-limits.js';
-import { beginAnswerSpan, failSpan, setModel, setUsage } from '../observation/answer-span.js';
+import { beginAnswerSpan, failSpan, setModel, setUsage, workerSpanError } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
 import { outcomeOf } from '../observation/outcome.js';
@@ -132,11 +132,16 @@ export class EmbeddingService {
           inputs: inputs.map((tokenIds) => ({ tokenIds })),
         },
         life,
-      );
-      attemptSpan.end();
-      if (outcome?.$case === 'embedded') return outcome.value;
+      ).catch((cause: unknown): never => {
+        failSpan(attemptSpan, cause);
+        throw cause;
+      });
+      if (outcome?.$case === 'embedded') {
+        attemptSpan.end();
+        return outcome.value;
+      }
       const failure = outcome?.value ?? lost('The worker gave no answer that is understood here.');
-      life.record.fail();
+      attemptSpan.fail(workerSpanError(failure));
       if (!failure.retryable || !attempts.mayFollow(failure.code)) throw fromWorkerFailure(failure);
       this.metrics.repeatedPlacement(FailureCode[failure.code] ?? 'UNKNOWN');
       await attempts.passOver(place.workerId, failure.retryAfterMs, signal);

@@ -1,3 +1,4 @@
+import { FailureCode } from '#lib/contracts';
 import type { RecordedSpan, SpanError } from '#lib/observability';
 import { type AnswerUsage, ApiError, type CompletionCall } from '#lib/openai';
 
@@ -62,4 +63,16 @@ function spanErrorOf(cause: unknown): SpanError | undefined {
   if (!(cause instanceof ApiError)) return { type: 'internal_error', message: '' }; // the log has it
   if (cause.condition === 'client_closed') return undefined;
   return { type: cause.condition, message: cause.httpStatus >= 500 ? cause.message : '' };
+}
+
+/** How a worker failed. What the request itself is to blame for is named, not told: it may hold a client's words. */
+export function workerSpanError({
+  code,
+  message,
+}: {
+  readonly code: FailureCode;
+  readonly message: string;
+}): SpanError {
+  const type = (FailureCode[code] ?? 'UNKNOWN').toLowerCase();
+  return { type, message: code === FailureCode.INVALID_REQUEST ? '' : message };
 }

@@ -8,9 +8,10 @@ import {
   type PlacementExplanation,
   type ServedModel,
 } from '#lib/contracts';
-import { APP_LOGGER, generationFields, type Logger, type RecordedSpan, type SpanError } from '#lib/observability';
+import { APP_LOGGER, generationFields, type Logger, type RecordedSpan } from '#lib/observability';
 import { ApiError, fromWorkerFailure } from '#lib/openai';
 import { FleetView } from '../fleet/fleet-view.js';
+import { workerSpanError } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { Attempts } from './attempts.js';
 import { type Place, Placer } from './placer.js';
@@ -133,7 +134,7 @@ export class GenerationRunner {
           span.end();
           return { kind: 'finished', usage: event.usage ?? NO_USAGE };
         case 'failed':
-          span.fail(toSpanError(event.failure));
+          span.fail(workerSpanError(event.failure));
           this.settle(place, outcomeWord(event.failure), undefined, ttftUs, span);
           return { kind: 'failed', failure: event.failure };
         default:
@@ -151,12 +152,6 @@ export class GenerationRunner {
   ): void {
     place.settle({ outcome, usage, ttftUs, keepTrace: isTraceKept });
   }
-}
-
-/** What the request itself is to blame for is named, not told: it may hold a client's words. */
-function toSpanError({ code, message }: GenerationFailure): SpanError {
-  const type = (FailureCode[code] ?? 'UNKNOWN').toLowerCase();
-  return { type, message: code === FailureCode.INVALID_REQUEST ? '' : message };
 }
 
 function outcomeWord({ code, isRetryable }: GenerationFailure): string {
