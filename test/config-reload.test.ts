@@ -24,6 +24,8 @@ const strategy = async () => {
   const response = await post({}, { 'x-hydra-debug': 'placement' });
   return (JSON.parse(response.headers.get('x-hydra-placement') ?? '{}') as { strategy?: string }).strategy;
 };
+/** An app has logged it: what it wrote is read from its pipe a little after it acted, and after what it answered meanwhile. */
+const untilLogged = (app: string, text: string) => eventually(() => fleet.logsOf(app).includes(text) || undefined);
 /** Every app has read the file: its metric says so. */
 const untilAll = (metric: string, value: number, labels: Record<string, string> = {}) =>
   eventually(async () => {
@@ -43,14 +45,14 @@ it('given running streams, when strategy, limit, alias and log level of the file
   const tooMany = await post({ n: 2 });
   expect(tooMany.status).toBe(400);
   expect(await tooMany.json()).toMatchObject({ error: { param: 'n' } });
-  await eventually(() => fleet.logsOf('scheduler').includes('"level":"debug"') || undefined);
+  await untilLogged('scheduler', '"level":"debug"');
   for (const outcome of await Promise.all(running)) expect(outcome).toMatchObject({ ...WHOLE, events: 200 });
 });
 
 it('given a file that is not valid, when it is written, then all go on as before, and log and metric say why', async () => {
   fleet.writeConfig('models: []\n');
   await untilAll('hydra_config_reloads_total', 1, { outcome: 'refused' });
-  expect(fleet.logsOf('gateway-a')).toContain('expected at least one model');
+  await untilLogged('gateway-a', 'expected at least one model');
   expect((await post({ model: 'gpt-4o' })).status).toBe(200);
 });
 
@@ -58,7 +60,7 @@ it('given settings that need a restart, when they change, then a line names them
   fleet.writeConfig(`${BASE.replace('itlMs: 20', 'itlMs: 30')}aliases: { gpt-4o: mock }\n`);
   for (const app of fleet.all) app.signal('SIGHUP');
   await untilAll('hydra_config_pending_settings', 1);
-  expect(fleet.logsOf('worker-0')).toContain('"needs_restart":["mock.itlMs"]');
+  await untilLogged('worker-0', '"needs_restart":["mock.itlMs"]');
   const old = `${fleet.folder}/old.yaml`;
   fleet.writeConfig(BASE, old);
   const { stdout } = await hydra(['config', 'diff', old, fleet.configFile]);
