@@ -15,6 +15,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Real processes on shared machines: one that was starved is tried again, and reported as such.
     retry: process.env['CI'] === undefined ? 0 : 1,
+    setupFiles: ['test/support/property-seed.ts'],
     globalSetup: ['test/support/temporary-folder.ts'],
   },
 });
