@@ -133,6 +133,34 @@ describe('least frequently used with dynamic aging', () => {
     expect(hitsOf('lfuda', 200, chatsAmongSingles(60))).toBeGreaterThan(2_000);
   });
 
+  it('keeps ends of prompts like other blocks where they come back', () => {
+    const cache = new Cache(
+      64,
+      createEviction('lfuda', (block: number) => block),
+    );
+    const promptOf = (first: number) => [first, first + 1, first + 2, first + 3];
+    for (let round = 0; round < 300; round++) {
+      for (let prompt = 0; prompt < 12; prompt++) cache.serve(promptOf(1_000 + 10 * prompt));
+      cache.serve(promptOf(100_000 + 10 * round));
+      cache.serve(promptOf(100_000 + 10 * Math.max(0, round - 1)));
+    }
+    expect(cache.held).toContain(100_000 + 10 * 299 + 3);
+  });
+
+  it('lets ends go first where others come back and they do not; a block whose prompt went on is none', () => {
+    const aged = policy();
+    for (let chat = 0; chat < 200; chat++) {
+      const [first, second] = [`${chat} a`, `${chat} b`];
+      aged.kept([first]);
+      aged.kept([first, second]);
+      if (chat % 2 === 0) aged.found([first]);
+    }
+    const order = [...aged.inOrder()];
+    const firstHundred = order.slice(0, 100);
+    expect(firstHundred.every((block) => block.endsWith('b'))).toBe(true);
+    for (let chat = 0; chat < 200; chat++) expect(order.indexOf(`${chat} b`)).toBeLessThan(order.indexOf(`${chat} a`));
+  });
+
   it('finds about as much where what was used often is not used again: it learns how little a use is worth', () => {
     const lru = hitsOf('lru', 64, driftingBursts(4_000));
     expect(hitsOf('lfuda', 64, driftingBursts(4_000))).toBeGreaterThan(0.98 * lru);

@@ -1,15 +1,18 @@
 /** Uses from which on a block counts as used that often: who was used four times is as good as who was used forty times. */
 const MOST_USES = 4;
 
+/** Level of what was used once and is the end of a prompt; others have their number of uses. */
+export const END_LEVEL = 0;
+
 /**
  * Keys in order of `last use + credit × (uses − 1)`, smallest first: each use but the first makes a key younger by `credit`. Uses
- * are remembered for a while after a key is gone, so that it goes on where it was. Every step costs the same for any number of keys.
+ * are remembered for a while after a key is gone, so that it goes on where it was. Ends of prompts (`END_LEVEL`) have an order of their own. Every step costs the same for any number of keys.
  */
 export class UseCreditOrder<Key> {
-  /** When keys were last used, on the clock of uses, by number of uses; the one used the longest ago first. */
-  private readonly levels = Array.from({ length: MOST_USES }, () => new Map<Key, number>());
-  private readonly uses = new Map<Key, number>();
-  /** Uses of keys that are gone, the longest ago first. */
+  /** When keys were last used, on the clock of uses, by level; the one used the longest ago first. */
+  private readonly levels = Array.from({ length: MOST_USES + 1 }, () => new Map<Key, number>());
+  private readonly levelOfKey = new Map<Key, number>();
+  /** Levels of keys that are gone, the longest ago first. */
   private readonly gone = new Map<Key, number>();
   /** Most keys that were here at once. */
   private mostKeys = 0;
@@ -18,47 +21,63 @@ export class UseCreditOrder<Key> {
   constructor(private readonly rememberedPerKey: number) {}
 
   get size(): number {
-    return this.uses.size;
+    return this.levelOfKey.size;
   }
 
   has(key: Key): boolean {
-    return this.uses.has(key);
+    return this.levelOfKey.has(key);
+  }
+
+  /** Its uses, or `END_LEVEL`; of a key that is gone what is remembered, undefined when nothing is. */
+  levelOf(key: Key): number | undefined {
+    return this.levelOfKey.get(key) ?? this.gone.get(key);
   }
 
   /** One more use. */
   use(key: Key, now: number): void {
-    const uses = Math.min(MOST_USES, (this.uses.get(key) ?? this.gone.get(key) ?? 0) + 1);
+    const level = this.levelOf(key);
+    const uses = level === undefined ? 0 : Math.max(1, level);
     this.gone.delete(key);
-    this.put(key, uses, now);
+    this.put(key, Math.min(MOST_USES, uses + 1), now);
+  }
+
+  /** It was used once, as the end of a prompt; or that prompt went on, and it was not its end. */
+  setEnd(key: Key, isEnd: boolean, now: number): void {
+    this.put(key, isEnd ? END_LEVEL : 1, now);
   }
 
   /** As fresh as after a use, but no use of its own. */
   refresh(key: Key, now: number): void {
-    const uses = this.uses.get(key);
-    if (uses !== undefined) this.put(key, uses, now);
+    const level = this.levelOfKey.get(key);
+    if (level !== undefined) this.put(key, level, now);
   }
 
   remove(key: Key): void {
-    const uses = this.uses.get(key);
-    if (uses === undefined) return;
-    this.uses.delete(key);
-    this.levels[uses - 1]!.delete(key);
+    const level = this.levelOfKey.get(key);
+    if (level === undefined) return;
+    this.levelOfKey.delete(key);
+    this.levels[level]!.delete(key);
     this.gone.delete(key);
-    this.gone.set(key, uses);
+    this.gone.set(key, level);
     while (this.gone.size > this.rememberedPerKey * this.mostKeys) {
       this.gone.delete(this.gone.keys().next().value!);
     }
   }
 
-  /** @param credit  on the clock of uses; between two steps of the iteration nothing but what came last may be removed */
-  *inOrder(credit: number): Generator<Key> {
+  /**
+   * Between two steps of the iteration nothing but what came last may be removed.
+   * @param credit     on the clock of uses
+   * @param endsOlder  by how much ends of prompts count as older than others that were used once, on the same clock
+   */
+  *inOrder(credit: number, endsOlder = 0): Generator<Key> {
     const rest = this.levels.map((level) => level.entries());
     const heads = rest.map((level) => level.next());
     for (;;) {
       let first = -1;
       let least = Number.POSITIVE_INFINITY;
       for (const [level, head] of heads.entries()) {
-        const rank = head.done ? Number.POSITIVE_INFINITY : head.value[1] + credit * level;
+        const bonus = level === END_LEVEL ? -endsOlder : credit * (level - 1);
+        const rank = head.done ? Number.POSITIVE_INFINITY : head.value[1] + bonus;
         if (rank < least) [first, least] = [level, rank];
       }
       const head = heads[first];
@@ -68,11 +87,11 @@ export class UseCreditOrder<Key> {
     }
   }
 
-  private put(key: Key, uses: number, now: number): void {
-    const before = this.uses.get(key);
-    if (before !== undefined) this.levels[before - 1]!.delete(key);
-    this.uses.set(key, uses);
-    this.levels[uses - 1]!.set(key, now);
-    this.mostKeys = Math.max(this.mostKeys, this.uses.size);
+  private put(key: Key, level: number, now: number): void {
+    const before = this.levelOfKey.get(key);
+    if (before !== undefined) this.levels[before]!.delete(key);
+    this.levelOfKey.set(key, level);
+    this.levels[level]!.set(key, now);
+    this.mostKeys = Math.max(this.mostKeys, this.levelOfKey.size);
   }
 }
