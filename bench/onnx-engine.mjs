@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { compileModel, onnxEngineThread } from '#lib/engine-onnx';
+import { compileForms, onnxEngineThread, usableMemoryBytes } from '#lib/engine-onnx';
 import { ModelStore, textFiles } from '#lib/models';
 
 /** The embedded engine as a worker would run it with this configuration, without a platform around it. */
@@ -12,11 +12,19 @@ export async function engineOptionsFor({ models, storage, workers }) {
   const [model] = models;
   const store = new ModelStore(storage);
   const source = await store.pullModel(model.source ?? model.id);
-  const { weights, contextTokens } = model;
-  const compiled = await compileModel({ source, weights, contextTokens, storeFolder: store.compiled.folder });
+  const { weights, prefillWeights, contextTokens } = model;
+  const { compiled, prefill } = await compileForms({
+    source,
+    weights,
+    prefillWeights,
+    memoryBytes: usableMemoryBytes() / workers.count,
+    contextTokens,
+    storeFolder: store.compiled.folder,
+  });
   const options = {
     modelId: model.id,
     compiledFolder: compiled.folder,
+    prefillFolder: prefill?.folder,
     textFiles: await textFiles(source),
     threads: workers.threads ?? Math.max(1, Math.floor(availableParallelism() / workers.count)),
     kvBytes: model.kvBytes ?? workers.kvBytes,
@@ -26,5 +34,5 @@ export async function engineOptionsFor({ models, storage, workers }) {
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,
   };
-  return { source, compiled, options };
+  return { source, compiled, prefill, options };
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '#lib/config';
-import { compileModel } from '#lib/engine-onnx';
+import { compileForms, usableMemoryBytes } from '#lib/engine-onnx';
 import { ModelStore } from '#lib/models';
 import { metricsOf } from './support/app-metrics.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
@@ -17,8 +17,14 @@ describe.runIf(process.platform === 'linux')('the memory of a worker as `make ru
     const { storage } = loadConfig();
     const store = new ModelStore(storage);
     const source = await store.pullModel(MODEL);
-    const compiled = await compileModel({ source, weights: 'auto', storeFolder: store.compiled.folder });
-    weightsBytes = compiled.manifest.weightsBytes;
+    const { compiled, prefill } = await compileForms({
+      source,
+      weights: 'auto',
+      prefillWeights: 'auto',
+      memoryBytes: usableMemoryBytes(),
+      storeFolder: store.compiled.folder,
+    });
+    weightsBytes = compiled.manifest.weightsBytes + (prefill?.manifest.weightsBytes ?? 0);
     platform = await startPlatform({ env: { HYDRA_KV_BYTES: String(KV_BYTES), HYDRA_WORKERS: '1' } });
   });
   afterAll(() => platform?.stop());

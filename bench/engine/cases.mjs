@@ -46,6 +46,9 @@ export const INT8_CASES = rateCases('decode.1', 'decode.8', 'decode.16', 'prefil
 /** With w8a8 weights, against the same. */
 export const W8A8_CASES = rateCases('decode.1', 'decode.8', 'decode.16', 'prefill.256', 'prefill.1024');
 
+/** With a copy of the weights in fp32 for prompts, against node-llama-cpp with the file as it is. */
+export const PREFILL_COPY_CASES = rateCases('prefill.256', 'prefill.1024');
+
 /** Against ONNX Runtime GenAI. */
 export const GENAI_CASES = rateCases('decode.1', 'decode.8');
 
@@ -59,6 +62,7 @@ export const CASE_NAMES = [
   ...[...RATE_CASES, MIXED_CASE, GATEWAY_CASE, JAVASCRIPT_CASE, MEMORY_CASE].map(({ name }) => name),
   'int8',
   'w8a8',
+  'prefill-fp32',
   'genai',
 ];
 
@@ -77,6 +81,8 @@ export const TARGETS = {
   'w8a8.decode.16': { atLeast: 2.2 },
   'w8a8.prefill.256': { atLeast: 1.7 },
   'w8a8.prefill.1024': { atLeast: 1.6 },
+  'prefill-fp32.prefill.256': { atLeast: 2.4 },
+  'prefill-fp32.prefill.1024': { atLeast: 2.4 },
   'genai.decode.1': { atLeast: 1 },
   'genai.decode.8': { atLeast: 1 },
   bandwidth: { atLeast: 0.5 },

@@ -4,8 +4,11 @@ const HYDRA = new URL('./hydra-process.mjs', import.meta.url);
 const LLAMA_CPP = new URL('../node-llama-cpp/peer-process.mjs', import.meta.url);
 const GENAI = new URL('../onnxruntime-genai/peer-process.mjs', import.meta.url);
 
+/** Peers have one copy of the weights, too; the pairs of which it is said have a second one. */
+const ONE_COPY = { HYDRA_PREFILL_WEIGHTS: 'same' };
+
 /** @param {Record<string, string>} env  settings other than those of hydra.yaml */
-export const startHydra = (args = [], env = {}) => EngineProcess.start(HYDRA, args, env);
+export const startHydra = (args = [], env = {}) => EngineProcess.start(HYDRA, args, { ...ONE_COPY, ...env });
 /** What it tells of itself; pulls and compiles the model where that has not been done yet. */
 export async function describeHydra(env) {
   await using hydra = await startHydra([], env);

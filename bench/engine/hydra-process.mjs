@@ -21,7 +21,7 @@ import { ThreadProfile } from './thread-profile.mjs';
 const WARM_UP_TOKENS = 2;
 const isProfiled = process.argv.includes('--profiled');
 
-const { source, compiled, options } = await engineOptionsFor(loadConfig());
+const { source, compiled, prefill: copy, options } = await engineOptionsFor(loadConfig());
 const engine = isProfiled
   ? new EngineThread({ entry: new URL('./profiled-thread-entry.mjs', import.meta.url), workerData: options })
   : onnxEngineThread(options);
@@ -143,7 +143,7 @@ answerCases(
     ggufPath: source.ggufPath,
     contentKey: source.contentKey,
     compiledFolder: compiled.folder,
-    weightsBytes: compiled.manifest.weightsBytes,
+    weightsBytes: compiled.manifest.weightsBytes + (copy?.manifest.weightsBytes ?? 0),
     bytesPerStep: bytesOfStep(compiled.manifest, await modelConfig(source), CONTEXT_TOKENS),
   },
   () => engine.stop(),

@@ -25,6 +25,9 @@ const RETAKES_MS = 8 * 60_000;
 /** Something hangs: the whole is given up. Chosen; processes of the bench end with it. */
 const RUN_LIMIT_MS = 60 * 60_000;
 
+/** `make run` decides whether there is a second copy of the weights. */
+const AS_STARTED = { HYDRA_PREFILL_WEIGHTS: 'auto' };
+
 const say = (line) => process.stderr.write(`${line}\n`);
 // Without a handler a signal would leave the platform's processes behind.
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
@@ -37,7 +40,7 @@ async function bench({ rounds, isWanted, json, docs }) {
   setTimeout(() => giveUp(`The bench took longer than ${RUN_LIMIT_MS / 60_000} minutes.`), RUN_LIMIT_MS).unref();
   const loadAverage = loadavg();
   const cases = mainCases(isWanted);
-  const needsLlamaCpp = cases.length > 0 || isWanted('int8') || isWanted('w8a8');
+  const needsLlamaCpp = cases.length > 0 || ['int8', 'w8a8', 'prefill-fp32'].some(isWanted);
   if (needsLlamaCpp) installPeer();
   say('Loading the model ...');
   const model = await describeHydra();
@@ -62,12 +65,13 @@ async function bench({ rounds, isWanted, json, docs }) {
   const side = new SidePairs({ rounds, model, flashAttention, measure, say });
   if (isWanted('int8')) await side.int8();
   if (isWanted('w8a8')) await side.w8a8();
+  if (isWanted('prefill-fp32')) await side.prefillCopy();
   if (isWanted('genai')) await side.genai();
   const { pairs, bandwidth, notMeasured } = side;
   Object.assign(report, { pairs, bandwidth, notMeasured });
   if (isWanted(GATEWAY_CASE.name)) report.gateway = { 16: gatewayFigures(await gatewayRates({ rounds, say })) };
   if (isWanted(JAVASCRIPT_CASE.name)) report.javascriptShare = { 16: await javascriptShares({ measure, say }) };
-  if (isWanted(MEMORY_CASE.name)) report.memory = await workerMemory(model);
+  if (isWanted(MEMORY_CASE.name)) report.memory = await workerMemory(await describeHydra(AS_STARTED));
   report.minutes = (performance.now() - startMs) / 60_000;
 
   if (docs !== undefined) writeDocs(report, docs);

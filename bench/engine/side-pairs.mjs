@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadConfig } from '#lib/config';
 import { quantizeGgufToQ8_0 } from '../node-llama-cpp/rewrite-gguf.mjs';
 import { GenaiUnavailableError, installGenai, wrapGraph } from '../onnxruntime-genai/install.mjs';
-import { GENAI_CASES, INT8_CASES, W8A8_CASES } from './cases.mjs';
+import { GENAI_CASES, INT8_CASES, PREFILL_COPY_CASES, W8A8_CASES } from './cases.mjs';
 import { describeHydra, startGenai, startHydra, startLlamaCpp } from './engines.mjs';
 import { readBandwidth } from './read-bandwidth.mjs';
 import { bandwidthFigures, rateFigures } from './report.mjs';
@@ -44,6 +44,18 @@ export class SidePairs {
   /** The form for long prompts, against node-llama-cpp in its fastest, Q8_0. */
   w8a8() {
     return this.#compareQ8_0('w8a8', W8A8_CASES);
+  }
+
+  /** Prompts computed with a second copy of the weights, in fp32, against node-llama-cpp with the same file. */
+  prefillCopy() {
+    const { model, flashAttention } = this.#options;
+    return this.#compare('prefill-fp32', {
+      peer: 'node-llama-cpp',
+      ours: `${model.weights}+fp32`,
+      cases: PREFILL_COPY_CASES,
+      start: { hydra: () => startHydra([], { HYDRA_PREFILL_WEIGHTS: 'fp32' }), peer: () => startLlamaCpp(model) },
+      peerSettings: (kind) => ({ flashAttention: flashAttention[kind] }),
+    });
   }
 
   /** Against ONNX Runtime GenAI, on our graph and on its own. */

@@ -14,7 +14,8 @@ the column *change* count at once; a log line names those that wait for the next
 them. \`hydra config diff OLD [NEW]\` says beforehand what a change will need.
 
 Three variables act on the list of models: \`HYDRA_MODEL\` (a catalogue name, a hub id, a folder or a \`.gguf\` file) serves
-that one model instead of those listed; \`HYDRA_WEIGHTS\` and \`HYDRA_NUMERICS\` set \`weights\` and \`numerics\` of all.
+that one model instead of those listed; \`HYDRA_WEIGHTS\`, \`HYDRA_PREFILL_WEIGHTS\` and \`HYDRA_NUMERICS\` set
+\`weights\`, \`prefillWeights\` and \`numerics\` of all.
 Aliases of the file are kept; one that points to a model no longer served stops the start, so let them point to \`default\`.
 `;
 

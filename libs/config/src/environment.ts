@@ -64,9 +64,13 @@ function setAt(tree: ConfigTree, path: readonly string[], value: unknown): void 
 }
 
 /** What acts on all models, by variable. */
-const MODEL_VARIABLES = { HYDRA_WEIGHTS: 'weights', HYDRA_NUMERICS: 'numerics' } as const;
+const MODEL_VARIABLES = {
+  HYDRA_WEIGHTS: 'weights',
+  HYDRA_PREFILL_WEIGHTS: 'prefillWeights',
+  HYDRA_NUMERICS: 'numerics',
+} as const;
 
-/** `HYDRA_MODEL` serves that one model instead of those of the file; `HYDRA_WEIGHTS` and `HYDRA_NUMERICS` act on all. */
+/** `HYDRA_MODEL` serves that one model instead of those of the file; those of `MODEL_VARIABLES` act on all. */
 export function applyModelOverrides(tree: ConfigTree, env: Environment, origins: Map<string, string>): void {
   const name = env['HYDRA_MODEL'];
   if (name) {

@@ -97,6 +97,14 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('given a copy of the weights for prompts, when workers are on a GPU, then it stops the start, and auto is none', () => {
+    expect(load('', { HYDRA_PREFILL_WEIGHTS: 'fp32' }).models).toMatchObject([{ prefillWeights: 'fp32' }]);
+    expect(load('workers: { device: cuda }').models).toMatchObject([{ prefillWeights: 'same' }]);
+    expect(problems('workers: { device: cuda }', { HYDRA_PREFILL_WEIGHTS: 'fp32' })).toEqual([
+      'HYDRA_PREFILL_WEIGHTS: a copy of the weights for prompts is for CPUs, and workers.device is `cuda`',
+    ]);
+  });
+
   it('given exact numerics, when loaded, then weights are fp32, and smaller ones stop the start', () => {
     expect(load('models: [{ id: a }, { id: b, numerics: exact }]').models).toMatchObject([
       { numerics: 'fast', weights: 'auto' },

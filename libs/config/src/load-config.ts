@@ -42,7 +42,7 @@ export function loadConfig({ env = process.env, folder = process.cwd() }: LoadCo
   if (!result.success) {
     throw new ConfigError(result.error.issues.map((issue) => describeIssue(issue, tree, fields, origins)));
   }
-  const config = withDefaultAlias(withExactWeights(crossCheck(result.data, origins)));
+  const config = withDefaultAlias(withOneForm(withExactWeights(crossCheck(result.data, origins))));
   return deepFreeze(withAbsoluteCertificates(withAbsoluteFolder(config, folder), folder));
 }
 
@@ -114,6 +114,11 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
   const ids = config.models.map((model) => model.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) problems.push(`models: the id ${JSON.stringify(twice)} stands twice`);
+  for (const [i, { prefillWeights }] of config.models.entries()) {
+    if (config.workers.device !== 'cuda' || prefillWeights !== 'fp32') continue;
+    const name = origins.get('models[].prefillWeights') ?? `models[${i}].prefillWeights`;
+    problems.push(`${name}: a copy of the weights for prompts is for CPUs, and workers.device is \`cuda\``);
+  }
   for (const [i, { numerics, weights }] of config.models.entries()) {
     if (numerics === 'fast' || weights === 'auto' || weights === 'fp32') continue;
     const name = origins.get('models[].numerics') ?? `models[${i}].numerics`;
@@ -148,6 +153,12 @@ function withExactWeights(config: HydraConfig): HydraConfig {
     model.numerics === 'exact' ? { ...model, weights: 'fp32' as const } : model,
   );
   return { ...config, models };
+}
+
+/** A copy of the weights for prompts is for CPUs: on a GPU `auto` is the same form for all. */
+function withOneForm(config: HydraConfig): HydraConfig {
+  if (config.workers.device !== 'cuda') return config;
+  return { ...config, models: config.models.map((model) => ({ ...model, prefillWeights: 'same' as const })) };
 }
 
 /** Under `default` the first model can always be asked for, unless the name was given away. */

@@ -15,7 +15,7 @@ import { workersSchema } from './schema/workers-section.js';
 
 export { AUTH_MODES, JWT_ALGORITHMS } from './schema/auth-section.js';
 export { LOG_LEVELS } from './schema/log-section.js';
-export { NUMERICS, STRATEGIES, WEIGHTS } from './schema/model-section.js';
+export { NUMERICS, PREFILL_WEIGHTS, STRATEGIES, WEIGHTS } from './schema/model-section.js';
 
 /** Served when the file lists no model. */
 export const DEFAULT_MODEL_ID = 'smollm2-135m-instruct';

@@ -1,5 +1,3 @@
-import { totalmem } from 'node:os';
-import { constrainedMemory } from 'node:process';
 import type { ModelRunnerLimits } from '#lib/engine';
 import { slotTokens } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
@@ -10,6 +8,7 @@ import type { OrtRuntime } from './runtime/ort-runtime.js';
 import type { OrtSession } from './runtime/ort-session.js';
 import type { ExecutionProvider } from './runtime/ort-session-options.js';
 import { VirtualMemory } from './runtime/virtual-memory.js';
+import { usableMemoryBytes } from './usable-memory.js';
 
 /** The machine, its GPU or its container does not have the memory that KV was given. */
 export class KvMemoryUnavailableError extends Error {
@@ -43,7 +42,7 @@ export function allocateKv(
 ): AllocatedKv {
   const shape = { ...graph, slots: limits.slots, slotTokens: slotTokens(limits) };
   const isOnCpu = provider.kind === 'cpu';
-  if (isOnCpu && limits.kvTotalBytes > usableBytes()) throw new KvMemoryUnavailableError(limits.kvTotalBytes);
+  if (isOnCpu && limits.kvTotalBytes > usableMemoryBytes()) throw new KvMemoryUnavailableError(limits.kvTotalBytes);
   try {
     const pageBytes = VirtualMemory.pageBytes();
     if (isOnCpu && pageBytes !== undefined) {
@@ -58,10 +57,4 @@ export function allocateKv(
   } catch (cause) {
     throw new KvMemoryUnavailableError(limits.kvTotalBytes, cause);
   }
-}
-
-/** What the machine has, or the container allows. Containers without a limit report none, or more than there is. */
-function usableBytes(): number {
-  const allowedBytes = constrainedMemory();
-  return allowedBytes > 0 ? Math.min(allowedBytes, totalmem()) : totalmem();
 }

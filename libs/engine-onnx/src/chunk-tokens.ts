@@ -1,4 +1,5 @@
-import type { CompiledModelManifest, WeightsForm } from './compiled-model.js';
+import type { CompiledModelManifest } from './compiled-model.js';
+import { weightCountOf } from './weight-count.js';
 
 /** Longer chunks are no faster (measured November 2026). */
 const MOST_TOKENS = 256;
@@ -10,14 +11,11 @@ const LEAST_TOKENS = 32;
  * cancels waits for it.
  */
 const MOST_WEIGHT_TOKENS = 2.5e11;
-/** With scales and offsets. */
-const BYTES_PER_WEIGHT: Readonly<Record<WeightsForm, number>> = { fp32: 4, int8: 1.16, int4: 0.75, w8a8: 1.05 };
-
 /** How many tokens of a prompt a step computes at most: 256 up to a billion weights, fewer of larger models. */
 export function chunkTokensOf({
   weights,
   weightsBytes,
 }: Pick<CompiledModelManifest, 'weights' | 'weightsBytes'>): number {
-  const weightCount = weightsBytes / BYTES_PER_WEIGHT[weights];
+  const weightCount = weightCountOf({ weights, weightsBytes });
   return Math.max(LEAST_TOKENS, Math.min(MOST_TOKENS, Math.floor(MOST_WEIGHT_TOKENS / weightCount)));
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import {
   EmbeddingEngine,
   type Engine,
@@ -40,6 +41,8 @@ export interface OnnxEngineOptions {
   readonly modelId: string;
   /** Folder that `compileModel` made. */
   readonly compiledFolder: string;
+  /** Folder of the same model in fp32, which computes prompts. Default: the other computes all. */
+  readonly prefillFolder?: string;
   /** What the compiled model does. Default `generate`. */
   readonly task?: 'generate' | 'embed';
   /** Default `fast`. `exact` asks for a model compiled to fp32. */
@@ -93,14 +96,19 @@ export function onnxEngineThread(options: OnnxEngineOptions): EngineThread {
 
 async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promise<LoadedModel> {
   const compiled = await readCompiled(options);
+  const prefill = await readPrefill(options, compiled);
   signal.throwIfAborted();
   const chunkTokens = chunkTokensOf(compiled.manifest);
-  const runner = await OnnxModelRunner.load(decoderGraph(compiled), { ...options, chunkTokens });
+  const runner = await OnnxModelRunner.load(decoderGraph(compiled), {
+    ...options,
+    chunkTokens,
+    prefillGraphPath: prefill?.graphPath,
+  });
   try {
     trimNativeHeap();
     signal.throwIfAborted();
     const kernels = options.numerics === 'exact' ? exactKernels() : undefined;
-    return { runner, description: await describeModel(options, compiled, runner), kernels };
+    return { runner, description: await describeModel(options, compiled, prefill, runner), kernels };
   } catch (error) {
     await runner.close();
     throw error;
@@ -139,6 +147,20 @@ async function readCompiled({ compiledFolder, numerics }: OnnxEngineOptions): Pr
   return compiled;
 }
 
+/** @throws Error when it is not the same model */
+async function readPrefill({ prefillFolder }: OnnxEngineOptions, compiled: CompiledModel) {
+  if (prefillFolder === undefined) return undefined;
+  const prefill = await readCompiledModel(prefillFolder);
+  const { path: _, ...shape } = decoderGraph(prefill);
+  if (
+    prefill.manifest.weights !== 'fp32' ||
+    !isDeepStrictEqual({ ...shape, path: compiled.graphPath }, decoderGraph(compiled))
+  ) {
+    throw new Error(`${prefillFolder} does not hold the model of ${compiled.folder} in fp32.`);
+  }
+  return prefill;
+}
+
 function decoderGraph({ graphPath, manifest }: CompiledModel): DecoderGraph {
   const { layers, kvHeads, headDim, vocabularySize, contextTokens } = manifest;
   return { path: graphPath, layers, kvHeads, headDim, vocabularySize, contextTokens };
@@ -147,13 +169,14 @@ function decoderGraph({ graphPath, manifest }: CompiledModel): DecoderGraph {
 async function describeModel(
   options: OnnxEngineOptions,
   compiled: CompiledModel,
+  prefill: CompiledModel | undefined,
   { limits }: OnnxModelRunner,
 ): Promise<LoadedModel['description']> {
   return {
     engine: 'onnx',
     textFiles: options.textFiles,
     model: {
-      ...(await describeCompiled(options, compiled)),
+      ...(await describeCompiled(options, compiled, prefill)),
       contextTokens: limits.contextTokens,
       blockTokens: BLOCK_TOKENS,
       vocabularySize: limits.vocabularySize,
@@ -193,13 +216,15 @@ async function describeEncoder(
 async function describeCompiled(
   { modelId, textFiles, numerics = 'fast' }: OnnxEngineOptions,
   { graphPath, manifest: { fingerprint, weights } }: CompiledModel,
+  prefill?: CompiledModel,
 ) {
+  const parts = [fingerprint, numerics, ...(prefill === undefined ? [] : [prefill.manifest.fingerprint])];
   return {
     modelId,
-    modelFingerprint: createHash('sha256').update(`${fingerprint} ${numerics}`).digest('hex'),
+    modelFingerprint: createHash('sha256').update(parts.join(' ')).digest('hex'),
     textFingerprint: textFingerprint(textFiles),
     numerics,
-    weights,
+    weights: prefill === undefined ? weights : `${weights}+${prefill.manifest.weights}`,
     createdUnixS: Math.floor((await stat(graphPath)).mtimeMs / 1_000),
   };
 }

@@ -49,6 +49,7 @@ describe('the ONNX model runner', () => {
       kvTotalBytes: SLOTS * SLOT_BYTES,
       kvPageTokens: PAGE_TOKENS,
       isExact: false,
+      hasExactPrompts: false,
     });
   });
 

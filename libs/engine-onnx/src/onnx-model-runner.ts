@@ -7,7 +7,7 @@ import {
   type SlotCopy,
 } from '#lib/engine';
 import { allocateKv } from './allocate-kv.js';
-import { type OnnxModelRunnerOptions, planLimits } from './runner-limits.js';
+import { type OnnxModelRunnerOptions, planLimits, slotTokens } from './runner-limits.js';
 import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
 import type { KvBlockPlaces } from './runtime/kv-block-places.js';
 import type { KvMemory } from './runtime/kv-memory.js';
@@ -24,10 +24,14 @@ const SHORT_CHUNKS_PER_CHUNK = 3;
  */
 export class OnnxModelRunner extends ModelRunner {
   readonly limits: ModelRunnerLimits;
-  private readonly bindings: SlotBindings;
+  private readonly decoding: SlotBindings;
+  /** Of the session that computes prompts: the same, unless they have weights of their own. */
+  private readonly prefilling: SlotBindings;
   private readonly tokenIds: BigInt64Array;
   private readonly logitRows: BigInt64Array;
   private readonly lastPositions: Int32Array;
+  /** Where a prompt ends at the latest with another row: the graph's positions, and the slot's. */
+  private readonly mostPaddedTokens: number;
   private readonly totalLength = new Int32Array(1);
   private readonly logits: Float32Array;
   /** Shape [allLogitsTokens, vocabularySize]; made when first asked for. */
@@ -40,7 +44,7 @@ export class OnnxModelRunner extends ModelRunner {
 
   private constructor(
     private readonly runtime: OrtRuntime,
-    private readonly session: OrtSession,
+    sessions: LoadedSessions,
     private readonly kv: KvMemory,
     override readonly blocks: KvBlockPlaces | undefined,
     graph: DecoderGraph,
@@ -48,8 +52,10 @@ export class OnnxModelRunner extends ModelRunner {
   ) {
     super();
     this.limits = limits;
-    this.bindings = new SlotBindings(session, graph, kv);
-    this.tokenIds = new BigInt64Array(Math.max(limits.chunkTokens, limits.decodeRows));
+    this.decoding = new SlotBindings(sessions.decode, graph, kv);
+    this.prefilling = sessions.prefill === undefined ? this.decoding : new SlotBindings(sessions.prefill, graph, kv);
+    this.mostPaddedTokens = Math.min(graph.contextTokens, slotTokens(limits));
+    this.tokenIds = new BigInt64Array(Math.max(limits.chunkTokens + 1, limits.decodeRows));
     this.logitRows = new BigInt64Array(Math.max(limits.chunkTokens, limits.decodeRows));
     this.lastPositions = new Int32Array(limits.decodeRows);
     this.logits = new Float32Array(limits.decodeRows * limits.vocabularySize);
@@ -68,14 +74,20 @@ export class OnnxModelRunner extends ModelRunner {
   static async load(graph: DecoderGraph, options: OnnxModelRunnerOptions): Promise<OnnxModelRunner> {
     const limits = planLimits(graph, options);
     const runtime = OrtRuntime.open();
-    let session: OrtSession | undefined;
+    const opened: OrtSession[] = [];
+    const open = async (path: string) => {
+      const session = await OrtSession.load(runtime, path, options);
+      opened.push(session);
+      checkDecoderGraph({ ...graph, path }, session);
+      return session;
+    };
     try {
-      session = await OrtSession.load(runtime, graph.path, options);
-      checkDecoderGraph(graph, session);
-      const { kv, blocks } = allocateKv(runtime, session, graph, limits, options.executionProvider);
-      return new OnnxModelRunner(runtime, session, kv, blocks, graph, limits);
+      const decode = await open(graph.path);
+      const prefill = options.prefillGraphPath === undefined ? undefined : await open(options.prefillGraphPath);
+      const { kv, blocks } = allocateKv(runtime, decode, graph, limits, options.executionProvider);
+      return new OnnxModelRunner(runtime, { decode, prefill }, kv, blocks, graph, limits);
     } catch (error) {
-      await session?.close();
+      for (const session of opened) await session.close();
       runtime.close();
       throw error;
     }
@@ -87,11 +99,13 @@ export class OnnxModelRunner extends ModelRunner {
       const { slot, position, tokenIds } = chunk;
       const length = tokenIds.length;
       for (let index = 0; index < length; index++) this.tokenIds[index] = BigInt(tokenIds[index]!);
+      const rows = this.rowsFor(chunk);
+      if (rows > length) this.tokenIds[length] = this.tokenIds[length - 1]!;
       const logitRows = chunk.logitsFor === 'all' ? length : 1;
       for (let row = 0; row < logitRows; row++) this.logitRows[row] = BigInt(length - logitRows + row);
-      this.lastPositions[0] = position + length - 1;
+      this.lastPositions[0] = position + rows - 1;
       const logits = this.rowsOf(chunk.logitsFor === 'all' ? this.logitsOfChunk() : this.logits, logitRows);
-      await this.run({ firstSlot: slot, rows: 1, tokensPerRow: length, logits });
+      await this.run(this.prefilling, { firstSlot: slot, sequences: 1, tokensPerSequence: rows, logits });
       return chunk.logitsFor === 'none' ? undefined : logits;
     });
   }
@@ -116,8 +130,14 @@ export class OnnxModelRunner extends ModelRunner {
 
   /** Idempotent. A pass that runs is ended early and rejects. */
   override close(): Promise<void> {
-    this.closing ??= this.session.close(() => this.kv.close()).then(() => this.runtime.close());
+    this.closing ??= this.closeSessions().then(() => this.runtime.close());
     return this.closing;
+  }
+
+  private async closeSessions(): Promise<void> {
+    const { session } = this.prefilling;
+    if (session !== this.decoding.session) await session.close();
+    await this.decoding.session.close(() => this.kv.close());
   }
 
   private async decodeNeighbours(rows: readonly DecodeRow[], firstLogits: number): Promise<void> {
@@ -128,29 +148,43 @@ export class OnnxModelRunner extends ModelRunner {
     });
     const { vocabularySize } = this.limits;
     const data = this.logits.subarray(firstLogits * vocabularySize, (firstLogits + rows.length) * vocabularySize);
-    await this.run({
+    await this.run(this.decoding, {
       firstSlot: rows[0]!.slot,
-      rows: rows.length,
-      tokensPerRow: 1,
+      sequences: rows.length,
+      tokensPerSequence: 1,
       logits: { rows: rows.length, data },
     });
   }
 
   /** One run of the model over neighbouring slots; the rows in `logitRows` come to `logits`. */
-  private async run(pass: { firstSlot: number; rows: number; tokensPerRow: number; logits: Logits }): Promise<void> {
-    const { firstSlot, rows, tokensPerRow, logits } = pass;
-    const lastPositions = this.lastPositions.subarray(0, rows);
+  private async run(
+    bindings: SlotBindings,
+    pass: { firstSlot: number; sequences: number; tokensPerSequence: number; logits: Logits },
+  ): Promise<void> {
+    const { firstSlot, sequences, tokensPerSequence: tokens, logits } = pass;
+    const lastPositions = this.lastPositions.subarray(0, sequences);
     this.totalLength[0] = Math.max(...lastPositions) + 1;
-    const binding = this.bindings.forSlots(firstSlot, rows);
-    binding.bindInput('input_ids', this.tokenIds.subarray(0, rows * tokensPerRow), 'int64', [rows, tokensPerRow]);
+    const binding = bindings.forSlots(firstSlot, sequences);
+    binding.bindInput('input_ids', this.tokenIds.subarray(0, sequences * tokens), 'int64', [sequences, tokens]);
     binding.bindInput('last_index', this.logitRows.subarray(0, logits.rows), 'int64', [logits.rows]);
-    binding.bindInput('seqlens_k', lastPositions, 'int32', [rows]);
+    binding.bindInput('seqlens_k', lastPositions, 'int32', [sequences]);
     binding.bindInput('total_len', this.totalLength, 'int32', []);
     binding.bindOutput('logits', logits.data, 'float32', [logits.rows, this.limits.vocabularySize]);
     // A long chunk leaves the thread to messages meanwhile, and `close` can end it.
-    const isShort = tokensPerRow === 1 || tokensPerRow <= this.limits.chunkTokens / SHORT_CHUNKS_PER_CHUNK;
-    if (isShort) this.session.runHere(binding);
-    else await this.session.run(binding);
+    const isShort = tokens === 1 || tokens <= this.limits.chunkTokens / SHORT_CHUNKS_PER_CHUNK;
+    if (isShort) bindings.session.runHere(binding);
+    else await bindings.session.run(binding);
+  }
+
+  /**
+   * With exact prompts another row behind an odd number of tokens: attention takes rows in blocks, and multiplies one that is left over
+   * alone by other kernels than several. What the row writes behind the chunk is never read: the position that comes there overwrites it.
+   * Its memory is the slot's already, since pages have an even number of positions.
+   */
+  private rowsFor({ position, tokenIds }: PrefillChunk): number {
+    const { length } = tokenIds;
+    const isPadded = this.limits.hasExactPrompts && length % 2 === 1 && position + length < this.mostPaddedTokens;
+    return isPadded ? length + 1 : length;
   }
 
   private logitsOfChunk(): Float32Array {
@@ -237,6 +271,12 @@ export class OnnxModelRunner extends ModelRunner {
       throw new RangeError(`Token ${tokenId} is not in a vocabulary of ${vocabularySize}.`);
     }
   }
+}
+
+/** Over the same KV. Without `prefill`, one session computes all. */
+interface LoadedSessions {
+  readonly decode: OrtSession;
+  readonly prefill: OrtSession | undefined;
 }
 
 /** Ranges [start, end) of rows, sorted by slot, whose slots follow one another. */

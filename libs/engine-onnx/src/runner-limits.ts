@@ -22,6 +22,8 @@ const DEFAULT_CHUNK_BESIDE_DECODE: ChunkBesideDecode = { leastTokens: 20, tokens
 export interface OnnxModelRunnerOptions extends OrtSessionOptions {
   /** Most memory for KV, in bytes. */
   readonly kvBytes: number;
+  /** The same model in fp32, which computes all prompts. Default: one form computes all. */
+  readonly prefillGraphPath?: string;
   /** Default `fast`. */
   readonly numerics?: Numerics;
   /** Most tokens of a sequence. Default: as many as the model can compute and the memory holds. */
@@ -82,6 +84,7 @@ export function planLimits(graph: DecoderGraph, options: OnnxModelRunnerOptions)
     kvTotalBytes: kvTokens * bytesPerToken,
     kvPageTokens: pageTokens,
     isExact: options.numerics === 'exact',
+    hasExactPrompts: options.numerics === 'exact' || options.prefillGraphPath !== undefined,
   };
 }
 

@@ -14,7 +14,7 @@ export class SlotBindings {
   private readonly bindings = new Map<string, OrtBinding>();
 
   constructor(
-    private readonly session: OrtSession,
+    readonly session: OrtSession,
     private readonly graph: DecoderGraph,
     private readonly kv: KvMemory,
   ) {}

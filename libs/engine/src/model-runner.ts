@@ -67,10 +67,15 @@ export interface ModelRunnerLimits {
   readonly kvTotalBytes: number;
   /**
    * Whether logits are equal to the bit however rows are batched and prompts are cut, as far as a position is computed by the
-   * same kernels: the loop then sees to that, also when it computes one again. `chunkTokens` and the like are at least 3
-   * then. Default false.
+   * same kernels: the loop then sees to that, also when it computes one again. Its prompts are exact, too. Default false.
    */
   readonly isExact?: boolean;
+  /**
+   * Whether positions that `prefill` computes are equal to the bit however prompts are cut. Each chunk then begins at an even position,
+   * and the runner computes another row with an odd number of tokens, which nobody sees, so that none is a row alone. `chunkTokens` and
+   * the like are at least 2. Default false.
+   */
+  readonly hasExactPrompts?: boolean;
   /** A slot's memory grows by pages of so many tokens. The whole context where slots cannot grow. Default 1. */
   readonly kvPageTokens?: number;
 }

@@ -34,7 +34,8 @@ const ALONE = SYNTHETIC_VOCABULARY;
 
 /**
  * A model whose logits depend on every token in the slot, so that a slot that is mixed up, skipped or overwritten shows in
- * the tokens. When its limits say that it is exact, they also depend on which tokens were computed alone and which in a chunk. It refuses what a runner is never to be asked for.
+ * the tokens. When its limits say that it, or its prompts, are exact, they also depend on which tokens were computed alone, as those of decodes
+ * and the first of a chunk that begins at an odd position, and which in a chunk. It refuses what a runner is never to be asked for.
  */
 export class SyntheticModelRunner extends ModelRunner {
   override readonly limits: ModelRunnerLimits;
@@ -84,7 +85,7 @@ export class SyntheticModelRunner extends ModelRunner {
     if (!isRight) throw new Error(`slot ${slot} holds ${own.length} tokens, not ${heldTokens}`);
     own.length = heldTokens;
     const held = Math.max(heldTokens, (await this.options.heldTokens?.(opening)) ?? 0);
-    const isAlone = (position: number) => promptTokens === 1 || position >= promptTokens;
+    const isAlone = (position: number) => position >= promptTokens;
     for (let at = heldTokens; at < held; at++) this.slots[slot]!.push(this.marked(tokenIds[at]!, isAlone(at)));
     this.checkMemory();
     return held;
@@ -99,7 +100,7 @@ export class SyntheticModelRunner extends ModelRunner {
     await this.options.onRun?.();
     if (tokenIds.length > this.limits.chunkTokens) throw new Error(`a chunk of ${tokenIds.length} tokens`);
     this.prefilledTokens += tokenIds.length;
-    this.write(slot, position, Array.from(tokenIds));
+    this.write(slot, position, Array.from(tokenIds), position % 2 === 0 ? 0 : 1);
     if (logitsFor === 'none') return undefined;
     const held = this.slots[slot]!;
     const rows = logitsFor === 'all' ? tokenIds.length : 1;
@@ -110,7 +111,7 @@ export class SyntheticModelRunner extends ModelRunner {
     await this.options.onRun?.();
     if (rows.length === 0 || rows.length > this.limits.decodeRows) throw new Error(`${rows.length} decode rows`);
     if (new Set(rows.map(({ slot }) => slot)).size < rows.length) throw new Error('two rows of one slot');
-    for (const { slot, position, tokenId } of rows) this.write(slot, position, [tokenId]);
+    for (const { slot, position, tokenId } of rows) this.write(slot, position, [tokenId], 1);
     this.decodes++;
     this.decodeRuns += rows.filter(({ slot }, row) => row === 0 || slot !== rows[row - 1]!.slot + 1).length;
     return logitsAfter(rows.map(({ slot }) => this.slots[slot]!));
@@ -120,18 +121,20 @@ export class SyntheticModelRunner extends ModelRunner {
     this.isClosed = true;
   }
 
-  private write(slot: number, position: number, tokenIds: number[]): void {
+  /** @param aloneTokens  leading ones that are computed alone */
+  private write(slot: number, position: number, tokenIds: number[], aloneTokens: number): void {
     const held = this.slots[slot];
     if (held === undefined) throw new Error(`slot ${slot} does not exist`);
     if (position > held.length) throw new Error(`position ${position} of a slot that holds ${held.length} tokens`);
     if (position + tokenIds.length > this.limits.contextTokens) throw new Error('beyond the context');
-    const written = tokenIds.map((tokenId) => this.marked(tokenId, tokenIds.length === 1));
+    const written = tokenIds.map((tokenId, index) => this.marked(tokenId, index < aloneTokens));
     this.slots[slot] = [...held.slice(0, position), ...written];
     this.checkMemory();
   }
 
   private marked(tokenId: number, isAlone: boolean): number {
-    return this.limits.isExact && isAlone ? tokenId + ALONE : tokenId;
+    const { isExact, hasExactPrompts } = this.limits;
+    return (isExact || hasExactPrompts) && isAlone ? tokenId + ALONE : tokenId;
   }
 
   private checkMemory(): void {

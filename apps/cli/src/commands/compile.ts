@@ -61,12 +61,16 @@ async function compile(name: string | undefined, options: { weights?: string; co
   const [model] = config.models;
   if (model === undefined) return;
   const asked = { ...model, contextTokens: options.contextTokens ?? model.contextTokens };
-  const { folder, manifest } = await prepareModel(asked, config, untilInterrupted());
+  const { compiled, prefill } = await prepareModel(asked, config, untilInterrupted());
+  const { folder, manifest } = compiled;
   const { architecture, weights, weightsBytes, contextTokens } = manifest;
   const size = formatBytes(weightsBytes);
   process.stdout.write(
     `${model.id}: ${architecture}, ${weights} weights of ${size}, ${contextTokens} tokens of context, at ${folder}\n`,
   );
+  if (prefill === undefined) return;
+  const copySize = formatBytes(prefill.manifest.weightsBytes);
+  process.stdout.write(`${model.id}: a copy in fp32 of ${copySize} that computes prompts, at ${prefill.folder}\n`);
 }
 
 /** The configuration as if the model had been named by `HYDRA_MODEL`: one way to read a name. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exposureProblems } from '#lib/auth';
-import { ConfigError, type HydraConfig, loadConfig } from '#lib/config';
+import { ConfigError, type HydraConfig, loadConfig, type ModelConfig } from '#lib/config';
 import { prepareModel } from '../models/prepare-model.js';
 import { Platform } from '../platform/platform.js';
 import { keepCertificates } from '../platform/platform-certificates.js';
@@ -28,6 +28,7 @@ export function addUp(program: Command): void {
 Reads hydra.yaml. The variables used most:
   HYDRA_MODEL      a catalogue name, a hub id (org/name, org/name@revision), a folder or a .gguf file
   HYDRA_WEIGHTS    auto, fp32, int8, int4 or w8a8
+  HYDRA_PREFILL_WEIGHTS  same, fp32 (a second copy that computes prompts), or auto: that where it is small
   HYDRA_NUMERICS   fast, or exact: fp32, the same tokens however requests are batched
   HYDRA_WORKERS    worker processes for each model; they share the cores
   HYDRA_ENGINE     onnx, or mock: no model, no weights, ready at once
@@ -45,7 +46,7 @@ interface UpOptions {
 
 async function up({ schedulers, kvcache }: UpOptions): Promise<void> {
   if (kvcache !== undefined) process.env['HYDRA_KVCACHES'] = String(kvcache); // as the apps will read it
-  const config = loadConfig();
+  let config = loadConfig();
   const problems = exposureProblems(config.gateway.host, config.auth.mode);
   if (problems.length > 0) throw new ConfigError(problems);
   let platform: Platform | undefined;
@@ -54,7 +55,12 @@ async function up({ schedulers, kvcache }: UpOptions): Promise<void> {
     process.exit(130);
   });
   if (config.engine === 'onnx') {
-    for (const model of config.models) await prepareModel(model, config, interrupted);
+    const models: ModelConfig[] = [];
+    for (const model of config.models) {
+      const { prefill } = await prepareModel(model, config, interrupted);
+      models.push({ ...model, prefillWeights: prefill === undefined ? 'same' : 'fp32' });
+    }
+    config = { ...config, models };
   }
 
   const logFormat = process.env['HYDRA_LOG_FORMAT'] === 'json' ? 'json' : 'pretty'; // people start it: not the apps' default

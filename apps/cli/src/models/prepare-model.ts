@@ -1,6 +1,13 @@
 import type { HydraConfig, ModelConfig } from '#lib/config';
-import { type CompiledModel, compileModel, usableTextFiles } from '#lib/engine-onnx';
+import {
+  type CompiledForms,
+  type CompileProgress,
+  compileForms,
+  usableMemoryBytes,
+  usableTextFiles,
+} from '#lib/engine-onnx';
 import type { ResolvedModel } from '#lib/models';
+import { placedModels } from '../platform/placed-models.js';
 import { ProgressBar } from '../terminal/progress-bar.js';
 import { RecentRate } from '../terminal/recent-rate.js';
 import { openStore } from './open-store.js';
@@ -36,24 +43,49 @@ export async function prepareModel(
   model: ModelConfig,
   config: HydraConfig,
   signal: AbortSignal,
-): Promise<CompiledModel> {
+): Promise<CompiledForms> {
   const source = await pullWithProgress(model.source ?? model.id, config, signal);
-  const label = `compile ${model.id} (${model.weights})`;
-  const bar = new ProgressBar(label);
-  const rate = new RecentRate();
-  let bytesTotal: number | undefined;
-  const compiled = await compileModel({
+  let bar: CompileBar | undefined;
+  const compiled = await compileForms({
     source,
     weights: model.weights,
+    prefillWeights: model.prefillWeights,
+    memoryBytes: usableMemoryBytes() / placedModels(config).length,
     contextTokens: model.contextTokens,
     storeFolder: openStore(config).compiled.folder,
     onProgress: (progress) => {
-      bytesTotal = progress.bytesTotal;
-      bar.update({ ...progress, ...rate.after(progress.bytesDone, bytesTotal) });
+      if (bar?.weights !== progress.weights) {
+        bar?.end();
+        bar = new CompileBar(model.id, progress.weights);
+      }
+      bar.update(progress);
     },
-    onWait: () => process.stderr.write(`${label}: another process compiles it; waiting\n`),
+    onWait: () => process.stderr.write(`compile ${model.id}: another process compiles it; waiting\n`),
     signal,
   });
-  bar.end(bytesTotal === undefined ? undefined : { bytesDone: bytesTotal, bytesTotal });
+  bar?.end();
   return compiled;
+}
+
+/** For one form of the weights. */
+class CompileBar {
+  private readonly bar: ProgressBar;
+  private readonly rate = new RecentRate();
+  private bytesTotal = 0;
+
+  constructor(
+    modelId: string,
+    readonly weights: CompileProgress['weights'],
+  ) {
+    this.bar = new ProgressBar(`compile ${modelId} (${weights})`);
+  }
+
+  update(progress: CompileProgress): void {
+    this.bytesTotal = progress.bytesTotal;
+    this.bar.update({ ...progress, ...this.rate.after(progress.bytesDone, progress.bytesTotal) });
+  }
+
+  end(): void {
+    this.bar.end({ bytesDone: this.bytesTotal, bytesTotal: this.bytesTotal });
+  }
 }

@@ -2,9 +2,10 @@ import { get as httpGet, type IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { HydraConfig, ModelConfig } from '#lib/config';
+import type { HydraConfig } from '#lib/config';
 import { gatewayScheme } from '../client/gateway-url.js';
 import { ChildApp, type ChildAppOptions } from './child-app.js';
+import { placedModels } from './placed-models.js';
 import { freePorts, isPortFree } from './port-free.js';
 import type { ScrapeTarget } from './run-state.js';
 
@@ -93,9 +94,7 @@ export class Platform {
     });
     const kvcaches = (): Record<string, string> =>
       kvcacheCount === 0 ? {} : { HYDRA_KVCACHE_TARGETS: this.kvcacheTargets.join() };
-    const placed = config.models.flatMap((model) =>
-      Array<ModelConfig>(model.workers ?? config.workers.count).fill(model),
-    );
+    const placed = placedModels(config);
     const threads = config.workers.threads ?? Math.max(1, Math.floor(availableParallelism() / placed.length));
     this.workers = placed.map((model, i) =>
       child(`worker-${i}`, 'inference', () => ({
@@ -106,6 +105,7 @@ export class Platform {
         HYDRA_WORKER_GRPC_PORT: '0',
         HYDRA_WORKER_HTTP_PORT: '0',
         HYDRA_THREADS: String(threads),
+        HYDRA_PREFILL_WEIGHTS: model.prefillWeights, // what was compiled
       })),
     );
     const { httpPort, grpcPort } = config.gateway;

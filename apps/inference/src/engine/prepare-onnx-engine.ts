@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { HydraConfig } from '#lib/config';
 import type { Engine } from '#lib/engine';
-import { compileModel, onnxEngineThread, usableTextFiles } from '#lib/engine-onnx';
+import { compileForms, onnxEngineThread, usableMemoryBytes, usableTextFiles } from '#lib/engine-onnx';
 import { ModelStore } from '#lib/models';
 import type { Logger } from '#lib/observability';
 import type { WorkerIdentity } from '../worker-identity.js';
@@ -28,19 +28,22 @@ export async function prepareOnnxEngine(
     onSourceFailed: (from, error) => logger.warn(`${from}: ${error.message}`),
   });
   const textFiles = await usableTextFiles(source);
-  const compiled = await compileModel({
+  const { compiled, prefill } = await compileForms({
     source,
     weights: model.weights,
+    prefillWeights: model.prefillWeights,
+    memoryBytes: usableMemoryBytes() / workers.count,
     contextTokens: model.contextTokens,
     storeFolder: store.compiled.folder,
     signal,
-    onProgress: paced(({ bytesDone, bytesTotal }) =>
-      logger.info({ bytes_done: bytesDone, bytes_total: bytesTotal }, `compiling ${model.id}`),
+    onProgress: paced(({ bytesDone, bytesTotal, weights }) =>
+      logger.info({ bytes_done: bytesDone, bytes_total: bytesTotal, weights }, `compiling ${model.id}`),
     ),
   });
   return onnxEngineThread({
     modelId: model.id,
     compiledFolder: compiled.folder,
+    prefillFolder: prefill?.folder,
     task: compiled.manifest.embeddingDimensions === undefined ? 'generate' : 'embed',
     numerics: model.numerics,
     textFiles,

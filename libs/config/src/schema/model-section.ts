@@ -14,6 +14,7 @@ export const STRATEGIES = [
   'predicted-ttft',
 ] as const;
 export const WEIGHTS = ['auto', 'fp32', 'int8', 'int4', 'w8a8'] as const;
+export const PREFILL_WEIGHTS = ['auto', 'same', 'fp32'] as const;
 export const NUMERICS = ['exact', 'fast'] as const;
 
 /** In the spelling and the ranges of the public API. */
@@ -64,6 +65,12 @@ export const modelSchema = z.strictObject({
     .default('auto')
     .describe(
       'Form of the compiled weights; `auto` keeps the precision of the source at its smallest exact form, `w8a8` computes prompts fastest.',
+    ),
+  prefillWeights: z
+    .enum(PREFILL_WEIGHTS)
+    .default('auto')
+    .describe(
+      'Form of the weights that compute prompts: `same`, or a second copy in `fp32`, whose answers depend least on processor and cache; `auto` takes the copy for `int4` and `int8` up to 250 million weights, where it has at most a quarter of the memory of a worker, see docs/engine.md.',
     ),
   numerics: z
     .enum(NUMERICS)

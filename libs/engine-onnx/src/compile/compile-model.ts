@@ -21,6 +21,8 @@ export interface CompileOptions {
   readonly source: ResolvedModel;
   /** `auto`: the smallest form that keeps the source exact; see `chooseForm`. */
   readonly weights: WeightsForm | 'auto';
+  /** Whether the graph computes prompts alone, beside another form that decodes. Its file is read as it lies where that costs nothing. */
+  readonly isForPrompts?: boolean;
   /** Most positions; default: what the model was made for, at most `DEFAULT_CONTEXT_TOKENS`. */
   readonly contextTokens?: number | undefined;
   /** Folder of compiled models. */
@@ -35,6 +37,8 @@ export interface CompileProgress {
   /** Bytes of the checkpoint read so far, and in all. */
   readonly bytesDone: number;
   readonly bytesTotal: number;
+  /** The form that is being made. */
+  readonly weights: WeightsForm;
 }
 
 /**
@@ -58,12 +62,12 @@ export class ContextTooLongError extends Error {
  * nothing stays in the store
  */
 export async function compileModel(options: CompileOptions): Promise<CompiledModel> {
-  const { source, weights, storeFolder } = options;
+  const { source, weights, storeFolder, isForPrompts = false } = options;
   const store = new CompiledModelStore(storeFolder);
   const requests = new CompiledRequests(storeFolder);
   const request = {
     contentKey: source.contentKey,
-    weights,
+    weights: isForPrompts ? `${weights} for prompts` : weights,
     contextTokens: options.contextTokens ?? { atMost: DEFAULT_CONTEXT_TOKENS },
   };
 
@@ -80,10 +84,10 @@ export async function compileModel(options: CompileOptions): Promise<CompiledMod
     if (form === 'w8a8' && build.task === 'embed') {
       throw new UnsupportedVariantError(config.architecture, 'weights w8a8 are for models that generate');
     }
-    const key = keyOf(source, config, form, contextTokens);
+    const key = keyOf(source, config, isForPrompts ? `${form}-prompts` : form, contextTokens);
     const compiled =
       (await openSound(store, key)) ??
-      (await compile(store, key, { config, contextTokens, form, checkpoint, build }, options));
+      (await compile(store, key, { config, contextTokens, form, isForPrompts, checkpoint, build }, options));
     await requests.remember(request, key);
     return compiled;
   } finally {
@@ -103,7 +107,7 @@ async function compile(
   let bytesDone = 0;
   const onTensor = (byteLength: number) => {
     bytesDone += byteLength;
-    onProgress?.({ bytesDone, bytesTotal });
+    onProgress?.({ bytesDone, bytesTotal, weights: plan.form });
   };
   const { id, contentKey } = source;
   const folder = await store.create(key, (into) => writeGraph(into, { ...plan, onTensor, signal }), {
@@ -133,7 +137,7 @@ function chooseContext(config: ModelConfig, asked: number | undefined): number {
   throw new ContextTooLongError(asked, config.contextTokens);
 }
 
-function keyOf(source: ResolvedModel, config: ModelConfig, form: WeightsForm, contextTokens: number): string {
+function keyOf(source: ResolvedModel, config: ModelConfig, form: string, contextTokens: number): string {
   const hash = createHash('sha256').update(JSON.stringify([COMPILER_REVISION, source.contentKey, config]));
   return `${config.architecture}-${form}-${contextTokens}-${hash.digest('hex').slice(0, 32)}`;
 }

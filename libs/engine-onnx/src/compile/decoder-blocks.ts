@@ -35,6 +35,8 @@ export class DecoderBlocks {
     protected readonly graph: GraphBuilder,
     protected readonly weights: WeightStore,
     private readonly form: BlockForm,
+    /** Whether logits are made of few rows at a time. */
+    private readonly isForPrompts = false,
   ) {}
 
   /**
@@ -152,6 +154,8 @@ export class DecoderBlocks {
     return {
       embed: (ids: Value) => this.graph.op('Gather', [table, ids], 'embedded'),
       logits: async (rows: Value) => {
+        // One row needs no other order of the table, of which there would be two copies then.
+        if (headTensor === undefined && this.isForPrompts) this.graph.readInPlace(table);
         const head = headTensor === undefined ? table : await this.weights.matrix('lm_head', headTensor);
         return this.graph.op('Gemm', [rows, head], 'logits', { transB: 1 });
       },

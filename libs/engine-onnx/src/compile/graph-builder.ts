@@ -69,6 +69,16 @@ export class GraphBuilder {
     });
   }
 
+  /**
+   * Makes an initializer an input with a default. ONNX Runtime then reads it where it lies, for it might change, instead of copying it
+   * into the order of a kernel.
+   */
+  readInPlace(name: Value): void {
+    const { dataType, dims } = this.initializers.get(name)!;
+    const dim = dims!.map((size) => ({ dimValue: size }));
+    this.inputs.push({ name, type: { tensorType: { elemType: dataType, shape: { dim } } } });
+  }
+
   /** An operator of the standard. @returns its first output */
   op(
     type: string,

@@ -23,6 +23,8 @@ export interface GraphInput {
   readonly config: ModelConfig;
   readonly contextTokens: number;
   readonly form: WeightsForm;
+  /** Whether the graph computes prompts alone. */
+  readonly isForPrompts: boolean;
   readonly checkpoint: Checkpoint;
   readonly build: BuildArchitecture;
   readonly onTensor: TensorDone;
@@ -34,14 +36,16 @@ export interface GraphInput {
  * @param folder  empty, or as this function left it when it was killed with the same input: then it goes on
  */
 export async function writeGraph(folder: string, input: GraphInput): Promise<void> {
-  const { config, contextTokens, form, checkpoint, build, onTensor, signal } = input;
+  const { config, contextTokens, form, isForPrompts, checkpoint, build, onTensor, signal } = input;
   const graph = new GraphBuilder();
   const file = await WeightsFile.open(folder);
   try {
     const tensors = new CheckpointTensors(checkpoint, onTensor, signal);
     const weights = new WeightStore(tensors, graph, file);
     const blocks =
-      form === 'w8a8' ? new RotatedBlocks(graph, weights, config.hiddenSize) : new DecoderBlocks(graph, weights, form);
+      form === 'w8a8'
+        ? new RotatedBlocks(graph, weights, config.hiddenSize)
+        : new DecoderBlocks(graph, weights, form, isForPrompts);
     if (build.task === 'embed') {
       declareEncoder(graph, config);
       await build.build({ config, graph, tensors, blocks: new EncoderBlocks(graph, weights, blocks) });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { syntheticTextFiles, TextModel } from '#lib/tokens';
 import { EventLog } from '../../testing/event-log.js';
 import { requestOf } from '../../testing/requests.js';
-import { SyntheticModelRunner } from '../../testing/synthetic-model-runner.js';
+import { SyntheticModelRunner, type SyntheticModelRunnerOptions } from '../../testing/synthetic-model-runner.js';
 import type { CheckedRequest } from './generation.js';
 import { StepLoop } from './step-loop.js';
 
@@ -20,6 +20,59 @@ async function run(request: CheckedRequest, isExact: boolean, chunkTokens: numbe
   loop.close();
   await ended;
   return log.sequence(request.generationId);
+}
+
+describe('a runner whose prompts are exact', () => {
+  it('given any prompts that begin alike, with kept blocks and slots at rest, then each has what it has alone', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ shared: fc.nat(40), own: fc.array(fc.nat(9), { minLength: 1, maxLength: 20 }) }), {
+          minLength: 2,
+          maxLength: 6,
+        }),
+        fc.constantFrom(1, 4, 16),
+        fc.integer({ min: 2, max: 12 }),
+        fc.integer({ min: 1, max: 4 }),
+        async (prompts, blockTokens, chunkTokens, slots) => {
+          const requests = prompts.map(({ shared, own }, index) =>
+            requestOf({
+              generationId: `prompt ${index}`,
+              promptTokenIds: [...Array.from({ length: shared }, (_, i) => (i * 3) % 10), ...own],
+              // no output is ever a part of a prompt: what rows computed is not promised to be what chunks do
+              sampling: { logitBias: Object.fromEntries(Array.from({ length: 10 }, (_, id) => [id, -100])) },
+              stop: { maxTokens: 4, ignoreEos: true },
+            }),
+          );
+          const together = await runAll(requests as CheckedRequest[], { blockTokens, chunkTokens, slots });
+          for (const [index, request] of requests.entries()) {
+            const [alone] = await runAll([request as CheckedRequest], { blockTokens, chunkTokens: 64, slots });
+            expect(together[index]!.tokenIds).toEqual(alone!.tokenIds);
+            expect(together[index]!.logprobs).toEqual(alone!.logprobs);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    ));
+});
+
+/** One request after another, in one loop. */
+async function runAll(
+  requests: readonly CheckedRequest[],
+  options: Pick<SyntheticModelRunnerOptions, 'blockTokens' | 'chunkTokens' | 'slots'>,
+) {
+  const log = new EventLog();
+  const runner = new SyntheticModelRunner({ hasExactPrompts: true, restsSlots: true, blockPlaces: 500, ...options });
+  const prefixes = { modelFingerprint: 'synthetic' };
+  const settings = { waitingGenerations: 1, prefixes, onEvent: log.listener };
+  const loop = new StepLoop(runner, { table, eosTokenIds: [63] }, settings);
+  const ended = loop.run();
+  for (const request of requests) {
+    loop.submit(request);
+    await log.end(request.generationId);
+  }
+  loop.close();
+  await ended;
+  return requests.map(({ generationId }) => log.sequence(generationId));
 }
 
 describe('positions that are computed again', () => {

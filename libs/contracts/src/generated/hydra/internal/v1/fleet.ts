@@ -113,7 +113,10 @@ export interface ServedModel {
   vocabularySize: number;
   /** `exact` or `fast`. */
   numerics: string;
-  /** Form of the weights: `fp32`, `int8`, `int4`, `w8a8`, or the remote engine's word. */
+  /**
+   * Form of the weights: `fp32`, `int8`, `int4`, `w8a8`, with `+fp32` where a copy in that form computes prompts; or the remote
+   * engine's word.
+   */
   weights: string;
   /** KV bytes per token over all layers of this worker. */
   kvBytesPerToken: number;
