@@ -163,6 +163,16 @@ describe('KvFetcher', () => {
     expect(outcomes).toHaveLength(1);
   });
 
+  it('given a prompt that is whole blocks, when the source is said to have them all, then all but the last are fetched', async () => {
+    const { target, warm } = await startedSource();
+    const promptTokenIds = PROMPT.slice(0, 40);
+    await warm(promptTokenIds, salt('a'));
+    const { fetching, answered, outcomes } = await startedReader({});
+    const parts = { promptTokenIds, cacheSalt: salt('a') };
+    expect(await answered(fetching(parts, target))).toEqual({ tokenIds: await withoutStore(parts), cached: 36 });
+    expect(outcomes).toMatchObject([{ 'hydra.kv.outcome': 'fetched', 'hydra.kv.blocks': 9 }]);
+  });
+
   it('given blocks of another salt, when they are asked for by its own names, then there are none', async () => {
     const { target, warm } = await startedSource();
     await warm(PROMPT, salt('a'));

@@ -195,10 +195,14 @@ export class KvFetcher {
   }
 }
 
-/** How many leading blocks a source should have: up to the last one that it is said to have. */
+/** How many leading blocks a source should have: up to the last one that it is said to have. It may have more than are wanted: a prompt's last token is computed. */
 function blocksUpTo({ blockHashes }: KvSource, chain: readonly Uint8Array[]): number {
-  const last = blockHashes.at(-1);
-  return last === undefined ? 0 : chain.findLastIndex((hash) => Buffer.compare(hash, last) === 0) + 1;
+  const had = new Set(blockHashes.map(nameOf));
+  return chain.findLastIndex((hash) => had.has(nameOf(hash))) + 1;
+}
+
+function nameOf(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1');
 }
 
 function originOf({ requestId, tenantId, generationId }: GenerationRequest, span: RecordedSpan): FetchOrigin {
