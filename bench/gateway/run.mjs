@@ -45,7 +45,8 @@ async function bench({ isWanted, isWhole, json, docs }) {
     } catch (error) {
       // The other figures are worth having all the same.
       say(error.stack);
-      report.failures.push(`${name} is not measured: ${error.message}`);
+      const [what] = error.message.split('\n'); // a child's stack follows
+      report.failures.push(`${name} is not measured: ${what}`);
     }
   };
   await take('plain', async () => {
