@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 registry=${HYDRA_IMAGE_REGISTRY:-}
 tag=${HYDRA_IMAGE_TAG:-local-$(git rev-parse --short HEAD 2>/dev/null || echo build)}
 namespace=${HYDRA_NAMESPACE:-hydraserve} release=${HYDRA_RELEASE:-llm}
-apps=(gateway scheduler inference)
+apps=(gateway scheduler inference kvcache)
 
 missing=''
 need() { command -v "$1" >/dev/null || missing+="  $1: $2"$'\n'; }

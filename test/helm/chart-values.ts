@@ -122,6 +122,7 @@ export const chartValues = z
       })
       .partial(),
     scheduler: z.strictObject({ replicas: z.int().min(1), resources, ...placement }).partial(),
+    kvcache: z.strictObject({ replicas: count.max(64), redis: secretRef, resources, ...placement }).partial(),
     database: secretRef.extend({ size: quantity.optional(), storageClassName: z.string().optional() }),
     redis: secretRef.extend({
       simple: z
@@ -134,7 +135,7 @@ export const chartValues = z
         enabled: z.boolean(),
         trustDomain: sections.certificates.unwrap().shape.trustDomain.unwrap(),
         existingSecrets: z
-          .strictObject({ gateway: z.string(), scheduler: z.string(), inference: z.string() })
+          .strictObject({ gateway: z.string(), scheduler: z.string(), inference: z.string(), kvcache: z.string() })
           .partial(),
         certManager: z
           .strictObject({

@@ -124,6 +124,15 @@ it('given several schedulers, when rendered, then all apps know each by the name
   expect(targets).toContain(value.replace('$(POD_NAME)', `${metadata.name}-0`));
 });
 
+it('given caches of KV blocks, when rendered, then workers and gateways know each by the name of its pod', () => {
+  const objects = objectsOf(rendered('caches'));
+  const { metadata, spec } = objects.find(({ kind }) => kind === 'StatefulSet')!;
+  const targets = [0, 1, 2].map((number) => `dns:///${metadata.name}-${number}.${spec.serviceName}.serving.svc:9093`);
+  const known = configsOf(objects).map(({ kvcache }) => kvcache.targets);
+  expect(known.filter(({ length }) => length > 0)).toEqual([targets, targets]);
+  expect(configsOf(objects).map(({ kvcache }) => kvcache.memoryBytes)).toContain(8_589_934_592);
+});
+
 it('given dashboards and rules, when rendered, then they are the committed ones and link to the runbook that was named', () => {
   const objects = objectsOf(rendered('gateway-api'));
   const runbook = 'https://runbooks.example.com/hydraserve';

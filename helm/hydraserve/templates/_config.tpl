@@ -12,7 +12,8 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- if .Values.gateway.tls.existingSecret -}}
 {{- $_ := set $gateway "tls" (dict "certificateFile" "/etc/hydraserve-public-tls/tls.crt" "keyFile" "/etc/hydraserve-public-tls/tls.key") -}}
 {{- end -}}
-{{- toYaml (merge (dict "models" $models "scheduler" $scheduler "gateway" $gateway) (include "hydraserve.config.tls" . | fromYaml) $config) -}}
+{{- $caches := ternary (dict "kvcache" (include "hydraserve.kvcacheTargets" . | fromYaml)) dict (gt (int .Values.kvcache.replicas) 0) -}}
+{{- toYaml (merge (dict "models" $models "scheduler" $scheduler "gateway" $gateway) $caches (include "hydraserve.config.tls" . | fromYaml) $config) -}}
 {{- end -}}
 
 {{- define "hydraserve.config.scheduler" -}}
@@ -23,6 +24,11 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- toYaml (merge (dict "models" $models "scheduler" $scheduler) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log")) -}}
 {{- end -}}
 
+{{- define "hydraserve.config.kvcache" -}}
+{{- $kvcache := merge (dict "host" "0.0.0.0" "grpcPort" 9093 "httpPort" 8083) (omit (default dict .Values.config.kvcache) "push" "fetch") -}}
+{{- toYaml (merge (dict "kvcache" $kvcache) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log")) -}}
+{{- end -}}
+
 {{/* Input: dict root, model, device. The keys that are the chart's own are left out. */}}
 {{- define "hydraserve.config.inference" -}}
 {{- $values := .root.Values -}}
@@ -30,7 +36,9 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- $scheduler := merge (include "hydraserve.schedulerTargets" .root | fromYaml) (pick (default dict $values.config.scheduler) "reportIntervalMs") -}}
 {{- $workers := merge (dict "host" "0.0.0.0" "grpcPort" 9092 "httpPort" 8082 "device" .device) (omit (default dict $values.config.workers) "count" "id" "model" "advertisedHost") -}}
 {{- $storage := merge (dict "folder" "/var/lib/hydraserve") (default dict $values.config.storage) -}}
-{{- toYaml (merge (dict "models" (list $model) "scheduler" $scheduler "workers" $workers "storage" $storage) (include "hydraserve.config.tls" .root | fromYaml) (pick $values.config "engine" "mock" "log")) -}}
+{{- $kvcache := merge (include "hydraserve.kvcacheTargets" .root | fromYaml) (pick (default dict $values.config.kvcache) "push" "fetch") -}}
+{{- $caches := ternary (dict "kvcache" $kvcache) dict (gt (int $values.kvcache.replicas) 0) -}}
+{{- toYaml (merge (dict "models" (list $model) "scheduler" $scheduler "workers" $workers "storage" $storage) $caches (include "hydraserve.config.tls" .root | fromYaml) (pick $values.config "engine" "mock" "log")) -}}
 {{- end -}}
 
 {{/* Certificates of the pods among each other, where they are mounted. New ones count without a restart. */}}
@@ -55,7 +63,7 @@ the schema) reaches them through the mounted ConfigMap, within a minute. Input: 
 {{- $keys := splitList "." $path -}}
 {{- $first := index $keys 0 -}}
 {{- if eq (len $keys) 1 -}}{{- $_ := unset $config $first -}}
-{{- else if hasSuffix "[]" $first -}}{{- range get $config (trimSuffix "[]" $first) -}}{{- $_ := unset . (index $keys 1) -}}{{- end -}}
+{{- else if hasSuffix "[]" $first -}}{{- range default list (get $config (trimSuffix "[]" $first)) -}}{{- $_ := unset . (index $keys 1) -}}{{- end -}}
 {{- else if hasKey $config $first -}}{{- $_ := unset (get $config $first) (index $keys 1) -}}
 {{- end -}}
 {{- end -}}

@@ -44,7 +44,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* Input: dict root, component ("gateway", "scheduler", "inference"), variant (optional, "-cuda"). */}}
+{{/* Input: dict root, component ("gateway", "scheduler", "inference", "kvcache"), variant (optional, "-cuda"). */}}
 {{- define "hydraserve.image" -}}
 {{- $image := .root.Values.image -}}
 {{- $name := printf "%s/%s%s" $image.repository .component (default "" .variant) -}}
@@ -55,6 +55,17 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{- define "hydraserve.serviceAccountName" -}}
 {{ printf "%s-%s" (include "hydraserve.fullname" .root) .component }}
+{{- end -}}
+
+{{/* Key `targets`: each pod of the caches' StatefulSet; nothing without any. */}}
+{{- define "hydraserve.kvcacheTargets" -}}
+{{- if gt (int .Values.kvcache.replicas) 0 }}
+{{- $name := printf "%s-kvcache" (include "hydraserve.fullname" .) -}}
+targets:
+{{- range $number := until (int .Values.kvcache.replicas) }}
+  - {{ printf "dns:///%s-%d.%s.%s.svc:9093" $name $number $name $.Release.Namespace }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Keys `target` and, of several schedulers, `targets`: each pod of their StatefulSet has a name of its own. */}}
