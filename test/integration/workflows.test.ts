@@ -20,5 +20,5 @@ it('given the targets of the Dockerfile, when images are released, then each is 
   const targets = [...dockerfile.matchAll(/ AS ([a-z-]+)$/gm)].map(([, name]) => name);
   const workflow = parse(readFileSync(`${REPOSITORY}.github/workflows/release.yml`, 'utf8'));
   const released = workflow.jobs.images.strategy.matrix.include.map(({ target }: { target: string }) => target);
-  expect(released).toEqual(targets.filter((name) => /^(gateway|scheduler|inference.*)$/.test(name ?? '')));
+  expect(released).toEqual(targets.filter((name) => /^(gateway|scheduler|kvcache|inference.*)$/.test(name ?? '')));
 });
