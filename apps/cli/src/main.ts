@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { ConfigError } from '#lib/config';
+import { CONFIG_EXIT_CODE, ConfigError } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import { addBench } from './commands/bench.js';
 import { addCerts } from './commands/certs.js';
@@ -18,9 +18,6 @@ import { addTrace } from './commands/trace.js';
 import { addUp } from './commands/up.js';
 import { addUsage } from './commands/usage.js';
 import { INTERRUPTED_EXIT_CODE, InterruptedError } from './terminal/shutdown.js';
-
-/** Exit code of a wrong configuration (EX_CONFIG of sysexits.h). */
-const CONFIG_EXIT_CODE = 78;
 
 const program = new Command('hydra')
   .description('HydraServe: large language models on many machines behind one OpenAI-compatible door')

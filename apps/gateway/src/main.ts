@@ -1,11 +1,8 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, LiveConfig } from '#lib/config';
+import { CONFIG_EXIT_CODE, ConfigError, LiveConfig } from '#lib/config';
 import { createLogger, followConfig, reportListening } from '#lib/observability';
 import { startGateway } from './gateway-app.js';
-
-/** EX_CONFIG of sysexits.h: starting again cannot help. */
-const CONFIG_EXIT_CODE = 78;
 
 try {
   const live = new LiveConfig();

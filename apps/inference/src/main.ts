@@ -1,16 +1,14 @@
 import 'reflect-metadata';
-import { ConfigError, LiveConfig } from '#lib/config';
+import { startingConfig } from '#lib/config';
 import { EngineStuckError } from '#lib/engine';
 import { createLogger, followConfig, reportListening } from '#lib/observability';
 import { ENGINE_LOST_EXIT_CODE, endProcessNow } from './lifecycle/end-process.js';
 import { startWorker } from './start-worker.js';
 
-/** EX_CONFIG of sysexits.h: starting again cannot help. */
-const CONFIG_EXIT_CODE = 78;
 /** 128 + SIGINT, as shells have it. */
 const INTERRUPTED_EXIT_CODE = 130;
 
-const live = readConfig();
+const live = startingConfig();
 const config = live.view;
 const logger = createLogger(config.workers.id, config.log);
 let isStopping = false;
@@ -63,14 +61,5 @@ try {
     logger.debug({ error }, 'why the worker could not start');
     logger.fatal(`The worker could not start: ${error instanceof Error ? error.message : error}`);
     process.exit(1);
-  }
-}
-
-function readConfig(): LiveConfig {
-  try {
-    return new LiveConfig();
-  } catch (error) {
-    console.error(error instanceof ConfigError ? error.message : error);
-    process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);
   }
 }

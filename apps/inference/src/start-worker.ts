@@ -48,7 +48,10 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     { bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(NestPinoLogger));
-  const grpcServer = new WorkerGrpcServer(app.get(ChannelSecurity), host, grpcPort, servedKvBlocks(app, config));
+  const grpcServer = new WorkerGrpcServer(
+    { security: app.get(ChannelSecurity), host, port: grpcPort },
+    servedKvBlocks(app, config),
+  );
   app.connectMicroservice({ strategy: grpcServer });
   await app.startAllMicroservices();
   await app.listen(httpPort, host);

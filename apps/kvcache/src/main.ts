@@ -1,12 +1,9 @@
 import 'reflect-metadata';
-import { ConfigError, LiveConfig } from '#lib/config';
+import { startingConfig } from '#lib/config';
 import { createLogger, followConfig, reportListening } from '#lib/observability';
 import { startKvcache } from './start-kvcache.js';
 
-/** EX_CONFIG of sysexits.h: starting again cannot help. */
-const CONFIG_EXIT_CODE = 78;
-
-const live = readConfig();
+const live = startingConfig();
 const logger = createLogger(live.view.kvcache.name, live.view.log);
 try {
   const { httpPort, grpcPort } = await startKvcache(live.view, logger);
@@ -16,13 +13,4 @@ try {
 } catch (error) {
   logger.fatal({ error }, 'the cache of KV blocks could not start');
   process.exit(1); // one server may listen already, and would keep the process alive
-}
-
-function readConfig() {
-  try {
-    return new LiveConfig();
-  } catch (error) {
-    console.error(error instanceof ConfigError ? error.message : error);
-    process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);
-  }
 }

@@ -27,20 +27,23 @@ export async function startKvcache(config: HydraConfig, logger: Logger): Promise
   );
   app.useLogger(app.get(NestPinoLogger));
   const [{ store }, metrics, tracing] = [app.get(BlockTiers), app.get(KvcacheMetrics), app.get(Tracing)];
-  const grpcServer = new KvcacheGrpcServer(app.get(ChannelSecurity), host, grpcPort, {
-    source: store,
-    sink: store,
-    mostTransfers: transfers,
-    onGet: (origin) => {
-      const record = tracing.beginWork(origin, 'kv get');
-      return (asked, served) => {
-        record.root.set({ 'hydra.kv.asked_blocks': asked, 'hydra.kv.blocks': served });
-        record.close();
-      };
+  const grpcServer = new KvcacheGrpcServer(
+    { security: app.get(ChannelSecurity), host, port: grpcPort },
+    {
+      source: store,
+      sink: store,
+      mostTransfers: transfers,
+      onGet: (origin) => {
+        const record = tracing.beginWork(origin, 'kv get');
+        return (asked, served) => {
+          record.root.set({ 'hydra.kv.asked_blocks': asked, 'hydra.kv.blocks': served });
+          record.close();
+        };
+      },
+      onServed: (bytes) => metrics.served(bytes),
+      onRefused: (code) => metrics.callRefused(code),
     },
-    onServed: (bytes) => metrics.served(bytes),
-    onRefused: (code) => metrics.callRefused(code),
-  });
+  );
   app.connectMicroservice({ strategy: grpcServer });
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   await app.startAllMicroservices();

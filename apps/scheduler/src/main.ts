@@ -1,12 +1,9 @@
 import 'reflect-metadata';
-import { ConfigError, type HydraConfig, LiveConfig, schedulerTargets } from '#lib/config';
+import { type HydraConfig, schedulerTargets, startingConfig } from '#lib/config';
 import { createLogger, followConfig, reportListening } from '#lib/observability';
 import { startScheduler } from './start-scheduler.js';
 
-/** EX_CONFIG of sysexits.h: starting again cannot help. */
-const CONFIG_EXIT_CODE = 78;
-
-const live = readConfig();
+const live = startingConfig();
 const config = live.view;
 const logger = createLogger(nameOf(config), config.log);
 try {
@@ -23,13 +20,4 @@ try {
 function nameOf(config: HydraConfig): string {
   const targets = schedulerTargets(config);
   return targets.length === 1 ? 'scheduler' : `scheduler-${targets.indexOf(config.scheduler.target)}`;
-}
-
-function readConfig() {
-  try {
-    return new LiveConfig();
-  } catch (error) {
-    console.error(error instanceof ConfigError ? error.message : error);
-    process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);
-  }
 }

@@ -25,7 +25,7 @@ export async function startScheduler(config: HydraConfig, logger: Logger): Promi
     { bufferLogs: true, abortOnError: false },
   );
   app.useLogger(app.get(NestPinoLogger));
-  const grpcServer = new SchedulerGrpcServer(app.get(ChannelSecurity), host, grpcPort);
+  const grpcServer = new SchedulerGrpcServer({ security: app.get(ChannelSecurity), host, port: grpcPort });
   app.connectMicroservice({ strategy: grpcServer });
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   await app.startAllMicroservices();

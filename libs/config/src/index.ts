@@ -5,3 +5,4 @@ export { LiveConfig, type ReloadOutcome } from './live-config.js';
 export { ConfigError, type LoadConfigOptions, loadConfig } from './load-config.js';
 export { schedulerTargets } from './scheduler-targets.js';
 export * from './schema.js';
+export { CONFIG_EXIT_CODE, startingConfig } from './starting-config.js';

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { CONFIG_EXIT_CODE } from '#lib/config';
 import { isListeningMessage, type ListeningMessage } from '#lib/observability';
 
 export interface ChildAppOptions {
@@ -23,8 +24,6 @@ const LONGEST_DELAY_MS = 10_000;
 const HEALTHY_AFTER_MS = 30_000;
 /** Starts that may fail in a row before the app listened once. */
 const STARTS_BEFORE_GIVING_UP = 3;
-/** Exit code of a wrong configuration (EX_CONFIG of sysexits.h): trying again cannot help. */
-const CONFIG_EXIT_CODE = 78;
 
 /** One app as a child process: started, restarted with back-off when it dies, stopped in order. */
 export class ChildApp {
