@@ -17,7 +17,7 @@ import { KvCaches } from '../dist/apps/inference/src/kv/kv-caches.js';
 import { KvClients } from '../dist/apps/inference/src/kv/kv-clients.js';
 import { KvFetcher } from '../dist/apps/inference/src/kv/kv-fetcher.js';
 import { numberedPrompt } from './engine/prompts.mjs';
-import { median } from './engine/statistics.mjs';
+import { median, ratioSpread, ratioText } from './engine/statistics.mjs';
 import { fetchingReader, firstTokenMs, startedHost } from './kv-hosts.mjs';
 
 const PROMPT_TOKENS = 1_000;
@@ -47,7 +47,6 @@ for (let round = 0; round <= ROUNDS; round++) {
   ttftMs.fetched.push(fetched);
 }
 
-const ratios = ttftMs.cold.map((cold, round) => cold / ttftMs.fetched[round]);
 const last = fetches.slice(1);
 const report = {
   date: new Date().toISOString(),
@@ -57,7 +56,7 @@ const report = {
   promptTokens: PROMPT_TOKENS,
   ttftMs,
   fetches: last,
-  ratios: [Math.min(...ratios), median(ratios), Math.max(...ratios)],
+  ratios: ratioSpread(ttftMs.cold, ttftMs.fetched),
 };
 if (process.argv.includes('--json')) console.log(JSON.stringify(report, null, 2));
 else {
@@ -69,8 +68,7 @@ else {
   const seconds = median(last.map((fetch) => fetch.seconds));
   const [{ blocks, bytes }] = last;
   const said = `${blocks} blocks, ${(bytes / 1e6).toFixed(1)} MB in ${(seconds * 1_000).toFixed(0)} ms (median)`;
-  const spread = report.ratios.map((each) => each.toFixed(1)).join(' / ');
-  console.log(`fetched ${median(ttftMs.fetched).toFixed(1)} ms, ratio ${spread} (least / median / most); ${said}`);
+  console.log(`fetched ${median(ttftMs.fetched).toFixed(1)} ms, ${ratioText(report.ratios, 1)}; ${said}`);
 }
 process.exit(0);
 

@@ -17,7 +17,7 @@ import { KvClients } from '../dist/apps/inference/src/kv/kv-clients.js';
 import { KvFetcher } from '../dist/apps/inference/src/kv/kv-fetcher.js';
 import { KvPusher } from '../dist/apps/inference/src/kv/kv-pusher.js';
 import { numberedPrompt } from './engine/prompts.mjs';
-import { median } from './engine/statistics.mjs';
+import { median, ratioSpread, ratioText } from './engine/statistics.mjs';
 import { fetchingReader, firstTokenMs, startedHost } from './kv-hosts.mjs';
 
 const PROMPT_TOKENS = 1_000;
@@ -68,7 +68,6 @@ for (let round = 0; round <= ROUNDS; round++) {
 pusher.onApplicationShutdown();
 kvcache.kill('SIGTERM');
 
-const ratios = ms.cold.map((cold, round) => cold / ms.fetched[round]);
 const report = {
   date: new Date().toISOString(),
   loadAverage: loadavg()[0],
@@ -79,7 +78,7 @@ const report = {
   ms,
   fetches: fetches.slice(-ROUNDS),
   pushed,
-  ratios: [Math.min(...ratios), median(ratios), Math.max(...ratios)],
+  ratios: ratioSpread(ms.cold, ms.fetched),
 };
 if (process.argv.includes('--json')) console.log(JSON.stringify(report, null, 2));
 else {
@@ -88,8 +87,7 @@ else {
     `${date}  ${model.modelId} (${model.weights}), ${PROMPT_TOKENS} prompt tokens, ${(promptBytes / 1e6).toFixed(1)} MB, load ${loadAverage.toFixed(2)}`,
   );
   console.log(`cold    ${median(ms.cold).toFixed(1)} ms`);
-  const spread = report.ratios.map((each) => each.toFixed(1)).join(' / ');
-  console.log(`fetched ${median(ms.fetched).toFixed(1)} ms from kvcache, ratio ${spread} (least / median / most)`);
+  console.log(`fetched ${median(ms.fetched).toFixed(1)} ms from kvcache, ${ratioText(report.ratios, 1)}`);
   console.log(`pushed  within ${median(ms.pushed).toFixed(1)} ms of the token, behind everybody's back (median)`);
 }
 process.exit(0);

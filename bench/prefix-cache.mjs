@@ -6,7 +6,7 @@
 import { loadavg } from 'node:os';
 import { loadConfig } from '#lib/config';
 import { numberedPrompt } from './engine/prompts.mjs';
-import { median } from './engine/statistics.mjs';
+import { median, ratioSpread, ratioText } from './engine/statistics.mjs';
 import { loadEngine } from './engine-load.mjs';
 import { onnxEngineFor } from './onnx-engine.mjs';
 
@@ -42,26 +42,19 @@ const report = {
   promptTokens: PROMPT_TOKENS,
   cachedTokens,
   ttftMs,
-  ratios: { warm: ratiosOf('warm'), store: ratiosOf('store') },
+  ratios: { warm: ratioSpread(ttftMs.cold, ttftMs.warm), store: ratioSpread(ttftMs.cold, ttftMs.store) },
 };
 if (process.argv.includes('--json')) console.log(JSON.stringify(report, null, 2));
 else {
   const { date, loadAverage, weights, ratios } = report;
   console.log(`${date}  ${model.modelId} (${weights}), ${PROMPT_TOKENS} prompt tokens, load ${loadAverage.toFixed(2)}`);
   for (const kind of KINDS) {
-    const ratio =
-      ratios[kind] && `, ratio ${ratios[kind].map((each) => each.toFixed(0)).join(' / ')} (least / median / most)`;
+    const ratio = ratios[kind] && `, ${ratioText(ratios[kind], 0)}`;
     console.log(
       `${kind.padEnd(5)} ${median(ttftMs[kind]).toFixed(1)} ms, ${cachedTokens[kind]} tokens kept${ratio ?? ''}`,
     );
   }
   console.log(`goal  ${GOAL}`);
-}
-
-/** How many times sooner than cold: least, median, most. */
-function ratiosOf(kind) {
-  const ratios = ttftMs.cold.map((cold, round) => cold / ttftMs[kind][round]);
-  return [Math.min(...ratios), median(ratios), Math.max(...ratios)];
 }
 
 /** Short prompts, one after another, until each slot has been another one's. */

@@ -4,7 +4,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { callUnary } from '#lib/channels';
 import { WorkerClient } from '#lib/contracts';
 import { metricsOf } from './support/app-metrics.js';
+import { portOf } from './support/app-port.js';
 import { eventually } from './support/eventually.js';
+import { explainedCompletion } from './support/explained-completion.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
 
 const MODEL = fileURLToPath(new URL('data/models/llama', import.meta.url));
@@ -19,35 +21,11 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.stop());
 
-async function complete(prompt: readonly number[]) {
-  const response = await fetch(`${platform.url}/v1/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-hydra-debug': 'placement' },
-    body: JSON.stringify({
-      ...{ model: 'tiny', prompt, max_tokens: 8, temperature: 0, ignore_eos: true, return_token_ids: true },
-    }),
-  });
-  const answer = (await response.json()) as {
-    choices: { token_ids: number[] }[];
-    usage: { prompt_tokens_details: { cached_tokens: number } };
-  };
-  expect(response.status, JSON.stringify(answer)).toBe(200);
-  return {
-    tokenIds: answer.choices[0]!.token_ids,
-    cached: answer.usage.prompt_tokens_details.cached_tokens,
-    placement: JSON.parse(response.headers.get('x-hydra-placement')!) as {
-      chosen: string;
-      fetched_from?: string;
-      candidates: { worker: string; terms?: Record<string, number> }[];
-    },
-  };
-}
+const complete = (prompt: readonly number[]) => explainedCompletion(platform, prompt);
 
 /** The worker takes nothing new from now on. */
 async function drain(worker: string): Promise<void> {
-  const line = platform.lines.findLast((text) => text.startsWith(`${worker} `) && text.includes('"grpc_port":'))!;
-  const port = /"grpc_port":(\d+)/.exec(line)![1];
-  const client = new WorkerClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  const client = new WorkerClient(`127.0.0.1:${await portOf(platform, worker, 'grpc')}`, credentials.createInsecure());
   await callUnary(client.drain.bind(client), { graceMs: 60_000 }, { timeoutMs: 5_000 });
   client.close();
 }

@@ -10,7 +10,9 @@ import { KvBlocksClient } from '#lib/contracts';
 import { createLogger } from '#lib/observability';
 import { metricsOf } from './support/app-metrics.js';
 import { pidOf } from './support/app-pid.js';
+import { portOf } from './support/app-port.js';
 import { eventually } from './support/eventually.js';
+import { explainedCompletion } from './support/explained-completion.js';
 import { hydra } from './support/hydra.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
 
@@ -37,21 +39,8 @@ describe.each(['off', 'on'])('two workers and two caches of KV blocks, with tls:
   afterAll(() => platform?.stop());
 
   async function complete(prompt: readonly number[]) {
-    const response = await fetch(`${platform.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-hydra-debug': 'placement' },
-      body: JSON.stringify({
-        ...{ model: 'tiny', prompt, max_tokens: 8, temperature: 0, ignore_eos: true, return_token_ids: true },
-      }),
-    });
-    const answer = (await response.json()) as {
-      choices: { token_ids: number[] }[];
-      usage: { prompt_tokens_details: { cached_tokens: number } };
-    };
-    expect(response.status, JSON.stringify(answer)).toBe(200);
-    const { chosen } = JSON.parse(response.headers.get('x-hydra-placement')!) as { chosen: string };
-    const { cached_tokens } = answer.usage.prompt_tokens_details;
-    return { worker: chosen, tokenIds: answer.choices[0]!.token_ids, cached: cached_tokens };
+    const { placement, ...answer } = await explainedCompletion(platform, prompt);
+    return { ...answer, worker: placement.chosen };
   }
 
   const pushedBlocks = (worker: string) =>
@@ -93,8 +82,7 @@ describe.each(['off', 'on'])('two workers and two caches of KV blocks, with tls:
           ['kvcache-0', 'kvcache'],
           ['worker-0', 'worker'],
         ] as const) {
-          const line = platform.lines.findLast((text) => text.startsWith(`${app} `) && text.includes('"grpc_port":'))!;
-          const target = `127.0.0.1:${/"grpc_port":(\d+)/.exec(line)![1]}`;
+          const target = `127.0.0.1:${await portOf(platform, app, 'grpc')}`;
           const client = new KvBlocksClient(target, security.credentialsFor(kind), clientChannelOptions());
           const asked = callUnary(
             client.has.bind(client),

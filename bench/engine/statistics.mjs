@@ -18,6 +18,17 @@ export function spread(values) {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
+/** How many times sooner the second than the first, round by round: [least, median, most]. */
+export function ratioSpread(slower, faster) {
+  const { min, median: middle, max } = spread(slower.map((figure, round) => figure / faster[round]));
+  return [min, middle, max];
+}
+
+/** In words of a report. @param {number} digits  behind the point */
+export function ratioText(ratios, digits) {
+  return `ratio ${ratios.map((each) => each.toFixed(digits)).join(' / ')} (least / median / most)`;
+}
+
 /**
  * The median of the ratios round by round: a machine that is slow for one round is slow for both.
  * @param {readonly number[]} ours    one figure per round

@@ -1,3 +1,4 @@
+import { portOf } from './app-port.js';
 import { metricSum } from './metrics.js';
 import type { RunningPlatform } from './platform.js';
 
@@ -5,7 +6,7 @@ import type { RunningPlatform } from './platform.js';
 export type ReadMetric = (name: string, labels?: Readonly<Record<string, string>>) => Promise<number>;
 
 /**
- * What `/metrics` of an app says that runs now: its port is in its log lines (which are JSON).
+ * What `/metrics` of an app says that runs when it is first read.
  * @param key     for a gateway that lets in only those with a key
  * @param accept  the format
  */
@@ -15,11 +16,12 @@ export function metricsTextOf(
   key?: string,
   accept = 'text/plain',
 ): () => Promise<string> {
-  const line = platform.lines.findLast((text) => text.startsWith(`${app} `) && text.includes('"http_port":'));
-  const port = line === undefined ? undefined : /"http_port":(\d+)/.exec(line)?.[1];
-  if (port === undefined) throw new Error(`${app} has not said its port`);
+  let port: Promise<number> | undefined;
   const headers = { accept, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
-  return async () => (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
+  return async () => {
+    port ??= portOf(platform, app, 'http');
+    return (await fetch(`http://127.0.0.1:${await port}/metrics`, { headers })).text();
+  };
 }
 
 /** The metrics of an app as it runs now. */
