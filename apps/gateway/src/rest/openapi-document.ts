@@ -120,12 +120,26 @@ function completionPath(request: string, answer: string, summary: string) {
           headers: REQUEST_ID_HEADERS,
           content: {
             'application/json': { schema: schemaRef(answer) },
-            'text/event-stream': { schema: schemaRef(`${answer}Chunk`) },
+            'text/event-stream': { schema: eventSchema(`${answer}Chunk`) },
           },
         },
         default: errorAnswer(),
       },
     },
+  };
+}
+
+/** One event of a stream, as its fields. OpenAPI before 3.2 leaves open what a schema of events describes. */
+function eventSchema(chunk: string): AdminDocument['schemas'][string] {
+  const payload: object = {
+    contentMediaType: 'application/json',
+    contentSchema: { anyOf: [schemaRef(chunk), schemaRef('Error')] },
+  }; // words of JSON Schema that Swagger's types lack
+  return {
+    type: 'object',
+    description: 'One server-sent event: a part of the answer, the error that ended it, or `[DONE]`.',
+    required: ['data'],
+    properties: { data: { type: 'string', anyOf: [{ enum: ['[DONE]'] }, payload] } },
   };
 }
 
