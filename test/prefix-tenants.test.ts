@@ -2,33 +2,17 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { IdentityStore } from '#lib/auth';
-import { openDatabase } from '#lib/database';
 import { metricsOf } from './support/app-metrics.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
+import { tenantKey } from './support/tenant-key.js';
 
-const ACTOR = { name: 'test', address: '' };
 const PROMPT = 'Everything that is asked here was never asked before by anybody else. '.repeat(3);
 const databaseUrl = `sqlite:${join(mkdtempSync(join(tmpdir(), 'hydra-tenants-')), 'hydra.db')}`;
-
-/** A key of a tenant of its own. */
-async function keyOf(tenantId: string): Promise<string> {
-  const database = await openDatabase(databaseUrl);
-  try {
-    const { tenants, keys } = new IdentityStore(database);
-    await tenants.create({ id: tenantId, name: tenantId }, ACTOR);
-    await tenants.createAccount({ tenantId, name: 'bot', roles: ['user'] }, ACTOR);
-    const wish = { tenantId, accountName: 'bot', scopes: ['inference'] as const, expiresAtMs: undefined };
-    return (await keys.create(wish, ACTOR)).text;
-  } finally {
-    await database.destroy();
-  }
-}
 
 let platform: RunningPlatform;
 let keys: Record<'acme' | 'other', string>;
 beforeAll(async () => {
-  keys = { acme: await keyOf('acme'), other: await keyOf('other') };
+  keys = { acme: await tenantKey(databaseUrl, 'acme'), other: await tenantKey(databaseUrl, 'other') };
   platform = await startPlatform({
     env: { HYDRA_ENGINE: 'mock', HYDRA_MOCK_ITL_MS: '0', HYDRA_AUTH: 'required', HYDRA_DATABASE_URL: databaseUrl },
   });
