@@ -51,7 +51,13 @@ async function ask(isSampled: boolean): Promise<void> {
       'content-type': 'application/json',
       traceparent: `00-${traceId}-00f067aa0ba902b7-${isSampled ? '01' : '00'}`,
     },
-    body: JSON.stringify({ model: 'default', prompt: 'a b c', max_tokens: 8, stream: true, ignore_eos: true }),
+    body: JSON.stringify({
+      model: 'default',
+      prompt: `${all.size} ${'a b c '.repeat(12)}`,
+      max_tokens: 8,
+      stream: true,
+      ignore_eos: true,
+    }),
   });
   expect(response.status, await response.text()).toBe(200);
 }
@@ -60,10 +66,9 @@ beforeAll(async () => {
   observed = await startOnnxPlatform(closers);
   prometheus = await RunningPrometheus.start([observed.targetsFile], 'none');
   closers.push(() => prometheus.stop());
-  // Alternating, so that what is not sampled would take the places of what is.
-  for (let turn = 0; turn < REQUESTS; turn++) {
-    await ask(true);
-    await ask(false);
+  // Alternating at each of the two workers, so that what is not sampled would take the places of what is.
+  for (let turn = 0; turn < REQUESTS; turn += 2) {
+    for (const isSampled of [true, false, false, true]) await ask(isSampled);
   }
 });
 afterAll(async () => {
@@ -104,7 +109,7 @@ it('given the panels that draw exemplars, when their queries are asked for them,
     .filter(({ exemplar }) => exemplar);
   expect(queries.length).toBeGreaterThan(8);
   for (const { expr } of queries) {
-    const query = expr.replaceAll('$__rate_interval', '30s').replaceAll('$model', '.*');
+    const query = expr.replaceAll('$__rate_interval', '30s').replaceAll(/\$(model|worker)/g, '.*');
     expect(await prometheus.exemplars(query), query).not.toEqual([]);
   }
 });

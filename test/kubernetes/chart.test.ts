@@ -67,7 +67,12 @@ it('given drain times, when pods get their time to end, then it holds the pause,
 describe('what restarts', () => {
   const VALUES = {
     models: [{ id: 'big' }, { id: 'small', strategy: 'least-loaded' }],
-    config: { auth: { mode: 'required' } },
+    config: { auth: { mode: 'required' }, kvcache: {} },
+    kvcache: { replicas: 2 },
+    tls: {
+      enabled: true,
+      existingSecrets: { gateway: 'g', scheduler: 's', inference: 'i', kvcache: 'k' },
+    },
   };
   /** Components whose pods would be others. */
   const restartedBy = (change: (values: typeof VALUES & Record<string, unknown>) => void): string[] => {
@@ -97,7 +102,14 @@ describe('what restarts', () => {
     [
       'a form of the log',
       ({ config }) => void Object.assign(config, { log: { format: 'pretty' } }),
-      ['big', 'small', 'gateway', 'scheduler'],
+      ['big', 'small', 'gateway', 'scheduler', 'kvcache'],
+    ],
+    ['a number of caches', ({ kvcache }) => void Object.assign(kvcache, { replicas: 3 }), ['big', 'small', 'gateway']],
+    ['memory of caches', ({ config }) => void Object.assign(config.kvcache, { memoryBytes: 2 ** 29 }), ['kvcache']],
+    [
+      'the Secret of a certificate',
+      ({ tls }) => void Object.assign(tls.existingSecrets, { inference: 'renewed' }),
+      ['big', 'small'],
     ],
     ['a model more', ({ models }) => void models.push({ id: 'new', strategy: 'weighted' }), ['gateway', 'scheduler']],
   ];

@@ -1,32 +1,36 @@
 import { status } from '@grpc/grpc-js';
 import { Injectable } from '@nestjs/common';
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Histogram } from 'prom-client';
 import type { MemoryTier, PutRefusal, RedisTier, StoreObserver, TierOperation, WriteBehind } from '#lib/kv-store';
-import { LATENCY_BUCKETS_SECONDS, ownedName } from '#lib/observability';
+import { LATENCY_BUCKETS_SECONDS, ownedCounter, ownedName, readCounter, readGauge } from '#lib/observability';
 
 /** What a cache of KV blocks counts. */
 @Injectable()
 export class KvcacheMetrics implements StoreObserver {
-  private readonly askedBlocks = counter('hydra_kvcache_asked_blocks_total', 'Blocks that workers asked for.');
-  private readonly foundBlocks = counter('hydra_kvcache_found_blocks_total', 'Blocks of them that were found.', 'tier');
-  private readonly storedBlocks = counter('hydra_kvcache_stored_blocks_total', 'Blocks that were taken.');
-  private readonly refusedBlocks = counter(
+  private readonly askedBlocks = ownedCounter('hydra_kvcache_asked_blocks_total', 'Blocks that workers asked for.');
+  private readonly foundBlocks = ownedCounter(
+    'hydra_kvcache_found_blocks_total',
+    'Blocks of them that were found.',
+    'tier',
+  );
+  private readonly storedBlocks = ownedCounter('hydra_kvcache_stored_blocks_total', 'Blocks that were taken.');
+  private readonly refusedBlocks = ownedCounter(
     'hydra_kvcache_refused_blocks_total',
     'Blocks that were offered and not taken: damaged or misnamed (`layout`, `hash`, `tokens`, `checksum`), `too-large`, `no-room`, or behind one of these (`parent`).',
     'reason',
   );
-  private readonly damagedBlocks = counter(
+  private readonly damagedBlocks = ownedCounter(
     'hydra_kvcache_damaged_blocks_total',
     'Blocks that a tier gave back otherwise than they were stored; they are removed.',
     'tier',
   );
-  private readonly servedBytes = counter('hydra_kvcache_served_bytes_total', 'Bytes of blocks that were sent.');
-  private readonly refusedCalls = counter(
+  private readonly servedBytes = ownedCounter('hydra_kvcache_served_bytes_total', 'Bytes of blocks that were sent.');
+  private readonly refusedCalls = ownedCounter(
     'hydra_kvcache_refused_calls_total',
     'Calls that were refused or broken off, by gRPC status.',
     'code',
   );
-  private readonly unwrittenBlocks = counter(
+  private readonly unwrittenBlocks = ownedCounter(
     'hydra_kvcache_unwritten_blocks_total',
     'Blocks that were not written to Redis: too many waited, or it did not take them.',
   );
@@ -72,31 +76,20 @@ export class KvcacheMetrics implements StoreObserver {
 
   /** What is held is asked for when it is scraped. */
   watch(memory: MemoryTier, redis: { readonly tier: RedisTier; readonly writes: WriteBehind } | undefined): void {
-    gauge('hydra_kvcache_memory_blocks', 'Blocks in memory.', () => memory.heldBlocks);
-    gauge('hydra_kvcache_memory_used_bytes', 'Memory that they take, in whole pages.', () => memory.heldBytes);
-    gauge('hydra_kvcache_memory_capacity_bytes', 'Most memory that they may take.', () => memory.capacityBytes);
-    gauge(
-      'hydra_kvcache_memory_evicted_blocks',
-      'Blocks that went from memory for others, since the start.',
+    for (const tier of redis === undefined ? [memory.name] : [memory.name, redis.tier.name]) {
+      this.damagedBlocks.inc({ tier }, 0); // a first one shows as an increase
+    }
+    readGauge('hydra_kvcache_memory_blocks', 'Blocks in memory.', () => memory.heldBlocks);
+    readGauge('hydra_kvcache_memory_used_bytes', 'Memory that they take, in whole pages.', () => memory.heldBytes);
+    readGauge('hydra_kvcache_memory_capacity_bytes', 'Most memory that they may take.', () => memory.capacityBytes);
+    readCounter(
+      'hydra_kvcache_memory_evicted_blocks_total',
+      'Blocks that went from memory for others.',
       () => memory.evictedBlocks,
     );
     if (redis === undefined) return;
     const { tier, writes } = redis;
-    gauge('hydra_kvcache_redis_up', '1 while Redis is asked, 0 while it is left alone.', () => (tier.isUp ? 1 : 0));
-    gauge('hydra_kvcache_redis_waiting_bytes', 'Bytes of blocks that wait for Redis.', () => writes.waitingBytes);
+    readGauge('hydra_kvcache_redis_up', '1 while Redis is asked, 0 while it is left alone.', () => (tier.isUp ? 1 : 0));
+    readGauge('hydra_kvcache_redis_waiting_bytes', 'Bytes of blocks that wait for Redis.', () => writes.waitingBytes);
   }
-}
-
-function counter<Label extends string = never>(name: string, help: string, label?: Label): Counter<Label> {
-  return new Counter({ name: ownedName(name), help, labelNames: label === undefined ? [] : [label] });
-}
-
-function gauge(name: string, help: string, read: () => number): Gauge {
-  return new Gauge({
-    name: ownedName(name),
-    help,
-    collect() {
-      this.set(read());
-    },
-  });
 }

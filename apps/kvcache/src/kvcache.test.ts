@@ -88,7 +88,7 @@ describe('a cache of KV blocks', () => {
     for (let n = 0; n < 60; n++) await put(blocksOf(PROMPT.map((id) => id + 10 * n)));
     expect(await readMetric('hydra_kvcache_memory_blocks')).toBe(64); // pages of 16 KiB in one MiB
     expect(await readMetric('hydra_kvcache_memory_used_bytes')).toBeLessThanOrEqual(1_048_576);
-    expect(await readMetric('hydra_kvcache_memory_evicted_blocks')).toBe(300 - 64);
+    expect(await readMetric('hydra_kvcache_memory_evicted_blocks_total')).toBe(300 - 64);
   });
 
   it('given more transfers than may be, when one asks, then it is refused at once', async () => {

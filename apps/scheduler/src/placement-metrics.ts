@@ -95,6 +95,7 @@ export class PlacementMetrics {
   });
 
   constructor() {
+    for (const cause of ['expired', 'replaced', 'worker-left', 'not-held'] as const) this.leasesEnded.inc({ cause }, 0);
     for (const cause of ['drained', 'lost', 'replaced'] as const) this.departures.inc({ cause }, 0);
     const read = (update: (desk: MeasuredDesk) => void) => {
       if (this.desk !== undefined) update(this.desk);

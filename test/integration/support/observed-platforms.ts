@@ -54,11 +54,19 @@ export async function startMockPlatform(closers: (() => Promise<unknown>)[]): Pr
   return { platform, targetsFile, operatorKey, limitedKey };
 }
 
-/** One worker of the embedded engine with a tiny model, on a single gateway without keys. */
+/** Two workers of the embedded engine with a tiny model, in turn, and a cache of KV blocks with a real Redis behind; a gateway without keys. */
 export async function startOnnxPlatform(closers: (() => Promise<unknown>)[]): Promise<ObservedPlatform> {
   const { folder, targetsFile } = storage();
-  const env = { HYDRA_HOME: folder };
-  const platform = await startPlatform({ env, yaml: `models: [{ id: tiny, source: ${TINY_MODEL}, workers: 1 }]` });
+  const redis = await startRedis();
+  closers.push(() => redis.stop());
+  const env = {
+    HYDRA_HOME: folder,
+    HYDRA_KVCACHE_REDIS_URL: redis.url,
+    HYDRA_KVCACHE_FETCH: 'always',
+    HYDRA_THREADS: '1',
+  };
+  const yaml = `models: [{ id: tiny, source: ${TINY_MODEL}, workers: 2, strategy: round-robin }]`;
+  const platform = await startPlatform({ env, yaml, args: ['--kvcache', '1'] });
   closers.push(() => platform.stop());
   return { platform, targetsFile };
 }

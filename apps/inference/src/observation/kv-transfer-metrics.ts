@@ -1,7 +1,14 @@
 import { status } from '@grpc/grpc-js';
 import { Injectable } from '@nestjs/common';
-import { Counter, type Histogram } from 'prom-client';
-import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, ownedName } from '#lib/observability';
+import type { Histogram } from 'prom-client';
+import {
+  type Exemplar,
+  histogramWithExemplars,
+  LATENCY_BUCKETS_SECONDS,
+  observe,
+  ownedCounter,
+  ownedName,
+} from '#lib/observability';
 import { WorkerIdentity } from '../worker-identity.js';
 
 /** Who was asked for blocks. */
@@ -28,30 +35,35 @@ export class KvTransferMetrics {
   /** Since the worker began: of fetches from other workers that brought something. */
   readonly totals = { fetches: 0, bytes: 0, seconds: 0 };
   private readonly labels: { readonly model: string };
-  private readonly fetches = counter(
+  private readonly fetches = ownedCounter(
     'hydra_worker_kv_fetches_total',
     'Times that a source was asked for blocks of a prompt, by what it is and how it ended.',
+    'model',
     'outcome',
     'from',
   );
-  private readonly fetchedBlocks = counter(
+  private readonly fetchedBlocks = ownedCounter(
     'hydra_worker_kv_fetched_blocks_total',
     'Blocks of attention state that came from other stores and were sound.',
+    'model',
   );
-  private readonly fetchedBytes = counter('hydra_worker_kv_fetched_bytes_total', 'Bytes of them.');
-  private readonly pushedBlocks = counter(
+  private readonly fetchedBytes = ownedCounter('hydra_worker_kv_fetched_bytes_total', 'Bytes of them.', 'model');
+  private readonly pushedBlocks = ownedCounter(
     'hydra_worker_kv_pushed_blocks_total',
     'Blocks of computed prefixes that the caches of KV blocks were to have, by what became of them.',
+    'model',
     'outcome',
   );
-  private readonly servedBlocks = counter(
+  private readonly servedBlocks = ownedCounter(
     'hydra_worker_kv_served_blocks_total',
     'Blocks of attention state that were sent to other workers.',
+    'model',
   );
-  private readonly servedBytes = counter('hydra_worker_kv_served_bytes_total', 'Bytes of them.');
-  private readonly refusals = counter(
+  private readonly servedBytes = ownedCounter('hydra_worker_kv_served_bytes_total', 'Bytes of them.', 'model');
+  private readonly refusals = ownedCounter(
     'hydra_worker_kv_serve_refusals_total',
     'Calls for blocks that were refused or broken off, by gRPC status.',
+    'model',
     'code',
   );
   private readonly seconds: Histogram<'model'>;
@@ -90,12 +102,4 @@ export class KvTransferMetrics {
   refused(code: status): void {
     this.refusals.inc({ ...this.labels, code: (status[code] ?? 'UNKNOWN').toLowerCase() });
   }
-}
-
-function counter<Label extends string = never>(
-  name: string,
-  help: string,
-  ...labels: Label[]
-): Counter<'model' | Label> {
-  return new Counter({ name: ownedName(name), help, labelNames: ['model', ...labels] });
 }
