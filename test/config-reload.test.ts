@@ -10,7 +10,7 @@ const WHOLE = { status: 200, error: undefined, isDone: true, isCut: false };
 
 let fleet: FleetOfProcesses;
 beforeAll(async () => {
-  fleet = await new FleetOfProcesses({ yaml: BASE, env: { HYDRA_LOG_LEVEL: '' }, workerModels: ['mock'] }).start();
+  fleet = await FleetOfProcesses.start({ yaml: BASE, env: { HYDRA_LOG_LEVEL: '' }, workerModels: ['mock'] });
 });
 afterAll(() => fleet?.stop());
 

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { createAuthority } from './support/certificates.js';
 import { ControlPlane } from './support/control-plane.js';
 import { CHART, helm, objectsOf, rendered, VALUES_FILES } from './support/helm.js';
 
@@ -30,6 +31,11 @@ interface ModelValues extends Record<string, unknown> {
 interface Values {
   readonly models: readonly [ModelValues, ModelValues];
   readonly config: Record<string, unknown>;
+  readonly kvcache: { replicas: number };
+  readonly tls: {
+    readonly enabled: true;
+    readonly existingSecrets: Record<'gateway' | 'scheduler' | 'inference' | 'kvcache', string>;
+  };
 }
 
 const VALUES: Values = {
@@ -46,6 +52,11 @@ const VALUES: Values = {
     { id: 'small', strategy: 'least-loaded' },
   ],
   config: { auth: { mode: 'required' } },
+  kvcache: { replicas: 2 },
+  tls: {
+    enabled: true,
+    existingSecrets: { gateway: 'door', scheduler: 'desk', inference: 'engine', kvcache: 'shelf' },
+  },
 };
 
 interface Pod {
@@ -81,6 +92,7 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
     scheduler: 'app.kubernetes.io/component=scheduler',
     big: 'hydraserve.io/model=big',
     small: 'hydraserve.io/model=small',
+    caches: 'app.kubernetes.io/component=kvcache',
   };
   const pods = () => Object.fromEntries(Object.entries(COMPONENTS).map(([name, of]) => [name, podsOf(of)]));
   /** Components of which some pod is another one than before. */
@@ -100,13 +112,32 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
     },
   );
 
+  /** As `hydra certs` makes them, into the Secret of that name. */
+  const putCertificate = (name: string) => {
+    const { authority, server } = createAuthority(mkdtempSync(join(tmpdir(), 'hydra-certificate-')));
+    const files = { 'ca.crt': authority, 'tls.crt': server.certificate, 'tls.key': server.key };
+    const data = Object.fromEntries(
+      Object.entries(files).map(([file, path]) => [file, readFileSync(path).toString('base64')]),
+    );
+    const secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: NAMESPACE },
+      type: 'kubernetes.io/tls',
+      data,
+    };
+    plane.apply([secret]);
+  };
+
   it('given an empty cluster, when installed, then all pods become ready on nodes that suit them', () => {
+    for (const name of [...Object.values(VALUES.tls.existingSecrets), 'desk-2']) putCertificate(name);
     release('install', VALUES);
     expect(Object.entries(pods()).map(([name, of]) => [name, of.length])).toEqual([
       ['gateway', 1],
       ['scheduler', 1],
       ['big', 4],
       ['small', 1],
+      ['caches', 2],
     ]);
     const nodes = plane.get<{ items: { spec: { nodeName: string } }[] }>(
       ...['pods', '--namespace', NAMESPACE, '--selector', COMPONENTS.big],
@@ -129,9 +160,29 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
       ({ config }) => void Object.assign(config, { workers: { drainTimeoutMs: 9_000 } }),
       ['big', 'small'],
     ],
+    [
+      'the number of caches',
+      ({ kvcache }) => void Object.assign(kvcache, { replicas: 3 }),
+      ['gateway', 'big', 'small'],
+    ],
+    [
+      'the memory of caches',
+      ({ config }) => void Object.assign(config, { kvcache: { memoryBytes: 2 ** 29 } }),
+      ['caches'],
+    ],
+    [
+      'the Secret of a certificate',
+      ({ tls }) => void Object.assign(tls.existingSecrets, { scheduler: 'desk-2' }),
+      ['scheduler'],
+    ],
   ])('given a change of %s, when upgraded, then only what must restart does', (_, change, expected) => {
     change(VALUES);
     expect(replacedBy(() => release('upgrade', VALUES))).toEqual(expected);
+  });
+
+  it('given a certificate that is renewed in its Secret, when upgraded, then nothing restarts: apps follow the files', () => {
+    putCertificate('shelf');
+    expect(replacedBy(() => release('upgrade', VALUES))).toEqual([]);
   });
 
   it('given four workers, when all are replaced, then four are ready at every moment and never more than five are there', async () => {

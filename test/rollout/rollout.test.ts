@@ -14,9 +14,10 @@ const waysOf = (model: string): Lane[] => [
   { way: 'gRPC whole', model },
 ];
 
-it('given the mock engine under load, when every app is restarted three times, then no request fails or is cut short', async () => {
+it('given the mock engine and two schedulers under load, when every app is restarted three times, then no request fails or is cut short', async () => {
   const report = await roll({
-    name: 'the mock engine',
+    name: 'the mock engine, two schedulers',
+    schedulers: 2,
     yaml: 'engine: mock\nmodels: [{ id: mock }]\nmock: { ttftMs: 20, itlMs: 10 }\n',
     workerModels: ['mock', 'mock'],
     lanes: waysOf('mock'),
@@ -27,13 +28,14 @@ it('given the mock engine under load, when every app is restarted three times, t
   console.log(shownReport(report));
   expect(report.failed).toEqual([]);
   expect(report.truncated).toEqual([]);
-  expect(report.restarts).toHaveLength(ROUNDS * 5);
+  expect(report.restarts).toHaveLength(ROUNDS * 6);
 });
 
-it('given the embedded engine under load, when every app is restarted three times, then no request fails or is cut short', async () => {
+it('given the embedded engine and two caches of KV blocks under load, when every app is restarted three times, then no request fails or is cut short', async () => {
   const report = await roll({
-    name: 'the embedded engine',
-    yaml: `models: [{ id: tiny, source: ${TINY} }]\nworkers: { threads: 1, kvBytes: 67108864 }\n`,
+    name: 'the embedded engine, two caches of KV blocks',
+    kvcaches: 2,
+    yaml: `models: [{ id: tiny, source: ${TINY} }]\nworkers: { threads: 1, kvBytes: 67108864 }\nkvcache: { fetch: always }\n`,
     workerModels: ['tiny', 'tiny'],
     lanes: waysOf('tiny'),
     rounds: ROUNDS,
@@ -43,5 +45,5 @@ it('given the embedded engine under load, when every app is restarted three time
   console.log(shownReport(report));
   expect(report.failed).toEqual([]);
   expect(report.truncated).toEqual([]);
-  expect(report.restarts).toHaveLength(ROUNDS * 5);
+  expect(report.restarts).toHaveLength(ROUNDS * 7);
 });

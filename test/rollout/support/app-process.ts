@@ -3,11 +3,14 @@ import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isListeningMessage, type ListeningMessage } from '#lib/observability';
 
+export type AppKind = 'gateway' | 'scheduler' | 'inference' | 'kvcache';
+
 export interface AppOptions {
   /** Name in the report and of its log file. */
   readonly name: string;
-  readonly app: 'gateway' | 'scheduler' | 'inference';
-  readonly env: Readonly<Record<string, string>>;
+  readonly app: AppKind;
+  /** Asked for at every start. */
+  readonly env: () => Readonly<Record<string, string | undefined>>;
   /** Variables of its gRPC and HTTP ports: a free one at first, the same again after a restart. */
   readonly portVariables: readonly [grpc: string, http: string];
   /** Folder of log files. */
@@ -39,6 +42,12 @@ export class AppProcess {
     return this.child?.pid;
   }
 
+  /** Gives it a gRPC port before its first start. */
+  at(grpcPort: number): this {
+    this.ports = { kind: 'listening', grpcPort, httpPort: 0 };
+    return this;
+  }
+
   /** Resolves when it listens; rejects when it ended before. */
   async start(): Promise<void> {
     const { app, env, portVariables } = this.options;
@@ -50,7 +59,7 @@ export class AppProcess {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
         TMPDIR: process.env['TMPDIR'],
-        ...env,
+        ...env(),
         [grpc]: String(this.ports?.grpcPort ?? 0),
         [http]: String(this.ports?.httpPort ?? 0),
       },

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
 import { fleetMembers } from '../../support/fleet.js';
-import { AppProcess } from './app-process.js';
+import { freePorts } from '../../support/free-port.js';
+import { type AppKind, AppProcess } from './app-process.js';
 
 /** A bound for a stuck start or end, not a claim. */
 const LONGEST_STEP_MS = 120_000;
@@ -14,28 +15,55 @@ export interface FleetOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Model id of each worker process. */
   readonly workerModels: readonly string[];
+  /** One by default. */
+  readonly schedulers?: number;
+  /** Caches of KV blocks; none by default. */
+  readonly kvcaches?: number;
 }
 
-/** A scheduler, workers and two gateways as an operator runs them on machines of his own: each can be restarted alone. */
+/** Schedulers, workers, caches of KV blocks and two gateways as an operator runs them on machines of his own: each can be restarted alone. */
 export class FleetOfProcesses {
   readonly folder = mkdtempSync(join(tmpdir(), 'hydra-rollout-'));
   readonly configFile = join(this.folder, 'hydra.yaml');
-  readonly scheduler: AppProcess;
+  readonly schedulers: readonly AppProcess[];
+  readonly kvcaches: readonly AppProcess[];
   readonly workers: readonly AppProcess[];
   readonly gateways: readonly AppProcess[];
 
-  constructor(options: FleetOptions) {
+  private constructor(options: FleetOptions, schedulerPorts: readonly number[]) {
     this.writeConfig(options.yaml);
     const logs = join(this.folder, 'logs');
     mkdirSync(logs);
-    const common = { HYDRA_CONFIG: this.configFile, HYDRA_LOG_LEVEL: 'debug', ...options.env };
-    const app = (name: string, kind: 'gateway' | 'scheduler' | 'inference', variables: [string, string], env: object) =>
-      new AppProcess({ name, app: kind, portVariables: variables, logs, env: withTarget({ ...common, ...env }) });
-    const target = () => this.scheduler.grpcTarget;
-    /** The scheduler's port is known when the others start. */
-    const withTarget = (env: Record<string, string>) =>
-      Object.defineProperty(env, 'HYDRA_SCHEDULER_TARGET', { enumerable: true, get: target });
-    this.scheduler = app('scheduler', 'scheduler', ['HYDRA_SCHEDULER_GRPC_PORT', 'HYDRA_SCHEDULER_HTTP_PORT'], {});
+    const schedulerTargets = schedulerPorts.map((port) => `127.0.0.1:${port}`);
+    const common = {
+      HYDRA_CONFIG: this.configFile,
+      HYDRA_LOG_LEVEL: 'debug',
+      HYDRA_SCHEDULER_TARGET: schedulerTargets[0],
+      HYDRA_SCHEDULER_TARGETS: schedulerTargets.join(),
+      ...options.env,
+    };
+    const kvcacheTargets = () => this.kvcaches.map(({ grpcTarget }) => grpcTarget).join();
+    const app = (name: string, kind: AppKind, variables: [string, string], env: object = {}) =>
+      new AppProcess({
+        ...{ name, app: kind, portVariables: variables, logs },
+        // The ports of caches are known when those start that need them.
+        env: () => ({ ...common, ...(kind === 'kvcache' ? {} : { HYDRA_KVCACHE_TARGETS: kvcacheTargets() }), ...env }),
+      });
+    this.schedulers = schedulerTargets.map((target, i) =>
+      app(
+        schedulerTargets.length === 1 ? 'scheduler' : `scheduler-${i}`,
+        'scheduler',
+        ['HYDRA_SCHEDULER_GRPC_PORT', 'HYDRA_SCHEDULER_HTTP_PORT'],
+        {
+          HYDRA_SCHEDULER_TARGET: target,
+        },
+      ).at(schedulerPorts[i]!),
+    );
+    this.kvcaches = Array.from({ length: options.kvcaches ?? 0 }, (_, i) =>
+      app(`kvcache-${i}`, 'kvcache', ['HYDRA_KVCACHE_GRPC_PORT', 'HYDRA_KVCACHE_HTTP_PORT'], {
+        HYDRA_KVCACHE_NAME: `kvcache-${i}`,
+      }),
+    );
     this.workers = options.workerModels.map((model, i) =>
       app(`worker-${i}`, 'inference', ['HYDRA_WORKER_GRPC_PORT', 'HYDRA_WORKER_HTTP_PORT'], {
         HYDRA_WORKER_ID: `worker-${i}`,
@@ -43,26 +71,25 @@ export class FleetOfProcesses {
       }),
     );
     this.gateways = ['gateway-a', 'gateway-b'].map((name) =>
-      app(name, 'gateway', ['HYDRA_GRPC_PORT', 'HYDRA_HTTP_PORT'], {}),
+      app(name, 'gateway', ['HYDRA_GRPC_PORT', 'HYDRA_HTTP_PORT']),
     );
   }
 
+  /** Starts all of them; resolves when each knows the others. Schedulers know each other's ports before they start. */
+  static async start(options: FleetOptions): Promise<FleetOfProcesses> {
+    const fleet = new FleetOfProcesses(options, await freePorts(options.schedulers ?? 1));
+    await fleet.startAll();
+    return fleet;
+  }
+
   get all(): readonly AppProcess[] {
-    return [this.scheduler, ...this.workers, ...this.gateways];
+    return [...this.schedulers, ...this.kvcaches, ...this.workers, ...this.gateways];
   }
 
   /** As editors write: a new file takes the place of the old one. */
   writeConfig(yaml: string, file = this.configFile): void {
     writeFileSync(`${file}.new`, yaml);
     renameSync(`${file}.new`, file);
-  }
-
-  async start(): Promise<this> {
-    await this.scheduler.start();
-    await Promise.all(this.workers.map((worker) => worker.start()));
-    await Promise.all(this.gateways.map((gateway) => gateway.start()));
-    await this.untilWhole();
-    return this;
   }
 
   /** SIGTERM, its end, a new process, and the fleet whole again. @returns how long it took, in milliseconds */
@@ -78,7 +105,7 @@ export class FleetOfProcesses {
   async stop(): Promise<void> {
     await Promise.all(this.gateways.map((gateway) => gateway.stop()));
     await Promise.all(this.workers.map((worker) => worker.stop()));
-    await this.scheduler.stop();
+    await Promise.all([...this.schedulers, ...this.kvcaches].map((app) => app.stop()));
   }
 
   /** The end of every app's log, for a failure's message. */
@@ -86,11 +113,20 @@ export class FleetOfProcesses {
     return readFileSync(join(this.folder, 'logs', `${name}.log`), 'utf8');
   }
 
-  /** Every app is ready, and the scheduler knows every worker. */
+  private async startAll(): Promise<void> {
+    for (const apps of [[...this.schedulers, ...this.kvcaches], this.workers, this.gateways]) {
+      await Promise.all(apps.map((app) => app.start()));
+    }
+    await this.untilWhole();
+  }
+
+  /** Every app is ready, and every scheduler knows every worker. */
   private async untilWhole(): Promise<void> {
     await eventually(async () => {
-      const members = await fleetMembers(this.scheduler.grpcTarget).catch(() => []);
-      if (members.length < this.workers.length) return undefined;
+      for (const { grpcTarget } of this.schedulers) {
+        const members = await fleetMembers(grpcTarget).catch(() => []);
+        if (members.length < this.workers.length) return undefined;
+      }
       const ready = await Promise.all(this.all.map((one) => one.isReady()));
       return ready.every(Boolean) || undefined;
     }, LONGEST_STEP_MS);

@@ -18,7 +18,7 @@ export interface RollOptions extends FleetOptions {
 
 /** Restarts every app of a fleet, one after another, while the load goes on. */
 export async function roll(options: RollOptions): Promise<RollReport> {
-  const fleet = await new FleetOfProcesses(options).start();
+  const fleet = await FleetOfProcesses.start(options);
   const balancer = await new Balancer(fleet.gateways).start();
   const restarts: Restart[] = [];
   let load: SteadyLoad | undefined;
