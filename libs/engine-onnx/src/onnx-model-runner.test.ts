@@ -44,6 +44,7 @@ describe('the ONNX model runner', () => {
       decodeRows: 3,
       chunkTokens: 16,
       chunkBesideDecode: { leastTokens: 20, tokensPerRow: 2.5 },
+      promptRun: { mostPrompts: 3, mostRows: 32 },
       allLogitsTokens: 16,
       kvBytesPerToken: TOKEN_BYTES,
       kvTotalBytes: SLOTS * SLOT_BYTES,

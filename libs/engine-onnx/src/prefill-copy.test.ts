@@ -94,6 +94,34 @@ describe('a runner with a copy in fp32 for prompts', () => {
     await Promise.all([runner.close(), floats.close()]);
   });
 
+  it('given any prompts together, then the logits and the KV of each are to the bit what they are alone', async () => {
+    const runner = await load(forms);
+    const { vocabularySize } = runner.limits;
+    const tokenIds = fc.array(fc.nat(vocabularySize - 1), { minLength: 1, maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(tokenIds, { minLength: 2, maxLength: 5 }), fc.nat(3), async (prompts, firstSlot) => {
+        const together = prompts.map((ids, index) => ({ slot: firstSlot + index, tokenIds: ids }));
+        const first = (await runner.prefillTogether(together)).data.slice();
+        for (const [index, ids] of prompts.entries()) {
+          const alone = await logitsOf(runner, ids, 0, 9);
+          expect(first.slice(index * vocabularySize, (index + 1) * vocabularySize)).toEqual(alone);
+          const next = async (slot: number) =>
+            Float32Array.from((await runner.decode([{ slot, position: ids.length, tokenId: 3 }])).data);
+          expect(await next(firstSlot + index)).toEqual(await next(9));
+        }
+      }),
+      { numRuns: 30 },
+    );
+    const refused = (slots: number[], length = 4) =>
+      expect(runner.prefillTogether(slots.map((slot) => ({ slot, tokenIds: new Array<number>(length).fill(1) }))))
+        .rejects;
+    await refused([0]).toThrow('A run has 2 to');
+    await refused([0, 1, 2], 200).toThrow('not 3 of 200');
+    await refused([0, 2]).toThrow('neighbouring slots, in order');
+    await refused([1, 0]).toThrow('neighbouring slots, in order');
+    await runner.close();
+  });
+
   it('given a prompt, when it is decoded from there, then rows are computed in the other form over the same KV', async () => {
     const [runner, same] = [await load(forms), await load({ ...forms, prefill: undefined })];
     const prompt = [5, 6, 7, 8, 9];

@@ -54,7 +54,7 @@ describe('prompts on the tiny model llama', () => {
   /** The runner, but for copies: each sequence computes the prompt by itself. */
   function withoutCopies(): ModelRunner {
     return {
-      limits: runner.limits,
+      limits: { ...runner.limits, promptRun: undefined },
       prefill: (chunk) => runner.prefill(chunk),
       decode: (rows) => runner.decode(rows),
       close: async () => {},

@@ -40,6 +40,12 @@ export abstract class ModelRunner {
    */
   abstract prefill(chunk: PrefillChunk): Promise<Logits | undefined>;
   /**
+   * Computes whole prompts together, each from its first position, as if each were one chunk. Their slots are neighbours, in order, and
+   * each has memory for as many positions as the longest. Runners that have it say in `promptRun` how much they take.
+   * @returns logits of the last token of each, shape [prompts.length, vocabularySize]
+   */
+  prefillTogether?(prompts: readonly Prompt[]): Promise<Logits>;
+  /**
    * Computes one token for each row. Rows have distinct slots.
    * @returns logits, shape [rows.length, vocabularySize]
    */
@@ -63,6 +69,8 @@ export interface ModelRunnerLimits {
   readonly allLogitsTokens?: number;
   /** Most calls of `prefill` in one step, of different slots. Default 1: a long prompt must not stall running streams. */
   readonly chunksPerStep?: number;
+  /** What one call of `prefillTogether` takes. Default: it is not called. */
+  readonly promptRun?: PromptRunLimits;
   readonly kvBytesPerToken: number;
   readonly kvTotalBytes: number;
   /**
@@ -89,6 +97,12 @@ export interface ChunkBesideDecode {
   readonly tokensPerRow: number;
 }
 
+/** Rows of a run of whole prompts: as many for each of them as the longest has. */
+export interface PromptRunLimits {
+  readonly mostPrompts: number;
+  readonly mostRows: number;
+}
+
 export interface SlotOpening {
   readonly slot: number;
   readonly generationId: string;
@@ -107,6 +121,12 @@ export interface PrefillChunk {
   readonly tokenIds: ArrayLike<number>;
   /** Whose logits are wanted: the last token's at a prompt's end, all for log-probabilities of the prompt. */
   readonly logitsFor: 'none' | 'last' | 'all';
+}
+
+/** A prompt of which nothing is computed yet. */
+export interface Prompt {
+  readonly slot: number;
+  readonly tokenIds: ArrayLike<number>;
 }
 
 export interface SlotCopy {

@@ -4,6 +4,7 @@ import {
   ModelRunner,
   type ModelRunnerLimits,
   type PrefillChunk,
+  type Prompt,
   type SlotCopy,
   type SlotOpening,
 } from '../src/model-runner.js';
@@ -49,6 +50,8 @@ export class SyntheticModelRunner extends ModelRunner {
   decodeRuns = 0;
   decodes = 0;
   moves = 0;
+  /** Prompts of each run of several. */
+  readonly promptRuns: number[] = [];
   /** What stands in each place. */
   private readonly places = new Map<number, number[]>();
   override readonly blocks?: BlockMemory;
@@ -105,6 +108,23 @@ export class SyntheticModelRunner extends ModelRunner {
     const held = this.slots[slot]!;
     const rows = logitsFor === 'all' ? tokenIds.length : 1;
     return logitsAfter(Array.from({ length: rows }, (_, row) => held.slice(0, held.length - rows + row + 1)));
+  }
+
+  override async prefillTogether(prompts: readonly Prompt[]): Promise<Logits> {
+    await this.options.onRun?.();
+    const { mostPrompts, mostRows } = this.limits.promptRun!;
+    const longest = Math.max(...prompts.map(({ tokenIds }) => tokenIds.length));
+    const rowsEach = longest + (longest % 2);
+    if (prompts.length > mostPrompts || prompts.length * rowsEach > mostRows)
+      throw new Error('too long a run of prompts');
+    for (const [index, { slot, tokenIds }] of prompts.entries()) {
+      if (slot !== prompts[0]!.slot + index) throw new Error('the slots of a run of prompts are no neighbours');
+      this.prefilledTokens += tokenIds.length;
+      this.write(slot, 0, [...Array.from(tokenIds), ...new Array<number>(rowsEach - tokenIds.length).fill(0)], 0);
+      this.slots[slot]!.length = tokenIds.length;
+    }
+    this.promptRuns.push(prompts.length);
+    return logitsAfter(prompts.map(({ slot }) => this.slots[slot]!));
   }
 
   override async decode(rows: readonly DecodeRow[]): Promise<Logits> {

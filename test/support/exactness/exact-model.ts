@@ -22,6 +22,7 @@ export interface Seen {
   copies: number;
   cachedTokens: number;
   moves: number;
+  promptRuns: number;
   cancelled: number;
   resumed: number;
 }
@@ -38,6 +39,7 @@ export class ExactModel {
     copies: 0,
     cachedTokens: 0,
     moves: 0,
+    promptRuns: 0,
     cancelled: 0,
     resumed: 0,
   };
@@ -124,6 +126,7 @@ export class ExactModel {
     this.seen.copies += passes.copies;
     this.seen.cachedTokens += state.cachedPromptTokens;
     this.seen.moves += passes.moves;
+    this.seen.promptRuns += passes.promptRuns;
     return result;
   }
 

@@ -1,4 +1,4 @@
-import type { DecodeRow, EngineState, LoopSnapshot, ModelRunner, PrefillChunk } from '#lib/engine';
+import type { DecodeRow, EngineState, LoopSnapshot, ModelRunner, PrefillChunk, Prompt } from '#lib/engine';
 import { StepLoop, violations } from '#lib/engine';
 import { EventLog, type GenerationOutcome } from '../../../libs/engine/testing/event-log.js';
 import { requestOf } from '../../../libs/engine/testing/requests.js';
@@ -22,6 +22,8 @@ export interface PassCounts {
   laterChunks: number;
   copies: number;
   moves: number;
+  /** Runs of several prompts. */
+  promptRuns: number;
 }
 
 /**
@@ -92,7 +94,7 @@ export async function runAlone(
 /** The runner, but for all that spares computing: every sequence computes its whole prompt by itself. */
 export function withoutCopies(runner: ModelRunner): ModelRunner {
   return {
-    limits: runner.limits,
+    limits: { ...runner.limits, promptRun: undefined },
     prefill: (chunk) => runner.prefill(chunk),
     decode: (rows) => runner.decode(rows),
     closeSlot: (slot) => runner.closeSlot?.(slot),
@@ -102,7 +104,7 @@ export function withoutCopies(runner: ModelRunner): ModelRunner {
 
 /** Counts passes and lets others wait for them. */
 class WatchedRunner implements ModelRunner {
-  readonly counts: PassCounts = { laterChunks: 0, copies: 0, moves: 0 };
+  readonly counts: PassCounts = { laterChunks: 0, copies: 0, moves: 0, promptRuns: 0 };
   readonly copySlot?: ModelRunner['copySlot'];
   readonly moveSlot?: ModelRunner['moveSlot'];
   readonly trimSlot?: ModelRunner['trimSlot'];
@@ -140,6 +142,11 @@ class WatchedRunner implements ModelRunner {
   async prefill(chunk: PrefillChunk) {
     if (chunk.position > 0) this.counts.laterChunks++;
     return this.pass(() => this.runner.prefill(chunk));
+  }
+
+  async prefillTogether(prompts: readonly Prompt[]) {
+    this.counts.promptRuns++;
+    return this.pass(() => this.runner.prefillTogether!(prompts));
   }
 
   async decode(rows: readonly DecodeRow[]) {

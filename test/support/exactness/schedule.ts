@@ -26,7 +26,7 @@ export interface ScheduleLimits {
   readonly requests: number;
 }
 
-/** Arrivals at any step, with prompts and outputs of any length, readers that lag and clients that leave. */
+/** At times short prompts at once, then arrivals at any step, with prompts and outputs of any length, readers that lag and clients that leave. */
 export function schedules(limits: ScheduleLimits): fc.Arbitrary<readonly Command[]> {
   const submit = requests(limits).map((request): Command => ({ kind: 'submit', request }));
   const which = fc.nat(limits.requests);
@@ -41,9 +41,17 @@ export function schedules(limits: ScheduleLimits): fc.Arbitrary<readonly Command
       arbitrary: fc.record({ kind: fc.constant('credit' as const), which, tokens: fc.integer({ min: 1, max: 20 }) }),
     },
   );
-  return fc
+  const short = requests({ ...limits, promptTokens: 24 }).map(
+    (request): Command => ({
+      kind: 'submit',
+      request: { ...request, sequenceCount: 1, sampling: { ...request.sampling, reportPromptLogprobs: false } },
+    }),
+  );
+  const burst = fc.oneof(fc.constant([]), fc.array(short, { minLength: 2, maxLength: 4 }));
+  const arrivals = fc
     .array(fc.tuple(submit, fc.array(between, { maxLength: 4 })), { minLength: 2, maxLength: limits.requests })
     .map((parts) => parts.flatMap(([first, rest]) => [first, ...rest]));
+  return fc.tuple(burst, arrivals).map(([together, rest]) => [...together, ...rest]);
 }
 
 /** Many prompts begin alike. Mostly of one sequence. Greedy or sampled in every way, some with penalties, which depend on all that came before. */

@@ -44,9 +44,9 @@ export class LoopCounters {
     }
   }
 
-  stepped({ chunks }: PlannedStep): void {
+  stepped({ prefills }: PlannedStep): void {
     this.steps++;
-    for (const { from, to } of chunks) this.computedPromptTokens += to - from;
+    for (const { from, to } of prefills.flat()) this.computedPromptTokens += to - from;
   }
 
   totals(): Totals {

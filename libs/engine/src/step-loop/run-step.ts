@@ -42,16 +42,42 @@ export async function runStep(
       results.push({ sequence, computedTokens, choice });
     }
   }
-  for (const chunk of plan.chunks) {
+  for (const chunks of plan.prefills) {
     const startedUs = performance.now() * 1_000;
-    const result = await runChunk(chunk, runner, chooser, clock);
-    results.push({ ...result, chunk: { from: chunk.from, startedUs, endedUs: performance.now() * 1_000 } });
+    const [chunk] = chunks;
+    const ran =
+      chunks.length === 1
+        ? [await runChunk(chunk!, runner, chooser, clock)]
+        : await runPrompts(chunks, runner, chooser, clock);
+    const endedUs = performance.now() * 1_000;
+    for (const [index, { from }] of chunks.entries()) {
+      results.push({ ...ran[index]!, chunk: { from, startedUs, endedUs } });
+    }
   }
   for (const { from, to, tokens } of plan.forks) {
     runner.copySlot?.({ from: from.slot!, to: to.slot!, tokens });
     results.push({ sequence: to, computedTokens: tokens });
   }
   return results;
+}
+
+async function runPrompts(
+  chunks: readonly PlannedChunk[],
+  runner: ModelRunner,
+  chooser: TokenChooser,
+  clock: Pick<LoopCounters, 'timed'>,
+): Promise<StepResult[]> {
+  const prompts = chunks.map(({ sequence, to }) => ({
+    slot: sequence.slot!,
+    tokenIds: sequence.tokenIds.slice(0, to),
+  }));
+  const logits = await clock.timed(async () => runner.prefillTogether?.(prompts));
+  if (logits === undefined) throw new Error('the model runner does not compute prompts together');
+  return chunks.map(({ sequence, to }, row) => ({
+    sequence,
+    computedTokens: to,
+    choice: chooser.choose(sequence, logits, row),
+  }));
 }
 
 async function runChunk(

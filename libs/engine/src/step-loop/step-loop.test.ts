@@ -107,18 +107,32 @@ type Command =
   | { kind: 'cancel' | 'credit'; which: number; tokens: number }
   | { kind: 'steps'; turns: number };
 
-const commands = (): fc.Arbitrary<Command[]> =>
+/** Short prompts that come at once. */
+const burst = (): fc.Arbitrary<Command[]> =>
   fc.array(
-    fc.oneof(
-      requests().map((request): Command => ({ kind: 'submit', request })),
-      fc.record({
-        kind: fc.constantFrom('cancel' as const, 'credit' as const),
-        which: fc.nat(20),
-        tokens: fc.integer({ min: 1, max: 9 }),
-      }),
-      fc.record({ kind: fc.constant('steps' as const), turns: fc.integer({ min: 1, max: 12 }) }),
-    ),
-    { minLength: 1, maxLength: 30 },
+    fc
+      .array(fc.nat(62), { minLength: 1, maxLength: 9 })
+      .map((promptTokenIds): Command => ({ kind: 'submit', request: requestOf({ promptTokenIds }) })),
+    { minLength: 2, maxLength: 3 },
+  );
+
+const commands = (): fc.Arbitrary<Command[]> =>
+  fc
+    .array(fc.oneof({ weight: 8, arbitrary: command().map((one) => [one]) }, { weight: 1, arbitrary: burst() }), {
+      minLength: 1,
+      maxLength: 30,
+    })
+    .map((parts) => parts.flat());
+
+const command = (): fc.Arbitrary<Command> =>
+  fc.oneof(
+    requests().map((request): Command => ({ kind: 'submit', request })),
+    fc.record({
+      kind: fc.constantFrom('cancel' as const, 'credit' as const),
+      which: fc.nat(20),
+      tokens: fc.integer({ min: 1, max: 9 }),
+    }),
+    fc.record({ kind: fc.constant('steps' as const), turns: fc.integer({ min: 1, max: 12 }) }),
   );
 
 /** Chunks of an exact runner are never cut to one token. */
@@ -165,15 +179,17 @@ describe('StepLoop', () => {
     let moves = 0;
     let cachedTokens = 0;
     let evictedBlocks = 0;
+    let promptRuns = 0;
     await fc.assert(
       fc.asyncProperty(
         commands(),
         fc.record({
           slots: fc.integer({ min: 1, max: 5 }),
           decodeRows: fc.integer({ min: 1, max: 3 }),
-          chunkTokens: fc.integer({ min: 1, max: 11 }),
+          chunkTokens: fc.oneof(fc.integer({ min: 1, max: 11 }), fc.constant(16)),
           chunkBesideDecode: fc.constantFrom(undefined, { leastTokens: 2, tokensPerRow: 1.5 }),
           chunksPerStep: fc.constantFrom(1, 3),
+          promptRun: fc.constantFrom(undefined, { mostPrompts: 3, mostRows: 32 }),
           allLogitsTokens: fc.constantFrom(1, 3, 20),
           copiesSlots: fc.boolean(),
           movesSlots: fc.boolean(),
@@ -234,6 +250,7 @@ describe('StepLoop', () => {
           preemptions += loop.state().preemptions;
           await stop();
           moves += runner.moves;
+          promptRuns += runner.promptRuns.length;
           expect(broken).toEqual([]);
 
           const { kvTotalBytes, kvPageTokens, isExact } = limits;
@@ -255,6 +272,7 @@ describe('StepLoop', () => {
       { numRuns: 2_000 },
     );
     expect(Math.min(preemptions, moves, evictedBlocks)).toBeGreaterThan(50);
+    expect(promptRuns).toBeGreaterThan(0);
     expect(cachedTokens).toBeGreaterThan(1_000);
   }, 300_000);
 
@@ -329,6 +347,25 @@ describe('StepLoop', () => {
     );
     expect(arrival).toBeGreaterThanOrEqual(25);
     for (const { entries } of log.steps.slice(0, 60)) expect(entries[0]?.generationId).toBe(stream.generationId);
+  });
+
+  it('given prompts that come together, when the runner computes several in a run, then they are one, in order, and each has what it has alone', async () => {
+    const promptRun = { mostPrompts: 8, mostRows: 64 };
+    const { loop, log, stop, runner, broken } = startLoop({ slots: 8, decodeRows: 8, promptRun, kvPageTokens: 8 });
+    const requests = [4, 7, 6, 5].map((length, index) =>
+      requestOf({ promptTokenIds: Array.from({ length }, (_, i) => (index * 9 + i) % 60), stop: { maxTokens: 6 } }),
+    );
+    for (const request of requests) submit(loop, request);
+    await Promise.all(requests.map(({ generationId }) => log.end(generationId)));
+    await stop();
+    expect(broken).toEqual([]);
+    expect(runner.promptRuns).toEqual([4]);
+    expect(log.steps[0]!.entries.map(({ generationId }) => generationId)).toEqual(
+      requests.map(({ generationId }) => generationId),
+    );
+    for (const request of requests) {
+      expect(log.of(request.generationId).sequences).toEqual((await alone(request)).sequences);
+    }
   });
 
   it('given n sequences, when run, then the prompt is computed once and each has what it has without copies', async () => {

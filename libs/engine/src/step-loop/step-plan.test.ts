@@ -92,11 +92,53 @@ describe('planStep', () => {
     const limits = { ...LIMITS, chunkTokens: 64, chunkBesideDecode: { leastTokens: 10, tokensPerRow: 4 } };
     const tokensBeside = (...rows: LiveSequenceParts[]) => {
       const prompt = liveSequence({ slot: 7, phase: 'prefill', promptTokens: 100, kvTokens: 104 });
-      const [chunk] = stepOf(viewOf({ limits, live: [...full(...rows), prompt] })).chunks;
+      const [chunk] = stepOf(viewOf({ limits, live: [...full(...rows), prompt] })).prefills.flat();
       return chunk!.to - chunk!.from;
     };
     expect([tokensBeside(), tokensBeside({}), tokensBeside({}, {}, {}, {})]).toEqual([64, 10, 16]);
     expect(tokensBeside({ credit: 0 })).toBe(64);
+  });
+
+  describe('prompts of which nothing is computed, in neighbouring slots', () => {
+    const limits = {
+      ...LIMITS,
+      chunkTokens: 32,
+      chunkBesideDecode: { leastTokens: 10, tokensPerRow: 4 },
+      promptRun: { mostPrompts: 4, mostRows: 64 },
+    };
+    /** Slots of each run of prompts, beside `rows` that decode. */
+    const runsOf = (prompts: readonly LiveSequenceParts[], rows = 0) => {
+      const live = [
+        ...full(...new Array<LiveSequenceParts>(rows).fill({ kvTokens: 12 })),
+        ...prompts.map((part, index) =>
+          liveSequence({ slot: rows + index, phase: 'prefill', promptTokens: 15, kvTokens: 16, ...part }),
+        ),
+      ];
+      return stepOf(viewOf({ limits, live })).prefills.map((run) => run.map(({ sequence }) => sequence.slot! - rows));
+    };
+
+    it('given several, when planned, then as many as fit into one run are computed, those at the head of the order', () => {
+      expect(runsOf([{}, {}])).toEqual([[0, 1]]);
+      expect(runsOf([{}, { promptTokens: 9 }, {}, {}, {}])).toEqual([[0, 1, 2, 3]]);
+      expect(
+        runsOf([{ promptTokens: 30, kvTokens: 32 }, { promptTokens: 30, kvTokens: 32 }, { kvTokens: 32 }]),
+      ).toEqual([[0, 1]]);
+    });
+
+    it('given one that does not fit, when planned, then those behind it wait for it', () => {
+      expect(runsOf([{}, {}, { promptTokens: 7 }, {}])).toEqual([[0, 1]]); // less than half as long
+      expect(runsOf([{}, {}, { promptTokens: 20, kvTokens: 24 }, {}])).toEqual([[0, 1]]); // others have no memory for its rows
+      expect(runsOf([{}, { slot: 5 }, {}])).toEqual([[0]]); // no neighbour
+      expect(runsOf([{}, {}, { credit: 0 }, {}])).toEqual([[0, 1]]); // its reader lags
+      expect(runsOf([{ promptTokens: 40, kvTokens: 44 }, {}, {}])).toEqual([[0]]); // longer than a chunk
+    });
+
+    it('given fewer that run than begin with it, when planned, then the run is whole; else they have the tokens of a chunk', () => {
+      expect(runsOf([{}, {}, {}], 3)).toEqual([[0, 1, 2]]);
+      expect(runsOf([{}, {}], 3)).toEqual([[0]]); // 12 tokens of it
+      const short = { promptTokens: 5, kvTokens: 8 };
+      expect(runsOf([short, short, short], 4)).toEqual([[0, 1]]); // 16 tokens: 6 rows each
+    });
   });
 
   it('given nothing to compute, when planned, then it says why', () => {
@@ -132,7 +174,7 @@ describe('planStep', () => {
         const memoryOf = (one: Sequence) =>
           plan.growths.find(({ sequence }) => sequence === one)?.kvTokens ?? one.kvTokens;
         for (const one of decoding) expect(memoryOf(one)).toBeGreaterThan(one.computedTokens);
-        const running = [...decoding, ...plan.chunks.map(({ sequence }) => sequence)];
+        const running = [...decoding, ...plan.prefills.flat().map(({ sequence }) => sequence)];
         for (const one of plan.preempted) expect(running).not.toContain(one);
         const first = live.find(({ phase, creditTokens }) => phase === 'decode' && creditTokens > 0);
         if (first !== undefined && openingCount === 0) {

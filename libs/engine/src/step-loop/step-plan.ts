@@ -3,6 +3,7 @@ import { chunkEnd, reusablePromptTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 import { type PlannedGrowth, planMemory } from './memory-plan.js';
 import type { PlanningView } from './planning-view.js';
+import { planPromptRun } from './prompt-run.js';
 import { type PlannedMove, planMoves, slotsAfter } from './slot-moves.js';
 
 export interface PlannedChunk {
@@ -23,7 +24,7 @@ export interface PlannedFork {
 
 /**
  * First the preempted lose their slots; then slots grow and sequences move; then comes one decode row for each sequence
- * of `decodes`, split into runs of at most `decodeRows`; then the chunks; then the forks.
+ * of `decodes`, split into runs of at most `decodeRows`; then the prompts' chunks; then the forks.
  */
 export interface PlannedStep {
   readonly kind: 'step';
@@ -33,7 +34,8 @@ export interface PlannedStep {
   readonly moves: readonly PlannedMove[];
   /** Each in the order of its slots. */
   readonly decodes: readonly (readonly Sequence[])[];
-  readonly chunks: readonly PlannedChunk[];
+  /** Runs of the model: one chunk each, or several whole prompts in the order of their slots. */
+  readonly prefills: readonly (readonly PlannedChunk[])[];
   readonly forks: readonly PlannedFork[];
 }
 
@@ -41,16 +43,19 @@ export type StepPlan =
   /** Nothing can be computed now. */
   { readonly kind: 'deferred'; readonly reason: 'empty' | 'opening' | 'no-credit' } | PlannedStep;
 
-/** All sequences that may decode and have memory for it, and beside them one chunk of a prompt (or as many as the runner allows). */
+/**
+ * All sequences that may decode and have memory for it, and beside them one chunk of a prompt (or as many as the runner allows), or one
+ * run of whole prompts.
+ */
 export function planStep(view: PlanningView): StepPlan {
   const { limits, live } = view;
   const { preempted, growths, decoding } = planMemory(view);
   const staying = preempted.length === 0 ? live : live.filter((sequence) => !preempted.includes(sequence));
-  const { chunks, forks } = planPrefill(staying, decoding.length, view);
-  if (preempted.length > 0 || decoding.length > 0 || chunks.length > 0 || forks.length > 0) {
+  const { prefills, forks } = planPrefill(staying, decoding.length, view);
+  if (preempted.length > 0 || decoding.length > 0 || prefills.length > 0 || forks.length > 0) {
     const moves = view.canMoveSlots ? planMoves(decoding, view.freeSlots) : [];
     const decodes = inRuns(decoding, slotsAfter(moves), limits.decodeRows);
-    return { kind: 'step', preempted, growths, moves, decodes, chunks, forks };
+    return { kind: 'step', preempted, growths, moves, decodes, prefills, forks };
   }
   if (view.openingCount > 0) return { kind: 'deferred', reason: 'opening' };
   return { kind: 'deferred', reason: live.length === 0 ? 'empty' : 'no-credit' };
@@ -61,20 +66,41 @@ function planPrefill(
   decodeRows: number,
   { limits, canCopySlots, prefilling }: PlanningView,
 ) {
-  const chunks: PlannedChunk[] = [];
+  const staying = prefilling.filter((sequence) => live.includes(sequence)); // the others are preempted
+  const together = promptsTogether(staying, decodeRows, limits);
+  const prefills: PlannedChunk[][] = together.length > 0 ? [together.map(wholePrompt)] : [];
   const forks: PlannedFork[] = [];
-  const mostChunks = limits.chunksPerStep ?? 1;
-  for (const sequence of prefilling) {
-    if (!live.includes(sequence)) continue; // it is preempted
-    const sibling = canCopySlots ? promptSibling(sequence, live, chunks, limits) : undefined;
+  const mostRuns = limits.chunksPerStep ?? 1;
+  for (const sequence of staying) {
+    if (together.includes(sequence)) continue;
+    const sibling = canCopySlots ? promptSibling(sequence, live, prefills.flat(), limits) : undefined;
     if (sibling !== undefined) {
       if (sibling.holdsPrompt) forks.push({ from: sibling.sequence, to: sequence, tokens: sibling.tokens });
-    } else if (chunks.length < mostChunks) {
+    } else if (prefills.length < mostRuns) {
       const chunk = nextChunk(sequence, decodeRows, limits);
-      if (chunk !== undefined) chunks.push(chunk);
+      if (chunk !== undefined) prefills.push([chunk]);
     }
   }
-  return { chunks, forks };
+  return { prefills, forks };
+}
+
+/**
+ * Running streams wait for prompts that are computed together, too, so these have the tokens of a chunk beside them; unless at least as
+ * many begin with the run as wait for it. That at least doubles those that run, so a stream meets it a few times at most while
+ * many come at once.
+ */
+function promptsTogether(
+  prefilling: readonly Sequence[],
+  decodeRows: number,
+  limits: ModelRunnerLimits,
+): readonly Sequence[] {
+  if (limits.promptRun === undefined) return [];
+  const all = planPromptRun(prefilling, limits.promptRun.mostRows, limits);
+  return all.length >= decodeRows ? all : planPromptRun(prefilling, chunkTokens(decodeRows, limits), limits);
+}
+
+function wholePrompt(sequence: Sequence): PlannedChunk {
+  return { sequence, from: 0, to: sequence.knownTokens, isLast: true };
 }
 
 /** A chunk that gives a token needs credit for it; the ones before do not. */
