@@ -199,7 +199,8 @@ export function describeEngine(name: string, create: () => Promise<EngineUnderTe
     it('given more than runs at once, when handed back, then what has begun finishes and the rest fails, retryable, as draining', async () => {
       const ids: string[] = [];
       for (let i = 0; i < 2_000 && ids.length === i; i++) {
-        const submitted = request({ initialCredit: 1, stop: { maxTokens: 2 } });
+        // every other one has no credit, so that it has not begun however fast the others are
+        const submitted = request({ initialCredit: (i + 1) % 2, stop: { maxTokens: 2 } });
         if (engine.submit(submitted).kind === 'accepted') ids.push(submitted.generationId);
       }
       await log.until(() => log.sequence(ids[0]!).tokenIds.length > 0);
