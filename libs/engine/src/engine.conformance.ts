@@ -199,13 +199,13 @@ export function describeEngine(name: string, create: () => Promise<EngineUnderTe
     it('given more than runs at once, when handed back, then what has begun finishes and the rest fails, retryable, as draining', async () => {
       const ids: string[] = [];
       for (let i = 0; i < 2_000 && ids.length === i; i++) {
-        // every other one has no credit, so that it has not begun however fast the others are
-        const submitted = request({ initialCredit: (i + 1) % 2, stop: { maxTokens: 2 } });
+        // those that have all places run for so long that the others have not begun, however fast prompts are
+        const tokens = i < engine.describe().model.maxRunningSequences ? 60 : 2;
+        const submitted = request({ initialCredit: tokens, stop: { maxTokens: tokens } });
         if (engine.submit(submitted).kind === 'accepted') ids.push(submitted.generationId);
       }
       await log.until(() => log.sequence(ids[0]!).tokenIds.length > 0);
       engine.handBack();
-      for (const id of ids) engine.credit(id, 1);
       const outcomes = await Promise.all(ids.map((id) => log.end(id)));
       const handedBack = outcomes.filter(({ failure }) => failure?.code === FailureCode.DRAINING);
       expect(handedBack.length).toBeGreaterThan(0);
@@ -213,7 +213,7 @@ export function describeEngine(name: string, create: () => Promise<EngineUnderTe
         expect(failure?.retryable).toBe(true);
         expect(sequences.size).toBe(0);
       }
-      expect(log.sequence(ids[0]!).tokenIds).toHaveLength(2);
+      expect(log.sequence(ids[0]!).tokenIds).toHaveLength(60);
       await run({});
     });
 
