@@ -8,8 +8,8 @@ import { openDatabase } from '#lib/database';
 import { AROUND, MEASURED, spawnOn } from './cores.mjs';
 
 export const MODEL = 'bench-model';
-/** Served where a case asks for it. */
-export const FAST_MODEL = 'fast-model';
+/** Served where a case asks for it: by workers of another pace. */
+export const OTHER_MODEL = 'other-model';
 /** Of the mock workers. */
 export const MOCK = { modelId: MODEL, ttftMs: 20, itlMs: 10, contextTokens: 8_192, maxRunningSequences: 256 };
 const PLENTY = 1_000_000_000;
@@ -42,7 +42,7 @@ export async function startPlatform({
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const config = join(folder, 'hydra.yaml');
   const settings = {
-    models: [{ id: MODEL }, { id: FAST_MODEL }],
+    models: [{ id: MODEL }, { id: OTHER_MODEL }],
     gateway: gatewaySettings,
     scheduler: schedulerSettings,
   };

@@ -1,6 +1,6 @@
 import { residentSet } from '../resident-set.mjs';
-import { AT_ONCE, bodyOf, loadSettings } from './load-cases.mjs';
-import { FAST_MODEL } from './platform.mjs';
+import { AT_ONCE, bodyOf, loadSettings, PACED } from './load-cases.mjs';
+import { OTHER_MODEL } from './platform.mjs';
 import { withPlatform } from './with-platform.mjs';
 
 const PATH = '/v1/completions';
@@ -16,14 +16,21 @@ const OPEN_WITHIN_MS = 60_000;
 const LONG_PROMPTS = 20;
 const LONG_PROMPT_TOKENS = 8_000;
 
-/** Readers that take nothing of long answers of fast workers, beside others that read. */
+/**
+ * Readers that take nothing of long answers of fast workers, beside others that read streams at a model's pace. A flood comes first: after it
+ * V8's young generation is as large as it gets, and what grows is what is kept.
+ */
 export async function slowReaders() {
-  const mocks = Array(2).fill({ ...AT_ONCE, contextTokens: 4_000_000 });
+  const fast = { ...AT_ONCE, contextTokens: 4_000_000 };
+  const mocks = [fast, fast, { ...PACED, modelId: OTHER_MODEL }];
   return withPlatform({ mocks }, async ({ ports, headers, pids }, load) => {
-    const others = (measureMs) => {
-      const settings = { ...loadSettings({ concurrency: 16, stream: true }), warmUpMs: 5_000, measureMs };
-      return load.run('closedLoop', { ...settings, ports, path: PATH, headers, pids: [] });
-    };
+    const settings = { ...loadSettings({ concurrency: 16, stream: true }), ports, path: PATH, headers, pids: [] };
+    const others = (measureMs) =>
+      load.run('closedLoop', {
+        ...settings,
+        ...{ body: bodyOf(true, { model: OTHER_MODEL }), warmUpMs: 5_000, measureMs },
+      });
+    await load.run('closedLoop', { ...settings, warmUpMs: 0, measureMs: 10_000 });
     const alone = await others(10_000);
     const before = residentSet(pids[0]).bytes;
     const body = bodyOf(true, { max_tokens: 3_000_000 });
@@ -72,7 +79,7 @@ async function untilTold(toldAtMs) {
 export async function idleStreams() {
   const idle = { ttftMs: MINUTES_MS, maxRunningSequences: IDLE_STREAMS };
   const options = {
-    mocks: [idle, idle, { ...AT_ONCE, modelId: FAST_MODEL }],
+    mocks: [idle, idle, { ...AT_ONCE, modelId: OTHER_MODEL }],
     gatewaySettings: { concurrentRequests: 2 * IDLE_STREAMS },
     schedulerSettings: { queueLength: 2 * IDLE_STREAMS },
   };
@@ -86,7 +93,7 @@ export async function idleStreams() {
       const endings = await load.run('streamEndings', {});
       throw new Error(`${cause.message} Ended: ${JSON.stringify(endings)}`, { cause });
     });
-    const bodies = Array(20).fill(bodyOf(false, { model: FAST_MODEL }));
+    const bodies = Array(20).fill(bodyOf(false, { model: OTHER_MODEL }));
     const answers = await load.run('inTurn', { ...shared, bodies });
     const answersAll = answers.every(({ status }) => status === 200);
     const answerMs = Math.max(...answers.map(({ ms }) => ms));

@@ -92,50 +92,52 @@ export class IdentityDirectory {
   }
 
   /** @throws AuthenticationError unavailable */
-  async key(id: string): Promise<CheckedKey | undefined> {
-    this.assertSynced();
-    if (this.unknownKeys.has(id)) return undefined;
-    const key = await kept(this.keys, id, () => this.store.keys.find(id));
-    if (key === undefined && this.keys.delete(id)) this.unknownKeys.set(id, true);
-    return key;
+  key(id: string): Promise<CheckedKey | undefined> {
+    if (!this.isSynced) return Promise.reject(outOfReach());
+    if (this.unknownKeys.has(id)) return Promise.resolve(undefined);
+    return kept(this.keys, id, async () => {
+      const key = await this.store.keys.find(id);
+      if (key === undefined && this.keys.delete(id)) this.unknownKeys.set(id, true);
+      return key;
+    });
   }
 
   /** @returns `undefined` for a tenant that does not exist or is suspended @throws AuthenticationError unavailable */
-  async tenant(id: string): Promise<TenantView | undefined> {
-    this.assertSynced();
-    const view = await kept(this.tenants, id, () => this.load(id));
-    return view?.tenant.state === 'active' ? view : undefined;
+  tenant(id: string): Promise<TenantView | undefined> {
+    if (!this.isSynced) return Promise.reject(outOfReach());
+    return kept(this.tenants, id, () => this.load(id));
   }
 
   private async load(id: string): Promise<TenantView | undefined> {
     const { tenants, policies, limits } = this.store;
     const [tenant, ...rules] = await Promise.all([tenants.find(id), policies.list(id), limits.list(id)]);
-    return tenant && { tenant, policies: rules[0], limits: rules[1] };
+    if (tenant?.state !== 'active') return undefined;
+    return { tenant, policies: rules[0], limits: rules[1] };
   }
 
-  private assertSynced(): void {
-    if (this.now() - this.syncedAtMs <= this.options.refreshIntervalMs + this.options.outageGraceMs) return;
-    throw unavailable('the database has been out of reach for longer than auth.outageGraceMs');
+  private get isSynced(): boolean {
+    return this.now() - this.syncedAtMs <= this.options.refreshIntervalMs + this.options.outageGraceMs;
   }
 }
 
 /** Loads once for all who ask at the same time; a failure is not kept. */
-async function kept<T extends object>(
+function kept<T extends object>(
   cache: LRUCache<string, Promise<T | undefined>>,
   id: string,
   load: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  let loading = cache.get(id);
-  if (loading === undefined) {
-    loading = load();
-    cache.set(id, loading);
-  }
-  try {
-    return await loading;
-  } catch (cause) {
+  const known = cache.get(id);
+  if (known !== undefined) return known;
+  const loading = load().catch((cause: unknown) => {
     if (cache.peek(id) === loading) cache.delete(id);
     throw unavailable('the database cannot be reached', cause);
-  }
+  });
+  cache.set(id, loading);
+  return loading;
+}
+
+function outOfReach(): AuthenticationError {
+  return unavailable('the database has been out of reach for longer than auth.outageGraceMs');
 }
 
 function unavailable(message: string, cause?: unknown): AuthenticationError {

@@ -1,5 +1,6 @@
 export { APP_LOGGER } from './app-logger.js';
 export { type Exemplar, histogramWithExemplars, NO_EXEMPLAR, observe } from './exemplar.js';
+export { FlatLines } from './flat-lines.js';
 export { followConfig, type ReloadableConfig } from './follow-config.js';
 export { HealthController, Readiness, type ReadinessState } from './health.js';
 export { isListeningMessage, type ListeningMessage, reportListening } from './listening.js';

@@ -11,7 +11,13 @@ export interface LogOptions {
 }
 
 /** Paths that never reach a log, wherever a request's headers or a configuration are logged. */
-const REDACTED = ['req.headers.authorization', 'req.headers.cookie', '*.apiKey', '*.hubToken', '*.password'];
+export const REDACTED: readonly string[] = [
+  'req.headers.authorization',
+  'req.headers.cookie',
+  '*.apiKey',
+  '*.hubToken',
+  '*.password',
+];
 
 /** Nest's own talk while it starts: of use when something does not start, and noise otherwise. */
 const START_UP_CONTEXTS = new Set([
@@ -36,7 +42,7 @@ export function createLogger(app: string, log: LogOptions): Logger {
     formatters: { level: (level) => ({ level }) },
     messageKey: 'message',
     errorKey: 'error',
-    redact: REDACTED,
+    redact: [...REDACTED],
     hooks: {
       logMethod(args, method, level) {
         const context = (args[0] as { context?: string } | undefined)?.context;

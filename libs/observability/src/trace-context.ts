@@ -1,4 +1,4 @@
-import { newId } from './request-id.js';
+import { newId, newShortId } from './request-id.js';
 
 /** The trace a piece of work belongs to. @see W3C Trace Context level 2, https://www.w3.org/TR/trace-context-2/ */
 export interface TraceContext {
@@ -10,6 +10,8 @@ export interface TraceContext {
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
 const LONGEST_TRACESTATE = 512;
+/** What the specification takes for no span. */
+const NO_SPAN_ID = '0'.repeat(16);
 
 /**
  * A caller's context; undefined when there is none. An invalid `traceparent` is ignored together with its `tracestate`, as the
@@ -40,7 +42,8 @@ export function isFlagged({ traceparent }: TraceContext): boolean {
   return (Number.parseInt(traceparent.slice(53, 55), 16) & 1) === 1;
 }
 
-/** 16 hexadecimal digits of a new identity, with those that say its version: never all zero, 58 random bits. */
+/** 16 random hexadecimal digits, not all of them zero. */
 export function newSpanId(): string {
-  return newId().slice(12, 28);
+  const id = newShortId();
+  return id === NO_SPAN_ID ? newSpanId() : id;
 }

@@ -1,6 +1,11 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 
 const SALT_BYTES = 32;
+/** Tenants whose own salt is kept hashed. */
+const MAX_TENANTS = 1_000;
+
+const own = new LRUCache<string, Uint8Array>({ max: MAX_TENANTS });
 
 /**
  * What keeps the computed prefixes of a request apart from those of others: the random salt of its tenant, and the salt
@@ -8,5 +13,15 @@ const SALT_BYTES = 32;
  * @returns 32 bytes
  */
 export function cacheSaltOf(tenantSalt: string, requestSalt: string | undefined): Uint8Array {
-  return hash('sha256', JSON.stringify([tenantSalt, requestSalt ?? null]), 'buffer').subarray(0, SALT_BYTES);
+  if (requestSalt !== undefined) return hashed([tenantSalt, requestSalt]);
+  let salt = own.get(tenantSalt);
+  if (salt === undefined) {
+    salt = hashed([tenantSalt, null]);
+    own.set(tenantSalt, salt);
+  }
+  return salt;
+}
+
+function hashed(salts: readonly [string, string | null]): Uint8Array {
+  return hash('sha256', JSON.stringify(salts), 'buffer').subarray(0, SALT_BYTES);
 }

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import type { FrameEntry, GenerationRequest, GenerationUsage } from '#lib/contracts';
-import { APP_LOGGER, generationFields, type Logger, newId, type RecordedSpan } from '#lib/observability';
+import { APP_LOGGER, FlatLines, generationFields, type Logger, newId, type RecordedSpan } from '#lib/observability';
 import {
   type AnswerDelta,
   type AnswerUsage,
@@ -38,9 +38,11 @@ const SEED_BOUND = 2 ** 48 - 1; // the most that randomInt draws at once
  */
 @Injectable()
 export class CompletionService {
+  private readonly lines: FlatLines;
+
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
-    @Inject(APP_LOGGER) private readonly logger: Logger,
+    @Inject(APP_LOGGER) logger: Logger,
     private readonly gate: AdmissionGate,
     private readonly models: ModelDirectory,
     private readonly access: ModelAccess,
@@ -49,7 +51,9 @@ export class CompletionService {
     private readonly generations: GenerationRunner,
     private readonly metrics: GatewayMetrics,
     private readonly genAi: GenAiMetrics,
-  ) {}
+  ) {
+    this.lines = new FlatLines(logger);
+  }
 
   /**
    * Answers a validated call into `sink`.
@@ -192,7 +196,7 @@ export class CompletionService {
         outputTokens: usage && usage.completionTokens / Math.max(1, timer.choiceCount),
       });
       for (const request of requests) {
-        this.logger.info(
+        this.lines.info(
           {
             ...generationFields(request),
             model: request.modelId,

@@ -39,8 +39,11 @@ export class RequestLife {
   /** Who sent it. */
   readonly principal: Principal;
   readonly counted: CountedRequest | undefined;
-  /** Told how much is left of its limits, before anything is answered. */
-  onLimits: (states: LimitStates) => void = () => {};
+  /**
+   * How much is left of its limits, as last counted; what answers it says so. A value and not a function to be told by: V8 puts a function
+   * that is assigned to a property into its old generation, with all that it reaches (docs/decisions/2026-11-29-what-outlives-a-request.md).
+   */
+  limits: LimitStates;
   /** Told how each of its generations was placed, when it asked and may know. */
   onPlaced: ((explanation: PlacementExplanation) => void) | undefined;
   readonly debugHeader: string | undefined;
@@ -56,6 +59,7 @@ export class RequestLife {
     this.principal = origin.principal;
     this.route = origin.route;
     this.counted = origin.counted;
+    this.limits = { requests: origin.counted?.state, tokens: undefined };
     this.debugHeader = origin.debugHeader;
     this.sloTtftHeader = origin.sloTtftHeader;
     this.sessionHeader = origin.sessionHeader?.slice(0, MAX_SESSION_ID_CHARACTERS) || undefined;

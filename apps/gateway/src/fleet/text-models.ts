@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { untilAborted } from '#lib/channels';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { TextModel } from '#lib/tokens';
@@ -26,7 +27,7 @@ interface Entry {
  */
 @Injectable()
 export class TextModels {
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new LRUCache<string, Entry>({ max: MAX_TEXT_MODELS });
 
   constructor(
     private readonly fleet: FleetView,
@@ -35,7 +36,7 @@ export class TextModels {
 
   /** Whether it can be used at once. */
   isLoaded(textFingerprint: string): boolean {
-    return this.entries.get(textFingerprint)?.model !== undefined;
+    return this.entries.peek(textFingerprint)?.model !== undefined;
   }
 
   /** Whether one more can be loaded without giving up another. */
@@ -48,17 +49,13 @@ export class TextModels {
    * @throws the signal's reason; what the last worker failed with
    */
   get(textFingerprint: string, signal?: AbortSignal): Promise<TextModel> {
-    const loading = this.loadOnce(textFingerprint);
-    return signal === undefined ? loading : untilAborted(loading, signal);
+    const { loading, model } = this.entryOf(textFingerprint);
+    return signal === undefined || model !== undefined ? loading : untilAborted(loading, signal);
   }
 
-  private loadOnce(textFingerprint: string): Promise<TextModel> {
+  private entryOf(textFingerprint: string): Entry {
     const known = this.entries.get(textFingerprint);
-    if (known !== undefined) {
-      this.entries.delete(textFingerprint);
-      this.entries.set(textFingerprint, known); // most recently used last
-      return known.loading;
-    }
+    if (known !== undefined) return known;
     const entry: Entry = { loading: this.load(textFingerprint) };
     this.entries.set(textFingerprint, entry);
     entry.loading.then(
@@ -66,14 +63,12 @@ export class TextModels {
         entry.model = model;
       },
       (error: unknown) => {
-        const forget = () => this.entries.get(textFingerprint) === entry && this.entries.delete(textFingerprint);
+        const forget = () => this.entries.peek(textFingerprint) === entry && this.entries.delete(textFingerprint);
         if (error instanceof NoHolderError) forget();
         else setTimeout(forget, FAILURE_MEMORY_MS).unref();
       },
     );
-    const [oldest] = this.entries.keys();
-    if (this.entries.size > MAX_TEXT_MODELS && oldest !== undefined) this.entries.delete(oldest);
-    return entry.loading;
+    return entry;
   }
 
   private async load(textFingerprint: string): Promise<TextModel> {

@@ -25,7 +25,19 @@ export class LimitSubjects {
   }
 }
 
-function toSubject({ keyId, modelId, limits }: StoredLimits): LimitedSubject {
+/** Made once for what is stored. */
+const subjects = new WeakMap<StoredLimits, LimitedSubject>();
+
+function toSubject(stored: StoredLimits): LimitedSubject {
+  let subject = subjects.get(stored);
+  if (subject === undefined) {
+    subject = newSubject(stored);
+    subjects.set(stored, subject);
+  }
+  return subject;
+}
+
+function newSubject({ keyId, modelId, limits }: StoredLimits): LimitedSubject {
   const words = [keyId && `key=${keyId}`, modelId && `model=${encodeURIComponent(modelId)}`];
   return { id: words.filter(Boolean).join(',') || 'all', keyId, modelId, limits };
 }

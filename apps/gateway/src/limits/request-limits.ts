@@ -54,7 +54,7 @@ export class RequestLimits {
     let requests: LimitState | undefined;
     await this.rates.count(life.tenantId, uncounted, (state) => {
       requests = tightest([life.counted?.state, state]);
-      life.onLimits({ requests, tokens: undefined });
+      life.limits = { requests, tokens: undefined };
     });
     return { life, modelId, subjects, requests };
   }
@@ -74,7 +74,7 @@ export class RequestLimits {
       about: { keyId: principal.keyId ?? '', modelId, requestId },
     };
     const decision = await counted(() => this.book.begin(reservation));
-    life.onLimits({ requests, tokens: decision.tokens });
+    life.limits = { requests, tokens: decision.tokens };
     if (decision.isAllowed) return new AnswerSpending(this.book, reservation, decision.coveredTokens);
     this.metrics.overLimit(tenantId, decision.name);
     throw refusalError(decision);

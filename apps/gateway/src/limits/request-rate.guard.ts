@@ -8,9 +8,10 @@ import {
   type ThrottlerStorage,
 } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { LimitStates } from '#lib/limits';
 import { principalOf } from '../identity/rest-authentication.js';
 import { noteCounted } from './counted-request.js';
-import { limitHeaders } from './limit-headers.js';
+import { withLimits } from './limit-headers.js';
 import { LimitSubjects } from './limit-subjects.js';
 import { RequestRates } from './request-rates.js';
 
@@ -30,16 +31,24 @@ export class RequestRateGuard extends ThrottlerGuard {
     super(options, storage, reflector);
   }
 
-  /** One throttler, with a limit for each subject. */
+  /** The one throttler, and no decorators that change it: what stands in them is not looked up for each request. */
+  override canActivate(context: ExecutionContext): Promise<boolean> {
+    return this.handleRequest({ context });
+  }
+
+  /** With a limit for each subject. */
   protected override async handleRequest({ context }: { readonly context: ExecutionContext }): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const principal = principalOf(request);
     const subjects = (await this.subjects.of(principal)).filter(({ modelId }) => modelId === undefined);
-    await this.rates.count(principal.tenantId, subjects, (state) => {
-      noteCounted(request, state);
-      void reply.headers(limitHeaders({ requests: state, tokens: undefined }));
-    });
+    const counted: { limits: LimitStates } = { limits: { requests: undefined, tokens: undefined } };
+    await withLimits(counted, reply, () =>
+      this.rates.count(principal.tenantId, subjects, (requests) => {
+        counted.limits = { requests, tokens: undefined };
+      }),
+    );
+    noteCounted(request, counted.limits.requests);
     return true;
   }
 }

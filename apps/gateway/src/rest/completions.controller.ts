@@ -18,7 +18,7 @@ import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { IdempotencyStore } from '../idempotency/idempotency-store.js';
 import { principalOf } from '../identity/rest-authentication.js';
 import { countedRequest } from '../limits/counted-request.js';
-import { limitHeaders } from '../limits/limit-headers.js';
+import { limitHeaders, withLimits } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { beginRestRecord, failRest, recordRest } from '../observation/request-span.js';
@@ -60,7 +60,7 @@ export class CompletionsController {
 
   private answer(request: FastifyRequest, reply: FastifyReply, parse: ParseCall): Promise<void> {
     const life = lifeOf(request, this.tracing);
-    return recordRest(life.record, () => this.answerWithin(life, request, reply, parse));
+    return recordRest(life.record, () => withLimits(life, reply, () => this.answerWithin(life, request, reply, parse)));
   }
 
   private async answerWithin(
@@ -72,7 +72,6 @@ export class CompletionsController {
     const { bodyDepth, maxChoices } = this.config.gateway;
     const body = parseJsonBody((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyDepth);
     const call = parse(body, { maxChoices });
-    life.onLimits = (states) => void reply.headers(limitHeaders(states));
     const leave = () => {
       if (!reply.raw.writableFinished) life.clientGone();
     };
@@ -90,7 +89,7 @@ export class CompletionsController {
   ): Promise<void> {
     const body = await this.once(life, request, reply, () => this.bodyOf(call, life, reply));
     this.metrics.answered(life.route, 200, 'ok');
-    void reply.status(200).header('content-type', JSON_TYPE).send(body);
+    void reply.status(200).headers(limitHeaders(life.limits)).header('content-type', JSON_TYPE).send(body);
   }
 
   /** What `Idempotency-Key` asks for, when it is there. */
@@ -118,7 +117,7 @@ export class CompletionsController {
   }
 
   private async stream(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
-    const sse = new SseReply(reply, life.signal, this.config.gateway.keepAliveCommentMs);
+    const sse = new SseReply(reply, life, this.config.gateway.keepAliveCommentMs);
     tellPlacements(life, MOST_COMMENT_CHARACTERS, (text) => sse.comment(`placement ${text}`));
     try {
       sse.end(await this.completions.complete(call, life, sse));

@@ -6,7 +6,7 @@ import { embeddingListBody, parseEmbeddingRequest, parseJsonBody } from '#lib/op
 import type { RequestLife } from '../completion/request-life.js';
 import { EmbeddingService } from '../embedding/embedding-service.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
-import { limitHeaders } from '../limits/limit-headers.js';
+import { limitHeaders, withLimits } from '../limits/limit-headers.js';
 import { RequestRateGuard } from '../limits/request-rate.guard.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { recordRest } from '../observation/request-span.js';
@@ -27,13 +27,12 @@ export class EmbeddingsController {
   @Post('embeddings')
   embed(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const life = lifeOf(request, this.tracing);
-    return recordRest(life.record, () => this.answerWithin(life, request, reply));
+    return recordRest(life.record, () => withLimits(life, reply, () => this.answerWithin(life, request, reply)));
   }
 
   private async answerWithin(life: RequestLife, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
     const call = parseEmbeddingRequest(parseJsonBody(body, this.config.gateway.bodyDepth));
-    life.onLimits = (states) => void reply.headers(limitHeaders(states));
     const leave = () => {
       if (!reply.raw.writableFinished) life.clientGone();
     };
@@ -42,6 +41,10 @@ export class EmbeddingsController {
     const embedded = await this.embeddings.embed(call, life);
     this.metrics.answered(life.route, 200, 'ok');
     const answer = embeddingListBody(call.model, call.encoding, embedded, embedded.usage?.promptTokens ?? 0);
-    void reply.status(200).header('content-type', JSON_TYPE).send(JSON.stringify(answer));
+    void reply
+      .status(200)
+      .headers(limitHeaders(life.limits))
+      .header('content-type', JSON_TYPE)
+      .send(JSON.stringify(answer));
   }
 }

@@ -13,6 +13,8 @@ import {
 } from '#lib/openai';
 import type { AnswerSink } from '../completion/answer-sink.js';
 import { PacedWriter } from '../completion/paced-writer.js';
+import type { RequestLife } from '../completion/request-life.js';
+import { limitHeaders } from '../limits/limit-headers.js';
 import { EventBody } from './event-body.js';
 
 /**
@@ -30,11 +32,11 @@ export class SseReply implements AnswerSink {
 
   constructor(
     private readonly reply: FastifyReply,
-    signal: AbortSignal,
+    private readonly life: Pick<RequestLife, 'signal' | 'limits'>,
     private readonly keepAliveMs: number,
   ) {
     this.body = new EventBody(reply.raw);
-    this.writer = new PacedWriter(this.body, signal);
+    this.writer = new PacedWriter(this.body, life.signal);
   }
 
   /** Whether the status is spent. */
@@ -95,6 +97,7 @@ export class SseReply implements AnswerSink {
     this.reply.hijack();
     this.body.begin({
       ...(this.reply.getHeaders() as OutgoingHttpHeaders), // the request id, CORS
+      ...limitHeaders(this.life.limits),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
