@@ -80,6 +80,19 @@ describe('predicted-ttft', () => {
     expect(choose(strategy, waits).workerId).toBe('warm');
   });
 
+  it('given workers that are equally free, then a new prompt keeps away from the one whose cache spares most work', () => {
+    const strategy = create();
+    const workers = [worker('cold'), worker('warm')];
+    for (let each = 0; each < 6; each++) expect(choose(strategy, workers).workerId).toBe('warm');
+    const fresh = { prefixHashes: hashes(21, 22, 23, 24, 25, 26, 27, 28) };
+    for (let each = 0; each < 4; each++) {
+      const { workerId, terms } = choose(strategy, workers, prompt, fresh);
+      expect(workerId).toBe('cold');
+      expect(terms.get('warm')).toMatchObject({ demand: expect.any(Number) });
+      expect(Number(terms.get('warm')?.['demand'])).toBeGreaterThan(Number(terms.get('cold')?.['demand']));
+    }
+  });
+
   it('explains its choice in terms that add up', () => {
     const { terms } = choose(create(), [worker('cold', 700), worker('warm', 900)]);
     for (const one of terms.values()) {

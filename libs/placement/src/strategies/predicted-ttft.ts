@@ -1,7 +1,9 @@
 import type { FetchOption } from '../forecast/block-sources.js';
 import type { Prefix } from '../forecast/expected-prefix.js';
 import { Followers } from '../forecast/followers.js';
+import { meanRetentionMs } from '../forecast/mean-retention.js';
 import { MeanWork } from '../forecast/mean-work.js';
+import { SparedWork } from '../forecast/spared-work.js';
 import { forecastFetching, forecastOn, type TtftForecast } from '../forecast/ttft-forecast.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
@@ -20,6 +22,12 @@ export interface PredictedTtftOptions {
  */
 const PRICE_OF_WORK = 2;
 
+/**
+ * Of the work that a cache spares, how much is lost while its worker is busy. Chosen: those who come in that time wait half of it on
+ * average, or compute elsewhere; between 0.3 and 1 first tokens change by 1 %.
+ */
+const LOST_WHILE_BUSY = 0.5;
+
 /** Worth of a block that is about to be evicted, of that of an average one. Chosen: reuse gets rarer with age. */
 const WORTH_OF_OLDEST = 0.1;
 
@@ -33,7 +41,7 @@ const DECODE_PRICE = 0.003;
  * | term | is |
  * |---|---|
  * | ttftMs | rest of the step that runs + prompts ahead in the worker's order + this prompt but for what is cached or about to be (`forecastTtft`) |
- * | loadMs | `p × bearable(workMs)`, `p = 2 + followers`: later prompts that come before the worker has nothing left to compute, as observed (`Followers`). Whoever would be delayed by more than a prompt's mean work w̄ tends to go elsewhere, so `bearable(w)` is w up to w̄ and `w̄ (1 + ln(w / w̄))` beyond |
+ * | loadMs | `(p + demand / 2) × bearable(workMs)`, `p = 2 + followers`: later prompts that come before the worker has nothing left to compute, as observed (`Followers`). Whoever would be delayed by more than a prompt's mean work w̄ tends to go elsewhere, so `bearable(w)` is w up to w̄ and `w̄ (1 + ln(w / w̄))` beyond. demand: work that the worker's cache spares, over time (`SparedWork`): those who come for it would wait, so new prompts keep away from where many come back |
  * | delayMs | `workMs` for each prompt on the worker that this one passes (`order: srpt`) |
  * | evictionMs | blocks this prompt would push out: `0.1 × reuse × youth × (1 + p) × workMs`; reuse: blocks found per block computed, lately; youth: mean time that prompts stay in the caches over this worker's |
  * | decodeMs | 0.3 % of what decoding sequences lose |
@@ -48,7 +56,7 @@ const DECODE_PRICE = 0.003;
  * `ttftMs = max(step + prompts ahead, fetchMs) + this prompt but for what it then has`, `fetchMs` = latency + bytes / bandwidth as
  * observed (`FetchTimeModel`), and `workMs` is that of the rest; it pushes out as much as when it computed. The cheaper one counts.
  *
- * No options. Terms: the above, and `price` (p), `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `fetchedBlocks`, `fetchMs` (0 where it computes),
+ * No options. Terms: the above, and `price` (p), `demand`, `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `fetchedBlocks`, `fetchMs` (0 where it computes),
  * `delayedPrompts`, `costMs`.
  */
 export class PredictedTtftStrategy extends PlacementStrategy {
@@ -58,6 +66,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   private readonly reuse = new ReuseRate();
   private readonly followers = new Followers();
   private readonly meanWork = new MeanWork();
+  private readonly sparedWork = new SparedWork();
 
   constructor(private readonly options: PredictedTtftOptions = {}) {
     super();
@@ -66,7 +75,8 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   choose(request: PlacementRequest, candidates: readonly WorkerView[], context: PlacementContext): PlacementChoice {
     this.followers.observe(context.workers);
     const pending = meanPending(context.workers);
-    const pricesOf = this.prices(context, pending);
+    const retentionMs = meanRetentionMs(context.workers, context.nowMs);
+    const pricesOf = this.prices(context, pending, retentionMs);
     const terms = new Map<string, Terms>();
     const fetches = new Map<string, FetchOption>();
     for (const worker of candidates) {
@@ -78,8 +88,8 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       if (fetch === undefined) continue;
       const fetched = forecastFetching(worker, request, fetch, context.nowMs);
       // What it fetches pushes out as much as what it would compute.
-      const { price, loadMs, delayMs, decodeMs } = pricesOf(worker, fetched);
-      const prices = { price, loadMs, delayMs, evictionMs: computing.evictionMs, decodeMs };
+      const { price, demand, loadMs, delayMs, decodeMs } = pricesOf(worker, fetched);
+      const prices = { price, demand, loadMs, delayMs, evictionMs: computing.evictionMs, decodeMs };
       const fetching = termsOf(prefix, fetch, fetched, prices);
       if (fetching.costMs >= computing.costMs) continue;
       terms.set(worker.workerId, fetching);
@@ -91,32 +101,44 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     this.reuse.note(cachedBlocks, request.prefixHashes.length);
     this.followers.placed(chosen.workerId, pending);
     this.meanWork.note(workMs);
+    const uncachedMs = forecastOn(chosen, request, 0, context.nowMs).workMs;
+    this.sparedWork.placed(chosen.workerId, Math.max(0, uncachedMs - workMs), retentionMs, context.nowMs);
     return { workerId: chosen.workerId, terms, ttftMs, fetch: fetches.get(chosen.workerId) };
   }
 
   /** What others pay for a request's work, in milliseconds of their first tokens. */
-  private prices(context: PlacementContext, pending: number): (worker: WorkerView, forecast: TtftForecast) => Prices {
-    if (this.options.isSelfish) return () => ({ price: 0, loadMs: 0, delayMs: 0, evictionMs: 0, decodeMs: 0 });
+  private prices(
+    { nowMs }: PlacementContext,
+    pending: number,
+    retentionMs: number | undefined,
+  ): (worker: WorkerView, forecast: TtftForecast) => Prices {
+    if (this.options.isSelfish) return () => FREE;
     const price = PRICE_OF_WORK + this.followers.expected(pending);
     const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
-    const youthOf = relativeYouth(context);
-    return (worker: WorkerView, { workMs, delayedPrompts }: TtftForecast) => ({
-      price,
-      loadMs: price * this.meanWork.bearable(workMs),
-      delayMs: delayedPrompts * workMs,
-      evictionMs: worthOfEvicted * youthOf(worker) * (1 + price) * workMs,
-      decodeMs: DECODE_PRICE * worker.mirror.decodingSequences * workMs,
-    });
+    return (worker: WorkerView, { workMs, delayedPrompts }: TtftForecast) => {
+      const demand = this.sparedWork.rateOf(worker.workerId, retentionMs, nowMs);
+      return {
+        price,
+        demand,
+        loadMs: (price + LOST_WHILE_BUSY * demand) * this.meanWork.bearable(workMs),
+        delayMs: delayedPrompts * workMs,
+        evictionMs: worthOfEvicted * relativeYouth(worker, retentionMs, nowMs) * (1 + price) * workMs,
+        decodeMs: DECODE_PRICE * worker.mirror.decodingSequences * workMs,
+      };
+    };
   }
 }
 
 interface Prices {
   readonly price: number;
+  readonly demand: number;
   readonly loadMs: number;
   readonly delayMs: number;
   readonly evictionMs: number;
   readonly decodeMs: number;
 }
+
+const FREE: Prices = { price: 0, demand: 0, loadMs: 0, delayMs: 0, evictionMs: 0, decodeMs: 0 };
 
 type Terms = ReturnType<typeof termsOf>;
 
@@ -130,6 +152,7 @@ function termsOf({ blocks, tokens }: Prefix, fetch: FetchOption | undefined, for
     delayedPrompts: forecast.delayedPrompts,
     ttftMs: forecast.ttftMs,
     price: prices.price,
+    demand: prices.demand,
     loadMs: prices.loadMs,
     delayMs: prices.delayMs,
     evictionMs: prices.evictionMs,
@@ -147,17 +170,7 @@ function meanPending(workers: readonly WorkerView[]): number {
 }
 
 /** Mean time that prompts stay in the caches over that of a worker: above 1, what it would evict is younger than elsewhere. */
-function relativeYouth({ workers, nowMs }: PlacementContext): (worker: WorkerView) => number {
-  let sumMs = 0;
-  let count = 0;
-  for (const { mirror } of workers) {
-    const ageMs = mirror.retentionMs(nowMs);
-    if (ageMs === undefined) continue;
-    sumMs += ageMs;
-    count++;
-  }
-  return ({ mirror }) => {
-    const ageMs = mirror.retentionMs(nowMs);
-    return ageMs === undefined ? 0 : sumMs / count / Math.max(1, ageMs);
-  };
+function relativeYouth({ mirror }: WorkerView, meanMs: number | undefined, nowMs: number): number {
+  const retentionMs = mirror.retentionMs(nowMs);
+  return meanMs === undefined || retentionMs === undefined ? 0 : meanMs / Math.max(1, retentionMs);
 }
