@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { DASHBOARDS } from '../../grafana/source/dashboards.js';
 import { createAuthority } from './support/certificates.js';
 import { ControlPlane } from './support/control-plane.js';
 import { CHART, helm, objectsOf, rendered, VALUES_FILES } from './support/helm.js';
@@ -31,7 +32,9 @@ interface ModelValues extends Record<string, unknown> {
 interface Values {
   readonly models: readonly [ModelValues, ModelValues];
   readonly config: Record<string, unknown>;
+  readonly scheduler: { readonly replicas: number };
   readonly kvcache: { replicas: number };
+  readonly monitoring: object;
   readonly tls: {
     readonly enabled: true;
     readonly existingSecrets: Record<'gateway' | 'scheduler' | 'inference' | 'kvcache', string>;
@@ -52,7 +55,9 @@ const VALUES: Values = {
     { id: 'small', strategy: 'least-loaded' },
   ],
   config: { auth: { mode: 'required' } },
+  scheduler: { replicas: 2 },
   kvcache: { replicas: 2 },
+  monitoring: { podMonitors: true, rules: true, dashboards: { enabled: true } },
   tls: {
     enabled: true,
     existingSecrets: { gateway: 'door', scheduler: 'desk', inference: 'engine', kvcache: 'shelf' },
@@ -134,7 +139,7 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
     release('install', VALUES);
     expect(Object.entries(pods()).map(([name, of]) => [name, of.length])).toEqual([
       ['gateway', 1],
-      ['scheduler', 1],
+      ['scheduler', 2],
       ['big', 4],
       ['small', 1],
       ['caches', 2],
@@ -143,6 +148,14 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
       ...['pods', '--namespace', NAMESPACE, '--selector', COMPONENTS.big],
     );
     expect(nodes.items.every(({ spec }) => spec.nodeName.startsWith('gpu-'))).toBe(true);
+  });
+
+  it('given monitoring, when installed, then monitors of every app, the rules and all dashboards are there', () => {
+    const countOf = (kind: string, selector = 'app.kubernetes.io/instance=llm') =>
+      plane.get<{ items: unknown[] }>(kind, '--namespace', NAMESPACE, '--selector', selector).items.length;
+    expect(countOf('podmonitors')).toBe(4);
+    expect(countOf('prometheusrules')).toBe(1);
+    expect(countOf('configmaps', 'grafana_dashboard=1')).toBe(DASHBOARDS.length);
   });
 
   it.each<[string, (values: Values) => void, string[]]>([
@@ -248,7 +261,7 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
   it('given the release, when uninstalled, then only the volume with tenants and keys stays', async () => {
     helm('uninstall', 'llm', '--wait', '--timeout', '5m', '--namespace', NAMESPACE, '--kubeconfig', plane.kubeconfig);
     const kinds =
-      'deployments,services,configmaps,serviceaccounts,persistentvolumeclaims,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers';
+      'deployments,statefulsets,services,configmaps,serviceaccounts,persistentvolumeclaims,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,podmonitors,prometheusrules';
     const left = plane.get<{ items: { kind: string; metadata: { name: string } }[] }>(
       ...[kinds, '--namespace', NAMESPACE, '--selector', 'app.kubernetes.io/instance=llm'],
     );
