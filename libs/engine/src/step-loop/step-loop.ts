@@ -3,14 +3,16 @@ import type { PrefillOrder } from '#lib/placement';
 import type { EngineEvent, EngineState, SubmitOutcome } from '../engine.js';
 import type { ModelRunner } from '../model-runner.js';
 import { PrefixStore, type PrefixStoreOptions } from '../prefix/prefix-store.js';
-import { acceptToken, entryOf } from './accept-token.js';
+import { acceptToken } from './accept-token.js';
 import { planAdmissions } from './admission-plan.js';
 import { AwaitedBlocks } from './awaited-blocks.js';
 import { isPrefilled } from './computed-in-chunks.js';
 import { type CheckedRequest, Generation, type Sequence, type TextSource } from './generation.js';
+import { GenerationEnds } from './generation-ends.js';
 import { GenerationSet } from './generation-set.js';
 import { LoopCounters } from './loop-counters.js';
 import { type LoopSnapshot, snapshotOf } from './loop-snapshot.js';
+import { nowUs } from './now-us.js';
 import type { PlanningView } from './planning-view.js';
 import { PromptOrder } from './prompt-order.js';
 import { refused } from './refusal.js';
@@ -45,6 +47,7 @@ export class StepLoop {
   private readonly slots: Slots;
   /** Blocks of other stores, and for them. */
   readonly blocks: AwaitedBlocks;
+  private readonly ends: GenerationEnds;
   private readonly promptOrder: PromptOrder;
   private readonly chooser: TokenChooser;
   private readonly counters = new LoopCounters();
@@ -64,6 +67,7 @@ export class StepLoop {
       onEvent: options.onEvent,
       onEnd: () => this.wakeable.wake(),
     });
+    this.ends = new GenerationEnds(this.generations, this.slots, this.counters, options.onEvent);
     this.promptOrder = new PromptOrder(options.prefillOrder ?? 'fifo', (sequence) =>
       this.slots.findableTokens(sequence),
     );
@@ -78,9 +82,10 @@ export class StepLoop {
   /** Steps until closed. Rejects when the runner breaks; the loop is over then. */
   async run(): Promise<void> {
     while (!this.isClosed) {
-      this.endCancelled();
-      this.endExpired();
-      this.endUnbegun();
+      this.ends.endCancelled();
+      this.ends.endExpired(Date.now());
+      if (this.isHandingBack) this.ends.endUnbegun();
+      this.isHandingBack = false;
       this.admit();
       const plan = planStep(this.view());
       if (plan.kind === 'deferred') {
@@ -138,7 +143,8 @@ export class StepLoop {
   /** Ends every generation. Only when `run` is over. */
   failAll(message: string): void {
     this.isStepping = false;
-    for (const generation of this.generations.all()) this.fail(generation, FailureCode.ENGINE_ERROR, true, message);
+    for (const generation of this.generations.all())
+      this.ends.fail(generation, FailureCode.ENGINE_ERROR, true, message);
   }
 
   /** Gives slots to waiting sequences. Their prefixes may take time to be brought; others go on meanwhile. */
@@ -157,7 +163,7 @@ export class StepLoop {
     }
     for (const { generation } of unserviceable) {
       const message = `It needs more memory for attention state than there is for ${this.contextTokens} tokens.`;
-      this.fail(generation, FailureCode.INVALID_REQUEST, false, message);
+      this.ends.fail(generation, FailureCode.INVALID_REQUEST, false, message);
     }
   }
 
@@ -188,7 +194,7 @@ export class StepLoop {
     const touched = new Set<Generation>();
     for (const sequence of this.generations.live) sequence.idleSteps++;
     for (const { sequence, choice } of results) {
-      if (choice?.kind === 'fault') this.fail(sequence.generation, FailureCode.ENGINE_ERROR, true, choice.message);
+      if (choice?.kind === 'fault') this.ends.fail(sequence.generation, FailureCode.ENGINE_ERROR, true, choice.message);
     }
     for (const { sequence, computedTokens, choice, promptLogprobs, chunk } of results) {
       if (chunk !== undefined) {
@@ -208,68 +214,18 @@ export class StepLoop {
         this.counters.generatedTokens++;
         entries.push(entry);
         touched.add(sequence.generation);
-        if (entry.finishReason !== FinishReason.UNSPECIFIED) this.leave(sequence, entry.finishReason);
+        if (entry.finishReason !== FinishReason.UNSPECIFIED) this.ends.leave(sequence, entry.finishReason);
       }
       if (sequence.phase === 'prefill' && isPrefilled(sequence, this.runner.limits)) sequence.phase = 'decode';
     }
     if (entries.length > 0) this.options.onEvent({ kind: 'step', step: this.counters.steps, entries });
-    for (const generation of touched) this.finishIfEnded(generation);
+    for (const generation of touched) this.ends.finishIfEnded(generation);
   }
 
   /** Blocks that have become full go to the prefix store, a few in each step: a long prompt must not hold up the others. */
   private keepPrefixes(): void {
     let blocks = KEPT_BLOCKS_PER_STEP;
     for (const sequence of this.generations.live) blocks -= this.slots.keepNext(sequence, blocks);
-  }
-
-  private endCancelled(): void {
-    const cancelled = this.generations.takeCancelled();
-    const open = cancelled.flatMap(({ sequences }) => sequences.filter(({ phase }) => phase !== 'ended'));
-    const entries = open.map((sequence) => ({ ...entryOf(sequence), finishReason: FinishReason.CANCELLED }));
-    for (const sequence of open) this.leave(sequence, FinishReason.CANCELLED);
-    if (entries.length > 0) this.options.onEvent({ kind: 'step', step: this.counters.steps, entries });
-    for (const generation of cancelled) this.finishIfEnded(generation);
-  }
-
-  private endExpired(): void {
-    for (const generation of this.generations.expired(Date.now())) {
-      this.fail(generation, FailureCode.DEADLINE_EXCEEDED, false, 'The deadline passed.');
-    }
-  }
-
-  private endUnbegun(): void {
-    if (!this.isHandingBack) return;
-    this.isHandingBack = false;
-    for (const generation of this.generations.all()) {
-      if (generation.isWaiting)
-        this.fail(generation, FailureCode.DRAINING, true, 'This worker drains before it began.');
-    }
-  }
-
-  private finishIfEnded(generation: Generation): void {
-    if (!generation.isEnded || !this.generations.remove(generation)) return;
-    const endedUs = nowUs();
-    this.options.onEvent({
-      kind: 'finished',
-      generationId: generation.id,
-      usage: generation.usage(endedUs),
-      timeline: generation.history(endedUs),
-    });
-  }
-
-  private fail(generation: Generation, code: FailureCode, retryable: boolean, message: string): void {
-    if (!this.generations.remove(generation)) return;
-    for (const sequence of generation.sequences) if (sequence.phase !== 'ended') this.leave(sequence, undefined);
-    const timeline = generation.history(nowUs());
-    this.options.onEvent({ kind: 'failed', generationId: generation.id, code, retryable, message, timeline });
-  }
-
-  private leave(sequence: Sequence, finishReason: FinishReason | undefined): void {
-    this.generations.dismiss(sequence);
-    if (finishReason === undefined) this.slots.leave(sequence);
-    else this.slots.retire(sequence);
-    sequence.phase = 'ended';
-    sequence.finishReason = finishReason;
   }
 
   private view(): PlanningView {
@@ -325,11 +281,6 @@ const KEPT_BLOCKS_PER_STEP = 16;
 function createStore({ blocks }: ModelRunner, { prefixes, onEvent }: StepLoopOptions): PrefixStore | undefined {
   if (blocks === undefined || prefixes === undefined) return undefined;
   return new PrefixStore({ ...prefixes, memory: blocks, onChange: (change) => onEvent({ kind: 'prefix', change }) });
-}
-
-/** Monotonic, in microseconds. */
-function nowUs(): number {
-  return performance.now() * 1_000;
 }
 
 /** Lets messages, timers and sockets have their turn between two steps, however fast steps are. */
