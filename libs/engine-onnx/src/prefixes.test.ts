@@ -28,7 +28,15 @@ describe('prefixes on the tiny model llama', () => {
     const graph = { ...compiled.manifest, path: compiled.graphPath };
     const { layers, kvHeads, headDim } = graph;
     const kvBytes = KV_TOKENS * 2 * layers * kvHeads * headDim * 4;
-    runner = await OnnxModelRunner.load(graph, { threads: 1, kvBytes, contextTokens: CONTEXT_TOKENS, chunkTokens: 32 });
+    // elsewhere a row that is computed alone has other last bits than in a chunk, and a near tie may go to another token
+    const numerics = 'exact';
+    runner = await OnnxModelRunner.load(graph, {
+      threads: 1,
+      kvBytes,
+      contextTokens: CONTEXT_TOKENS,
+      chunkTokens: 32,
+      numerics,
+    });
   });
   afterAll(async () => {
     await runner.close();

@@ -61,33 +61,39 @@ export class KvBlockPlaces implements BlockMemory {
 
   save(slot: number, firstBlock: number, places: readonly number[]): void {
     for (const place of places) this.memory.populate(this.offsetOf(place), BLOCK_TOKENS * this.plan.bytesPerToken);
-    for (const { inSlot, inPlace, byteLength } of this.pieces(slot, firstBlock, places)) {
-      this.memory.copy(inPlace, inSlot, byteLength);
-    }
+    this.eachPiece(slot, firstBlock, places, (inSlot, inPlace, byteLength) =>
+      this.memory.copy(inPlace, inSlot, byteLength),
+    );
   }
 
   load(places: readonly number[], slot: number): void {
     const heads = this.kv.headOffsets(slot);
     const headBytes = (places.length * BLOCK_TOKENS * this.plan.bytesPerToken) / heads.length;
     for (const head of heads) this.memory.populate(head, headBytes);
-    for (const { inSlot, inPlace, byteLength } of this.pieces(slot, 0, places)) {
-      this.memory.copy(inSlot, inPlace, byteLength);
-    }
+    this.eachPiece(slot, 0, places, (inSlot, inPlace, byteLength) => this.memory.copy(inSlot, inPlace, byteLength));
   }
 
   release(places: readonly number[]): void {
     for (const place of places) this.memory.release(this.offsetOf(place), this.plan.placeBytes);
   }
 
-  /** Head by head, so that what is read or written in the slot follows one another. */
-  private *pieces(slot: number, firstBlock: number, places: readonly number[]) {
+  /**
+   * Head by head, so that what is read or written in the slot follows one another. A prompt of 1,000 tokens has 11,000 pieces: told as
+   * objects of a generator, they take a millisecond more, of 20 (November 29, 2026).
+   */
+  private eachPiece(
+    slot: number,
+    firstBlock: number,
+    places: readonly number[],
+    copy: (inSlot: number, inPlace: number, byteLength: number) => void,
+  ): void {
     const heads = this.kv.headOffsets(slot);
     const byteLength = (BLOCK_TOKENS * this.plan.bytesPerToken) / heads.length;
     const placeOffsets = places.map((place) => this.offsetOf(place));
-    for (const [head, headOffset] of heads.entries()) {
-      for (const [index, placeOffset] of placeOffsets.entries()) {
-        const inSlot = headOffset + (firstBlock + index) * byteLength;
-        yield { inSlot, inPlace: placeOffset + head * byteLength, byteLength };
+    for (let head = 0; head < heads.length; head++) {
+      const first = heads[head]! + firstBlock * byteLength;
+      for (let index = 0; index < placeOffsets.length; index++) {
+        copy(first + index * byteLength, placeOffsets[index]! + head * byteLength, byteLength);
       }
     }
   }

@@ -36,7 +36,7 @@ function bindC() {
     advise: c.func('madvise', 'int', ['int64_t', 'size_t', 'int']),
     read: c.func('memcpy', 'int64_t', ['void *', 'int64_t', 'size_t']),
     write: c.func('memcpy', 'int64_t', ['int64_t', 'const void *', 'size_t']),
-    copy: c.func('memcpy', 'int64_t', ['int64_t', 'int64_t', 'size_t']),
+    copy: c.func('memmove', 'void', ['int64_t', 'int64_t', 'size_t']),
     pageBytes: c.func('getpagesize', 'int', []),
   };
 }
@@ -54,7 +54,7 @@ export class VirtualMemory {
     private readonly c: ReturnType<typeof bindC>,
     private readonly values: MmanValues,
     readonly byteLength: number,
-    base: number,
+    private readonly base: number,
     private readonly forget: () => void,
   ) {
     this.address = BigInt(base);
@@ -138,6 +138,6 @@ export class VirtualMemory {
     if (!this.isOpen || offset < 0 || offset + byteLength > this.byteLength) {
       throw new RangeError(`Bytes ${offset} to ${offset + byteLength} are not in a range of ${this.byteLength}.`);
     }
-    return Number(this.address) + offset;
+    return this.base + offset;
   }
 }
