@@ -14,6 +14,9 @@ const SATURATED_MS = 15_000;
 /** Twice that of a request alone. */
 const NORMAL_TTFT_MS = 250;
 
+/** How often the scheduler's memory is looked at. */
+const MEMORY_EVERY_MS = 500;
+
 /** Ten times what four workers can do, after as much as they can do: goodput, memory, and how long until all is as before. */
 export async function measureOverload({ seconds }) {
   const platform = await startPlatform(OVERLOAD_ENV);
@@ -23,9 +26,11 @@ export async function measureOverload({ seconds }) {
     const saturated = await closedLoop(target, 2 * OVERLOAD_CAPACITY_PER_SECOND, SATURATED_MS);
     const peak = goodput(saturated, OVERLOAD_SLO_TTFT_MS, saturatedMs + OVERLOAD_SETTLE_MS, saturatedMs + SATURATED_MS);
     const before = memoryOf(platform.pid);
+    const memory = watchMemory(appOf(platform.pid, 'scheduler'));
     const overloadedMs = performance.now();
     const recovery = recovered(target, overloadedMs + seconds * 1_000);
     const outcomes = await openLoop(target, 10 * OVERLOAD_CAPACITY_PER_SECOND, seconds * 1_000);
+    const scheduler = memory.stop();
     const under = goodput(
       outcomes,
       OVERLOAD_SLO_TTFT_MS,
@@ -43,6 +48,7 @@ export async function measureOverload({ seconds }) {
       statuses: Object.fromEntries(Object.entries(statuses).map(([status, all]) => [status, all.length])),
       backToNormalMs,
       grownBytes: memoryOf(platform.pid) - before,
+      scheduler,
     };
   } finally {
     await platform.stop();
@@ -60,6 +66,29 @@ async function recovered(target, fromMs) {
 
 /** Of the platform's processes together. */
 function memoryOf(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  return [pid, ...children].reduce((sum, one) => sum + residentSet(one).bytes, 0);
+  return [pid, ...childrenOf(pid)].reduce((sum, one) => sum + residentSet(one).bytes, 0);
+}
+
+/** Process of an app that the platform runs. */
+function appOf(pid, app) {
+  return childrenOf(pid).find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(`/apps/${app}/`));
+}
+
+function childrenOf(pid) {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+}
+
+/** Most that a process has in memory, in either half of the time until it is stopped: what grows without a bound shows in the second. */
+function watchMemory(pid) {
+  const beforeBytes = residentSet(pid).bytes;
+  const seen = [];
+  const timer = setInterval(() => seen.push(residentSet(pid).bytes), MEMORY_EVERY_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      const half = Math.ceil(seen.length / 2);
+      const mostOf = (bytes) => bytes.reduce((most, one) => Math.max(most, one), 0);
+      return { beforeBytes, firstHalfBytes: mostOf(seen.slice(0, half)), secondHalfBytes: mostOf(seen.slice(half)) };
+    },
+  };
 }

@@ -19,9 +19,10 @@ const ROWS = {
       `scheduler ${share}, ${megabytes(schedulerResidentBytes)}`,
     ];
   },
-  overload: ({ seconds, goodput, peakGoodput, goodputShare, backToNormalMs, grownBytes }) => [
+  overload: ({ seconds, goodput, peakGoodput, goodputShare, backToNormalMs, grownBytes, scheduler }) => [
     `10 times for ${seconds} s: goodput ${goodput.toFixed(1)} of ${peakGoodput.toFixed(1)} /s, ${(100 * goodputShare).toFixed(0)} %`,
     `normal after ${backToNormalMs.toFixed(0)} ms; ${megabytes(grownBytes)} more memory`,
+    `scheduler ${megabytes(scheduler.beforeBytes)} before, at most ${megabytes(scheduler.firstHalfBytes)} in the first half and ${megabytes(scheduler.secondHalfBytes)} in the second`,
   ],
   chats: (all) =>
     all.map(({ strategy, hitRatio, ttftMs, laterTurnsTtftMs }) => {

@@ -107,7 +107,7 @@ export class Binder {
     const { candidates } = selection;
     if (candidates.length > 0) {
       const prefix = this.prefixOn(request, candidates);
-      return { kind: 'room', selection, workers, prefix, sources: this.sourcesOf(request, workers, prefix) };
+      return { kind: 'room', selection, workers, prefix, sources: this.sourcesOf(request, workers, prefix, nowMs) };
     }
     const reasons = new Set(selection.filtered.values());
     // A draining worker is to be replaced, and one that is expected will come.
@@ -151,7 +151,7 @@ export class Binder {
     if (able.length === 0) return undefined;
     // Until its turn comes the workers compute what they have, and others take the places that become free.
     const prefix = this.prefixOn(request, able);
-    const sources = this.sourcesOf(request, prospect.workers, prefix);
+    const sources = this.sourcesOf(request, prospect.workers, prefix, nowMs);
     const soonest = (fetchOf: (worker: WorkerView) => FetchOption | undefined) =>
       able
         .map(firstTokenForecasts(request, prefix, fetchOf, slotMs, nowMs))
@@ -229,6 +229,10 @@ export class Binder {
     );
     const remainingTokens = promptTokens - cachedTokens;
     worker.mirror.sent({ generationId, promptTokens, prefixKeys: prefix.keys, sentAtMs: nowMs, remainingTokens });
+    if (fetch !== undefined) {
+      for (const { mirror } of [worker, fetch.source])
+        mirror.traffic.began(generationId, fetch.bytes, fetch.fetchMs, nowMs);
+    }
     return lease;
   }
 
@@ -236,9 +240,9 @@ export class Binder {
     return new ExpectedPrefix(request, workers, this.parts.prefixes);
   }
 
-  private sourcesOf(request: PlacementRequest, workers: readonly WorkerView[], prefix: ExpectedPrefix) {
+  private sourcesOf(request: PlacementRequest, workers: readonly WorkerView[], prefix: ExpectedPrefix, nowMs: number) {
     if (!this.parts.strategyFor(request.modelId).fetchesBlocks) return undefined;
-    return BlockSources.among(request, workers, prefix, this.parts.prefixes);
+    return BlockSources.among(request, workers, prefix, this.parts.prefixes, nowMs);
   }
 
   private isAwaited(modelId: string, nowMs: number): boolean {

@@ -25,11 +25,11 @@ const prompt = request({ promptTokens: 1_030, prefixHashes: hashes });
 const sharing = (workerId: string, about: Partial<WorkerView> = {}) =>
   workerView(workerId, { model, registration: registration(workerId, { kvTarget: `${workerId}:kv` }), ...about });
 
-function sourcesAmong(workers: WorkerView[], held: Readonly<Record<string, number>>) {
+function sourcesAmong(workers: WorkerView[], held: Readonly<Record<string, number>>, nowMs = 0) {
   const prefixes = emptyIndex();
   for (const [workerId, blocks] of Object.entries(held))
     for (const hash of hashes.slice(0, blocks)) prefixes.stored(workerId, hash);
-  return BlockSources.among(prompt, workers, new ExpectedPrefix(prompt, workers, prefixes), prefixes);
+  return BlockSources.among(prompt, workers, new ExpectedPrefix(prompt, workers, prefixes), prefixes, nowMs);
 }
 
 describe('BlockSources', () => {
@@ -47,6 +47,24 @@ describe('BlockSources', () => {
   it('given equals, then the one with less to do is asked', () => {
     const workers = [sharing('none'), sharing('busy', { load: 3 }), sharing('idle', { load: 1 })];
     expect(sourcesAmong(workers, { busy: 60, idle: 60 })?.for(workers[0]!)?.source.workerId).toBe('idle');
+  });
+
+  it('given fetches on their way over either link, then one more takes longer by what it shares with them, until they are there', () => {
+    const workers = [sharing('near'), sharing('other'), sharing('far')] as const;
+    const fetchMs = (nowMs: number) => sourcesAmong([...workers], { far: 60 }, nowMs)!.for(workers[0])!.fetchMs;
+    const [near, other, far] = workers.map(({ mirror }) => mirror.traffic);
+    const { bytes } = sourcesAmong([...workers], { far: 60 })!.for(workers[0])!;
+    expect(bytes).toBe(60 * 16 * 46_080);
+    const alone = fetchMs(0);
+    const perByte = (alone - 5) / bytes; // before anything was fetched a link counts as 1 Gbit/s and 5 ms
+    for (const link of [other!, far!]) link.began('a', bytes / 2, 100, 0);
+    expect(fetchMs(0)).toBeCloseTo(alone + (perByte * bytes) / 2, 6);
+    expect(fetchMs(50)).toBeCloseTo(alone + (perByte * bytes) / 4, 6);
+    expect(fetchMs(100)).toBe(alone);
+    for (const link of [near!, other!]) link.began('large', 10 * bytes, 1_000, 0);
+    expect(fetchMs(0)).toBeCloseTo(alone + perByte * bytes, 6); // it shares no more than its own length
+    near!.ended('large');
+    expect(fetchMs(0)).toBeCloseTo(alone + (perByte * bytes) / 2, 6);
   });
 
   it('given workers of another model, or that have no blocks from each other, then nothing is fetched', () => {
@@ -100,7 +118,7 @@ describe('fetching, by predicted-ttft', () => {
     const { decisions } = queue.enqueue({ ...prompt, explain: true }, 1_000, 0);
     const [placed] = decisions;
     if (placed?.kind !== 'placed') throw new Error(`not placed: ${JSON.stringify(decisions)}`);
-    return placed;
+    return { ...placed, fleet };
   }
 
   it('given slow steps and a fast link, then it fetches, counts on it, and says so', () => {
@@ -109,6 +127,11 @@ describe('fetching, by predicted-ttft', () => {
     expect(placed.lease.cachedTokens).toBe(1_024);
     expect(placed.lease.predictedTtftMs).toBeLessThan(300); // 45 MiB, and six tokens; computing takes 1,500
     expect(placed.reason).toBe('only-choice');
+    const workers = placed.fleet.workersOf('m', 0);
+    expect(workers.map(({ mirror }) => mirror.traffic.competingBytes(1e9, 0))).toEqual([
+      45 * 1_048_576,
+      45 * 1_048_576,
+    ]);
     expect(placed.explanation?.fetchedFromWorkerId).toBe('far');
     const { terms } = placed.explanation!.candidates.find(({ workerId }) => workerId === 'near')!;
     expect(terms).toMatchObject({ fetchedBlocks: 64, cachedBlocks: 0 });
@@ -146,7 +169,7 @@ describe('fetching, by predicted-ttft', () => {
     const prefixes = emptyIndex();
     for (const hash of hashes) prefixes.stored('far', hash);
     const prefix = new ExpectedPrefix(prompt, workers, prefixes);
-    const sources = BlockSources.among(prompt, workers, prefix, prefixes);
+    const sources = BlockSources.among(prompt, workers, prefix, prefixes, 0);
     for (let each = 0; each < 50; each++) mirror.fetched(1, 45 * 1_048_576, 1);
     const strategy = createStrategy('predicted-ttft', DEFAULT_STRATEGY_OPTIONS);
     const { terms, ttftMs } = strategy.choose(prompt, workers.slice(0, 1), {

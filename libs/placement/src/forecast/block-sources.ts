@@ -9,7 +9,9 @@ export interface FetchOption extends Prefix {
   readonly source: WorkerView;
   /** Of its own the worker has so many; those from there to `blocks` are fetched. */
   readonly ownBlocks: number;
-  /** How long that takes, in milliseconds. */
+  /** Of those that are fetched. */
+  readonly bytes: number;
+  /** How long that takes beside what else comes to the worker or leaves the source, in milliseconds. */
   readonly fetchMs: number;
 }
 
@@ -23,6 +25,7 @@ export class BlockSources {
     private readonly sharing: readonly WorkerView[],
     private readonly prefix: ExpectedPrefix,
     private readonly prefixes: PrefixLookup,
+    private readonly nowMs: number,
   ) {}
 
   /**
@@ -34,10 +37,11 @@ export class BlockSources {
     workers: readonly WorkerView[],
     prefix: ExpectedPrefix,
     prefixes: PrefixLookup,
+    nowMs: number,
   ): BlockSources | undefined {
     const sharing = workers.filter(sharesBlocks);
     if (sharing.length < 2 || request.prefixHashes.length === 0) return undefined;
-    return new BlockSources(request, sharing, prefix, prefixes);
+    return new BlockSources(request, sharing, prefix, prefixes, nowMs);
   }
 
   /** @returns undefined when nobody has more of the prompt than the worker, or it fetches nothing */
@@ -54,9 +58,16 @@ export class BlockSources {
       const tokens = Math.min(blocks * model.blockTokens, this.request.promptTokens - 1);
       if (tokens <= ownTokens) return undefined;
       const bytes = (blocks - ownBlocks) * model.blockTokens * model.kvBytesPerToken;
-      return { source, blocks, tokens, ownBlocks, fetchMs: worker.mirror.fetchTime.fetchMs(bytes) };
+      const fetchMs = worker.mirror.fetchTime.fetchMs(bytes + this.competingBytes(worker, source, bytes));
+      return { source, blocks, tokens, ownBlocks, bytes, fetchMs };
     }
     return undefined;
+  }
+
+  /** The busier of the two links decides. */
+  private competingBytes(worker: WorkerView, source: WorkerView, bytes: number): number {
+    const ofLink = ({ mirror }: WorkerView) => mirror.traffic.competingBytes(bytes, this.nowMs);
+    return Math.max(ofLink(worker), ofLink(source));
   }
 
   /** Of equals the one with the least to do comes first. */

@@ -2,6 +2,7 @@ import { inPrefillOrder, type PrefillOrder } from '../prefill-order.js';
 import { pairsOf } from './attention-pairs.js';
 import { CacheRetention } from './cache-retention.js';
 import { FetchTimeModel } from './fetch-time-model.js';
+import { LinkTraffic } from './link-traffic.js';
 import { type PendingPrompt, urgencyOf } from './pending-prompt.js';
 import { PresumedProgress } from './presumed-progress.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
@@ -49,6 +50,7 @@ const ARRIVAL_MS = 100;
 export class WorkerMirror {
   readonly stepTime: StepTimeModel;
   readonly fetchTime: FetchTimeModel;
+  readonly traffic = new LinkTraffic();
   private prompts = new Map<string, PendingPrompt>();
   private readonly presumed = new PresumedProgress();
   /** Rates of the interval that was learned from last. */
@@ -108,6 +110,7 @@ export class WorkerMirror {
   ended(generationId: string): void {
     this.prompts.delete(generationId);
     this.presumed.forget(generationId);
+    this.traffic.ended(generationId);
   }
 
   report(report: StepReport, nowMs: number): void {
