@@ -92,9 +92,10 @@ export class PrefixIndex {
   /**
    * Adds those of a chain's blocks that are not held, in order, for as long as there is room: free places, or others that
    * may go. The whole chain counts as used.
-   * @param mostBlocks  that may be held after it
+   * @param mostBlocks    that may be held after it
+   * @param answerTokens  as in `EvictionPolicy.kept`
    */
-  add(hashes: readonly string[], tokenIds: ArrayLike<number>, mostBlocks: number): AddedBlocks {
+  add(hashes: readonly string[], tokenIds: ArrayLike<number>, mostBlocks: number, answerTokens?: number): AddedBlocks {
     const chain = this.find(hashes, tokenIds);
     this.policy.kept(chain); // it will not be in the way when others are looked for that may go
     const knownBlocks = chain.length;
@@ -110,7 +111,7 @@ export class PrefixIndex {
       chain.push(block);
     }
     for (const block of chain) block.references--;
-    this.policy.kept(chain);
+    this.policy.kept(chain, answerTokens);
     return { knownBlocks, added: chain.slice(knownBlocks), removed };
   }
 

@@ -71,7 +71,7 @@ export class SimulatedCache {
   }
 
   /** The request ended: its output is freed, its prompt stays until evicted; the last block is released first. */
-  release(reservation: KvReservation): void {
+  release(reservation: KvReservation, answerTokens?: number): void {
     this.freeBlocks += reservation.privateBlocks;
     const { blockIds, hitBlocks, isPublished } = reservation;
     const kept = blockIds.filter((_, position) => position < hitBlocks || isPublished[position]);
@@ -80,7 +80,7 @@ export class SimulatedCache {
       this.pins.set(blockId, pins);
       if (pins === 0) this.unpinnedBlocks++;
     }
-    this.eviction.kept(kept);
+    this.eviction.kept(kept, answerTokens);
   }
 
   /** Blocks that nobody holds, that are cached, and those of them that no request uses. */

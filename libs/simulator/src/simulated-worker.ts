@@ -236,7 +236,7 @@ export class SimulatedWorker {
 
   private finish(request: SimulatedRequest, nowS: number): void {
     request.finishedS = nowS;
-    this.cache.release(request.reservation!); // it was admitted
+    this.cache.release(request.reservation!, request.trace.outputTokens); // it was admitted
     this.finished(request);
   }
 }

@@ -18,6 +18,8 @@ export interface KeptPrefix {
   readonly slot: number;
   readonly tokenIds: readonly number[];
   readonly hashes: readonly string[];
+  /** As in `EvictionPolicy.kept`. */
+  readonly answerTokens?: number | undefined;
 }
 
 /** Blocks of a chain that came from elsewhere. */
@@ -90,8 +92,9 @@ export class PrefixStore {
    * Copies those blocks of a slot that are not held, as far as there is room.
    * @param roomTokens  memory that the store may take in all
    */
-  keep({ slot, tokenIds, hashes }: KeptPrefix, roomTokens: number): void {
-    this.fill(hashes, tokenIds, roomTokens, (firstBlock, places) => this.options.memory.save(slot, firstBlock, places));
+  keep({ slot, tokenIds, hashes, answerTokens }: KeptPrefix, roomTokens: number): void {
+    const save = (firstBlock: number, places: readonly number[]) => this.options.memory.save(slot, firstBlock, places);
+    this.fill(hashes, tokenIds, roomTokens, save, answerTokens);
   }
 
   /** Blocks by their names, as others can have them, up to the first that is not held; none where blocks stay where they are. */
@@ -136,8 +139,9 @@ export class PrefixStore {
     tokenIds: readonly number[],
     roomTokens: number,
     write: (firstBlock: number, places: readonly number[]) => void,
+    answerTokens?: number,
   ): number {
-    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens));
+    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens), answerTokens);
     // a place that was emptied for a block of this very chain is written at once and need not be given back
     const filled = new Set(added.map(({ place }) => place));
     this.noteRemoved(

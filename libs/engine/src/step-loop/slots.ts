@@ -154,8 +154,8 @@ export class Slots {
    */
   retire(sequence: Sequence): void {
     const usableTokens = this.keepableTokens(sequence);
-    this.keepUpTo(sequence, usableTokens);
     const { slot, tokenIds, kvTokens, generation } = sequence;
+    this.keepUpTo(sequence, usableTokens, tokenIds.length - generation.promptTokens);
     const canRest = this.prefixes !== undefined && this.runner.trimSlot !== undefined;
     if (!canRest || slot === undefined || usableTokens === 0 || this.openings.has(slot)) {
       this.leave(sequence);
@@ -239,14 +239,15 @@ export class Slots {
     }
   }
 
-  private keepUpTo(sequence: Sequence, tokens: number): void {
+  /** @param answerTokens  when it has ended */
+  private keepUpTo(sequence: Sequence, tokens: number, answerTokens?: number): void {
     const { slot, tokenIds } = sequence;
     if (slot === undefined || this.prefixes === undefined) return;
     const { blockTokens, placeTokens } = this.prefixes;
     this.letRestingGo(Math.ceil((tokens - sequence.keptTokens) / blockTokens) * placeTokens);
     sequence.keptTokens = tokens;
     const roomTokens = this.freeKvTokens - this.resting.kvTokens;
-    this.prefixes.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens) }, roomTokens);
+    this.prefixes.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens), answerTokens }, roomTokens);
   }
 
   private keepableTokens(sequence: Sequence): number {

@@ -1,15 +1,16 @@
+import { AnswerLengths } from './answer-lengths.js';
 import type { EvictionPolicy } from './eviction-policy.js';
 import { PromptEnds } from './prompt-ends.js';
 import { ShadowCache } from './shadow-cache.js';
-import { END_LEVEL, UseCreditOrder } from './use-credit-order.js';
+import { END_LEVEL, SELDOM_LEVEL, UseCreditOrder } from './use-credit-order.js';
 
 /** Credits that compete, in cache fills for each use; 0 is least recently used. Chosen: steps of two around what traces like. */
 const CREDITS = [0, 0.25, 0.5, 1, 2, 4] as const;
 /** Chosen: on two public traces with 800 blocks 2 finds more than 0.5, 1 and 4, with 3,200 more than none; elsewhere the shadows say so. */
 const FIRST_CREDIT = 2;
 
-/** By how many cache fills ends of prompts count as older where they seldom come back. Chosen: then they go before nearly all others. */
-const ENDS_OLDER = 4;
+/** By how many cache fills what seldom comes back counts as older. Chosen: then it goes before nearly all others. */
+const SELDOM_OLDER = 4;
 
 /** Keys that a shadow cache holds at least, when there are as many: of fewer, chance decides which does best. */
 const SHADOW_KEYS = 256;
@@ -33,7 +34,8 @@ const HALF_LIFE_FILLS = 16;
  *
  * How much a use is worth depends on the requests and on the room: with plenty of it, least recently used is better. So a
  * sample of the blocks is followed in small shadow caches, one for each of six credits, and the credit of the one that finds
- * most is taken over. The last blocks of prompts go before all others while it is seen that they seldom come back (`PromptEnds`). Nothing
+ * most is taken over. The last blocks of prompts go before all others while it is seen that they seldom come back (`PromptEnds`), and so do
+ * the new blocks of prompts whose answers were as long as those of prompts that are seldom continued (`AnswerLengths`). Nothing
  * has to be configured. A block is never older nor used less than those behind it, so leaves go first.
  * Memory: per block held 7 map entries of a key, and up to 25 more in caches of less than a thousand blocks. Time: constant for
  * each block used or evicted.
@@ -45,6 +47,7 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
   private readonly blocks = new Map<Key, Block>();
   private readonly shadows = CREDITS.map((credit) => new ShadowCache<Key>(credit, REMEMBERED_PER_BLOCK));
   private readonly ends = new PromptEnds();
+  private readonly answers = new AnswerLengths<Key>();
   private creditPerBlock: number = FIRST_CREDIT;
   private clock = 0;
   private nextHalving = 0;
@@ -56,10 +59,11 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     for (let index = chain.length - 1; index >= 0; index--) this.use(chain[index]!);
   }
 
-  kept(chain: readonly Block[]): void {
+  kept(chain: readonly Block[], answerTokens?: number): void {
     for (let index = chain.length - 1; index >= 0; index--) {
       this.keep(chain[index]!, index === chain.length - 1);
     }
+    if (answerTokens !== undefined) this.ended(chain, answerTokens);
   }
 
   forget(block: Block): void {
@@ -70,8 +74,10 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
 
   *inOrder(): Generator<Block> {
     const { size } = this.order;
-    const endsOlder = this.ends.areSeldomUsed ? ENDS_OLDER * size : 0;
-    for (const key of this.order.inOrder(this.creditPerBlock * size, endsOlder)) yield this.blocks.get(key)!; // both hold the same
+    const seldomOlder = SELDOM_OLDER * size;
+    const endsOlder = this.ends.areSeldomUsed ? seldomOlder : 0;
+    for (const key of this.order.inOrder(this.creditPerBlock * size, endsOlder, seldomOlder))
+      yield this.blocks.get(key)!; // both hold the same
   }
 
   private keep(block: Block, isLast: boolean): void {
@@ -80,17 +86,34 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
       this.use(block);
       if (this.order.levelOf(key) !== 1) return; // it was here before
       this.ends.kept(isLast);
-      if (isLast) this.order.setEnd(key, true, this.clock);
+      if (isLast) this.order.setUsedOnce(key, END_LEVEL, this.clock);
     } else if (!isLast && this.order.levelOf(key) === END_LEVEL) {
       this.ends.wentOn();
-      this.order.setEnd(key, false, ++this.clock);
+      this.order.setUsedOnce(key, 1, ++this.clock);
+    } else if (!isLast && this.order.levelOf(key) === SELDOM_LEVEL) {
+      this.order.setUsedOnce(key, 1, ++this.clock); // something may come behind it that is not of its kind
     } else {
       this.order.refresh(key, ++this.clock);
     }
   }
 
+  /** Its new blocks, an end among them, go early when they are seldom used again. */
+  private ended(chain: readonly Block[], answerTokens: number): void {
+    const isNew = (block: Block) => {
+      const level = this.order.levelOf(this.keyOf(block));
+      return level === 1 || level === END_LEVEL;
+    };
+    const first = chain.findIndex(isNew);
+    if (first < 0 || first === chain.length - 1) return; // an end alone says nothing of a kind of prompts
+    if (!this.answers.ended(this.keyOf(chain[first]!), answerTokens)) return;
+    for (let index = chain.length - 1; index >= first; index--) {
+      if (isNew(chain[index]!)) this.order.setUsedOnce(this.keyOf(chain[index]!), SELDOM_LEVEL, this.clock);
+    }
+  }
+
   private use(block: Block): void {
     const key = this.keyOf(block);
+    this.answers.used(key);
     const level = this.order.levelOf(key);
     if (level === END_LEVEL || level === 1) this.ends.cameBack(level === END_LEVEL);
     this.blocks.set(key, block);
@@ -116,6 +139,7 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     this.nextHalving = this.clock + HALF_LIFE_FILLS * size;
     for (const shadow of this.shadows) shadow.hits /= 2;
     this.ends.halve();
+    this.answers.halve();
   }
 }
 

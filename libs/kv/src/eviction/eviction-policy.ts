@@ -8,8 +8,11 @@ export interface EvictionPolicy<Block> {
    * that nobody has kept them yet.
    */
   found(chain: readonly Block[]): void;
-  /** These blocks of a request stay, found ones and new ones; for a new one it is the first use. Told more than once as a request grows. */
-  kept(chain: readonly Block[]): void;
+  /**
+   * These blocks of a request stay, found ones and new ones; for a new one it is the first use. Told more than once as a request grows.
+   * @param answerTokens  how long its answer was, once the request has ended; undefined before, or where that is not known
+   */
+  kept(chain: readonly Block[], answerTokens?: number): void;
   /** The block is gone. Unknown ones are ignored. */
   forget(block: Block): void;
   /**

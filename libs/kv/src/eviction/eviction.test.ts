@@ -22,13 +22,13 @@ class Cache {
     private readonly policy: EvictionPolicy<number>,
   ) {}
 
-  serve(chain: readonly number[]): void {
+  serve(chain: readonly number[], answerTokens?: number): void {
     const known = chain.findIndex((block) => !this.held.has(block));
     const found = known < 0 ? chain : chain.slice(0, known);
     this.hits += found.length;
     this.policy.found(found);
     for (const block of chain) this.held.add(block);
-    this.policy.kept(chain);
+    this.policy.kept(chain, answerTokens);
     while (this.held.size > this.room) this.evict();
   }
 
@@ -47,7 +47,7 @@ describe.each(EVICTIONS)('eviction by %s', (name: Eviction) => {
         const policy = createEviction(name, (block: number) => block);
         const cache = new Cache(room, policy);
         for (const leaf of leaves) {
-          cache.serve(chainOf(leaf));
+          cache.serve(chainOf(leaf), 1 + (leaf % 40));
           const order = [...policy.inOrder()];
           expect(order.toSorted((a, b) => a - b)).toEqual([...cache.held].sort((a, b) => a - b));
           for (const [at, block] of order.entries()) {
@@ -159,6 +159,27 @@ describe('least frequently used with dynamic aging', () => {
     const firstHundred = order.slice(0, 100);
     expect(firstHundred.every((block) => block.endsWith('b'))).toBe(true);
     for (let chat = 0; chat < 200; chat++) expect(order.indexOf(`${chat} b`)).toBeLessThan(order.indexOf(`${chat} a`));
+  });
+
+  it('lets go first what long answers belong to, where prompts with short ones come back and they do not', () => {
+    const aged = policy();
+    const prompt = (name: string) => [`${name} a`, `${name} b`, `${name} c`];
+    for (let each = 0; each < 40; each++) {
+      aged.kept(prompt(`asked ${each}`), 5);
+      aged.found([`asked ${each} a`, `asked ${each} b`]);
+      aged.kept(prompt(`summed up ${each}`), 500);
+    }
+    aged.kept(prompt('older'), 5);
+    aged.kept(prompt('growing'));
+    aged.kept(prompt('long'), 500);
+    const order = [...aged.inOrder()];
+    const placeOf = (block: string) => order.indexOf(block);
+    expect(placeOf('long a')).toBeLessThan(placeOf('older b'));
+    expect(placeOf('long a')).toBeLessThan(placeOf('growing b'));
+    expect(placeOf('older a')).toBeLessThan(placeOf('growing a'));
+    expect(placeOf('long b')).toBeLessThan(placeOf('long a'));
+    aged.found(prompt('long'));
+    expect([...aged.inOrder()].indexOf('long a')).toBeGreaterThan([...aged.inOrder()].indexOf('older a'));
   });
 
   it('finds about as much where what was used often is not used again: it learns how little a use is worth', () => {

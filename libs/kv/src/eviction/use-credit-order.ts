@@ -4,13 +4,16 @@ const MOST_USES = 4;
 /** Level of what was used once and is the end of a prompt; others have their number of uses. */
 export const END_LEVEL = 0;
 
+/** Level of what was used once, by a prompt of a kind that is seldom continued. */
+export const SELDOM_LEVEL = MOST_USES + 1;
+
 /**
  * Keys in order of `last use + credit × (uses − 1)`, smallest first: each use but the first makes a key younger by `credit`. Uses
- * are remembered for a while after a key is gone, so that it goes on where it was. Ends of prompts (`END_LEVEL`) have an order of their own. Every step costs the same for any number of keys.
+ * are remembered for a while after a key is gone, so that it goes on where it was. Ends of prompts (`END_LEVEL`) and what is seldom continued (`SELDOM_LEVEL`) have orders of their own. Every step costs the same for any number of keys.
  */
 export class UseCreditOrder<Key> {
   /** When keys were last used, on the clock of uses, by level; the one used the longest ago first. */
-  private readonly levels = Array.from({ length: MOST_USES + 1 }, () => new Map<Key, number>());
+  private readonly levels = Array.from({ length: SELDOM_LEVEL + 1 }, () => new Map<Key, number>());
   private readonly levelOfKey = new Map<Key, number>();
   /** Levels of keys that are gone, the longest ago first. */
   private readonly gone = new Map<Key, number>();
@@ -28,7 +31,7 @@ export class UseCreditOrder<Key> {
     return this.levelOfKey.has(key);
   }
 
-  /** Its uses, or `END_LEVEL`; of a key that is gone what is remembered, undefined when nothing is. */
+  /** Its uses, or `END_LEVEL` or `SELDOM_LEVEL`; of a key that is gone what is remembered, undefined when nothing is. */
   levelOf(key: Key): number | undefined {
     return this.levelOfKey.get(key) ?? this.gone.get(key);
   }
@@ -36,14 +39,14 @@ export class UseCreditOrder<Key> {
   /** One more use. */
   use(key: Key, now: number): void {
     const level = this.levelOf(key);
-    const uses = level === undefined ? 0 : Math.max(1, level);
+    const uses = level === undefined ? 0 : level === END_LEVEL || level === SELDOM_LEVEL ? 1 : level;
     this.gone.delete(key);
     this.put(key, Math.min(MOST_USES, uses + 1), now);
   }
 
-  /** It was used once, as the end of a prompt; or that prompt went on, and it was not its end. */
-  setEnd(key: Key, isEnd: boolean, now: number): void {
-    this.put(key, isEnd ? END_LEVEL : 1, now);
+  /** It was used once, and belongs to this level: that of ends, that of what is seldom continued, or 1. */
+  setUsedOnce(key: Key, level: number, now: number): void {
+    this.put(key, level, now);
   }
 
   /** As fresh as after a use, but no use of its own. */
@@ -67,16 +70,17 @@ export class UseCreditOrder<Key> {
   /**
    * Between two steps of the iteration nothing but what came last may be removed.
    * @param credit     on the clock of uses
-   * @param endsOlder  by how much ends of prompts count as older than others that were used once, on the same clock
+   * @param endsOlder    by how much ends of prompts count as older than others that were used once, on the same clock
+   * @param seldomOlder  and what is seldom continued
    */
-  *inOrder(credit: number, endsOlder = 0): Generator<Key> {
+  *inOrder(credit: number, endsOlder = 0, seldomOlder = 0): Generator<Key> {
     const rest = this.levels.map((level) => level.entries());
     const heads = rest.map((level) => level.next());
     for (;;) {
       let first = -1;
       let least = Number.POSITIVE_INFINITY;
       for (const [level, head] of heads.entries()) {
-        const bonus = level === END_LEVEL ? -endsOlder : credit * (level - 1);
+        const bonus = level === END_LEVEL ? -endsOlder : level === SELDOM_LEVEL ? -seldomOlder : credit * (level - 1);
         const rank = head.done ? Number.POSITIVE_INFINITY : head.value[1] + bonus;
         if (rank < least) [first, least] = [level, rank];
       }
