@@ -11,7 +11,10 @@ const LAST_EVENTS = `${eventOf('"length"')}data: [DONE]\n\n`;
 /** @type {Set<{response: import('node:http').ServerResponse, left: number, readyMs: number, isBlocked: boolean}>} */
 const streams = new Set();
 
-const server = createServer((request, response) => {
+/** Longer than a proxy keeps a connection that it does not use: one that is closed as its next request comes would be answered 502. */
+const KEEP_ALIVE_TIMEOUT_MS = 600_000;
+
+const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, (request, response) => {
   const pieces = [];
   request.on('data', (piece) => pieces.push(piece));
   request.on('end', () => {

@@ -40,6 +40,37 @@ export function loadSettings({ concurrency, stream }) {
   };
 }
 
+/** Turns of one gateway and of two, and how long each is. */
+const ROUNDS = 5;
+const TURN = { warmUpMs: 500, measureMs: 2_500 };
+
+/**
+ * Two gateways on the measured core against one that is measured in turns with them: three processes of one platform, each warmed up by as
+ * much work. @returns the ratio of CPU time per request of each round
+ */
+export function twoAgainstOne() {
+  return withPlatform({ mocks: Array(WORKERS).fill(AT_ONCE), gateways: [{}, {}, {}] }, async (platform, load) => {
+    const cpuOf = async (gateways, times) => {
+      const of = (values) => gateways.map((gateway) => values[gateway]);
+      const settings = { ...loadSettings({ concurrency: 64, stream: false }), ...times };
+      const shape = { path: '/v1/completions', headers: platform.headers, pids: of(platform.pids) };
+      return cpuPerThousand(await load.run('closedLoop', { ...settings, ...shape, ports: of(platform.ports) }));
+    };
+    const one = () => cpuOf([0], TURN);
+    const two = () => cpuOf([1, 2], TURN);
+    await cpuOf([0], { warmUpMs: WARM_UP_MS, measureMs: 100 });
+    await cpuOf([1, 2], { warmUpMs: 2 * WARM_UP_MS, measureMs: 100 }); // each has half of it
+    const ratios = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const isOneFirst = round % 2 === 0;
+      const first = await (isOneFirst ? one : two)();
+      const second = await (isOneFirst ? two : one)();
+      ratios.push(isOneFirst ? second / first : first / second);
+    }
+    return ratios;
+  });
+}
+
 const total = (values) => values.reduce((sum, value) => sum + value, 0);
 export const cpuPerThousand = ({ cpuSeconds, requests }) => (total(cpuSeconds) / requests) * 1e3;
 export const cpuPerMillionEvents = ({ cpuSeconds, events }) => (total(cpuSeconds) / events) * 1e6;

@@ -3,8 +3,9 @@
  * load in other processes. What is measured and how: docs/benchmarks.md.
  */
 import { cpus, loadavg } from 'node:os';
+import { quantile } from '../engine/statistics.mjs';
 import { pinning } from './cores.mjs';
-import { AT_ONCE, cpuPerMillionEvents, cpuPerThousand, measure, PACED } from './load-cases.mjs';
+import { AT_ONCE, cpuPerMillionEvents, cpuPerThousand, measure, PACED, twoAgainstOne } from './load-cases.mjs';
 import { parseOptions } from './options.mjs';
 import { measurePeer } from './peer-cases.mjs';
 import { PEERS } from './peers.mjs';
@@ -80,10 +81,8 @@ async function bench({ isWanted, isWhole, json, docs }) {
     hydra['long-prompt'] = await longPrompts();
   });
   await take('two-gateways', async () => {
-    const shape = { mock: AT_ONCE, concurrency: 64, stream: false };
-    const one = hydra['plain.64']?.load ?? (await measure(shape));
-    const two = await measure({ ...shape, gateways: [{}, {}] });
-    hydra['two-gateways'] = { value: cpuPerThousand(two) / cpuPerThousand(one), load: two };
+    const ratios = await twoAgainstOne();
+    hydra['two-gateways'] = { value: quantile(ratios, 0.5), ratios };
   });
   for (const name of Object.keys(PEERS)) {
     await take(name, async () => {

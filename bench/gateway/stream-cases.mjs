@@ -7,6 +7,7 @@ const PATH = '/v1/completions';
 const MINUTES_MS = 600_000;
 const SLOW_READERS = 16;
 const SLOW_MS = 60_000;
+const FLOOD_MS = 20_000;
 const IDLE_STREAMS = 10_000;
 const LEAVERS = 20;
 /** Far more than the row allows: a worker that was not told by then never is. */
@@ -17,8 +18,8 @@ const LONG_PROMPTS = 20;
 const LONG_PROMPT_TOKENS = 8_000;
 
 /**
- * Readers that take nothing of long answers of fast workers, beside others that read streams at a model's pace. A flood comes first: after it
- * V8's young generation is as large as it gets, and what grows is what is kept.
+ * Readers that take nothing of long answers of fast workers, beside others that read streams at a model's pace. A flood of requests that
+ * are read comes first: after it V8's young generation is as large as it gets and the flight recorder is full, and what grows is what readers keep.
  */
 export async function slowReaders() {
   const fast = { ...AT_ONCE, contextTokens: 4_000_000 };
@@ -30,7 +31,8 @@ export async function slowReaders() {
         ...settings,
         ...{ body: bodyOf(true, { model: OTHER_MODEL }), warmUpMs: 5_000, measureMs },
       });
-    await load.run('closedLoop', { ...settings, warmUpMs: 0, measureMs: 10_000 });
+    const flood = loadSettings({ concurrency: 64, stream: true });
+    await load.run('closedLoop', { ...settings, ...flood, warmUpMs: 0, measureMs: FLOOD_MS });
     const alone = await others(10_000);
     const before = residentSet(pids[0]).bytes;
     const body = bodyOf(true, { max_tokens: 3_000_000 });

@@ -1,6 +1,6 @@
 /**
  * What records and traces cost a gateway, in CPU time per request: three gateways of one platform on the measured core, in turns.
- * node bench/gateway/tracing.mjs   (a minute; the machine must have nothing else to do)
+ * node bench/gateway/tracing.mjs   (a minute and a half; the machine must have nothing else to do)
  */
 import { createServer } from 'node:http';
 import { cpus, loadavg } from 'node:os';
@@ -10,7 +10,7 @@ import { Load } from './load.mjs';
 import { AT_ONCE, cpuPerThousand, loadSettings } from './load-cases.mjs';
 import { startPlatform } from './platform.mjs';
 
-const ROUNDS = 8;
+const ROUNDS = 6;
 const CONCURRENCY = 64;
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
@@ -51,7 +51,7 @@ try {
         path: '/v1/completions',
         headers: platform.headers,
         ...loadSettings({ concurrency: CONCURRENCY, stream: false }),
-        ...{ warmUpMs: round === 0 ? 8_000 : 300, measureMs: round === 0 ? 100 : 2_500 },
+        ...{ warmUpMs: round === 0 ? 7_000 : 300, measureMs: round === 0 ? 100 : 2_500 },
         pids: [platform.pids[gateway]],
       });
       if (round > 0) milliseconds[name].push(cpuPerThousand(result));
