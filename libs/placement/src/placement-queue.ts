@@ -1,10 +1,9 @@
 import { Binder, type BinderOptions, type BinderParts, type Prospect } from './binder.js';
 import { serviceTokens } from './capacity.js';
-import { boundedHintMs, DrainPace } from './drain-pace.js';
 import { ModelQueue, type WaitingRequest, waitingRequest } from './model-queue.js';
-import type { PlacementDecision, Refused } from './placement-decision.js';
+import type { PlacementDecision } from './placement-decision.js';
 import type { PlacementRequest } from './placement-request.js';
-import type { RefusalReason } from './refusal.js';
+import { Refusals } from './refusals.js';
 import { WaitingRequests } from './waiting-requests.js';
 
 /** Times a generation may be placed again: only what never produced a token is, and a fleet that loses it four times is ill. */
@@ -37,6 +36,7 @@ export class PlacementQueue {
   /** Models that are served or waited for. */
   private readonly models = new Map<string, ModelQueue>();
   private readonly waiting = new WaitingRequests();
+  private readonly refusals: Refusals;
   private ticketCount = 0;
   private isClosed = false;
 
@@ -45,6 +45,7 @@ export class PlacementQueue {
     private readonly parts: BinderParts,
   ) {
     this.binder = new Binder(options, parts);
+    this.refusals = new Refusals(this.models, this.binder, parts.fleet);
   }
 
   get waitingCount(): number {
@@ -124,7 +125,7 @@ export class PlacementQueue {
     for (const departure of fleet.expire(nowMs)) decisions.push({ kind: 'worker-left', departure });
     for (let entry = this.waiting.takeDue(nowMs); entry !== undefined; entry = this.waiting.takeDue(nowMs)) {
       this.leave(entry);
-      decisions.push(this.refusedOverdue(entry, nowMs));
+      decisions.push(this.refusals.overdue(entry, nowMs));
     }
     return [...decisions, ...this.place(nowMs)];
   }
@@ -152,24 +153,25 @@ export class PlacementQueue {
     this.isClosed = true;
     return this.waiting.all().map((entry) => {
       this.leave(entry);
-      return this.refused(entry, 'shutting-down', 'the scheduler is shutting down', nowMs);
+      return this.refusals.of(entry, 'shutting-down', 'the scheduler is shutting down', nowMs);
     });
   }
 
   private admit(entry: WaitingRequest, nowMs: number): readonly PlacementDecision[] {
     const { request } = entry;
     const { modelId, generationId, attempt } = request;
-    if (this.isClosed) return [this.refused(entry, 'shutting-down', 'the scheduler is shutting down', nowMs)];
+    if (this.isClosed) return [this.refusals.of(entry, 'shutting-down', 'the scheduler is shutting down', nowMs)];
     if (attempt > MAX_ATTEMPT) {
       const message = `generation ${generationId} was placed ${attempt} times before`;
-      return [this.refused(entry, 'attempts-exhausted', message, nowMs)];
+      return [this.refusals.of(entry, 'attempts-exhausted', message, nowMs)];
     }
-    if (entry.dueMs <= nowMs) return [this.refusedOverdue(entry, nowMs)];
+    if (entry.dueMs <= nowMs) return [this.refusals.overdue(entry, nowMs)];
     const prospect = this.binder.prospect(request, new Set(), nowMs);
-    if (prospect.kind === 'refused') return [this.refused(entry, prospect.reason, prospect.message, nowMs)];
+    if (prospect.kind === 'refused') return [this.refusals.of(entry, prospect.reason, prospect.message, nowMs)];
     const queue = this.queueOf(modelId);
     const isFirst = queue.waiting.size === 0;
-    const late = this.refusedLate(entry, prospect, prospect.kind === 'room' ? 0 : queue.waitMs(request, nowMs), nowMs);
+    const waitMs = prospect.kind === 'room' ? 0 : queue.waitMs(request, nowMs);
+    const late = this.refusals.late(entry, queue, prospect, waitMs, nowMs);
     if (late !== undefined) return [late];
     // While nobody waits nobody is behind: what is served then counts for no tenant.
     if (prospect.kind === 'room' && isFirst) return this.bind(entry, prospect, nowMs).decisions;
@@ -180,7 +182,7 @@ export class PlacementQueue {
     const expendable = queue.waiting.mostExpendable()!; // one more than may wait does
     this.leave(expendable);
     const message = `${this.options.queueLength} requests already wait for ${modelId}`;
-    return [...decisions, this.refused(expendable, 'queue-full', message, nowMs)];
+    return [...decisions, this.refusals.of(expendable, 'queue-full', message, nowMs)];
   }
 
   private placeModel(modelId: string, queue: ModelQueue, nowMs: number): PlacementDecision[] {
@@ -197,8 +199,8 @@ export class PlacementQueue {
         decisions.push(refused);
         return 'dropped' as const;
       };
-      if (prospect.kind === 'refused') return drop(this.refused(entry, prospect.reason, prospect.message, nowMs));
-      const late = this.refusedLate(entry, prospect, 0, nowMs);
+      if (prospect.kind === 'refused') return drop(this.refusals.of(entry, prospect.reason, prospect.message, nowMs));
+      const late = this.refusals.late(entry, queue, prospect, 0, nowMs);
       if (late !== undefined) return drop(late);
       const bound = this.bind(entry, prospect, nowMs);
       decisions.push(...bound.decisions);
@@ -230,7 +232,7 @@ export class PlacementQueue {
     }
     const { fault } = outcome;
     const message = `the placement strategy ${fault.strategy} failed; please try again`;
-    const refused = this.refused(entry, 'strategy-failed', message, nowMs);
+    const refused = this.refusals.of(entry, 'strategy-failed', message, nowMs);
     return { isPlaced: false, decisions: [{ kind: 'strategy-failed', ...fault }, refused] };
   }
 
@@ -240,7 +242,7 @@ export class PlacementQueue {
     const earlier = this.waiting.ofGeneration(request.generationId);
     if (earlier !== undefined) {
       this.leave(earlier);
-      decisions.push(this.refused(earlier, 'superseded', 'the generation asked for a place again', nowMs));
+      decisions.push(this.refusals.of(earlier, 'superseded', 'the generation asked for a place again', nowMs));
     }
     const lease = this.parts.leases.leaseOfGeneration(request.generationId);
     if (lease !== undefined) {
@@ -248,49 +250,6 @@ export class PlacementQueue {
       decisions.push({ kind: 'lease-ended', lease, cause: 'replaced' }, ...this.place(nowMs));
     }
     return decisions;
-  }
-
-  /**
-   * Whoever cannot have a first token in time is told at once.
-   * @param waitMs  how long others will keep the request waiting
-   */
-  private refusedLate(
-    entry: WaitingRequest,
-    prospect: Exclude<Prospect, { kind: 'refused' }>,
-    waitMs: number,
-    nowMs: number,
-  ): Refused | undefined {
-    const { ttftDeadlineUnixMs, modelId } = entry.request;
-    if (ttftDeadlineUnixMs === 0) return undefined;
-    const { pace, firstTokens } = this.queueOf(modelId);
-    const predictedMs = this.binder.leastTtftMs(entry.request, prospect, pace, nowMs);
-    const ttftMs =
-      predictedMs === undefined ? undefined : firstTokens.expectedMs(predictedMs, prospect.kind === 'room', nowMs);
-    const lateMs = Math.ceil(nowMs + waitMs + (ttftMs ?? 0) - ttftDeadlineUnixMs);
-    if (lateMs <= 0) return undefined;
-    const message = `The first token would come ${lateMs} ms too late.`;
-    const refused = this.refused(entry, 'deadline-unreachable', message, nowMs);
-    return { ...refused, refusal: { ...refused.refusal, retryAfterMs: boundedHintMs(lateMs) } };
-  }
-
-  private refusedOverdue(entry: WaitingRequest, nowMs: number): Refused {
-    const { ttftDeadlineUnixMs, modelId } = entry.request;
-    if (ttftDeadlineUnixMs !== 0 && ttftDeadlineUnixMs <= nowMs) {
-      return this.refused(entry, 'deadline-unreachable', 'The time for the first token has passed.', nowMs);
-    }
-    if (!this.parts.fleet.serves(modelId)) {
-      return this.refused(entry, 'no-worker', `no worker for ${modelId} came in time`, nowMs);
-    }
-    return this.refused(entry, 'wait-expired', `no worker of ${modelId} had room in time`, nowMs);
-  }
-
-  private refused(entry: WaitingRequest, reason: RefusalReason, message: string, nowMs: number): Refused {
-    const { modelId } = entry.request;
-    const queue = this.models.get(modelId);
-    const isForGood = reason === 'unserviceable' || reason === 'attempts-exhausted' || reason === 'superseded';
-    const retryAfterMs = isForGood ? 0 : (queue?.pace ?? new DrainPace()).hintMs((queue?.waiting.size ?? 0) + 1, nowMs);
-    const refusal = { reason, message, retryAfterMs };
-    return { kind: 'refused', ticketId: entry.ticketId, modelId, refusal, waitedMs: nowMs - entry.arrivedMs };
   }
 
   private queueOf(modelId: string): ModelQueue {
