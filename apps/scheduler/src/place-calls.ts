@@ -4,9 +4,10 @@ import { RpcException } from '@nestjs/microservices';
 import type { PlaceRequest, PlaceResponse } from '#lib/contracts';
 import { APP_LOGGER, generationFields, type Logger, type RequestRecord, Tracing } from '#lib/observability';
 import type { PlacementRequest } from '#lib/placement';
+import type { DeskAnswer } from './askers.js';
 import { fromPlaceRequest, InvalidPlaceRequestError } from './place-request.js';
 import { toPlaceResponse } from './place-response.js';
-import { type DeskAnswer, PlacementDesk } from './placement-desk.js';
+import { PlacementDesk } from './placement-desk.js';
 import { beginPlacement, endPlacement } from './placement-span.js';
 
 /** Before the caller's deadline, so that a refusal arrives instead of a bare DEADLINE_EXCEEDED; at most a tenth of the wait. */

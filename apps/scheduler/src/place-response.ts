@@ -6,7 +6,7 @@ import {
   RefusalReason as WireReason,
 } from '#lib/contracts';
 import type { BlocksElsewhere, PlacementAnswer, PlacementExplanation, RefusalReason } from '#lib/placement';
-import type { DeskAnswer } from './placement-desk.js';
+import type { DeskAnswer } from './askers.js';
 import { toUnixMs } from './scheduler-clock.js';
 
 /** `superseded` is missing: it is answered by the status ABORTED, since its caller is gone. */

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import type { KvEvents, Registration, StateReport } from '#lib/contracts';
-import { APP_LOGGER, type Exemplar, type Logger, NO_EXEMPLAR } from '#lib/observability';
+import { APP_LOGGER, type Exemplar, type Logger } from '#lib/observability';
 import {
   Attention,
   FleetState,
@@ -18,6 +18,8 @@ import {
   seededRandom,
   type WorkerDeparture,
 } from '#lib/placement';
+import { Askers, type DeskAnswer } from './askers.js';
+import { DueTimer } from './due-timer.js';
 import { FleetLog } from './fleet-log.js';
 import { ModelStrategies } from './model-strategies.js';
 import { OwnReigns } from './own-reigns.js';
@@ -32,22 +34,11 @@ const ATTENTIONS_PER_TIMEOUT = 10;
 /** Workers whose blocks the index can tell apart. */
 const KV_INDEX_WORKERS = 256;
 
-/** The answer to whoever asked: a decision, under the term of this scheduler's reign, or who decides instead. */
-export type DeskAnswer =
-  | (PlacementAnswer & { readonly term: number })
-  | { readonly kind: 'redirected'; readonly target: string };
-
 /** A call of `Place` that has its answer or waits for it. */
 export interface PlacementTicket {
   readonly answer: Promise<DeskAnswer>;
   /** The caller left: gives up its place in the queue. Nothing after the answer; a lease that nobody took expires. */
   abandon(): void;
-}
-
-/** Who waits for an answer. */
-interface Asker {
-  readonly answer: (answer: DeskAnswer) => void;
-  readonly exemplar: Exemplar;
 }
 
 /** What changed, for those who follow the fleet. */
@@ -74,15 +65,16 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   private readonly kvFollower: KvFollower;
   private readonly reigns: OwnReigns;
-  /** By ticket. */
-  private readonly askers = new Map<number, Asker>();
+  private readonly askers = new Askers();
   private readonly log: FleetLog;
   private readonly strategyFaults: StrategyFaultLog;
   private readonly listeners = new Set<DeskListener>();
   private readonly attention: Attention;
   private readonly attentionTimer: NodeJS.Timeout;
-  private timer: NodeJS.Timeout | undefined;
-  private timerDueMs = Number.POSITIVE_INFINITY;
+  private readonly expiry = new DueTimer(() => {
+    this.attend();
+    this.carryOut(this.queue.expire(nowMs()));
+  });
 
   constructor(
     @Inject(HYDRA_CONFIG) private readonly config: HydraConfig,
@@ -164,10 +156,10 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     const waitMs = Math.min(longestWaitMs, this.config.scheduler.queueTimeoutMs);
     const { ticketId, decisions } = this.queue.enqueue(request, now + waitMs, now);
     this.metrics.noteDecision(nowMs() - now, exemplar);
-    const answer = new Promise<DeskAnswer>((resolve) => this.askers.set(ticketId, { answer: resolve, exemplar }));
+    const answer = this.askers.ask(ticketId, exemplar);
     this.carryOut(decisions);
     const abandon = () => {
-      if (!this.askers.delete(ticketId)) return;
+      if (!this.askers.leave(ticketId)) return;
       this.queue.cancel(ticketId);
       this.carryOut(this.queue.place(nowMs()));
     };
@@ -243,7 +235,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   /** Refuses what comes and what waits; leases live on in the gateways that hold them. */
   beforeApplicationShutdown(): void {
     this.isClosed = true;
-    clearTimeout(this.timer);
+    this.expiry.close();
     clearInterval(this.attentionTimer);
     this.carryOut(this.queue.close(nowMs()));
   }
@@ -263,13 +255,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   /** What waits is placed by the new owner. @returns how many do */
   private redirectWaiting(modelId: string, target: string): number {
     const tickets = this.queue.withdraw(modelId);
-    for (const ticketId of tickets) this.reply(ticketId, { kind: 'redirected', target });
+    for (const ticketId of tickets) this.askers.answer(ticketId, { kind: 'redirected', target });
     return tickets.length;
-  }
-
-  private reply(ticketId: number, answer: DeskAnswer): void {
-    this.askers.get(ticketId)?.answer(answer);
-    this.askers.delete(ticketId);
   }
 
   private termOf(decision: PlacementAnswer): number {
@@ -281,8 +268,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
       switch (decision.kind) {
         case 'placed':
         case 'refused':
-          this.metrics.noteAnswer(decision, this.askers.get(decision.ticketId)?.exemplar ?? NO_EXEMPLAR);
-          this.reply(decision.ticketId, { ...decision, term: this.termOf(decision) });
+          this.metrics.noteAnswer(decision, this.askers.exemplarOf(decision.ticketId));
+          this.askers.answer(decision.ticketId, { ...decision, term: this.termOf(decision) });
           break;
         case 'lease-ended':
           this.log.leasesEnded([decision.lease], decision.cause);
@@ -299,7 +286,8 @@ export class PlacementDesk implements BeforeApplicationShutdown {
       }
     }
     for (const listener of this.listeners) listener.fleetChanged?.();
-    this.wakeWhenDue();
+    const dueMs = this.queue.nextDueMs();
+    if (dueMs !== undefined) this.expiry.wakeAt(dueMs);
   }
 
   private noteDeparture(departure: WorkerDeparture, why: string): void {
@@ -317,20 +305,5 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     if (awayMs >= this.config.scheduler.workerTimeoutMs) {
       this.logger.warn({ away_ms: Math.round(awayMs) }, 'this process did not run for a while');
     }
-  }
-
-  private wakeWhenDue(): void {
-    const dueMs = this.queue.nextDueMs();
-    if (this.isClosed || dueMs === undefined || dueMs >= this.timerDueMs) return;
-    clearTimeout(this.timer);
-    this.timerDueMs = dueMs;
-    this.timer = setTimeout(
-      () => {
-        this.timerDueMs = Number.POSITIVE_INFINITY;
-        this.attend();
-        this.carryOut(this.queue.expire(nowMs()));
-      },
-      Math.max(1, Math.ceil(dueMs - nowMs())),
-    );
   }
 }

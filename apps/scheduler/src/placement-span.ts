@@ -1,7 +1,7 @@
 import type { PlaceRequest } from '#lib/contracts';
 import type { RecordedSpan, RequestRecord, Tracing } from '#lib/observability';
 import type { PlacementExplanation } from '#lib/placement';
-import type { DeskAnswer } from './placement-desk.js';
+import type { DeskAnswer } from './askers.js';
 
 /** Of a decision, in a record: the chosen worker and those behind it. */
 const MOST_CANDIDATES = 16;
