@@ -2,7 +2,9 @@ import { connect } from 'node:net';
 
 const HEAD_END = '\r\n\r\n';
 const LAST_CHUNK = '0\r\n\r\n';
-const NEWLINE = 0x0a;
+const DATA = '\ndata:';
+/** Characters of what came before that are looked at again: what is looked for may be cut anywhere. */
+const TAIL = 5;
 
 /** The bytes of a request, made once. */
 export function requestBytes({ path, headers = {}, body }) {
@@ -20,7 +22,7 @@ export class HttpClient {
   #answer;
   #onEvents;
 
-  /** @param {(count: number) => void} onEvents  called for each read with the events that it completed */
+  /** @param {(count: number) => void} onEvents  called for each read with the events of which it had the beginning */
   constructor(port, onEvents = () => {}) {
     this.#onEvents = onEvents;
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -33,7 +35,16 @@ export class HttpClient {
   /** Sends a request. @returns {Promise<{status: number, events: number, ttftMs: number}>} when its answer is complete */
   send(bytes) {
     return new Promise((resolve, reject) => {
-      this.#answer = { resolve, reject, sentMs: performance.now(), head: '', status: 0, events: 0, left: Infinity };
+      this.#answer = {
+        resolve,
+        reject,
+        sentMs: performance.now(),
+        head: '',
+        tail: '',
+        status: 0,
+        events: 0,
+        left: Infinity,
+      };
       this.#socket.write(bytes);
     });
   }
@@ -68,14 +79,12 @@ export class HttpClient {
     return Buffer.from(answer.head.slice(end + HEAD_END.length), 'latin1');
   }
 
-  /** Events end with an empty line, which may come in two reads; chunks with CR LF, which never looks like one. */
+  /** Each event has one line of data, which may come in two reads; comments, which keep a stream alive, have none. */
   #countEvents(answer, body) {
-    let count = answer.endsInNewline && body[0] === NEWLINE ? 1 : 0;
-    for (let at = body.indexOf('\n\n'); at !== -1; at = body.indexOf('\n\n', at + 2)) count++;
-    answer.endsInNewline = body.at(-1) === NEWLINE && body.at(-2) !== NEWLINE && body.at(-2) !== 0x0d;
-    answer.tail = ((answer.tail ?? '') + body.toString('latin1', Math.max(0, body.length - LAST_CHUNK.length))).slice(
-      -5,
-    );
+    const { tail } = answer;
+    let count = `${tail}${body.toString('latin1', 0, TAIL)}`.includes(DATA) ? 1 : 0; // too short for one that is not cut
+    for (let at = body.indexOf(DATA); at !== -1; at = body.indexOf(DATA, at + DATA.length)) count++;
+    answer.tail = `${tail}${body.toString('latin1', Math.max(0, body.length - TAIL))}`.slice(-TAIL);
     if (count > 0) {
       answer.ttftMs ??= performance.now() - answer.sentMs;
       answer.events += count;

@@ -5,7 +5,7 @@ import { HttpClient, requestBytes } from './http-client.mjs';
 
 const STREAM =
   'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n' +
-  '9\r\ndata: 1\n\n\r\n12\r\ndata: 2\n\ndata: 3\n\n\r\ne\r\ndata: [DONE]\n\n\r\n0\r\n\r\n';
+  '9\r\ndata: 1\n\n\r\ne\r\n: keep-alive\n\n\r\n12\r\ndata: 2\n\ndata: 3\n\n\r\ne\r\ndata: [DONE]\n\n\r\n0\r\n\r\n';
 
 let server;
 afterEach(() => server?.close());
@@ -27,7 +27,7 @@ async function serverOf(pieces) {
 const request = requestBytes({ path: '/', body: '{}' });
 
 describe('HttpClient', () => {
-  it('given a stream that is cut anywhere, then its events are counted and its end is seen', async () => {
+  it('given a stream with a comment that is cut anywhere, then its events are counted and its end is seen', async () => {
     for (let at = 1; at < STREAM.length; at++) {
       const client = new HttpClient(await serverOf([STREAM.slice(0, at), STREAM.slice(at)]));
       expect(await client.send(request), `cut at ${at}`).toMatchObject({ status: 200, events: 3 });
