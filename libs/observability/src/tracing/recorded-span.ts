@@ -38,15 +38,19 @@ export interface SpanOwner {
 
 /** Of one span; further ones are counted only. */
 const MOST_EVENTS = 64;
+/** Of one span, until they are put together. */
+const MOST_GIVEN = 16;
 
 /** Something that takes time in one request. All times are those of `performance.now()`, in milliseconds. */
 export class RecordedSpan {
   readonly spanId = newSpanId();
-  readonly events: SpanEvent[] = [];
   droppedEvents = 0;
-  readonly attributes: Record<string, AttributeValue> = {};
   endMs: number | undefined;
   error: SpanError | undefined;
+  /** As they were given, the first with a place of its own: most spans have few, and most are never read. */
+  private firstGiven: SpanAttributes | undefined;
+  private laterGiven: SpanAttributes[] | undefined;
+  private noted: SpanEvent[] | undefined;
 
   /** @param parentId  span id; empty for the first span of a trace */
   constructor(
@@ -62,16 +66,35 @@ export class RecordedSpan {
     return this.owner.add(new RecordedSpan(this.owner, name, kind, this.spanId, startMs));
   }
 
+  /** @param attributes  not to be changed afterwards */
   set(attributes: SpanAttributes): this {
-    for (const name in attributes) {
-      const value = attributes[name];
-      if (value !== undefined) this.attributes[name] = value;
+    if (this.firstGiven === undefined) this.firstGiven = attributes;
+    else if (this.laterGiven === undefined) this.laterGiven = [attributes];
+    else if (this.laterGiven.length < MOST_GIVEN) this.laterGiven.push(attributes);
+    else {
+      this.firstGiven = this.attributes;
+      this.laterGiven = [attributes];
     }
     return this;
   }
 
-  event(name: string, attributes: SpanAttributes = {}, atMs = performance.now()): void {
-    if (this.events.length < MOST_EVENTS) this.events.push({ name, atMs, attributes });
+  /** What was set last counts; what was set to nothing counts not at all. Put together with each call. */
+  get attributes(): Readonly<Record<string, AttributeValue>> {
+    const merged: Record<string, AttributeValue> = {};
+    for (const given of [this.firstGiven, ...(this.laterGiven ?? [])]) {
+      for (const [name, value] of Object.entries(given ?? {})) if (value !== undefined) merged[name] = value;
+    }
+    return merged;
+  }
+
+  get events(): readonly SpanEvent[] {
+    return this.noted ?? NO_EVENTS;
+  }
+
+  event(name: string, attributes: SpanAttributes = NO_ATTRIBUTES, atMs = performance.now()): void {
+    const event = { name, atMs, attributes };
+    if (this.noted === undefined) this.noted = [event];
+    else if (this.noted.length < MOST_EVENTS) this.noted.push(event);
     else this.droppedEvents++;
   }
 
@@ -104,9 +127,21 @@ export class RecordedSpan {
 
   /** Estimate of what it keeps in memory. */
   get bytes(): number {
-    return SPAN_BYTES + Object.keys(this.attributes).length * ATTRIBUTE_BYTES + this.events.length * EVENT_BYTES;
+    let attributes = this.firstGiven === undefined ? 0 : countOf(this.firstGiven);
+    for (const given of this.laterGiven ?? NO_GIVEN) attributes += countOf(given);
+    return SPAN_BYTES + attributes * ATTRIBUTE_BYTES + this.events.length * EVENT_BYTES;
   }
 }
+
+function countOf(attributes: SpanAttributes): number {
+  let count = 0;
+  for (const _ in attributes) count++;
+  return count;
+}
+
+const NO_EVENTS: readonly SpanEvent[] = [];
+const NO_ATTRIBUTES: SpanAttributes = {};
+const NO_GIVEN: readonly SpanAttributes[] = [];
 
 /** Heap of 20,000 records with five of each (node --expose-gc, 28 November 2026: 281, 24, 183), rounded up for texts. */
 const SPAN_BYTES = 300;

@@ -64,6 +64,16 @@ describe('a request in a sampled trace', () => {
     expect(chat.service).toBe('hydra-test');
   });
 
+  it('given attributes that are set again, and to nothing, when they are read, then the last that is something counts', async () => {
+    const { root } = (await open()).beginRequest({ ...caller('00'), ...WHO }, 'a');
+    expect(root.attributes).toEqual({});
+    root.set({ first: 1, again: 1, kept: 1 }).set({ again: 2, kept: undefined }).set({ again: 3 });
+    expect(root.attributes).toEqual({ first: 1, again: 3, kept: 1 });
+    for (let i = 0; i < 100; i++) root.set({ again: i });
+    expect(root.attributes).toEqual({ first: 1, again: 99, kept: 1 });
+    expect(root.bytes).toBeLessThan(2_000);
+  });
+
   it('given the context of a span, when another app works for it, then its spans are in the same trace below it', async () => {
     const { root } = (await open()).beginRequest({ ...caller('01'), ...WHO }, 'a');
     const asked = root.child('place', 'client');
