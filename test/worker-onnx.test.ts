@@ -27,7 +27,9 @@ describeWorker('the ONNX worker', async () => {
   const session = await TestSession.open(grpcPort);
   const { workerId, workerEpoch: epoch } = session.welcome!;
   session.close();
-  const ready = worker.lines.find((line) => line['message'] === 'the worker is ready')!;
+  const isReady = (line: Record<string, unknown>) => line['message'] === 'the worker is ready';
+  await worker.line(isReady); // it comes through a pipe, at times after the worker has answered
+  const ready = worker.lines.find(isReady)!;
   let stopped: Promise<void> | undefined;
   return {
     httpPort,
