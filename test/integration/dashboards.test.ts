@@ -79,7 +79,7 @@ async function leave(url: string, body: object, key: string): Promise<void> {
 
 let load: Load;
 beforeAll(async () => {
-  [mock, onnx] = await Promise.all([startMockPlatform(closers), startOnnxPlatform(closers)]);
+  [mock, onnx] = await Promise.all([startMockPlatform(closers), startOnnxPlatform(closers, 'round-robin')]);
   prometheus = await RunningPrometheus.start([mock.targetsFile, onnx.targetsFile], mock.operatorKey);
   closers.push(() => prometheus.stop());
   load = new Load();

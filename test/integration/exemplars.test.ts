@@ -63,7 +63,7 @@ async function ask(isSampled: boolean): Promise<void> {
 }
 
 beforeAll(async () => {
-  observed = await startOnnxPlatform(closers);
+  observed = await startOnnxPlatform(closers, 'predicted-ttft');
   prometheus = await RunningPrometheus.start([observed.targetsFile], 'none');
   closers.push(() => prometheus.stop());
   // Alternating at each of the two workers, so that what is not sampled would take the places of what is.

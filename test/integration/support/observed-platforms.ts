@@ -54,8 +54,11 @@ export async function startMockPlatform(closers: (() => Promise<unknown>)[]): Pr
   return { platform, targetsFile, operatorKey, limitedKey };
 }
 
-/** Two workers of the embedded engine with a tiny model, in turn, and a cache of KV blocks with a real Redis behind; a gateway without keys. */
-export async function startOnnxPlatform(closers: (() => Promise<unknown>)[]): Promise<ObservedPlatform> {
+/** Two workers of the embedded engine with a tiny model, and a cache of KV blocks with a real Redis behind; a gateway without keys. */
+export async function startOnnxPlatform(
+  closers: (() => Promise<unknown>)[],
+  strategy: 'predicted-ttft' | 'round-robin',
+): Promise<ObservedPlatform> {
   const { folder, targetsFile } = storage();
   const redis = await startRedis();
   closers.push(() => redis.stop());
@@ -65,7 +68,7 @@ export async function startOnnxPlatform(closers: (() => Promise<unknown>)[]): Pr
     HYDRA_KVCACHE_FETCH: 'always',
     HYDRA_THREADS: '1',
   };
-  const yaml = `models: [{ id: tiny, source: ${TINY_MODEL}, workers: 2, strategy: round-robin }]`;
+  const yaml = `models: [{ id: tiny, source: ${TINY_MODEL}, workers: 2, strategy: ${strategy} }]`;
   const platform = await startPlatform({ env, yaml, args: ['--kvcache', '1'] });
   closers.push(() => platform.stop());
   return { platform, targetsFile };
