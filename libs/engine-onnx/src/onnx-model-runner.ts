@@ -5,6 +5,7 @@ import {
   type ModelRunnerLimits,
   type PrefillChunk,
   type Prompt,
+  rowsOfEachPrompt,
   type SlotCopy,
 } from '#lib/engine';
 import { allocateKv } from './allocate-kv.js';
@@ -123,8 +124,7 @@ export class OnnxModelRunner extends ModelRunner {
 
   /** As many rows for each as the longest has; what those behind a shorter prompt write is never read, as in `rowsFor`. */
   override async prefillTogether(prompts: readonly Prompt[]): Promise<Logits> {
-    const longest = Math.max(...prompts.map(({ tokenIds }) => tokenIds.length));
-    const rowsEach = longest + (longest % 2);
+    const rowsEach = rowsOfEachPrompt(prompts.map(({ tokenIds }) => tokenIds.length));
     this.checkPrompts(prompts, rowsEach);
     return this.exclusively(async () => {
       for (const [index, { tokenIds }] of prompts.entries()) {

@@ -103,6 +103,12 @@ export interface PromptRunLimits {
   readonly mostRows: number;
 }
 
+/** Rows that a run of whole prompts has for each of them: those of the longest, and an even number. */
+export function rowsOfEachPrompt(promptTokens: readonly number[]): number {
+  const longest = Math.max(...promptTokens);
+  return longest + (longest % 2);
+}
+
 export interface SlotOpening {
   readonly slot: number;
   readonly generationId: string;

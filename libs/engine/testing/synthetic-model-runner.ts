@@ -5,6 +5,7 @@ import {
   type ModelRunnerLimits,
   type PrefillChunk,
   type Prompt,
+  rowsOfEachPrompt,
   type SlotCopy,
   type SlotOpening,
 } from '../src/model-runner.js';
@@ -113,8 +114,7 @@ export class SyntheticModelRunner extends ModelRunner {
   override async prefillTogether(prompts: readonly Prompt[]): Promise<Logits> {
     await this.options.onRun?.();
     const { mostPrompts, mostRows } = this.limits.promptRun!;
-    const longest = Math.max(...prompts.map(({ tokenIds }) => tokenIds.length));
-    const rowsEach = longest + (longest % 2);
+    const rowsEach = rowsOfEachPrompt(prompts.map(({ tokenIds }) => tokenIds.length));
     if (prompts.length > mostPrompts || prompts.length * rowsEach > mostRows)
       throw new Error('too long a run of prompts');
     for (const [index, { slot, tokenIds }] of prompts.entries()) {

@@ -1,5 +1,6 @@
-import { Counter, Gauge } from 'prom-client';
+import { Counter } from 'prom-client';
 import type { Logger } from './logger.js';
+import { readGauge } from './owned-metrics.js';
 
 interface Change {
   readonly path: string;
@@ -21,20 +22,16 @@ export interface ReloadableConfig {
 
 /** Lets changes of the file count, also on SIGHUP, and says in log lines and metrics what became of them. Once per process. */
 export function followConfig(config: ReloadableConfig, logger: Logger): void {
-  new Gauge({
-    name: 'hydra_config_generation',
-    help: 'Configurations that were applied in this life of the process, from 1.',
-    collect() {
-      this.set(config.generation);
-    },
-  });
-  new Gauge({
-    name: 'hydra_config_pending_settings',
-    help: 'Settings of hydra.yaml that differ from what runs and count with the next start.',
-    collect() {
-      this.set(config.pending.length);
-    },
-  });
+  readGauge(
+    'hydra_config_generation',
+    'Configurations that were applied in this life of the process, from 1.',
+    () => config.generation,
+  );
+  readGauge(
+    'hydra_config_pending_settings',
+    'Settings of hydra.yaml that differ from what runs and count with the next start.',
+    () => config.pending.length,
+  );
   const reloads = new Counter({
     name: 'hydra_config_reloads_total',
     help: 'Readings of a changed hydra.yaml, by outcome: `applied`, `unchanged`, `refused`.',

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, type CounterConfiguration, Gauge, type Histogram, register } from 'prom-client';
+import { Counter, type CounterConfiguration, type Histogram, register } from 'prom-client';
 import type { AuthenticationFailure } from '#lib/auth';
 import type { LimitName, UsageEntry } from '#lib/limits';
-import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe } from '#lib/observability';
+import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, readGauge } from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
 import { countsByModel, type ModelCounts, totalsByModel } from './model-counts.js';
 
@@ -79,11 +79,11 @@ export class GatewayMetrics {
   }
 
   observeInFlight(read: () => number): void {
-    gauge('requests_in_flight', 'Completions in flight.', read);
+    readGauge(named('requests_in_flight'), 'Completions in flight.', read);
   }
 
   observeSharedLimits(read: () => number): void {
-    gauge('shared_limits_up', 'Whether Redis, where limits are counted, is connected: 1 or 0.', read);
+    readGauge(named('shared_limits_up'), 'Whether Redis, where limits are counted, is connected: 1 or 0.', read);
   }
 
   decidedWithoutRedis(decision: 'refused' | 'counted-locally'): void {
@@ -91,7 +91,7 @@ export class GatewayMetrics {
   }
 
   observeWaitingUsage(read: () => number): void {
-    gauge('usage_entries_waiting', 'Entries that are not in the usage ledger yet.', read);
+    readGauge(named('usage_entries_waiting'), 'Entries that are not in the usage ledger yet.', read);
   }
 
   firstToken(model: string, ms: number, exemplar: Exemplar): void {
@@ -171,16 +171,4 @@ function latency(name: string, help: string, labelNames: string[]): Histogram {
 function counter(name: string, help: string, labelNames: string[]): Counter {
   const options: CounterConfiguration<string> = { name: named(name), help, labelNames };
   return (register.getSingleMetric(named(name)) as Counter | undefined) ?? new Counter(options); // one per process
-}
-
-/** Reads the value when it is scraped. */
-function gauge(name: string, help: string, read: () => number): void {
-  register.removeSingleMetric(named(name));
-  new Gauge({
-    name: named(name),
-    help,
-    collect() {
-      this.set(read());
-    },
-  });
 }

@@ -1,4 +1,4 @@
-import type { ModelRunnerLimits } from '../model-runner.js';
+import { type ModelRunnerLimits, rowsOfEachPrompt } from '../model-runner.js';
 import { chunkedTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 
@@ -35,13 +35,12 @@ function isWholePrompt(sequence: Sequence, limits: ModelRunnerLimits): boolean {
 
 function fits(run: readonly Sequence[], mostRows: number, { contextTokens }: ModelRunnerLimits): boolean {
   const tokens = run.map(({ knownTokens }) => knownTokens);
-  const longest = Math.max(...tokens);
-  const rowsEach = longest + (longest % 2);
+  const rowsEach = rowsOfEachPrompt(tokens);
   const slots = run.map(({ slot }) => slot!);
   return (
     rowsEach * run.length <= mostRows &&
     rowsEach <= Math.min(contextTokens, ...run.map(({ kvTokens }) => kvTokens)) &&
-    longest <= 2 * Math.min(...tokens) &&
+    Math.max(...tokens) <= 2 * Math.min(...tokens) &&
     Math.max(...slots) - Math.min(...slots) === run.length - 1
   );
 }

@@ -2,6 +2,7 @@ import type { PositionLogprobs } from '#lib/contracts';
 import type { ModelRunner } from '../model-runner.js';
 import type { Sequence } from './generation.js';
 import type { LoopCounters } from './loop-counters.js';
+import { nowUs } from './now-us.js';
 import type { PlannedChunk, PlannedStep } from './step-plan.js';
 import type { Choice, TokenChooser } from './token-chooser.js';
 
@@ -43,13 +44,13 @@ export async function runStep(
     }
   }
   for (const chunks of plan.prefills) {
-    const startedUs = performance.now() * 1_000;
+    const startedUs = nowUs();
     const [chunk] = chunks;
     const ran =
       chunks.length === 1
         ? [await runChunk(chunk!, runner, chooser, clock)]
         : await runPrompts(chunks, runner, chooser, clock);
-    const endedUs = performance.now() * 1_000;
+    const endedUs = nowUs();
     for (const [index, { from }] of chunks.entries()) {
       results.push({ ...ran[index]!, chunk: { from, startedUs, endedUs } });
     }
