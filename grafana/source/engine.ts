@@ -1,6 +1,6 @@
 import type { DashboardSpecification } from './dashboard.js';
 import { graph } from './panels.js';
-import { rateBy } from './rates.js';
+import { faultsBy, rateBy } from './rates.js';
 
 const WORKERS = 'model=~"$model", worker=~"$worker"';
 const rate = (metric: string) => `sum by (worker) (rate(${metric}{${WORKERS}}[$__rate_interval]))`;
@@ -63,12 +63,7 @@ export const engine: DashboardSpecification = {
         description: 'Generations refused or broken off each second, by code; none is what it should be.',
         unit: 'short',
         alert: 'HydraEngineCrashLoop',
-        queries: [
-          {
-            expr: `sum by (code) (rate(hydra_worker_failures_total{${WORKERS}}[$__rate_interval])) or vector(0)`,
-            legend: '{{code}}',
-          },
-        ],
+        queries: [faultsBy(['code'], 'hydra_worker_failures_total', WORKERS)],
       }),
     ],
     'KV memory': [

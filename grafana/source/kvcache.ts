@@ -1,15 +1,10 @@
 import type { DashboardSpecification } from './dashboard.js';
 import { graph } from './panels.js';
 import { quantiles } from './quantiles.js';
-import { rateBy } from './rates.js';
+import { faultsBy, rateBy } from './rates.js';
 
 const WORKERS = 'model=~"$model", worker=~"$worker"';
 const rate = (metric: string) => `sum by (instance) (rate(${metric}[$__rate_interval]))`;
-/** Of a counter that has no series before its first event. */
-const rateOfFaults = (label: string, metric: string) => ({
-  expr: `sum by (${label}) (rate(${metric}[$__rate_interval])) or vector(0)`,
-  legend: `{{${label}}}`,
-});
 
 export const kvcache: DashboardSpecification = {
   name: 'kvcache',
@@ -44,7 +39,7 @@ export const kvcache: DashboardSpecification = {
         unit: 'short',
         queries: [
           { expr: 'sum(rate(hydra_kvcache_stored_blocks_total[$__rate_interval]))', legend: 'taken' },
-          rateOfFaults('reason', 'hydra_kvcache_refused_blocks_total'),
+          faultsBy(['reason'], 'hydra_kvcache_refused_blocks_total'),
         ],
       }),
       graph({
@@ -68,7 +63,7 @@ export const kvcache: DashboardSpecification = {
           'Blocks that a tier gave back otherwise than they were stored, each second; none is what it should be.',
         unit: 'short',
         alert: 'HydraKvcacheDamagedBlocks',
-        queries: [rateOfFaults('tier', 'hydra_kvcache_damaged_blocks_total')],
+        queries: [faultsBy(['tier'], 'hydra_kvcache_damaged_blocks_total')],
       }),
     ],
     Costs: [
@@ -88,7 +83,7 @@ export const kvcache: DashboardSpecification = {
         title: 'Calls refused',
         description: 'Calls of workers that were refused or broken off, each second, by gRPC status.',
         unit: 'short',
-        queries: [rateOfFaults('code', 'hydra_kvcache_refused_calls_total')],
+        queries: [faultsBy(['code'], 'hydra_kvcache_refused_calls_total')],
       }),
       graph({
         title: 'Redis',

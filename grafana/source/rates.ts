@@ -11,3 +11,9 @@ export function rateBy(labels: readonly string[], counter: string, selector = ''
     legend: labels.map((label) => `{{${label}}}`).join(' '),
   };
 }
+
+/** The same for what should never happen: 0 as long as the counter has no series. */
+export function faultsBy(labels: readonly string[], counter: string, selector = ''): PanelQuery {
+  const { expr, legend } = rateBy(labels, counter, selector);
+  return { expr: `${expr} or vector(0)`, legend };
+}
