@@ -15,7 +15,10 @@ export interface ReadinessState {
   readonly detail: string;
 }
 
-/** `/health/live` (the process runs), `/health/startup` (it has started), `/health/ready` (it can answer a request). */
+/**
+ * `/health/live` (the process runs), `/health/startup` (it has started), `/health/ready` (it can answer a request) and, as
+ * other servers have it, `/health` for the last.
+ */
 @Controller('health')
 export class HealthController {
   constructor(
@@ -37,7 +40,7 @@ export class HealthController {
     return this.health.check([() => this.indicate('startup', isStarted, detail)]);
   }
 
-  @Get('ready')
+  @Get(['ready', ''])
   @HealthCheck()
   ready() {
     const { isReady, detail } = this.readiness.check();

@@ -63,6 +63,7 @@ describe('ObservabilityModule', () => {
     const server = await start();
     expect((await server.inject('/health/live')).statusCode).toBe(200);
     expect((await server.inject('/health/startup')).statusCode).toBe(200);
+    expect((await server.inject('/health')).statusCode).toBe(503);
     const ready = await server.inject('/health/ready');
     expect(ready.statusCode).toBe(503);
     expect(ready.body).toContain('one model');

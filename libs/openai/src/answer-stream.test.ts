@@ -19,7 +19,14 @@ const FULL = options({ includeUsage: true, returnTokenIds: true });
 
 function options(changes: Partial<AnswerStreamOptions>): AnswerStreamOptions {
   const promptTokenIds = [[1, 2], [3]];
-  return { includeUsage: false, returnTokenIds: false, promptTokenIds, choicesPerPrompt: 1, ...changes };
+  return {
+    includeUsage: false,
+    continuousUsage: false,
+    returnTokenIds: false,
+    promptTokenIds,
+    choicesPerPrompt: 1,
+    ...changes,
+  };
 }
 
 function delta(choiceIndex: number, text: string, tokenIds: number[], more: Partial<AnswerDelta> = {}): AnswerDelta {
@@ -118,7 +125,7 @@ describe('templates against JSON.stringify of the whole', () => {
     { maxLength: 12 },
   );
   const how = fc
-    .record({ includeUsage: fc.boolean(), returnTokenIds: fc.boolean() })
+    .record({ includeUsage: fc.boolean(), continuousUsage: fc.boolean(), returnTokenIds: fc.boolean() })
     .map((changes) => options({ ...changes, choicesPerPrompt: 2 }));
   const head = fc
     .tuple(fc.constantFrom('chat' as const, 'completion' as const), text)
@@ -143,6 +150,16 @@ describe('templates against JSON.stringify of the whole', () => {
 /** The same events, built the plain way. */
 function naiveChunks(head: AnswerHead, how: AnswerStreamOptions, deltas: readonly AnswerDelta[]): object[] {
   const begun = new Set<number>();
+  const promptTokens = how.promptTokenIds.flat().length;
+  let completionTokens = 0;
+  const soFar = () => {
+    if (!how.continuousUsage) return null;
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: promptTokens + completionTokens,
+    };
+  };
   const chunk = (choices: object[], more: object = {}) => ({
     id: head.id,
     object: head.kind === 'chat' ? 'chat.completion.chunk' : 'text_completion',
@@ -150,7 +167,7 @@ function naiveChunks(head: AnswerHead, how: AnswerStreamOptions, deltas: readonl
     model: head.model,
     system_fingerprint: head.systemFingerprint,
     choices,
-    ...(how.includeUsage && { usage: null }),
+    ...(how.includeUsage && { usage: soFar() }),
     ...more,
   });
   const choice = (one: AnswerDelta, what: object, finish: string | null = null) => ({
@@ -165,6 +182,7 @@ function naiveChunks(head: AnswerHead, how: AnswerStreamOptions, deltas: readonl
     const isVeryFirst = begun.size === 0;
     const ended = one.finish !== undefined;
     if (head.kind === 'completion') {
+      completionTokens += one.tokenIds.length;
       if (one.text === '' && !ended && !how.returnTokenIds) return [];
       begun.add(one.choiceIndex);
       const prompt = isFirst ? how.promptTokenIds[Math.floor(one.choiceIndex / 2)] : null;
@@ -176,6 +194,7 @@ function naiveChunks(head: AnswerHead, how: AnswerStreamOptions, deltas: readonl
     const events: object[] = [];
     const prompt = isVeryFirst && how.returnTokenIds ? { prompt_token_ids: how.promptTokenIds[0] } : {};
     if (isFirst) events.push(chunk([choice(one, { delta: { role: 'assistant', content: '' } })], prompt));
+    completionTokens += one.tokenIds.length;
     const hasText = one.text !== '' || (how.returnTokenIds && !ended);
     if (hasText) events.push(chunk([{ ...choice(one, { delta: { content: one.text } }), ...tokenIds(one.tokenIds) }]));
     if (ended) {

@@ -13,8 +13,10 @@ export interface AnswerStream {
 
 export interface AnswerStreamOptions {
   readonly includeUsage: boolean;
+  /** With `includeUsage`: every event tells the usage so far. */
+  readonly continuousUsage: boolean;
   readonly returnTokenIds: boolean;
-  /** Token ids of each prompt; read with `returnTokenIds` only. */
+  /** Token ids of each prompt. */
   readonly promptTokenIds: readonly (readonly number[])[];
   readonly choicesPerPrompt: number;
 }

@@ -95,8 +95,8 @@ describe('bad parameters of either route', () => {
       [{ stream: true, stream_options: true }, 'invalid_type', 'stream_options'],
       [{ stream: true, stream_options: { include_usage: 'yes' } }, 'invalid_type', 'stream_options.include_usage'],
       [
-        { stream: true, stream_options: { continuous_usage_stats: true } },
-        'unsupported_parameter',
+        { stream: true, stream_options: { continuous_usage_stats: 1 } },
+        'invalid_type',
         'stream_options.continuous_usage_stats',
       ],
       [{ prompt_logprobs: 21 }, 'invalid_value', 'prompt_logprobs'],

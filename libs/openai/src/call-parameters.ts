@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { CompletionCall, RequestedSampling, RequestedStop, RequestLimits } from './call.js';
 import { shortened } from './errors.js';
 import type { sharedFields } from './request-fields.js';
-import { invalidValue, unsupportedParameter } from './validation-error.js';
+import { invalidValue } from './validation-error.js';
 
 /** The fields both requests have, after validation. */
 export type SharedRequest = { [Name in keyof typeof sharedFields]?: z.infer<(typeof sharedFields)[Name]> } & {
@@ -23,6 +23,7 @@ export function toCallParameters(request: SharedRequest, maxTokens: number | und
     choicesPerPrompt: request.n ?? 1,
     stream,
     includeUsage: request.stream_options?.include_usage ?? false,
+    continuousUsage: request.stream_options?.continuous_usage_stats ?? false,
     returnTokenIds: request.return_token_ids ?? false,
     logprobs: { top: undefined, promptTop: toPromptLogprobs(request, stream) },
     echo: false,
@@ -105,10 +106,7 @@ function toPromptLogprobs(request: SharedRequest, stream: boolean): number | und
 }
 
 function assertStreamOptions(request: SharedRequest, stream: boolean): void {
-  if (!request.stream_options) return;
-  if (!stream) throw invalidValue('stream_options', "it is only allowed when 'stream' is true");
-  const { continuous_usage_stats: continuous } = request.stream_options;
-  if (continuous !== undefined && continuous !== null && continuous !== false) {
-    throw unsupportedParameter('stream_options.continuous_usage_stats', 'Only false is accepted.');
+  if (request.stream_options && !stream) {
+    throw invalidValue('stream_options', "it is only allowed when 'stream' is true");
   }
 }

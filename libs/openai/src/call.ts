@@ -14,6 +14,7 @@ export interface CompletionCall {
   readonly stream: boolean;
   /** Whether a stream ends with a usage chunk. */
   readonly includeUsage: boolean;
+  readonly continuousUsage: boolean;
   readonly returnTokenIds: boolean;
   readonly logprobs: RequestedLogprobs;
   /** Whether the text of a choice begins with the prompt. */

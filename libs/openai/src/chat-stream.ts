@@ -2,6 +2,7 @@ import { type AnswerDelta, type AnswerHead, type AnswerUsage, usageBody } from '
 import type { AnswerStream, AnswerStreamOptions } from './answer-stream.js';
 import { chunkOpening, idList, stopReason } from './completion-stream.js';
 import { chatLogprobs } from './logprobs.js';
+import { RunningUsage } from './running-usage.js';
 import { jsonString, jsonText, SSE_DONE } from './sse.js';
 
 /**
@@ -10,7 +11,7 @@ import { jsonString, jsonText, SSE_DONE } from './sse.js';
  */
 export class ChatStream implements AnswerStream {
   readonly #opening: string;
-  readonly #closing: string;
+  readonly #usage: RunningUsage;
   /** Choices whose role has been told. */
   readonly #begun = new Set<number>();
 
@@ -19,13 +20,14 @@ export class ChatStream implements AnswerStream {
     private readonly options: AnswerStreamOptions,
   ) {
     this.#opening = `data: ${chunkOpening(head, 'chat.completion.chunk')}`;
-    this.#closing = `]${options.includeUsage ? ',"usage":null' : ''}`;
+    this.#usage = new RunningUsage(options);
   }
 
   delta(delta: AnswerDelta): string {
     const { choiceIndex, text, finish } = delta;
     let events = this.#begun.has(choiceIndex) ? '' : this.#role(choiceIndex);
     let tokenIds = delta.tokenIds;
+    this.#usage.count(tokenIds.length);
     let logprobs = delta.logprobs === undefined ? 'null' : jsonText(chatLogprobs(delta.logprobs));
     const tellsTokens = this.options.returnTokenIds || delta.logprobs !== undefined;
     if (text !== '' || (finish === undefined && tellsTokens)) {
@@ -61,7 +63,7 @@ export class ChatStream implements AnswerStream {
     choiceEnd: string,
     chunkEnd = '',
   ): string {
-    return `${this.#opening}{"index":${choiceIndex},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}${choiceEnd}}${this.#closing}${chunkEnd}}\n\n`;
+    return `${this.#opening}{"index":${choiceIndex},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}${choiceEnd}}]${this.#usage.text}${chunkEnd}}\n\n`;
   }
 
   #tokenIds(tokenIds: readonly number[]): string {

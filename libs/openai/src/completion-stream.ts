@@ -1,6 +1,7 @@
 import { type AnswerDelta, type AnswerHead, type AnswerUsage, usageBody } from './answer.js';
 import type { AnswerStream, AnswerStreamOptions } from './answer-stream.js';
 import { completionLogprobs } from './logprobs.js';
+import { RunningUsage } from './running-usage.js';
 import { jsonString, jsonText, SSE_DONE } from './sse.js';
 
 /**
@@ -9,7 +10,7 @@ import { jsonString, jsonText, SSE_DONE } from './sse.js';
  */
 export class CompletionStream implements AnswerStream {
   readonly #opening: string;
-  readonly #closing: string;
+  readonly #usage: RunningUsage;
   /** Choices whose prompt ids have been told. */
   readonly #begun = new Set<number>();
 
@@ -18,17 +19,18 @@ export class CompletionStream implements AnswerStream {
     private readonly options: AnswerStreamOptions,
   ) {
     this.#opening = `data: ${chunkOpening(head, 'text_completion')}`;
-    this.#closing = `]${options.includeUsage ? ',"usage":null' : ''}}\n\n`;
+    this.#usage = new RunningUsage(options);
   }
 
   delta(delta: AnswerDelta): string {
     const { choiceIndex, text, finish } = delta;
+    this.#usage.count(delta.tokenIds.length);
     const isSilent = text === '' && finish === undefined && delta.logprobs === undefined;
     if (isSilent && !this.options.returnTokenIds) return '';
     const ids = this.options.returnTokenIds ? this.#tokenIds(delta) : '';
     const logprobs = delta.logprobs === undefined ? 'null' : jsonText(completionLogprobs(delta.logprobs));
     const ending = finish === undefined ? RUNNING : `"finish_reason":"${finish}","stop_reason":${stopReason(delta)}`;
-    return `${this.#opening}{"index":${choiceIndex},"text":${jsonString(text)},"logprobs":${logprobs},${ending}${ids}}${this.#closing}`;
+    return `${this.#opening}{"index":${choiceIndex},"text":${jsonString(text)},"logprobs":${logprobs},${ending}${ids}}]${this.#usage.text}}\n\n`;
   }
 
   end(usage: AnswerUsage): string {

@@ -132,7 +132,13 @@ describe('gRPC requests', () => {
 });
 
 describe('gRPC answers', () => {
-  const options = { includeUsage: true, returnTokenIds: true, promptTokenIds: [[1, 2]], choicesPerPrompt: 2 };
+  const options = {
+    includeUsage: true,
+    continuousUsage: false,
+    returnTokenIds: true,
+    promptTokenIds: [[1, 2]],
+    choicesPerPrompt: 2,
+  };
   const usage = { promptTokens: 2, completionTokens: 3, cachedTokens: 1 };
   const deltas = [
     { choiceIndex: 0, text: 'a', tokenIds: [5] },

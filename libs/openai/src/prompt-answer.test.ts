@@ -113,6 +113,7 @@ function whole(call: CompletionCall) {
 async function streamed<T>(call: CompletionCall): Promise<T[]> {
   const stream = createAnswerStream(head(call.kind), {
     includeUsage: false,
+    continuousUsage: false,
     returnTokenIds: false,
     promptTokenIds: [],
     choicesPerPrompt: 1,
@@ -213,7 +214,13 @@ describe('log-probabilities and echo', () => {
   });
 
   it('given gRPC, then tokens with bytes, and NaN for the first of a prompt', () => {
-    const options = { includeUsage: true, returnTokenIds: false, promptTokenIds: [], choicesPerPrompt: 1 };
+    const options = {
+      includeUsage: true,
+      continuousUsage: false,
+      returnTokenIds: false,
+      promptTokenIds: [],
+      choicesPerPrompt: 1,
+    };
     const stream = new GrpcCompletionStream(head('completion'), options);
     const [first] = deltas(completion({ echo: true, logprobs: 1 })).map((delta) => stream.deltas([delta])?.choices[0]);
     expect(first?.text).toBe('The sky');

@@ -97,7 +97,7 @@ export const sharedFields = {
     .looseObject({
       include_usage: flag('One more event, before `[DONE]`, tells the usage.'),
       include_obfuscation: flag('Accepted; nothing is added.'),
-      continuous_usage_stats: unsupported('Accepted: false.'),
+      continuous_usage_stats: flag('With `include_usage`: every event tells the tokens used so far.'),
     })
     .nullish()
     .meta({ description: 'Only with `stream`.' }),

@@ -62,8 +62,9 @@ const usage = z
   })
   .meta({ description: 'Tokens used, over all prompts and choices.' });
 
-const chunkUsage = usage.nullable().optional().meta({
-  description: 'With `stream_options.include_usage`: null, and set in the last chunk, whose `choices` are empty.',
+const chunkUsage = usage.partial({ prompt_tokens_details: true }).nullable().optional().meta({
+  description:
+    'With `stream_options.include_usage`: set in the last chunk, whose `choices` are empty; before it null, or the tokens so far with `continuous_usage_stats`.',
 });
 
 export const completionSchema = z

@@ -87,6 +87,7 @@ export class CompletionService {
       spending = await this.limits.reserve(admitted, demandOf(answerId, requests));
       sink.begin(toHead(call, model, answerId), {
         includeUsage: call.includeUsage,
+        continuousUsage: call.continuousUsage,
         returnTokenIds: call.returnTokenIds,
         promptTokenIds,
         choicesPerPrompt: call.choicesPerPrompt,

@@ -146,7 +146,7 @@ describe('who comes in', () => {
     expect((await fetch(`${platform.url}${path}`)).status).toBe(401);
   });
 
-  it.each(['/health/live', '/health/ready', '/health/startup', '/docs', '/openapi.json'])(
+  it.each(['/health', '/health/live', '/health/ready', '/health/startup', '/docs', '/openapi.json'])(
     'given no key, when %s is asked for, then it is open',
     async (path) => {
       expect((await fetch(`${platform.url}${path}`)).status).toBe(200);

@@ -23,7 +23,7 @@ export class ErrorFilter implements ExceptionFilter {
   catch(exception: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    if (exception instanceof ServiceUnavailableException && request.url.startsWith('/health/')) {
+    if (exception instanceof ServiceUnavailableException && request.url.startsWith('/health')) {
       void reply.status(exception.getStatus()).send(exception.getResponse()); // terminus' report, for probes
       return;
     }

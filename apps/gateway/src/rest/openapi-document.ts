@@ -67,6 +67,7 @@ export function openApiDocument(version: string, admin: AdminDocument): OpenAPIO
       },
       ...admin.paths,
       '/health/live': healthPath('Whether the process runs.'),
+      '/health': healthPath('Whether a model can answer now; as `/health/ready`.'),
       '/health/ready': healthPath('Whether a model can answer now.'),
       '/health/startup': healthPath('Whether the start is over.'),
       '/metrics': {

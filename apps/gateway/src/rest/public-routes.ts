@@ -21,8 +21,8 @@ const PUBLIC_ROUTES: readonly {
   },
   { path: /^\/v1\/models(\/.+)?$/, route: /^\/v1\/models(\/\*)?$/, methods: 'GET', scope: 'inference' },
   {
-    path: /^\/health\/(live|ready|startup)$/,
-    route: /^\/health\/(live|ready|startup)$/,
+    path: /^\/health(\/(live|ready|startup))?$/,
+    route: /^\/health(\/(live|ready|startup))?$/,
     methods: 'GET',
     scope: 'open',
   },
