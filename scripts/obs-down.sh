@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Ends what scripts/obs-up.sh started, and nothing else. What Prometheus has stored stays.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export HYDRA_OBS=${HYDRA_OBS:-$PWD/.cache/observability} HYDRA_RUN=${HYDRA_HOME:-$HOME/.cache/hydraserve}/run
-pid_file=$HYDRA_OBS/prometheus.pid
+source "$(dirname "${BASH_SOURCE[0]}")/obs-common.sh"
 if [ -f "$pid_file" ]; then
   pid=$(cat "$pid_file")
   rm -f "$pid_file"
@@ -15,7 +13,7 @@ if [ -f "$pid_file" ]; then
     exit
   fi
 fi
-if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then
+if compose_works; then
   docker compose -f observability/compose.yaml down
   exit
 fi

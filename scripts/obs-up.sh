@@ -3,8 +3,7 @@
 # Environment: HYDRA_HOME (as `hydra up`), HYDRA_METRICS_KEY (for a gateway that wants keys), HYDRA_OBS_PORT (local Prometheus; default 9095),
 # HYDRA_OBS (folder of what it writes; default .cache/observability).
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export HYDRA_OBS=${HYDRA_OBS:-$PWD/.cache/observability} HYDRA_RUN=${HYDRA_HOME:-$HOME/.cache/hydraserve}/run
+source "$(dirname "${BASH_SOURCE[0]}")/obs-common.sh"
 port=${HYDRA_OBS_PORT:-9095}
 mkdir -p "$HYDRA_OBS" "$HYDRA_RUN"
 
@@ -12,7 +11,7 @@ configure() { # RULES TARGETS
   (umask 077 && sed -e "s#@RULES@#$1#; s#@TARGETS@#$2#; s#@KEY@#${HYDRA_METRICS_KEY:-none}#" observability/prometheus.yaml > "$HYDRA_OBS/prometheus.yaml")
 }
 
-if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then
+if compose_works; then
   configure /etc/prometheus/rules /etc/prometheus/targets
   chmod 644 "$HYDRA_OBS/prometheus.yaml" # the container's user reads it
   docker compose -f observability/compose.yaml up --detach --wait
@@ -20,7 +19,6 @@ if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then
   exit
 fi
 
-pid_file=$HYDRA_OBS/prometheus.pid
 if [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; then
   echo "Prometheus runs already (process $(cat "$pid_file")); make obs-down ends it."
   exit
