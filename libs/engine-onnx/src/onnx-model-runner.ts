@@ -8,11 +8,12 @@ import {
   rowsOfEachPrompt,
   type SlotCopy,
 } from '#lib/engine';
-import { allocateKv } from './allocate-kv.js';
+import { type AllocatedKv, allocateKv } from './allocate-kv.js';
 import { type OnnxModelRunnerOptions, planLimits, slotTokens } from './runner-limits.js';
 import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
 import type { KvBlockPlaces } from './runtime/kv-block-places.js';
 import type { KvMemory } from './runtime/kv-memory.js';
+import type { KvPromptEnds } from './runtime/kv-prompt-ends.js';
 import { OrtRuntime } from './runtime/ort-runtime.js';
 import { OrtSession } from './runtime/ort-session.js';
 import { SlotBindings } from './slot-bindings.js';
@@ -26,6 +27,9 @@ const SHORT_CHUNKS_PER_CHUNK = 3;
  */
 export class OnnxModelRunner extends ModelRunner {
   readonly limits: ModelRunnerLimits;
+  override readonly blocks: KvBlockPlaces | undefined;
+  override readonly promptEnds: KvPromptEnds | undefined;
+  private readonly kv: KvMemory;
   private readonly decoding: SlotBindings;
   /** Of the session that computes prompts: the same, unless they have weights of their own. */
   private readonly prefilling: SlotBindings;
@@ -52,12 +56,14 @@ export class OnnxModelRunner extends ModelRunner {
   private constructor(
     private readonly runtime: OrtRuntime,
     sessions: LoadedSessions,
-    private readonly kv: KvMemory,
-    override readonly blocks: KvBlockPlaces | undefined,
+    { kv, blocks, promptEnds }: AllocatedKv,
     graph: DecoderGraph,
     limits: ModelRunnerLimits,
   ) {
     super();
+    this.kv = kv;
+    this.blocks = blocks;
+    this.promptEnds = promptEnds;
     this.limits = limits;
     this.decoding = new SlotBindings(sessions.decode, graph, kv);
     this.prefilling = sessions.prefill === undefined ? this.decoding : new SlotBindings(sessions.prefill, graph, kv);
@@ -94,8 +100,8 @@ export class OnnxModelRunner extends ModelRunner {
     try {
       const decode = await open(graph.path);
       const prefill = options.prefillGraphPath === undefined ? undefined : await open(options.prefillGraphPath);
-      const { kv, blocks } = allocateKv(runtime, decode, graph, limits, options.executionProvider);
-      return new OnnxModelRunner(runtime, { decode, prefill }, kv, blocks, graph, limits);
+      const kv = allocateKv(runtime, decode, graph, limits, options.executionProvider);
+      return new OnnxModelRunner(runtime, { decode, prefill }, kv, graph, limits);
     } catch (error) {
       for (const session of opened) await session.close();
       runtime.close();

@@ -9,6 +9,7 @@ export { MockModelRunner, type MockModelRunnerOptions } from './mock/mock-model-
 export * from './model-runner.js';
 export type { BlockExchange, BlockForm, BlockMemory } from './prefix/block-memory.js';
 export type { PrefixChange } from './prefix/prefix-change.js';
+export type { PromptEndMemory, SlotPositions } from './prefix/prompt-end-memory.js';
 export type { StoredBlock, WantedBlocks } from './prefix/stored-block.js';
 export { isRetryable } from './retryable.js';
 export { InvalidLogitsError } from './sampling/largest-logit.js';

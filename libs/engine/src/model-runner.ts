@@ -1,4 +1,5 @@
 import type { BlockMemory } from './prefix/block-memory.js';
+import type { PromptEndMemory } from './prefix/prompt-end-memory.js';
 
 /**
  * Runs the model's forward passes for the step loop: the port under it. One caller, one pass at a time.
@@ -11,10 +12,12 @@ export abstract class ModelRunner {
   abstract readonly limits: ModelRunnerLimits;
   /** Room for blocks of prefixes. Runners without it compute every prompt anew. */
   readonly blocks?: BlockMemory;
+  /** Room for the ends of prompts, beside that for blocks. Runners without it compute at least the last token of each prompt. */
+  readonly promptEnds?: PromptEndMemory;
   /**
    * Begins a sequence in a free slot, in which what was kept of it stands already. Runners that bring more of
    * its prefix, or need to know, have it. It may take time, in which the other slots go on.
-   * @returns how many leading tokens the slot now holds, at least `heldTokens` and less than `tokenIds.length`
+   * @returns how many leading tokens the slot now holds: `heldTokens`, or more but less than `tokenIds.length`
    */
   openSlot?(opening: SlotOpening, signal: AbortSignal): number | Promise<number>;
   /** The sequence has left the slot: its memory serves other slots from now on. */

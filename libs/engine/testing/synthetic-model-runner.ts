@@ -10,6 +10,7 @@ import {
   type SlotOpening,
 } from '../src/model-runner.js';
 import type { BlockMemory } from '../src/prefix/block-memory.js';
+import type { PromptEndMemory } from '../src/prefix/prompt-end-memory.js';
 
 export const SYNTHETIC_VOCABULARY = 64;
 
@@ -27,6 +28,8 @@ export interface SyntheticModelRunnerOptions extends Partial<ModelRunnerLimits> 
   /** Tokens of a block, and what a place takes. Default 4, and as much as that. */
   readonly blockTokens?: number;
   readonly placeTokens?: number;
+  /** Places for ends of prompts; each takes a token more than its positions. Default 0: it has no room for them. */
+  readonly endPlaces?: number;
   /** Leading tokens that a slot holds when it is opened. */
   readonly heldTokens?: (opening: SlotOpening) => number | Promise<number>;
 }
@@ -55,7 +58,11 @@ export class SyntheticModelRunner extends ModelRunner {
   readonly promptRuns: number[] = [];
   /** What stands in each place. */
   private readonly places = new Map<number, number[]>();
+  private readonly ends = new Map<number, { readonly tail: number[]; readonly logits: Float32Array }>();
   override readonly blocks?: BlockMemory;
+  override readonly promptEnds?: PromptEndMemory;
+  /** Times that a prompt's end was brought. */
+  recalls = 0;
   override readonly copySlot?: (copy: SlotCopy) => void;
   override readonly moveSlot?: (move: SlotCopy) => void;
   override readonly trimSlot?: (slot: number, tokens: number) => void;
@@ -63,7 +70,7 @@ export class SyntheticModelRunner extends ModelRunner {
   constructor(private readonly options: SyntheticModelRunnerOptions = {}) {
     super();
     const { onRun: _, heldTokens: __, copiesSlots = true, movesSlots = true, restsSlots = false, ...rest } = options;
-    const { blockPlaces = 0, blockTokens = 4, placeTokens = blockTokens, ...limits } = rest;
+    const { blockPlaces = 0, blockTokens = 4, placeTokens = blockTokens, endPlaces = 0, ...limits } = rest;
     this.limits = {
       contextTokens: 128,
       vocabularySize: SYNTHETIC_VOCABULARY,
@@ -77,6 +84,7 @@ export class SyntheticModelRunner extends ModelRunner {
     this.slots = Array.from({ length: this.limits.slots }, () => []);
     this.written = this.slots.map(() => 0);
     if (blockPlaces > 0) this.blocks = this.blockMemory(blockPlaces, blockTokens, placeTokens);
+    if (endPlaces > 0) this.promptEnds = this.endMemory(endPlaces);
     if (copiesSlots) this.copySlot = (copy) => this.copy(copy);
     if (movesSlots) this.moveSlot = (move) => this.move(move);
     if (restsSlots) this.trimSlot = (slot, tokens) => this.trim(slot, tokens);
@@ -162,7 +170,7 @@ export class SyntheticModelRunner extends ModelRunner {
     for (const [slot, { length }] of this.slots.entries()) this.written[slot] = Math.max(this.written[slot]!, length);
     const pages = this.written.reduce((sum, tokens) => sum + Math.ceil(tokens / kvPageTokens), 0);
     const cachedTokens = this.places.size * (this.blocks?.placeTokens ?? 0);
-    const bytes = (pages * kvPageTokens + cachedTokens) * kvBytesPerToken;
+    const bytes = (pages * kvPageTokens + cachedTokens + this.endsTokens) * kvBytesPerToken;
     if (bytes > kvTotalBytes) throw new Error(`${bytes} of ${kvTotalBytes} bytes of KV are used`);
   }
 
@@ -205,6 +213,38 @@ export class SyntheticModelRunner extends ModelRunner {
       },
       release: (gone) => {
         for (const place of gone) if (!this.places.delete(place)) throw new Error(`place ${place} is empty already`);
+      },
+    };
+  }
+
+  /** What ends of prompts take. */
+  get endsTokens(): number {
+    return [...this.ends.values()].reduce((sum, { tail }) => sum + tail.length + 1, 0);
+  }
+
+  private endMemory(places: number): PromptEndMemory {
+    return {
+      places,
+      takenTokens: (positions) => positions + 1,
+      save: (place, { slot, from, to }, logits) => {
+        const held = this.slots[slot]!;
+        if (held.length !== to || place >= places || this.ends.has(place))
+          throw new Error(`an end of ${to} tokens of ${held.length} cannot be kept in ${place}`);
+        this.ends.set(place, { tail: held.slice(from, to), logits: logits.slice() });
+        this.checkMemory();
+      },
+      load: (place, { slot, from, to }) => {
+        const { tail, logits } = this.ends.get(place)!;
+        const held = this.slots[slot]!;
+        if (held.length < from || tail.length !== to - from)
+          throw new Error(`an end of ${tail.length} tokens at ${from}`);
+        this.slots[slot] = [...held.slice(0, from), ...tail];
+        this.recalls++;
+        this.checkMemory();
+        return logits.slice();
+      },
+      release: (place) => {
+        if (!this.ends.delete(place)) throw new Error(`place ${place} of an end is empty already`);
       },
     };
   }

@@ -3,13 +3,15 @@ import { hashBlocks, type PrefixIdentity, prefixSeed } from '#lib/kv';
 /** The block hashes of one sequence, made as they are asked for: its tokens only grow. */
 export class BlockHashes {
   private readonly hashes: string[] = [];
+  private readonly seed: Uint8Array;
   private last: Uint8Array;
 
   constructor(
     identity: PrefixIdentity,
     private readonly blockTokens: number,
   ) {
-    this.last = prefixSeed(identity);
+    this.seed = prefixSeed(identity);
+    this.last = this.seed;
   }
 
   /** @returns the hash of each full block of the first `tokens` of `tokenIds`, as hexadecimal digits */
@@ -24,5 +26,11 @@ export class BlockHashes {
       }
     }
     return blocks === hashes.length ? hashes : hashes.slice(0, blocks);
+  }
+
+  /** @returns a name for the first `tokens` of `tokenIds` as a whole: the hash of their full blocks, and the ids behind them */
+  nameOf(tokenIds: readonly number[], tokens: number): string {
+    const before = this.of(tokenIds, tokens).at(-1) ?? Buffer.from(this.seed).toString('hex');
+    return `${before}:${tokenIds.slice(tokens - (tokens % this.blockTokens), tokens).join()}`;
   }
 }

@@ -2,10 +2,14 @@ import { type CachedBlock, type EvictionPolicy, PrefixIndex } from '#lib/kv';
 import { BlockHashes } from './block-hashes.js';
 import type { BlockMemory } from './block-memory.js';
 import type { PrefixChange } from './prefix-change.js';
+import type { PromptEndMemory } from './prompt-end-memory.js';
+import { type PromptEnd, PromptEnds } from './prompt-ends.js';
 import type { StoredBlock } from './stored-block.js';
 
 export interface PrefixStoreOptions {
   readonly memory: BlockMemory;
+  /** Default: ends of prompts are not kept. */
+  readonly endMemory?: PromptEndMemory | undefined;
   /** Of the model whose KV it is, as in `ServedModel`. */
   readonly modelFingerprint: string;
   /** Default: the least recently used block goes. */
@@ -21,6 +25,20 @@ export interface KeptPrefix {
   /** As in `EvictionPolicy.kept`. */
   readonly answerTokens?: number | undefined;
 }
+
+/** A whole prompt in a slot, and the logits of its last token, shape [vocabularySize]. */
+export interface KeptEnd {
+  readonly slot: number;
+  readonly name: string;
+  readonly tokenIds: readonly number[];
+  readonly logits: Float32Array;
+}
+
+/**
+ * Most of the room that ends of prompts take. Chosen: blocks serve every prompt that begins alike, an end the same prompt alone; where
+ * none comes again, blocks miss little of it.
+ */
+const END_SHARE = 1 / 16;
 
 /** Blocks of a chain that came from elsewhere. */
 export interface GivenBlocks {
@@ -40,10 +58,12 @@ export class PrefixStore {
   /** Blocks that had to go so far. */
   evictedBlocks = 0;
   private readonly index: PrefixIndex;
+  private readonly ends: PromptEnds | undefined;
 
   constructor(private readonly options: PrefixStoreOptions) {
-    const { memory, policy } = options;
+    const { memory, endMemory, policy } = options;
     this.index = new PrefixIndex({ blockTokens: memory.blockTokens, places: memory.places, policy });
+    this.ends = endMemory && new PromptEnds(endMemory, memory.blockTokens);
   }
 
   get blockTokens(): number {
@@ -55,9 +75,9 @@ export class PrefixStore {
     return this.options.memory.placeTokens;
   }
 
-  /** Memory that its blocks take, in tokens. */
+  /** Memory that its blocks and the ends of prompts take, in tokens. */
   get heldTokens(): number {
-    return this.index.size * this.placeTokens;
+    return this.index.size * this.placeTokens + this.endsTokens;
   }
 
   /** @param salt  only equal salts share a prefix */
@@ -123,8 +143,46 @@ export class PrefixStore {
     });
   }
 
-  /** Gives memory back until it takes at most `tokens`. */
+  /** The end of a prompt, if it is held; it is used now. Its blocks may have gone. */
+  findEnd(name: string, promptTokenIds: readonly number[]): PromptEnd | undefined {
+    return this.ends?.find(name, promptTokenIds);
+  }
+
+  /** Copies an end behind the blocks of its prompt, which the slot holds. @returns the logits of its last token, unless it has gone meanwhile */
+  restoreEnd(name: string, end: PromptEnd, slot: number): Float32Array | undefined {
+    return this.ends?.load(name, end, slot);
+  }
+
+  /** What keeping the end of such a prompt takes, in tokens; 0 where ends are not kept. */
+  endTokens(promptTokens: number): number {
+    return this.ends?.takenTokens(promptTokens) ?? 0;
+  }
+
+  /**
+   * Copies the end of a prompt, unless it is held, as far as ends have room.
+   * @param roomTokens  memory that the store may take in all
+   */
+  keepEnd({ slot, name, tokenIds, logits }: KeptEnd, roomTokens: number): void {
+    if (this.ends === undefined || this.ends.find(name, tokenIds) !== undefined) return;
+    const takenTokens = this.ends.takenTokens(tokenIds.length);
+    const mostTokens = Math.floor(roomTokens * END_SHARE) - takenTokens;
+    if (mostTokens < 0) return;
+    this.ends.shrinkTo(mostTokens);
+    this.shrinkBlocksTo(roomTokens - this.ends.heldTokens - takenTokens);
+    this.ends.save(name, tokenIds, slot, logits);
+  }
+
+  /** Gives memory back until it takes at most `tokens`: ends of prompts first. */
   shrinkTo(tokens: number): void {
+    this.ends?.shrinkTo(tokens - this.index.size * this.placeTokens);
+    this.shrinkBlocksTo(tokens - this.endsTokens);
+  }
+
+  private get endsTokens(): number {
+    return this.ends?.heldTokens ?? 0;
+  }
+
+  private shrinkBlocksTo(tokens: number): void {
     const removed = this.index.shrinkTo(this.blocksIn(tokens));
     this.noteRemoved(removed, removed);
   }
@@ -141,7 +199,9 @@ export class PrefixStore {
     write: (firstBlock: number, places: readonly number[]) => void,
     answerTokens?: number,
   ): number {
-    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, this.blocksIn(roomTokens), answerTokens);
+    this.ends?.shrinkTo(Math.floor(roomTokens * END_SHARE));
+    const mostBlocks = this.blocksIn(roomTokens - this.endsTokens);
+    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, mostBlocks, answerTokens);
     // a place that was emptied for a block of this very chain is written at once and need not be given back
     const filled = new Set(added.map(({ place }) => place));
     this.noteRemoved(

@@ -23,7 +23,7 @@ async function run(request: CheckedRequest, isExact: boolean, chunkTokens: numbe
 }
 
 describe('a runner whose prompts are exact', () => {
-  it('given any prompts that begin alike, with kept blocks and slots at rest, then each has what it has alone', () =>
+  it('given any prompts that begin alike, and all once more, with kept blocks, kept ends and slots at rest, then each has what it has alone', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ shared: fc.nat(40), own: fc.array(fc.nat(9), { minLength: 1, maxLength: 20 }) }), {
@@ -34,7 +34,7 @@ describe('a runner whose prompts are exact', () => {
         fc.integer({ min: 2, max: 12 }),
         fc.integer({ min: 1, max: 4 }),
         async (prompts, blockTokens, chunkTokens, slots) => {
-          const requests = prompts.map(({ shared, own }, index) =>
+          const requests = [...prompts, ...prompts].map(({ shared, own }, index) =>
             requestOf({
               generationId: `prompt ${index}`,
               promptTokenIds: [...Array.from({ length: shared }, (_, i) => (i * 3) % 10), ...own],
@@ -61,7 +61,10 @@ async function runAll(
   options: Pick<SyntheticModelRunnerOptions, 'blockTokens' | 'chunkTokens' | 'slots'>,
 ) {
   const log = new EventLog();
-  const runner = new SyntheticModelRunner({ hasExactPrompts: true, restsSlots: true, blockPlaces: 500, ...options });
+  const runner = new SyntheticModelRunner({
+    ...{ hasExactPrompts: true, restsSlots: true, blockPlaces: 500, endPlaces: 5 },
+    ...options,
+  });
   const prefixes = { modelFingerprint: 'synthetic' };
   const settings = { waitingGenerations: 1, prefixes, onEvent: log.listener };
   const loop = new StepLoop(runner, { table, eosTokenIds: [63] }, settings);

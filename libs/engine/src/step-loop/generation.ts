@@ -153,6 +153,8 @@ export class Sequence {
   keptTokens = 0;
   /** Leading tokens that the prefix store had when it was first asked, while it waits for a slot. */
   findableTokens: number | undefined;
+  /** Of the last token of its prompt, when all of that was kept and nothing is to be computed for the first token; shape [vocabularySize]. */
+  promptLogits: Float32Array | undefined;
   /** Names of its blocks in the prefix store; made when they are first needed. */
   blockHashes: BlockHashes | undefined;
   /** Prompt, accepted and generated ids. */
@@ -183,6 +185,17 @@ export class Sequence {
   /** Accepted ones included. */
   get generatedTokens(): number {
     return this.tokenIds.length - this.generation.promptTokens;
+  }
+
+  /** It has no slot any more, and nothing of it is computed. */
+  forgetSlot(): void {
+    this.slot = undefined;
+    this.kvTokens = 0;
+    this.computedTokens = 0;
+    this.provenTokens = 0;
+    this.keptTokens = 0;
+    this.findableTokens = undefined;
+    this.promptLogits = undefined;
   }
 
   /** Known tokens that prefill has still to compute. */

@@ -44,12 +44,15 @@ function startLoop(options: SyntheticModelRunnerOptions = {}) {
 }
 
 /** What the same request gives where nothing is kept. */
-async function withoutStore(parts: RequestParts): Promise<number[]> {
-  const { run, stop } = startLoop({ blockPlaces: 0 });
+async function withoutStore(parts: RequestParts, options: SyntheticModelRunnerOptions = {}): Promise<number[]> {
+  const { run, stop } = startLoop({ ...options, blockPlaces: 0 });
   const { tokenIds } = await run(parts);
   await stop();
   return tokenIds;
 }
+
+/** Its prompts and outputs are exact: how each position was computed shows in its logits. */
+const EXACT = { isExact: true, endPlaces: 100, chunkTokens: 16, kvTotalBytes: 2_000 };
 
 describe('prefixes', () => {
   it('given a chat, when each turn repeats all before it, then its new tokens alone are computed', async () => {
@@ -143,7 +146,7 @@ describe('prefixes', () => {
   });
 
   it('given logits that are not numbers, when the generation fails, then only what a token came after is kept', async () => {
-    const { runner, log, run, stop } = startLoop();
+    const { runner, log, run, stop } = startLoop({ endPlaces: 10 });
     const { prefill } = runner;
     runner.prefill = async (chunk) => {
       const logits = await prefill.call(runner, chunk);
@@ -151,9 +154,76 @@ describe('prefixes', () => {
       return logits;
     };
     expect((await run({ promptTokenIds: LONG })).failure).toMatchObject({ code: FailureCode.ENGINE_ERROR });
-    expect(log.cachedHashes.size).toBe(0);
+    expect(log.cachedHashes.size + runner.endsTokens).toBe(0);
     runner.prefill = prefill;
     expect((await run({ promptTokenIds: LONG })).cached).toBe(0);
+    await stop();
+  });
+
+  it.each([LONG, LONG.slice(0, 16), LONG.slice(0, 1)])(
+    'given a prompt whose end is kept, when it comes again, then nothing is computed for its first token, and tokens and log-probabilities are those of the first time: %j',
+    async (...promptTokenIds) => {
+      const { log, run, submit, stop, runner } = startLoop(EXACT);
+      const parts = {
+        promptTokenIds,
+        sampling: { reportLogprobs: true, temperature: 1, seed: 4, presencePenalty: 0.5 },
+      };
+      const first = submit(parts).generationId;
+      await log.end(first);
+      await run({ promptTokenIds: [9, 8, 7] }); // the slot has been another's
+      const before = runner.prefilledTokens;
+      const second = submit(parts).generationId;
+      const { usage } = await log.end(second);
+      expect([usage?.cachedPromptTokens, runner.prefilledTokens - before]).toEqual([promptTokenIds.length, 0]);
+      expect(log.sequence(second)).toEqual(log.sequence(first));
+      // another choice after the same logits, and a prompt that goes on from there
+      expect((await run({ promptTokenIds, stop: { maxTokens: 1 } })).computed).toBe(0);
+      const longer = [...promptTokenIds, 3];
+      expect((await run({ promptTokenIds: longer })).tokenIds).toEqual(
+        await withoutStore({ promptTokenIds: longer }, EXACT),
+      );
+      await stop();
+    },
+  );
+
+  it('given the end of a prompt, when the same comes under another salt, or wants the log-probabilities of its prompt, then it is computed', async () => {
+    const { run, stop } = startLoop(EXACT);
+    const { tokenIds } = await run({ promptTokenIds: LONG });
+    const sampling = { reportPromptLogprobs: true };
+    expect(await run({ promptTokenIds: LONG, sampling })).toMatchObject({ tokenIds, cached: 0, computed: 42 });
+    const cacheSalt = Buffer.from('b');
+    expect(await run({ promptTokenIds: LONG, cacheSalt })).toMatchObject({ tokenIds, cached: 0, computed: 42 });
+    expect(await run({ promptTokenIds: LONG, cacheSalt })).toMatchObject({ tokenIds, cached: 42, computed: 0 });
+    await stop();
+  });
+
+  it('given n, when the end of the prompt is kept, then none of it is computed but for the last tokens of the further ones', async () => {
+    const { log, runner, run, submit, stop } = startLoop(EXACT);
+    await run({ promptTokenIds: LONG });
+    const before = runner.prefilledTokens;
+    const sampling = { temperature: 1, seed: 3 };
+    const { generationId } = submit({ promptTokenIds: LONG, sequenceCount: 3, sampling });
+    expect((await log.end(generationId)).usage?.cachedPromptTokens).toBe(LONG.length);
+    expect(runner.prefilledTokens - before).toBe(4);
+    expect(log.sequence(generationId).tokenIds).toEqual(await withoutStore({ promptTokenIds: LONG, sampling }, EXACT));
+    await stop();
+  });
+
+  it('given ends of prompts, when room is wanted, then the oldest go before any block, and what lacks its end is found up to its last block', async () => {
+    const { loop, runner, run, stop } = startLoop({ ...EXACT, kvTotalBytes: 400, contextTokens: 400, chunkTokens: 64 });
+    const prompts = [0, 1, 2, 3, 4, 5, 6].map((first) => LONG.map((id) => (id + first) % 60));
+    for (const promptTokenIds of prompts) await run({ promptTokenIds, stop: { maxTokens: 1 } });
+    // each takes three tokens, and a sixteenth of 400 holds eight of them
+    expect(runner.endsTokens).toBe(7 * 3);
+    expect(loop.state().kvCachedBytes).toBe(7 * 40 + 7 * 3);
+    await run({ promptTokenIds: [61], stop: { maxTokens: 110 } });
+    expect(loop.state()).toMatchObject({ preemptions: 0, evictedPrefixBlocks: 0 });
+    expect(runner.endsTokens).toBe(2 * 3 + 2); // of the last two prompts, and its own
+    await run({ promptTokenIds: [62], stop: { maxTokens: 160 } });
+    expect(loop.state().evictedPrefixBlocks).toBeGreaterThan(0);
+    expect(loop.state().kvCachedBytes).toBeLessThanOrEqual(400);
+    const found = await run({ promptTokenIds: prompts[6]!, stop: { maxTokens: 1 } });
+    expect([found.cached, found.computed]).toEqual([40, 2]);
     await stop();
   });
 

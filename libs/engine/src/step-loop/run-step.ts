@@ -1,5 +1,5 @@
 import type { PositionLogprobs } from '#lib/contracts';
-import type { ModelRunner } from '../model-runner.js';
+import type { Logits, ModelRunner } from '../model-runner.js';
 import type { Sequence } from './generation.js';
 import type { LoopCounters } from './loop-counters.js';
 import { nowUs } from './now-us.js';
@@ -19,17 +19,25 @@ export interface StepResult {
   readonly promptLogprobs?: readonly PositionLogprobs[];
 }
 
+export interface StepTools {
+  readonly runner: ModelRunner;
+  readonly chooser: TokenChooser;
+  readonly clock: Pick<LoopCounters, 'timed'>;
+  /** Told of each prompt that was computed to its end, and a token chosen after it; the logits of its last token are the runner's. */
+  readonly onPromptEnd: (sequence: Sequence, logits: Float32Array) => void;
+}
+
 /**
- * Runs the model as planned and chooses tokens: rows of decodes, then chunks of prompts, then copies of prompts.
- * Sequences are read, not changed. Rejects when the runner breaks.
+ * Runs the model as planned and chooses tokens: behind prompts that are held whole, of rows of decodes, then of chunks of prompts; then
+ * come the copies of prompts. Sequences are read, not changed. Rejects when the runner breaks.
  */
-export async function runStep(
-  plan: PlannedStep,
-  runner: ModelRunner,
-  chooser: TokenChooser,
-  clock: Pick<LoopCounters, 'timed'>,
-): Promise<StepResult[]> {
+export async function runStep(plan: PlannedStep, tools: StepTools): Promise<StepResult[]> {
+  const { runner, chooser, clock } = tools;
   const results: StepResult[] = [];
+  for (const sequence of plan.recalls) {
+    const choice = chooser.choose(sequence, { rows: 1, data: sequence.promptLogits! }, 0);
+    results.push({ sequence, computedTokens: sequence.knownTokens, choice });
+  }
   for (const sequences of plan.decodes) {
     const rows = sequences.map(({ slot, computedTokens, tokenIds }) => ({
       slot: slot!,
@@ -46,10 +54,7 @@ export async function runStep(
   for (const chunks of plan.prefills) {
     const startedUs = nowUs();
     const [chunk] = chunks;
-    const ran =
-      chunks.length === 1
-        ? [await runChunk(chunk!, runner, chooser, clock)]
-        : await runPrompts(chunks, runner, chooser, clock);
+    const ran = chunks.length === 1 ? [await runChunk(chunk!, tools)] : await runPrompts(chunks, tools);
     const endedUs = nowUs();
     for (const [index, { from }] of chunks.entries()) {
       results.push({ ...ran[index]!, chunk: { from, startedUs, endedUs } });
@@ -62,12 +67,8 @@ export async function runStep(
   return results;
 }
 
-async function runPrompts(
-  chunks: readonly PlannedChunk[],
-  runner: ModelRunner,
-  chooser: TokenChooser,
-  clock: Pick<LoopCounters, 'timed'>,
-): Promise<StepResult[]> {
+async function runPrompts(chunks: readonly PlannedChunk[], tools: StepTools): Promise<StepResult[]> {
+  const { runner, clock } = tools;
   const prompts = chunks.map(({ sequence, to }) => ({
     slot: sequence.slot!,
     tokenIds: sequence.tokenIds.slice(0, to),
@@ -77,16 +78,12 @@ async function runPrompts(
   return chunks.map(({ sequence, to }, row) => ({
     sequence,
     computedTokens: to,
-    choice: chooser.choose(sequence, logits, row),
+    choice: chooseAfter(sequence, logits, row, tools),
   }));
 }
 
-async function runChunk(
-  { sequence, from, to, isLast }: PlannedChunk,
-  runner: ModelRunner,
-  chooser: TokenChooser,
-  clock: Pick<LoopCounters, 'timed'>,
-): Promise<StepResult> {
+async function runChunk({ sequence, from, to, isLast }: PlannedChunk, tools: StepTools): Promise<StepResult> {
+  const { runner, chooser, clock } = tools;
   const wantsAll = sequence.generation.lacksPromptLogprobs;
   const logits = await clock.timed(() =>
     runner.prefill({
@@ -102,6 +99,14 @@ async function runChunk(
   }
   const told = wantsAll ? chooser.promptLogprobs(sequence, logits, from) : { promptLogprobs: undefined };
   if ('kind' in told) return { sequence, computedTokens: to, choice: told };
-  const choice = isLast ? chooser.choose(sequence, logits, logits.rows - 1) : undefined;
+  const choice = isLast ? chooseAfter(sequence, logits, logits.rows - 1, tools) : undefined;
   return { sequence, computedTokens: to, choice, promptLogprobs: told.promptLogprobs };
+}
+
+/** The choice after the last of a sequence's known tokens, whose chunk has just been computed. */
+function chooseAfter(sequence: Sequence, logits: Logits, row: number, { chooser, onPromptEnd }: StepTools): Choice {
+  const choice = chooser.choose(sequence, logits, row);
+  const width = logits.data.length / logits.rows;
+  if (choice.kind === 'token') onPromptEnd(sequence, logits.data.subarray(row * width, (row + 1) * width));
+  return choice;
 }

@@ -5,6 +5,7 @@ import type { WantedBlocks } from '../prefix/stored-block.js';
 import { keepableTokens, restorableTokens, usedTokens } from './computed-in-chunks.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
+import { blockHashesOf, bringEnd, findEnd } from './prompt-recall.js';
 import { RestingSlots, usableFor } from './resting-slots.js';
 
 /** A slot whose prefix is being brought. When its sequence leaves, it stays taken until the runner has let go of it. */
@@ -59,17 +60,22 @@ export class Slots {
     this.freeSlots.splice(this.freeSlots.indexOf(slot), 1);
     sequence.slot = slot;
     sequence.phase = 'opening';
-    const wasAsked = this.prefixes !== undefined && this.needsPrefix(sequence);
-    const mostTokens = wasAsked ? restorableTokens(sequence, this.runner.limits) : 0;
+    const asked = this.needsPrefix(sequence) ? this.prefixes : undefined;
+    const wasAsked = asked !== undefined;
+    const end = asked && findEnd(sequence, asked);
+    const restorable = wasAsked ? restorableTokens(sequence, this.runner.limits) : 0;
+    const mostTokens = end === undefined ? restorable : sequence.knownTokens;
     const restedTokens = this.takeRested(sequence, mostTokens, kvTokens);
     const chain = this.prefixes?.match(this.hashesOf(sequence, mostTokens), sequence.tokenIds) ?? [];
     this.grow(sequence, kvTokens); // what has to go for it is not what was found, as long as there is something else
     const restoredTokens = this.restore(sequence, chain, restedTokens);
     const opened = (foundTokens: number) => {
-      const heldTokens = usedTokens(sequence, foundTokens, this.runner.limits);
-      sequence.computedTokens = heldTokens;
+      const isWhole = asked !== undefined && end !== undefined && bringEnd(sequence, end, foundTokens, asked);
+      const { knownTokens } = sequence;
+      const heldTokens = usedTokens(sequence, Math.min(foundTokens, knownTokens - 1), this.runner.limits);
+      sequence.computedTokens = isWhole ? knownTokens - 1 : heldTokens;
       sequence.phase = 'prefill';
-      onOpened({ heldTokens, wasAsked });
+      onOpened({ heldTokens: isWhole ? knownTokens : heldTokens, wasAsked });
     };
     const { generation, index, tokenIds } = sequence;
     const abort = new AbortController();
@@ -149,6 +155,20 @@ export class Slots {
   }
 
   /**
+   * Keeps the end of a prompt that has just been computed to its last token, which a token could be chosen after.
+   * @param logits  of that last token
+   */
+  keepEnd(sequence: Sequence, logits: Float32Array): void {
+    const { slot, tokenIds, knownTokens, generation } = sequence;
+    if (this.prefixes === undefined || slot === undefined || knownTokens > generation.promptTokens) return;
+    const takenTokens = this.prefixes.endTokens(knownTokens);
+    if (takenTokens === 0) return;
+    this.letRestingGo(takenTokens);
+    const name = blockHashesOf(sequence, this.prefixes).nameOf(tokenIds, knownTokens);
+    this.prefixes.keepEnd({ slot, name, tokenIds, logits }, this.freeKvTokens - this.resting.kvTokens);
+  }
+
+  /**
    * A sequence ends or is cancelled. All that is proven of it is kept, also what there was no room for earlier, and stays in its
    * slot for whoever goes on from there.
    */
@@ -162,7 +182,7 @@ export class Slots {
       return;
     }
     this.resting.add({ slot, salt: generation.request.cacheSalt, tokenIds, usableTokens, kvTokens });
-    forgetSlot(sequence);
+    sequence.forgetSlot();
     this.freeKvTokens += kvTokens;
     this.putBack(slot);
   }
@@ -181,7 +201,7 @@ export class Slots {
   leave(sequence: Sequence): void {
     const { slot, kvTokens } = sequence;
     if (slot === undefined) return;
-    forgetSlot(sequence);
+    sequence.forgetSlot();
     const opening = this.openings.get(slot);
     if (opening === undefined) {
       this.free(slot, kvTokens);
@@ -255,8 +275,7 @@ export class Slots {
   }
 
   private hashesOf(sequence: Sequence, tokens: number): readonly string[] {
-    sequence.blockHashes ??= this.prefixes?.hashesFor(sequence.generation.request.cacheSalt);
-    return sequence.blockHashes?.of(sequence.tokenIds, tokens) ?? [];
+    return this.prefixes === undefined ? [] : blockHashesOf(sequence, this.prefixes).of(sequence.tokenIds, tokens);
   }
 
   private free(slot: number, kvTokens: number): void {
@@ -269,13 +288,4 @@ export class Slots {
     const at = this.freeSlots.findIndex((other) => other > slot);
     this.freeSlots.splice(at < 0 ? this.freeSlots.length : at, 0, slot);
   }
-}
-
-function forgetSlot(sequence: Sequence): void {
-  sequence.slot = undefined;
-  sequence.kvTokens = 0;
-  sequence.computedTokens = 0;
-  sequence.provenTokens = 0;
-  sequence.keptTokens = 0;
-  sequence.findableTokens = undefined;
 }

@@ -65,10 +65,13 @@ async function alone(request: GenerationRequest, options: SyntheticModelRunnerOp
   return log.of(request.generationId);
 }
 
-/** Many begin like others. */
+/** Many begin like others, and some are the same. */
 const prompts = () =>
   fc
-    .tuple(fc.nat(40), fc.array(fc.nat(62), { minLength: 1, maxLength: 40 }))
+    .oneof(
+      { weight: 3, arbitrary: fc.tuple(fc.nat(40), fc.array(fc.nat(62), { minLength: 1, maxLength: 40 })) },
+      fc.tuple(fc.constantFrom(1, 2, 16, 30), fc.constant<number[]>([])),
+    )
     .map(([shared, own]) => [...Array.from({ length: shared }, (_, i) => (i * 7) % 60), ...own].slice(0, 40));
 
 const requests = (): fc.Arbitrary<GenerationRequest> =>
@@ -180,6 +183,7 @@ describe('StepLoop', () => {
     let cachedTokens = 0;
     let evictedBlocks = 0;
     let promptRuns = 0;
+    let recalls = 0;
     await fc.assert(
       fc.asyncProperty(
         commands(),
@@ -200,6 +204,7 @@ describe('StepLoop', () => {
           blockPlaces: fc.constantFrom(0, 3, 300),
           blockTokens: fc.constantFrom(1, 4, 16),
           placeTokens: fc.constantFrom(16, 17),
+          endPlaces: fc.constantFrom(0, 2, 100),
           isExact: fc.boolean(),
           prefillOrder: fc.constantFrom(...PREFILL_ORDERS),
         }),
@@ -244,13 +249,14 @@ describe('StepLoop', () => {
           });
           const { cachedPromptTokens, evictedPrefixBlocks, kvCachedBytes } = loop.state();
           const restingTokens = loop.snapshot().slots.resting.reduce((sum, { kvTokens }) => sum + kvTokens, 0);
-          expect(kvCachedBytes).toBe(log.cachedHashes.size * limits.placeTokens + restingTokens);
+          expect(kvCachedBytes).toBe(log.cachedHashes.size * limits.placeTokens + restingTokens + runner.endsTokens);
           cachedTokens += cachedPromptTokens;
           evictedBlocks += evictedPrefixBlocks;
           preemptions += loop.state().preemptions;
           await stop();
           moves += runner.moves;
           promptRuns += runner.promptRuns.length;
+          recalls += runner.recalls;
           expect(broken).toEqual([]);
 
           const { kvTotalBytes, kvPageTokens, isExact } = limits;
@@ -273,6 +279,7 @@ describe('StepLoop', () => {
     );
     expect(Math.min(preemptions, moves, evictedBlocks)).toBeGreaterThan(50);
     expect(promptRuns).toBeGreaterThan(0);
+    expect(recalls).toBeGreaterThan(100);
     expect(cachedTokens).toBeGreaterThan(1_000);
   }, 300_000);
 

@@ -16,7 +16,7 @@ import { nowUs } from './now-us.js';
 import type { PlanningView } from './planning-view.js';
 import { PromptOrder } from './prompt-order.js';
 import { refused } from './refusal.js';
-import { runStep, type StepResult } from './run-step.js';
+import { runStep, type StepResult, type StepTools } from './run-step.js';
 import { Slots } from './slots.js';
 import { type PlannedStep, planStep } from './step-plan.js';
 import { TokenChooser } from './token-chooser.js';
@@ -49,7 +49,7 @@ export class StepLoop {
   readonly blocks: AwaitedBlocks;
   private readonly ends: GenerationEnds;
   private readonly promptOrder: PromptOrder;
-  private readonly chooser: TokenChooser;
+  private readonly tools: StepTools;
   private readonly counters = new LoopCounters();
   private readonly wakeable = new Wakeable();
   private isStepping = false;
@@ -71,7 +71,12 @@ export class StepLoop {
     this.promptOrder = new PromptOrder(options.prefillOrder ?? 'fifo', (sequence) =>
       this.slots.findableTokens(sequence),
     );
-    this.chooser = new TokenChooser(runner.limits.vocabularySize, text.table);
+    this.tools = {
+      runner,
+      chooser: new TokenChooser(runner.limits.vocabularySize, text.table),
+      clock: this.counters,
+      onPromptEnd: (sequence, logits) => this.slots.keepEnd(sequence, logits),
+    };
   }
 
   /** Most tokens of one sequence. */
@@ -94,7 +99,7 @@ export class StepLoop {
         const startedUs = nowUs();
         this.isStepping = true;
         this.place(plan);
-        this.commit(plan, await runStep(plan, this.runner, this.chooser, this.counters));
+        this.commit(plan, await runStep(plan, this.tools));
         this.keepPrefixes();
         this.isStepping = false;
         this.counters.stepUs += nowUs() - startedUs;
@@ -206,6 +211,7 @@ export class StepLoop {
         sequence.generation.promptLogprobs[sequence.computedTokens + index] = logprobs;
       });
       sequence.computedTokens = computedTokens;
+      sequence.promptLogits = undefined;
       sequence.idleSteps = 0;
       if (choice?.kind === 'token') {
         sequence.provenTokens = computedTokens;
@@ -278,9 +284,10 @@ const DEFAULT_HEADROOM_TOKENS = 64;
 /** Chosen: 256 tokens, a few milliseconds of copying in a small model, beside a step of tens. */
 const KEPT_BLOCKS_PER_STEP = 16;
 
-function createStore({ blocks }: ModelRunner, { prefixes, onEvent }: StepLoopOptions): PrefixStore | undefined {
-  if (blocks === undefined || prefixes === undefined) return undefined;
-  return new PrefixStore({ ...prefixes, memory: blocks, onChange: (change) => onEvent({ kind: 'prefix', change }) });
+function createStore(runner: ModelRunner, { prefixes, onEvent }: StepLoopOptions): PrefixStore | undefined {
+  const { blocks: memory, promptEnds: endMemory } = runner;
+  if (memory === undefined || prefixes === undefined) return undefined;
+  return new PrefixStore({ ...prefixes, memory, endMemory, onChange: (change) => onEvent({ kind: 'prefix', change }) });
 }
 
 /** Lets messages, timers and sockets have their turn between two steps, however fast steps are. */

@@ -23,8 +23,8 @@ export interface PlannedFork {
 }
 
 /**
- * First the preempted lose their slots; then slots grow and sequences move; then comes one decode row for each sequence
- * of `decodes`, split into runs of at most `decodeRows`; then the prompts' chunks; then the forks.
+ * First the preempted lose their slots; then slots grow and sequences move; then tokens are chosen behind prompts that are held whole;
+ * then comes one decode row for each sequence of `decodes`, split into runs of at most `decodeRows`; then the prompts' chunks; then the forks.
  */
 export interface PlannedStep {
   readonly kind: 'step';
@@ -32,6 +32,8 @@ export interface PlannedStep {
   readonly preempted: readonly Sequence[];
   readonly growths: readonly PlannedGrowth[];
   readonly moves: readonly PlannedMove[];
+  /** Their prompts are held to the last token, with its logits. */
+  readonly recalls: readonly Sequence[];
   /** Each in the order of its slots. */
   readonly decodes: readonly (readonly Sequence[])[];
   /** Runs of the model: one chunk each, or several whole prompts in the order of their slots. */
@@ -51,11 +53,12 @@ export function planStep(view: PlanningView): StepPlan {
   const { limits, live } = view;
   const { preempted, growths, decoding } = planMemory(view);
   const staying = preempted.length === 0 ? live : live.filter((sequence) => !preempted.includes(sequence));
+  const recalls = staying.filter(({ promptLogits, creditTokens }) => promptLogits !== undefined && creditTokens > 0);
   const { prefills, forks } = planPrefill(staying, decoding.length, view);
-  if (preempted.length > 0 || decoding.length > 0 || prefills.length > 0 || forks.length > 0) {
+  if ([preempted, recalls, decoding, prefills, forks].some(({ length }) => length > 0)) {
     const moves = view.canMoveSlots ? planMoves(decoding, view.freeSlots) : [];
     const decodes = inRuns(decoding, slotsAfter(moves), limits.decodeRows);
-    return { kind: 'step', preempted, growths, moves, decodes, prefills, forks };
+    return { kind: 'step', preempted, growths, moves, recalls, decodes, prefills, forks };
   }
   if (view.openingCount > 0) return { kind: 'deferred', reason: 'opening' };
   return { kind: 'deferred', reason: live.length === 0 ? 'empty' : 'no-credit' };
@@ -66,7 +69,8 @@ function planPrefill(
   decodeRows: number,
   { limits, canCopySlots, prefilling }: PlanningView,
 ) {
-  const staying = prefilling.filter((sequence) => live.includes(sequence)); // the others are preempted
+  // the others are preempted, or have nothing to compute
+  const staying = prefilling.filter((sequence) => live.includes(sequence) && sequence.promptLogits === undefined);
   const together = promptsTogether(staying, decodeRows, limits);
   const prefills: PlannedChunk[][] = together.length > 0 ? [together.map(wholePrompt)] : [];
   const forks: PlannedFork[] = [];
