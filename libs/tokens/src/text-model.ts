@@ -40,6 +40,11 @@ export class TextModel {
     return new TextModel(files, tokenizer, chatTemplate, readGenerationDefaults(files, tokenizer.eosTokenId));
   }
 
+  /** From now on short prompts are encoded at once, where they can be: for those who encode with every request. */
+  async encodeShortAtOnce(): Promise<void> {
+    await this.tokenizer.encodeShortAtOnce();
+  }
+
   /** Made at first use: only those who write text need it. */
   get table(): TokenTable {
     this.tokenTable ??= TokenTable.fromFiles(this.files);
