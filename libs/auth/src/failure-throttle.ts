@@ -51,6 +51,7 @@ export class FailureThrottle {
 }
 
 function networkOf(address: string): string {
+  if (!address.includes(':')) return address.slice(0, 64); // IPv4, as most are
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   const bare = address.split('%', 1)[0] as string; // without the zone; split gives at least one

@@ -46,8 +46,8 @@ export interface GenerationContext {
   readonly deadlineUnixMs: number;
   /** Tokens per sequence that a worker may deliver before it needs credit. */
   readonly initialCredit: number;
-  /** 0 to 32 bytes; keeps prefixes of tenants apart. */
-  readonly cacheSalt: Uint8Array;
+  /** 0 to 32 bytes; keeps prefixes of tenants apart. Passed on as it is: what is computed from it is kept by it. */
+  readonly cacheSalt: Buffer;
   readonly trace?: TraceContext;
 }
 
@@ -91,7 +91,7 @@ export function toGenerationRequests(
     deadlineUnixMs: context.deadlineUnixMs,
     initialCredit: context.initialCredit,
     priority: call.priority,
-    cacheSalt: Buffer.from(context.cacheSalt),
+    cacheSalt: context.cacheSalt,
     kvSources: [],
     trace: context.trace,
     leaseId: '',

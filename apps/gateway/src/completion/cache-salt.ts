@@ -5,14 +5,14 @@ const SALT_BYTES = 32;
 /** Tenants whose own salt is kept hashed. */
 const MAX_TENANTS = 1_000;
 
-const own = new LRUCache<string, Uint8Array>({ max: MAX_TENANTS });
+const own = new LRUCache<string, Buffer>({ max: MAX_TENANTS });
 
 /**
  * What keeps the computed prefixes of a request apart from those of others: the random salt of its tenant, and the salt
  * that the request asks for. No tenant can name a salt that is another's, since both are hashed with their borders.
- * @returns 32 bytes
+ * @returns 32 bytes, the same object for all requests that ask for none of their own; not to be written to
  */
-export function cacheSaltOf(tenantSalt: string, requestSalt: string | undefined): Uint8Array {
+export function cacheSaltOf(tenantSalt: string, requestSalt: string | undefined): Buffer {
   if (requestSalt !== undefined) return hashed([tenantSalt, requestSalt]);
   let salt = own.get(tenantSalt);
   if (salt === undefined) {
@@ -22,6 +22,6 @@ export function cacheSaltOf(tenantSalt: string, requestSalt: string | undefined)
   return salt;
 }
 
-function hashed(salts: readonly [string, string | null]): Uint8Array {
+function hashed(salts: readonly [string, string | null]): Buffer {
   return hash('sha256', JSON.stringify(salts), 'buffer').subarray(0, SALT_BYTES);
 }

@@ -7,9 +7,12 @@ import type { AdmissionGate } from '../completion/admission-gate.js';
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.6
  */
 export function closeConnectionsWhenLeaving(gate: AdmissionGate, instance: FastifyInstance): void {
-  instance.addHook('onRequest', (request, { raw }, done) => {
+  instance.addHook('onRequest', (_request, { raw }, done) => {
     if (gate.isLeaving) raw.shouldKeepAlive = false;
-    else raw.once('finish', () => gate.isDraining && request.raw.socket.end());
+    done();
+  });
+  instance.addHook('onResponse', (request, { raw }, done) => {
+    if (gate.isDraining && raw.shouldKeepAlive) request.raw.socket.end();
     done();
   });
 }

@@ -6,7 +6,6 @@ import { readSurroundingTokens, type SurroundingTokens } from './surrounding-tok
 
 /** Whatever the unicode form, ASCII stays as it is. */
 const LEAVES_ASCII = new Set(['NFC', 'NFD', 'NFKC', 'NFKD']);
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
 const ASCII = /^[\0-\x7f]*$/;
 
 /**
