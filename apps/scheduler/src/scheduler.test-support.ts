@@ -35,9 +35,10 @@ export class SchedulerFixture {
   static async start(
     settings: SchedulerSettings = {},
     models: { id: string; strategy?: string }[] = [{ id: 'm' }],
+    tracing: Partial<HydraConfig['tracing']> = {},
   ): Promise<SchedulerFixture> {
     register.clear(); // one process, one registry, many schedulers
-    const config = hydraSchema.parse({ models, scheduler: { grpcPort: 0, httpPort: 0, ...settings } });
+    const config = hydraSchema.parse({ models, tracing, scheduler: { grpcPort: 0, httpPort: 0, ...settings } });
     const scheduler = await startScheduler(config, createLogger('scheduler', { level: 'silent', format: 'json' }));
     const target = `127.0.0.1:${scheduler.grpcPort}`;
     const placement = new PlacementClient(target, credentials.createInsecure(), clientChannelOptions());

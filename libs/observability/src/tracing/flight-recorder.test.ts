@@ -43,6 +43,21 @@ describe('FlightRecorder', () => {
     expect(recorder.find('running')).toEqual([running]);
   });
 
+  it('given events with much to say, when requests end, then fewer of them are remembered than of others', () => {
+    const heldOf = (attributes: Readonly<Record<string, number>>) => {
+      const { recorder, begin } = recorderOf(100_000);
+      for (let i = 0; i < 200; i++) {
+        const record = begin(`request ${i}`);
+        for (let event = 0; event < 16; event++) record.root.event('x', attributes);
+        record.close();
+      }
+      return Array.from({ length: 200 }, (_, i) => recorder.find(`request ${i}`).length).reduce((a, b) => a + b);
+    };
+    const terms = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`term${index}`, index]));
+    expect(heldOf(terms)).toBeGreaterThan(0);
+    expect(heldOf(terms)).toBeLessThan(0.5 * heldOf({}));
+  });
+
   it('given no memory, when a request fails, then its trace is kept all the same, and nothing is remembered', () => {
     const { recorder, kept, begin } = recorderOf(0);
     const record = begin('one');
