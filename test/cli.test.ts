@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hydra } from './support/hydra.js';
+import { CLI, hydra } from './support/hydra.js';
 import { type RunningPlatform, startPlatform } from './support/platform.js';
 
 const LLAMA = fileURLToPath(new URL('data/models/llama', import.meta.url));
@@ -13,6 +15,26 @@ const home = mkdtempSync(join(tmpdir(), 'hydra-home-'));
 const OFFLINE = { HYDRA_HOME: home, HF_ENDPOINT: 'http://127.0.0.1:1' };
 const compiledFolders = () => readdirSync(join(home, 'compiled')).filter((name) => !name.startsWith('.'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+describe('hydra', () => {
+  it('given a reader that has seen enough, when more is written, then it ends without a word', async () => {
+    const child = spawn(process.execPath, [CLI, '--help']);
+    child.stdout.destroy();
+    const [stderr, code] = await Promise.all([
+      text(child.stderr),
+      new Promise((resolve) => child.once('exit', resolve)),
+    ]);
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
+  it('given an old Node, when started, then it says which one is needed and where it is', async () => {
+    const older = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.2' } })`;
+    const options = `--import=data:text/javascript,${encodeURIComponent(older)}`;
+    const { code, stderr } = await hydra(['--help'], { NODE_OPTIONS: options });
+    expect(code).toBe(69);
+    expect(stderr).toMatch(/this is Node 20\.19\.2, and 24 is needed.*npm run/);
+  });
+});
 
 describe('hydra --help', () => {
   it.each([

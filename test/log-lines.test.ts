@@ -69,6 +69,25 @@ describe('the log lines of every app at the level `trace`', () => {
     }
   });
 
+  it('given routes that keep no record, when they are answered, then their lines name tenant and trace all the same', async () => {
+    const trace = 'd'.repeat(31).concat('1');
+    for (const path of ['models', 'usage', 'admin/audit']) {
+      const requestId = `other-${path}`;
+      await fetch(`${platform.url}/v1/${path}`, {
+        headers: {
+          authorization: `Bearer ${key}`,
+          'x-request-id': requestId,
+          traceparent: `00-${trace}-00f067aa0ba902b7-01`,
+        },
+      });
+      const lines = await eventually(() => {
+        const found = linesOf('gateway', requestId);
+        return found.length > 0 ? found : undefined;
+      });
+      for (const line of lines) expect(line).toMatchObject({ trace_id: trace, tenant_id: expect.stringMatching(/./) });
+    }
+  });
+
   it('given prompts, stop strings and keys, when requests have gone through, then no line of any app has one', () => {
     expect(platform.lines.length).toBeGreaterThan(20);
     const all = platform.lines.join('\n');

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta.url));
 
 export interface CommandResult {
   readonly code: number | null;

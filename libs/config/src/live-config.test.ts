@@ -99,6 +99,26 @@ describe('LiveConfig', () => {
     expect(() => open('surprise: 1')).toThrow(ConfigError);
   });
 
+  it.each(['', '\n', '# all of it\n  # is a comment\n'])(
+    'given a file that has become empty (%j), when read, then it is refused and what ran goes on, until it says something',
+    (empty) => {
+      const { config, write } = open(TWO_MODELS);
+      write(empty);
+      for (let i = 0; i < 2; i++) {
+        expect(config.reload()).toEqual({ kind: 'refused', problems: [expect.stringContaining('empty')] });
+      }
+      expect(config.view.models.map(({ id }) => id)).toEqual(['a', 'b']);
+      write('models: [{ id: a }, { id: b, strategy: weighted }]\n');
+      expect(pathsOf(config.reload())).toEqual({ applied: ['models[b].strategy'], pending: [] });
+    },
+  );
+
+  it('given a file that was empty from the beginning, when it is touched, then nothing is refused', () => {
+    const { config, write } = open('');
+    write('# nothing yet\n');
+    expect(config.reload()).toEqual({ kind: 'unchanged' });
+  });
+
   it('given an editor that puts another file in its place, when followed, then the change is told', async () => {
     const { config, file } = open('aliases: {}\n');
     const told = new Promise<ReloadOutcome>((resolve) => config.follow(resolve));

@@ -29,11 +29,14 @@ export class LiveConfig {
   private generationNumber = 1;
   private pendingChanges: readonly ConfigChange[] = [];
   private lastText: string | undefined;
+  /** Whether the file that counts says nothing. */
+  private wasBlank: boolean;
   private timer: NodeJS.Timeout | undefined;
 
   /** @throws ConfigError when the file cannot be read or any value is wrong */
   constructor(private readonly options: LoadConfigOptions = {}) {
     this.lastText = configFileText(options);
+    this.wasBlank = isBlank(this.lastText);
     this.current = loadConfig(options);
     const sections = Object.keys(this.current).map((key) => [
       key,
@@ -61,12 +64,15 @@ export class LiveConfig {
   reload(): ReloadOutcome {
     let wanted: HydraConfig;
     try {
-      this.lastText = configFileText(this.options);
+      const text = configFileText(this.options);
+      this.lastText = text;
+      if (isBlank(text) && !this.wasBlank) return { kind: 'refused', problems: [EMPTIED] };
       wanted = loadConfig(this.options);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       return { kind: 'refused', problems: error.problems };
     }
+    this.wasBlank = isBlank(this.lastText);
     const applied = configChanges(this.current, wanted).filter(({ reload }) => reload === 'live');
     const next = deepFreeze(withLiveChanges(this.current, wanted));
     const pending = configChanges(next, wanted);
@@ -100,6 +106,14 @@ export class LiveConfig {
       return false;
     }
   }
+}
+
+const EMPTIED =
+  'the file has become empty, as when it is being written: what ran goes on; to take every setting back, restart';
+
+/** Nothing but comments, or no file. */
+function isBlank(text: string | undefined): boolean {
+  return text === undefined || text.split('\n').every((line) => /^\s*(#|$)/.test(line));
 }
 
 function pathsOf(changes: readonly ConfigChange[]): string {

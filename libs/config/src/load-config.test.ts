@@ -154,6 +154,9 @@ describe('loadConfig', () => {
 
   it('given an alias to nowhere or an id twice, when loaded, then the start is stopped', () => {
     expect(problems('models: [{ id: a }]\naliases: { x: y }')[0]).toMatch(/^aliases.x: expected `default` or one of a/);
+    expect(problems('models: [{ id: a }, { id: b }]\naliases: { a: b }')[0]).toMatch(
+      /^aliases.a: is the id of a model/,
+    );
     expect(problems('models: [{ id: a }, { id: a }]')[0]).toMatch(/stands twice/);
   });
 });

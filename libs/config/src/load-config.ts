@@ -125,6 +125,9 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
     problems.push(`${name}: \`exact\` computes with weights \`fp32\` alone, and models[${i}] has \`${weights}\``);
   }
   for (const [alias, target] of Object.entries(config.aliases)) {
+    if (ids.includes(alias)) {
+      problems.push(`aliases.${alias}: is the id of a model, which would never be reached under another meaning`);
+    }
     if (target !== 'default' && !ids.includes(target)) {
       problems.push(
         `aliases.${alias}: expected \`default\` or one of ${ids.join(', ')}, got ${JSON.stringify(target)}`,

@@ -14,7 +14,7 @@ export {
 export { ownedCounter, readCounter, readGauge } from './owned-metrics.js';
 export { ownedName } from './owned-name.js';
 export { newId, requestIdFrom } from './request-id.js';
-export { requestFields, tieRecord } from './request-log.js';
+export { requestFields, tieRecord, tieTenant } from './request-log.js';
 export { type TraceContext, traceIdOf } from './trace-context.js';
 export type { RecordedSpan, SpanError } from './tracing/recorded-span.js';
 export type { RequestRecord } from './tracing/request-record.js';

@@ -1,20 +1,35 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from './logger.js';
+import { traceContextOf } from './trace-context.js';
 import type { RequestRecord } from './tracing/request-record.js';
 
 /** Asked for by probes every few seconds. */
 const UNLOGGED = /^\/(health|metrics)/;
 
-const records = new WeakMap<FastifyRequest, RequestRecord>();
+/** Of each request its record or, where none is kept, the id of its tenant. */
+const origins = new WeakMap<FastifyRequest, RequestRecord | string>();
 
-/** Ties a record to its request, so that the request's log lines name its trace. */
+/** Ties a record to its request, so that the request's log lines name its tenant and its trace. */
 export function tieRecord(request: FastifyRequest, record: RequestRecord): void {
-  records.set(request, record);
+  origins.set(request, record);
 }
 
-/** The fields that correlate log lines about a request with those of other apps. */
+/** Lets the log lines of a request name its tenant, also where no record is kept. */
+export function tieTenant(request: FastifyRequest, tenantId: string): void {
+  origins.set(request, tenantId);
+}
+
+/** The fields that correlate log lines about a request with those of other apps. Without a record, the trace is the client's. */
 export function requestFields(request: FastifyRequest): Record<string, unknown> {
-  return { request_id: request.id, ...records.get(request)?.logFields };
+  const origin = origins.get(request);
+  if (origin !== undefined && typeof origin !== 'string') return { request_id: request.id, ...origin.logFields };
+  const { traceparent } = request.headers;
+  const trace = typeof traceparent === 'string' ? traceContextOf(traceparent, undefined) : undefined;
+  return {
+    request_id: request.id,
+    ...(origin !== undefined && { tenant_id: origin }),
+    ...(trace !== undefined && { trace_id: trace.traceparent.slice(3, 35) }),
+  };
 }
 
 /**

@@ -64,6 +64,7 @@ export class CompletionService {
     this.gate.enter(life);
     let spending: AnswerSpending | undefined;
     let usage: AnswerUsage | undefined;
+    let isLost = false;
     const span = beginAnswerSpan(life.record.root, operationOf(call));
     try {
       const { requestTimeoutMs } = this.config.gateway;
@@ -99,10 +100,11 @@ export class CompletionService {
       span.end();
       return usage;
     } catch (cause) {
+      isLost = !call.stream && outcomeOf(cause) !== 'client_closed'; // who leaves pays for what was computed until then
       failSpan(span, cause);
       throw cause;
     } finally {
-      spending?.end(usage);
+      spending?.end(usage, isLost);
       life.close();
       this.gate.leave(life);
     }

@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ANONYMOUS, type Principal } from '#lib/auth';
 import { alternativeNames } from '#lib/certificates';
+import { tieTenant } from '#lib/observability';
 import { scopeOfRoute } from '../rest/public-routes.js';
 import type { RequestGuard } from './request-guard.js';
 
@@ -20,7 +21,9 @@ export function addRestAuthentication(
     if (scope === 'open') return;
     const { authorization } = request.headers;
     const certificateNames = certificateNamesOf(request.raw.socket);
-    principals.set(request, await guard.admit({ authorization, certificateNames, address: request.ip }, scope));
+    const principal = await guard.admit({ authorization, certificateNames, address: request.ip }, scope);
+    principals.set(request, principal);
+    tieTenant(request, principal.tenantId);
   });
 }
 

@@ -40,13 +40,17 @@ export class AnswerSpending {
     this.delivered += tokens;
   }
 
-  /** @param usage  of the whole answer, when it came to its end */
-  end(usage: TokenUse | undefined): void {
-    const hasDelivered = this.delivered > 0 || usage !== undefined;
+  /**
+   * @param usage  of the whole answer, when it came to its end
+   * @param isLost  what was handed on never reached the client: it costs nothing
+   */
+  end(usage: TokenUse | undefined, isLost = false): void {
+    const delivered = isLost ? 0 : this.delivered;
+    const hasDelivered = delivered > 0 || usage !== undefined;
     this.book.settle(this.reservation, {
       promptTokens: hasDelivered ? this.reservation.promptTokens : 0,
       cachedTokens: Math.min(usage?.cachedTokens ?? 0, this.reservation.promptTokens),
-      completionTokens: this.delivered,
+      completionTokens: delivered,
       outcome: usage === undefined ? 'ended-early' : 'answered',
     });
   }

@@ -169,6 +169,20 @@ describe('limits of a tenant', () => {
     });
   });
 
+  it('given a quota that ends within an answer sent whole, then it is refused and costs nothing, however often', async () => {
+    const headers = await limited({ tokensPerMonth: 20 });
+    for (let i = 0; i < 3; i++) {
+      const refused = await complete(headers, { max_tokens: 100 });
+      expect([refused.status, (await errorOf(refused)).code]).toEqual([429, 'insufficient_quota']);
+    }
+    const short = await complete(headers, { max_tokens: 5 });
+    expect(short.status).toBe(200);
+    const { usage } = (await short.json()) as { usage: { prompt_tokens: number; total_tokens: number } };
+    const text = await (await complete(headers, { max_tokens: 100, stream: true })).text();
+    const delivered = text.split('\n\n').filter((event) => event.startsWith('data: ')).length - 1;
+    expect(delivered).toBe(20 - usage.total_tokens - usage.prompt_tokens);
+  });
+
   it('given a budget, then it is spent at the prices of the model, to the last token that it pays for', async () => {
     const headers = await limited({ costMicrosPerDay: 12 });
     const text = await (await complete(headers, { max_tokens: 100, stream: true })).text();
