@@ -11,6 +11,7 @@ describeWorker('the mock worker', async () => {
     modelId: worker.model().modelId,
     textFingerprint: worker.model().textFingerprint,
     prompts: [[...Buffer.from('Explain photosynthesis:')], [...Buffer.from('What is a worker?')]],
+    adapterSources: ['/adapters/one', '/adapters/two'],
     logLines: () => lines,
     stop: () => worker.stop(20),
   };

@@ -39,6 +39,7 @@ describeWorker('the ONNX worker', async () => {
     modelId: String(ready['model_id']),
     textFingerprint: String(ready['text_fingerprint']),
     prompts: [golden.cases[1]!.prompt, golden.cases[2]!.prompt],
+    adapterSources: [join(MODEL, 'adapters', 'r8-all'), join(MODEL, 'adapters', 'r16-rs')],
     logLines: () => worker.lines,
     stop: () => {
       stopped ??= worker.stop().then((code) => expect(code).toBe(0));

@@ -44,6 +44,19 @@ export const SHAPES = {
     },
     tie_word_embeddings: true,
   },
+  /** SmolLM2-135M. */
+  '135m': {
+    ...LLAMA,
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_hidden_layers: 30,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    vocab_size: 49_152,
+    max_position_embeddings: 8192,
+    rope_theta: 100_000,
+    tie_word_embeddings: true,
+  },
   /** Seconds from end to end: to try the script itself. */
   tiny: {
     ...LLAMA,

@@ -4,6 +4,8 @@ import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import { Engine } from '#lib/engine';
 import { type Logger, ObservabilityModule } from '#lib/observability';
+import { AdapterCalls } from './adapters/adapter-calls.js';
+import { AdapterKeeper } from './adapters/adapter-keeper.js';
 import { Embeddings } from './embedding/embeddings.js';
 import { createEngine } from './engine/create-engine.js';
 import { EngineHost } from './engine/engine-host.js';
@@ -17,6 +19,7 @@ import { KvClients } from './kv/kv-clients.js';
 import { KvFetcher } from './kv/kv-fetcher.js';
 import { KvPusher } from './kv/kv-pusher.js';
 import { Drain } from './lifecycle/drain.js';
+import { AdapterMetrics } from './observation/adapter-metrics.js';
 import { EngineMetrics } from './observation/engine-metrics.js';
 import { GpuMetrics } from './observation/gpu-metrics.js';
 import { KvTransferMetrics } from './observation/kv-transfer-metrics.js';
@@ -45,6 +48,8 @@ class EngineModule {
           inject: [WorkerIdentity],
         },
         EngineHost,
+        AdapterKeeper,
+        AdapterMetrics,
         WorkerMetrics,
         EngineMetrics,
         LeaseTerms,
@@ -55,6 +60,7 @@ class EngineModule {
       ],
       exports: [
         ...[HYDRA_CONFIG, ChannelSecurity, WorkerIdentity, Engine, EngineHost, LeaseTerms, Generations, Embeddings],
+        AdapterKeeper,
         ...[Drain, EngineKvBlocks, KvTransferMetrics],
       ],
     };
@@ -75,7 +81,7 @@ export class InferenceModule {
         }),
       ],
       controllers: [WorkerController, OperationsController],
-      providers: [GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships],
+      providers: [AdapterCalls, GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships],
     };
   }
 }

@@ -15,6 +15,7 @@ let isStopping = false;
 
 try {
   const worker = await startWorker(config, logger);
+  live.onChange(() => worker.configChanged());
   followConfig(live, logger);
 
   /** The first time in order, the second time at once. */

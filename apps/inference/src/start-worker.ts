@@ -9,6 +9,7 @@ import { productVersion } from '#lib/contracts';
 import type { EngineModel } from '#lib/engine';
 import type { ServedKvBlocks } from '#lib/kv-transfer';
 import type { Logger } from '#lib/observability';
+import { AdapterKeeper } from './adapters/adapter-keeper.js';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
 import { FleetMemberships } from './fleet/fleet-memberships.js';
@@ -33,6 +34,8 @@ export interface RunningWorker {
   readonly engineLost: Promise<void>;
   /** Loads the model, then joins the fleet. Rejects with a sentence for people. */
   prepare(): Promise<void>;
+  /** `hydra.yaml` has changed. */
+  configChanged(): void;
   /** Drains, says goodbye, closes. Rejects with an EngineStuckError when the engine cannot be ended. */
   stop(drainTimeoutMs: number): Promise<void>;
   /** Says goodbye to the fleet and the gateways; the engine is left as it is. */
@@ -60,6 +63,7 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
   const drain = app.get(Drain);
   const membership = app.get(FleetMemberships);
   const meter = app.get(DeviceMeter);
+  const adapters = app.get(AdapterKeeper);
   const { workerId, epoch } = app.get(WorkerIdentity);
   register.setDefaultLabels({ worker: workerId }); // as the scheduler names it, whoever scrapes it where
   engineHost.onPhase((phase) => grpcServer.setServing(phase === 'running' && !drain.hasBegun));
@@ -85,8 +89,10 @@ export async function startWorker(config: HydraConfig, logger: Logger): Promise<
     superseded: new Promise((resolve) => membership.onSuperseded(resolve)),
     prepare: async () => {
       await Promise.all([engineHost.prepare(), meter.start()]);
+      await adapters.apply(); // it joins with them
       membership.start(config.workers.advertisedHost ?? host, grpcServer.boundPort, productVersion());
     },
+    configChanged: () => void adapters.apply(),
     stop: async (drainTimeoutMs) => {
       drain.begin(drainTimeoutMs, 'stopping');
       await drain.untilDone();

@@ -57,7 +57,10 @@ function differingSettings(before: HydraConfig, after: HydraConfig): Setting[] {
 
 /** Of models that are in both. */
 function modelSettings(field: ConfigField, before: HydraConfig, after: HydraConfig): Setting[] {
-  const rest = field.path.slice(1);
+  const inModel = field.path.slice(1);
+  const list = inModel.findIndex((key) => key.endsWith('[]'));
+  // a list of a model changes as a whole
+  const rest = list === -1 ? inModel : [...inModel.slice(0, list), inModel[list]!.slice(0, -2)];
   const common = idsOf(before).filter((id) => idsOf(after).includes(id));
   return common.map((id) => ({ path: `models[${id}].${rest.join('.')}`, field, keys: ['models', id, ...rest] }));
 }

@@ -58,6 +58,22 @@ describe('LiveConfig', () => {
     expect(pathsOf(config.reload())).toEqual({ applied: [], pending: [] });
   });
 
+  it('given other adapters of a model, when read, then they count at once, as a list', () => {
+    const { config, write } = open('models: [{ id: a, adapters: [{ id: x, path: /x }] }, { id: b }]\n');
+    write(
+      'models: [{ id: a, adapters: [{ id: x, path: /z }, { id: y, path: /y }] }, { id: b, adapters: [{ id: w, path: /w }] }]\n',
+    );
+    expect(pathsOf(config.reload())).toEqual({ applied: ['models[a].adapters', 'models[b].adapters'], pending: [] });
+    expect(config.view.models.map(({ adapters }) => adapters.map(({ path }) => path))).toEqual([['/z', '/y'], ['/w']]);
+    write('models: [{ id: a, maxAdapters: 3 }, { id: b }]\n');
+    const outcome = pathsOf(config.reload());
+    expect(outcome).toEqual({
+      applied: ['models[a].adapters', 'models[b].adapters'],
+      pending: ['models[a].maxAdapters'],
+    });
+    expect(config.view.models.every(({ adapters }) => adapters.length === 0)).toBe(true);
+  });
+
   it.each([
     ['gateway: { concurrentRequests: -1 }', 'gateway.concurrentRequests'],
     ['gateway: [', 'not valid YAML'],

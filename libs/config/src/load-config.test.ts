@@ -32,6 +32,32 @@ describe('loadConfig', () => {
     expect(load('gateway: { httpPort: 1000 }', { HYDRA_HTTP_PORT: '2000' }).gateway.httpPort).toBe(2000);
   });
 
+  it('given adapters, when loaded, then their folders are absolute', () => {
+    const { models } = load('models: [{ id: a, adapters: [{ id: x, path: adapters/x }, { id: y, path: /y }] }]');
+    expect(models[0]!.adapters).toEqual([
+      { id: 'x', path: expect.stringMatching(/^\/.+\/adapters\/x$/) },
+      { id: 'y', path: '/y' },
+    ]);
+    expect(models[0]).toMatchObject({ maxAdapters: 8, maxAdapterRank: 64 });
+  });
+
+  it('given adapters that cannot be, when loaded, then each is named', () => {
+    const adapters = (list: string) =>
+      problems(`models: [{ id: a, adapters: [${list}] }, { id: b, maxAdapters: 1 }]\naliases: { c: a }`);
+    expect(adapters('{ id: b, path: /x }, { id: c, path: /x }')).toEqual([
+      'models[0].adapters[0].id: "b" is the name of a model already',
+      'models[0].adapters[1].id: "c" is the name of an alias already',
+    ]);
+    expect(adapters('{ id: x, path: /x }, { id: x, path: /y }')).toEqual([
+      'models[0].adapters[1].id: "x" is the name of an adapter already',
+    ]);
+    expect(adapters('{ id: x }')).toEqual(['models[0].adapters[0].path: expected a text, got nothing']);
+    expect(adapters('{ id: x, path: /x, rank: 8 }')).toEqual(['models[0].adapters[0]: unknown key "rank"']);
+    expect(
+      problems('models: [{ id: a, maxAdapters: 1, adapters: [{ id: x, path: /x }, { id: y, path: /y }] }]'),
+    ).toEqual(['models[0].adapters: expected at most 1 (models[0].maxAdapters), got 2']);
+  });
+
   it('given a wrong variable, when loaded, then it is named with what was expected', () => {
     expect(problems('', { HYDRA_HTTP_PORT: 'eighty' })).toEqual([
       'HYDRA_HTTP_PORT: expected a whole number from 0 to 65535, got "eighty"',

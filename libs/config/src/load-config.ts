@@ -43,7 +43,7 @@ export function loadConfig({ env = process.env, folder = process.cwd() }: LoadCo
     throw new ConfigError(result.error.issues.map((issue) => describeIssue(issue, tree, fields, origins)));
   }
   const config = withDefaultAlias(withOneForm(withExactWeights(crossCheck(result.data, origins))));
-  return deepFreeze(withAbsoluteCertificates(withAbsoluteFolder(config, folder), folder));
+  return deepFreeze(withAbsoluteAdapters(withAbsoluteCertificates(withAbsoluteFolder(config, folder), folder), folder));
 }
 
 /**
@@ -134,6 +134,7 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
       );
     }
   }
+  problems.push(...adapterProblems(config));
   const served = config.workers.model;
   if (served !== undefined && !ids.includes(served)) {
     const name = origins.get('workers.model') ?? 'workers.model';
@@ -148,6 +149,30 @@ function crossCheck(config: HydraConfig, origins: ReadonlyMap<string, string>): 
   problems.push(...certificateProblems(config), ...config.auth.jwt.flatMap(jwtProblems));
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** Adapters are asked for as models are, so that no name means two things. */
+function adapterProblems({ models, aliases }: HydraConfig): string[] {
+  const problems: string[] = [];
+  const taken = new Map<string, string>([
+    ...models.map(({ id }): [string, string] => [id, 'a model']),
+    ...Object.keys(aliases).map((alias): [string, string] => [alias, 'an alias']),
+  ]);
+  for (const [i, { adapters, maxAdapters }] of models.entries()) {
+    if (adapters.length > maxAdapters) {
+      problems.push(
+        `models[${i}].adapters: expected at most ${maxAdapters} (models[${i}].maxAdapters), got ${adapters.length}`,
+      );
+    }
+    for (const [j, { id }] of adapters.entries()) {
+      const other = taken.get(id);
+      if (other !== undefined) {
+        problems.push(`models[${i}].adapters[${j}].id: ${JSON.stringify(id)} is the name of ${other} already`);
+      }
+      taken.set(id, 'an adapter');
+    }
+  }
+  return problems;
 }
 
 /** Kernels for smaller weights round what goes through them, depending on the batch. */
@@ -173,6 +198,14 @@ function withDefaultAlias(config: HydraConfig): HydraConfig {
 function withAbsoluteFolder(config: HydraConfig, base: string): HydraConfig {
   const { folder } = config.storage;
   return { ...config, storage: { ...config.storage, folder: absolutePath(base, folder) } };
+}
+
+function withAbsoluteAdapters(config: HydraConfig, base: string): HydraConfig {
+  const models = config.models.map((model) => ({
+    ...model,
+    adapters: model.adapters.map(({ id, path }) => ({ id, path: absolutePath(base, path) })),
+  }));
+  return { ...config, models };
 }
 
 /** Also what it holds. @returns the same */

@@ -8,12 +8,29 @@ export type WeightsForm = (typeof WEIGHTS_FORMS)[number];
 export type Numerics = 'exact' | 'fast';
 
 /** Raised whenever the same source would compile to something else; part of every key. */
-export const COMPILER_REVISION = 5;
+export const COMPILER_REVISION = 6;
 /** The graph; runtime/decoder-graph.ts and runtime/encoder-graph.ts have the tensors it takes and gives. */
 export const GRAPH_FILE = 'model.onnx';
-/** The large initializers of the graph. */
+/** The same graph, to which adapters add; runtime/adapter-graph.ts has what it takes beside the other's. */
+export const ADAPTER_GRAPH_FILE = 'adapters.onnx';
+/** The large initializers of the graphs. */
 export const WEIGHTS_FILE = 'weights.bin';
 export const MANIFEST_FILE = 'manifest.json';
+
+/** How rows are multiplied by adapters: `row-by-row` each by the same kernel whatever runs beside it, which exact numerics ask for. */
+const ADAPTER_PRODUCTS = ['together', 'row-by-row'] as const;
+export type AdapterProducts = (typeof ADAPTER_PRODUCTS)[number];
+
+/** A product of the graph to which adapters add: of some weights, their rows one after another. */
+export interface AdapterSite {
+  readonly name: string;
+  readonly columns: number;
+  readonly weights: readonly {
+    /** As checkpoints call it: `model.layers.0.self_attn.q_proj`. */
+    readonly module: string;
+    readonly rows: number;
+  }[];
+}
 
 /** `manifest.json`: what stands beside a compiled graph, for the runner and for registration. */
 export interface CompiledModelManifest {
@@ -36,10 +53,21 @@ export interface CompiledModelManifest {
   /** SHA-256, hex, over the graph and its weights: equal means equal KV for equal tokens, on whatever machine it was compiled. */
   readonly fingerprint: string;
   readonly graphBytes: number;
+  /** Absent where adapters cannot be added: in encoders, and in `w8a8`. */
+  readonly adapters?: {
+    readonly graphBytes: number;
+    readonly products: AdapterProducts;
+    readonly sites: readonly AdapterSite[];
+  };
   readonly weightsBytes: number;
 }
 
 const count = z.number().int().nonnegative();
+const adapterSite = z.object({
+  name: z.string(),
+  columns: count,
+  weights: z.array(z.object({ module: z.string(), rows: count })),
+});
 
 export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
   compilerRevision: z.literal(COMPILER_REVISION),
@@ -55,6 +83,7 @@ export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
   eosTokenIds: z.array(count),
   fingerprint: z.string(),
   graphBytes: count,
+  adapters: z.object({ graphBytes: count, products: z.enum(ADAPTER_PRODUCTS), sites: z.array(adapterSite) }).optional(),
   weightsBytes: count,
 });
 

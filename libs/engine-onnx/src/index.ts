@@ -12,7 +12,7 @@ export type { CompiledModel, CompiledModelManifest, Numerics, WeightsForm } from
 export { OnnxEncoderRunner, type OnnxEncoderRunnerOptions } from './onnx-encoder-runner.js';
 export { type OnnxEngineOptions, onnxEngine, onnxEngineThread } from './onnx-engine.js';
 export { OnnxModelRunner } from './onnx-model-runner.js';
-export { readCompiledModel } from './read-compiled-model.js';
+export { adapterGraphOf, readCompiledModel } from './read-compiled-model.js';
 export { KvMemoryTooSmallError, type OnnxModelRunnerOptions } from './runner-limits.js';
 export type { DecoderGraph } from './runtime/decoder-graph.js';
 export { OrtError } from './runtime/ort-error.js';

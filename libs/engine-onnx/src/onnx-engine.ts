@@ -20,7 +20,8 @@ import { chunkTokensOf } from './chunk-tokens.js';
 import type { CompiledModel, Numerics } from './compiled-model.js';
 import { OnnxEncoderRunner } from './onnx-encoder-runner.js';
 import { OnnxModelRunner } from './onnx-model-runner.js';
-import { readCompiledModel } from './read-compiled-model.js';
+import { adapterGraphOf, readCompiledModel } from './read-compiled-model.js';
+import type { OnnxModelRunnerOptions } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { freeAbandoned } from './runtime/free-abandoned.js';
 import { BLOCK_TOKENS } from './runtime/kv-block-places.js';
@@ -62,6 +63,12 @@ export interface OnnxEngineOptions {
   readonly prefixEviction?: StepLoopEngineOptions['prefixEviction'];
   /** In which order prompts are computed. Default `fifo`. */
   readonly prefillOrder?: StepLoopEngineOptions['prefillOrder'];
+  /** Adapters that are taken; on the CPU only. Default: none. */
+  readonly adapters?: {
+    /** Most at once. */
+    readonly most: number;
+    readonly mostRank: number;
+  };
   /** Generations that may wait for a slot. */
   readonly waitingGenerations: number;
   /** A step that takes longer is taken for hung; only of an engine in its thread. Default 30,000. */
@@ -103,6 +110,7 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
     ...options,
     chunkTokens,
     prefillGraphPath: prefill?.graphPath,
+    adapters: adapterRoom(options, compiled, prefill),
   });
   try {
     trimNativeHeap();
@@ -113,6 +121,19 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
     await runner.close();
     throw error;
   }
+}
+
+/** A slot more than adapters, for another version of one that is in use. */
+function adapterRoom(
+  { adapters }: OnnxEngineOptions,
+  compiled: CompiledModel,
+  prefill: CompiledModel | undefined,
+): OnnxModelRunnerOptions['adapters'] {
+  const decodeGraph = adapterGraphOf(compiled);
+  const prefillGraph = prefill && adapterGraphOf(prefill);
+  if (adapters === undefined || adapters.most === 0 || decodeGraph === undefined) return undefined;
+  const graphs = { decode: decodeGraph, prefill: prefillGraph };
+  return { graphs, slots: adapters.most + 1, mostRank: adapters.mostRank };
 }
 
 /** Machines of one kind compute the same bits; another kind may not, which exact numerics do not forgive. */

@@ -1,4 +1,5 @@
 import {
+  type AdapterRoom,
   type DecodeRow,
   type Logits,
   ModelRunner,
@@ -8,15 +9,19 @@ import {
   rowsOfEachPrompt,
   type SlotCopy,
 } from '#lib/engine';
+
+import { AdapterMemory } from './adapters/adapter-memory.js';
+import { AdapterSlots } from './adapters/adapter-slots.js';
 import { type AllocatedKv, allocateKv } from './allocate-kv.js';
+import { type LoadedSessions, ModelSessions } from './model-sessions.js';
+
 import { type OnnxModelRunnerOptions, planLimits, slotTokens } from './runner-limits.js';
-import { checkDecoderGraph, type DecoderGraph } from './runtime/decoder-graph.js';
+import type { DecoderGraph } from './runtime/decoder-graph.js';
 import type { KvBlockPlaces } from './runtime/kv-block-places.js';
 import type { KvMemory } from './runtime/kv-memory.js';
 import type { KvPromptEnds } from './runtime/kv-prompt-ends.js';
 import { OrtRuntime } from './runtime/ort-runtime.js';
-import { OrtSession } from './runtime/ort-session.js';
-import { SlotBindings } from './slot-bindings.js';
+import type { SlotBindings } from './slot-bindings.js';
 
 /** Chosen: a chunk beside 32 rows is short, of 80 tokens where a chunk has 256. */
 const SHORT_CHUNKS_PER_CHUNK = 3;
@@ -30,9 +35,12 @@ export class OnnxModelRunner extends ModelRunner {
   override readonly blocks: KvBlockPlaces | undefined;
   override readonly promptEnds: KvPromptEnds | undefined;
   private readonly kv: KvMemory;
-  private readonly decoding: SlotBindings;
-  /** Of the session that computes prompts: the same, unless they have weights of their own. */
-  private readonly prefilling: SlotBindings;
+  /** Replaced between two passes, when the first adapter comes and the last one goes. */
+  private sessions: ModelSessions;
+  override readonly adapters?: AdapterRoom;
+  /** Slot of the adapter of each row of a pass, or -1. */
+  private readonly adapterRows: Int32Array;
+  private pass: Promise<unknown> = Promise.resolve();
   private readonly tokenIds: BigInt64Array;
   private readonly logitRows: BigInt64Array;
   private readonly lastPositions: Int32Array;
@@ -57,20 +65,22 @@ export class OnnxModelRunner extends ModelRunner {
     private readonly runtime: OrtRuntime,
     sessions: LoadedSessions,
     { kv, blocks, promptEnds }: AllocatedKv,
-    graph: DecoderGraph,
+    private readonly graph: DecoderGraph,
     limits: ModelRunnerLimits,
+    private readonly options: OnnxModelRunnerOptions,
   ) {
     super();
     this.kv = kv;
     this.blocks = blocks;
     this.promptEnds = promptEnds;
     this.limits = limits;
-    this.decoding = new SlotBindings(sessions.decode, graph, kv);
-    this.prefilling = sessions.prefill === undefined ? this.decoding : new SlotBindings(sessions.prefill, graph, kv);
+    this.sessions = new ModelSessions(sessions, graph, kv);
+    this.adapters = this.createAdapters();
     this.mostPaddedTokens = Math.min(graph.contextTokens, slotTokens(limits));
     this.tokenIds = new BigInt64Array(
       Math.max(limits.chunkTokens + 1, limits.decodeRows, limits.promptRun?.mostRows ?? 0),
     );
+    this.adapterRows = new Int32Array(this.tokenIds.length);
     this.logitRows = new BigInt64Array(Math.max(limits.chunkTokens, limits.decodeRows, 2));
     this.lastPositions = new Int32Array(limits.decodeRows);
     this.leastPromptLogits = limits.hasExactPrompts ? 2 : 1;
@@ -90,20 +100,19 @@ export class OnnxModelRunner extends ModelRunner {
   static async load(graph: DecoderGraph, options: OnnxModelRunnerOptions): Promise<OnnxModelRunner> {
     const limits = planLimits(graph, options);
     const runtime = OrtRuntime.open();
-    const opened: OrtSession[] = [];
-    const open = async (path: string) => {
-      const session = await OrtSession.load(runtime, path, options);
-      opened.push(session);
-      checkDecoderGraph({ ...graph, path }, session);
-      return session;
-    };
+    let sessions: LoadedSessions | undefined;
     try {
-      const decode = await open(graph.path);
-      const prefill = options.prefillGraphPath === undefined ? undefined : await open(options.prefillGraphPath);
-      const kv = allocateKv(runtime, decode, graph, limits, options.executionProvider);
-      return new OnnxModelRunner(runtime, { decode, prefill }, kv, graph, limits);
+      sessions = await ModelSessions.load(
+        runtime,
+        graph,
+        { decode: graph.path, prefill: options.prefillGraphPath },
+        options,
+      );
+      const kv = allocateKv(runtime, sessions.decode, graph, limits, options.executionProvider);
+      return new OnnxModelRunner(runtime, sessions, kv, graph, limits, options);
     } catch (error) {
-      for (const session of opened) await session.close();
+      await sessions?.prefill?.close();
+      await sessions?.decode.close();
       runtime.close();
       throw error;
     }
@@ -122,8 +131,9 @@ export class OnnxModelRunner extends ModelRunner {
       for (let row = 0; row < logitRows; row++)
         this.logitRows[row] = BigInt(Math.min(length - wanted + row, length - 1));
       this.lastPositions[0] = position + rows - 1;
+      this.adapterRows.fill(chunk.adapterSlot ?? -1, 0, rows);
       const logits = this.rowsOf(chunk.logitsFor === 'all' ? this.logitsOfChunk() : this.logits, logitRows);
-      await this.run(this.prefilling, { firstSlot: slot, sequences: 1, tokensPerSequence: rows, logits });
+      await this.run(this.sessions.prefilling, { firstSlot: slot, sequences: 1, tokensPerSequence: rows, logits });
       return chunk.logitsFor === 'none' ? undefined : this.rowsOf(logits.data, wanted);
     });
   }
@@ -133,9 +143,10 @@ export class OnnxModelRunner extends ModelRunner {
     const rowsEach = rowsOfEachPrompt(prompts.map(({ tokenIds }) => tokenIds.length));
     this.checkPrompts(prompts, rowsEach);
     return this.exclusively(async () => {
-      for (const [index, { tokenIds }] of prompts.entries()) {
+      for (const [index, { tokenIds, adapterSlot = -1 }] of prompts.entries()) {
         const { length } = tokenIds;
         const first = index * rowsEach;
+        this.adapterRows.fill(adapterSlot, first, first + rowsEach);
         for (let row = 0; row < rowsEach; row++)
           this.tokenIds[first + row] = BigInt(tokenIds[Math.min(row, length - 1)]!);
         this.logitRows[index] = BigInt(first + length - 1);
@@ -143,7 +154,12 @@ export class OnnxModelRunner extends ModelRunner {
       }
       const logits = this.rowsOf(this.logits, prompts.length);
       const { slot: firstSlot } = prompts[0]!;
-      await this.run(this.prefilling, { firstSlot, sequences: prompts.length, tokensPerSequence: rowsEach, logits });
+      await this.run(this.sessions.prefilling, {
+        firstSlot,
+        sequences: prompts.length,
+        tokensPerSequence: rowsEach,
+        logits,
+      });
       return logits;
     });
   }
@@ -168,14 +184,36 @@ export class OnnxModelRunner extends ModelRunner {
 
   /** Idempotent. A pass that runs is ended early and rejects. */
   override close(): Promise<void> {
-    this.closing ??= this.closeSessions().then(() => this.runtime.close());
+    this.closing ??= this.sessions.close(() => this.kv.close()).then(() => this.runtime.close());
     return this.closing;
   }
 
-  private async closeSessions(): Promise<void> {
-    const { session } = this.prefilling;
-    if (session !== this.decoding.session) await session.close();
-    await this.decoding.session.close(() => this.kv.close());
+  private createAdapters(): AdapterRoom | undefined {
+    const { adapters: room, executionProvider, prefillGraphPath } = this.options;
+    if (room === undefined || executionProvider?.kind === 'cuda') return undefined;
+    const { sites } = room.graphs.decode;
+    const memory = new AdapterMemory(sites, room.slots);
+    const { runtime, graph, kv, options } = this;
+    return new AdapterSlots({
+      ...{ memory, sites, mostRank: room.mostRank },
+      beginAdapting: async () => {
+        const sessions = await ModelSessions.loadAdapted(runtime, graph, room.graphs, options);
+        await this.computeOn(new ModelSessions(sessions, graph, kv, { memory, graphs: room.graphs }));
+      },
+      endAdapting: async () => {
+        const files = { decode: graph.path, prefill: prefillGraphPath };
+        await this.computeOn(new ModelSessions(await ModelSessions.load(runtime, graph, files, options), graph, kv));
+      },
+    });
+  }
+
+  /** Other sessions take the place of those that there are, between two passes. */
+  private async computeOn(next: ModelSessions): Promise<void> {
+    while (this.isRunning) await this.pass.catch(() => undefined); // whoever waits for it is told
+    const unused = this.closing === undefined ? this.sessions : next;
+    if (this.closing === undefined) this.sessions = next;
+    await unused.close();
+    if (this.closing !== undefined) throw new Error('The model runner is closed.');
   }
 
   private async decodeNeighbours(rows: readonly DecodeRow[], firstLogits: number): Promise<void> {
@@ -183,10 +221,11 @@ export class OnnxModelRunner extends ModelRunner {
       this.tokenIds[index] = BigInt(row.tokenId);
       this.logitRows[index] = BigInt(index);
       this.lastPositions[index] = row.position;
+      this.adapterRows[index] = row.adapterSlot ?? -1;
     });
     const { vocabularySize } = this.limits;
     const data = this.logits.subarray(firstLogits * vocabularySize, (firstLogits + rows.length) * vocabularySize);
-    await this.run(this.decoding, {
+    await this.run(this.sessions.decoding, {
       firstSlot: rows[0]!.slot,
       sequences: rows.length,
       tokensPerSequence: 1,
@@ -202,7 +241,7 @@ export class OnnxModelRunner extends ModelRunner {
     const { firstSlot, sequences, tokensPerSequence: tokens, logits } = pass;
     const lastPositions = this.lastPositions.subarray(0, sequences);
     this.totalLength[0] = Math.max(...lastPositions) + 1;
-    const binding = bindings.forSlots(firstSlot, sequences);
+    const binding = bindings.forSlots(firstSlot, sequences, this.adapterRows.subarray(0, sequences * tokens));
     binding.bindInput('input_ids', this.tokenIds.subarray(0, sequences * tokens), 'int64', [sequences, tokens]);
     binding.bindInput('last_index', this.logitRows.subarray(0, logits.rows), 'int64', [logits.rows]);
     binding.bindInput('seqlens_k', lastPositions, 'int32', [sequences]);
@@ -259,11 +298,11 @@ export class OnnxModelRunner extends ModelRunner {
     if (this.closing !== undefined) throw new Error('The model runner is closed.');
     if (this.isRunning) throw new Error('The model runner takes one pass at a time.');
     this.isRunning = true;
-    try {
-      return await pass();
-    } finally {
+    const running = pass().finally(() => {
       this.isRunning = false;
-    }
+    });
+    this.pass = running;
+    return running;
   }
 
   private checkChunk({ slot, position, tokenIds, logitsFor }: PrefillChunk): void {
@@ -325,12 +364,6 @@ export class OnnxModelRunner extends ModelRunner {
       throw new RangeError(`Token ${tokenId} is not in a vocabulary of ${vocabularySize}.`);
     }
   }
-}
-
-/** Over the same KV. Without `prefill`, one session computes all. */
-interface LoadedSessions {
-  readonly decode: OrtSession;
-  readonly prefill: OrtSession | undefined;
 }
 
 /** Ranges [start, end) of rows, sorted by slot, whose slots follow one another. */

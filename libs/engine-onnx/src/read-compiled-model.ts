@@ -1,6 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CompiledModel, GRAPH_FILE, MANIFEST_FILE, manifestSchema, WEIGHTS_FILE } from './compiled-model.js';
+import {
+  ADAPTER_GRAPH_FILE,
+  type CompiledModel,
+  GRAPH_FILE,
+  MANIFEST_FILE,
+  manifestSchema,
+  WEIGHTS_FILE,
+} from './compiled-model.js';
+import type { AdapterGraph } from './runtime/adapter-graph.js';
 
 /** The folder does not hold a whole compiled model of this version. */
 export class DamagedCompiledModelError extends Error {
@@ -22,7 +30,13 @@ export async function readCompiledModel(folder: string): Promise<CompiledModel> 
   const manifest = await readManifest(folder);
   await checkSize(folder, GRAPH_FILE, manifest.graphBytes);
   await checkSize(folder, WEIGHTS_FILE, manifest.weightsBytes);
+  if (manifest.adapters !== undefined) await checkSize(folder, ADAPTER_GRAPH_FILE, manifest.adapters.graphBytes);
   return { folder, graphPath: join(folder, GRAPH_FILE), manifest };
+}
+
+/** The graph that adapters add to, where there is one. */
+export function adapterGraphOf({ folder, manifest: { adapters } }: CompiledModel): AdapterGraph | undefined {
+  return adapters && { path: join(folder, ADAPTER_GRAPH_FILE), products: adapters.products, sites: adapters.sites };
 }
 
 async function readManifest(folder: string): Promise<CompiledModel['manifest']> {

@@ -1,5 +1,7 @@
 import { allLogitsTokens, type ChunkBesideDecode, type ModelRunnerLimits } from '#lib/engine';
 import type { Numerics } from './compiled-model.js';
+import type { GraphFiles } from './model-sessions.js';
+import type { AdapterGraph } from './runtime/adapter-graph.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { kvBytesPerToken, kvPageTokens } from './runtime/kv-memory.js';
 import type { OrtSessionOptions } from './runtime/ort-session-options.js';
@@ -30,6 +32,14 @@ export interface OnnxModelRunnerOptions extends OrtSessionOptions {
   readonly kvBytes: number;
   /** The same model in fp32, which computes all prompts. Default: one form computes all. */
   readonly prefillGraphPath?: string;
+  /** Room for adapters; on the CPU only. Default: none. */
+  readonly adapters?: {
+    /** Of the graphs that adapters add to, in the forms of those that compute without. */
+    readonly graphs: GraphFiles<AdapterGraph>;
+    /** Most at once. */
+    readonly slots: number;
+    readonly mostRank: number;
+  };
   /** Default `fast`. */
   readonly numerics?: Numerics;
   /** Most tokens of a sequence. Default: as many as the model can compute and the memory holds. */

@@ -1,3 +1,4 @@
+import type { AdapterBindings, AdapterRange, AdapterRows } from './adapters/adapter-bindings.js';
 import { type DecoderGraph, layerNames } from './runtime/decoder-graph.js';
 import type { KvMemory } from './runtime/kv-memory.js';
 import type { OrtBinding } from './runtime/ort-binding.js';
@@ -9,24 +10,48 @@ import type { OrtSession } from './runtime/ort-session.js';
  */
 const KEPT_BINDINGS = 64;
 
-/** One binding for each contiguous range of slots in use, with their KV bound in place; the least recently used goes. */
+const NO_ADAPTERS: AdapterRange = { first: 0, count: 0 };
+
+/**
+ * One binding for each contiguous range of slots in use, with their KV bound in place, and each range of adapters; the least recently used
+ * goes.
+ */
 export class SlotBindings {
   private readonly bindings = new Map<string, OrtBinding>();
+  private adapterGeneration = 0;
 
   constructor(
     readonly session: OrtSession,
     private readonly graph: DecoderGraph,
     private readonly kv: KvMemory,
+    /** Of a graph that adapters add to. */
+    private readonly adapters: AdapterBindings | undefined,
   ) {}
 
-  /** Valid until the next call. */
-  forSlots(firstSlot: number, slotCount: number): OrtBinding {
-    const range = `${firstSlot}+${slotCount}`;
-    const binding = this.bindings.get(range) ?? this.create(firstSlot, slotCount);
-    this.bindings.delete(range);
-    this.bindings.set(range, binding);
+  /** Valid until the next call. @param rows  adapter of each row of the pass */
+  forSlots(firstSlot: number, slotCount: number, rows: AdapterRows): OrtBinding {
+    const { adapters } = this;
+    if (adapters !== undefined && adapters.generation !== this.adapterGeneration) {
+      this.forgetAll(); // their matrices lie elsewhere now
+      this.adapterGeneration = adapters.generation;
+    }
+    const range = adapters?.rangeOf(rows) ?? NO_ADAPTERS;
+    const key = `${firstSlot}+${slotCount} ${range.first}+${range.count}`;
+    let binding = this.bindings.get(key);
+    if (binding === undefined) {
+      binding = this.create(firstSlot, slotCount);
+      adapters?.bindMatrices(binding, range);
+    }
+    adapters?.bindRows(binding, rows, range);
+    this.bindings.delete(key);
+    this.bindings.set(key, binding);
     if (this.bindings.size > KEPT_BINDINGS) this.closeOldest();
     return binding;
+  }
+
+  private forgetAll(): void {
+    for (const binding of this.bindings.values()) binding.close();
+    this.bindings.clear();
   }
 
   private create(firstSlot: number, slotCount: number): OrtBinding {

@@ -5,6 +5,12 @@ import {
   type GenerationUsage,
   type ServedModel,
 } from '#lib/contracts';
+import {
+  type AdapterOutcome,
+  type AdapterToLoad,
+  adapterRefused,
+  type EngineAdapter,
+} from './adapters/engine-adapter.js';
 import type { EngineTimeline } from './engine-timeline.js';
 import type { BlockForm } from './prefix/block-memory.js';
 import type { PrefixChange } from './prefix/prefix-change.js';
@@ -43,6 +49,18 @@ export abstract class Engine {
     const message = `The model ${request.modelId} generates text and makes no embeddings.`;
     return Promise.resolve({ kind: 'refused', code: FailureCode.INVALID_REQUEST, message, parameter: 'model' });
   }
+  /** Loads a LoRA adapter, or another version of one, beside what runs; one that is loaded already is left as it is. */
+  loadAdapter(_adapter: AdapterToLoad): Promise<AdapterOutcome> {
+    return Promise.resolve(adapterRefused('unsupported', 'This engine takes no adapters.'));
+  }
+  /** New generations do not get it from now on; waits up to `timeoutMs` for those that use it. */
+  unloadAdapter(adapterId: string, _timeoutMs: number): Promise<AdapterOutcome> {
+    return Promise.resolve(adapterRefused('unknown', `No adapter "${adapterId}" is loaded.`));
+  }
+  /** The adapters that generations may ask for. None after a start. */
+  adapters(): readonly EngineAdapter[] {
+    return [];
+  }
   /** How many leading blocks of a run its prefix store holds. Hashes are 32 hexadecimal digits, in all calls. */
   heldBlocks(_hashes: readonly string[]): Promise<number> {
     return Promise.resolve(0);
@@ -79,6 +97,8 @@ export type EngineModel = Omit<ServedModel, 'samplingDefaults'>;
 export interface EngineDescription {
   /** `onnx`, `mock`, … */
   readonly engine: string;
+  /** Whether it takes adapters, and how many at once; 0 or absent when it takes none. */
+  readonly mostAdapters?: number | undefined;
   readonly model: EngineModel;
   /** What it gives and takes of its prefix store; absent when it does neither. */
   readonly blocks?: DescribedBlocks | undefined;
@@ -147,6 +167,8 @@ export type EngineEvent =
     }
   /** What its prefix store holds has changed. An engine that is started holds nothing, whatever was told before. */
   | { readonly kind: 'prefix'; readonly change: PrefixChange }
+  /** Generations may ask for these adapters from now on. */
+  | { readonly kind: 'adapters'; readonly adapters: readonly EngineAdapter[] }
   /** It lacks blocks of a generation's prompt for which the request names sources, and begins it after `endBlocks` only. */
   | { readonly kind: 'blocks-wanted'; readonly generationId: string; readonly wanted: WantedBlocks }
   /** The engine itself broke; every generation has had its `failed` event. It can be started again. */

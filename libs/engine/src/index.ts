@@ -1,3 +1,11 @@
+export type { AdapterRoom, OpenedAdapter } from './adapters/adapter-room.js';
+export {
+  type AdapterOutcome,
+  type AdapterRefusalReason,
+  type AdapterToLoad,
+  adapterRefused,
+  type EngineAdapter,
+} from './adapters/engine-adapter.js';
 export { EmbeddingEngine, type EmbeddingEngineOptions } from './embedding/embedding-engine.js';
 export { type EncoderLimits, EncoderRunner, type LoadedEncoder } from './embedding/encoder-runner.js';
 export * from './engine.js';

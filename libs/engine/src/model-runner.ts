@@ -1,3 +1,4 @@
+import type { AdapterRoom } from './adapters/adapter-room.js';
 import type { BlockMemory } from './prefix/block-memory.js';
 import type { PromptEndMemory } from './prefix/prompt-end-memory.js';
 
@@ -14,6 +15,8 @@ export abstract class ModelRunner {
   readonly blocks?: BlockMemory;
   /** Room for the ends of prompts, beside that for blocks. Runners without it compute at least the last token of each prompt. */
   readonly promptEnds?: PromptEndMemory;
+  /** Room for LoRA adapters. Runners without it serve the model alone. */
+  readonly adapters?: AdapterRoom;
   /**
    * Begins a sequence in a free slot, in which what was kept of it stands already. Runners that bring more of
    * its prefix, or need to know, have it. It may take time, in which the other slots go on.
@@ -112,7 +115,7 @@ export function rowsOfEachPrompt(promptTokens: readonly number[]): number {
   return longest + (longest % 2);
 }
 
-export interface SlotOpening {
+export interface SlotOpening extends Adapted {
   readonly slot: number;
   readonly generationId: string;
   readonly sequenceIndex: number;
@@ -123,7 +126,7 @@ export interface SlotOpening {
   readonly heldTokens: number;
 }
 
-export interface PrefillChunk {
+export interface PrefillChunk extends Adapted {
   readonly slot: number;
   /** Position of the first token; the slot holds [0, position). */
   readonly position: number;
@@ -132,8 +135,14 @@ export interface PrefillChunk {
   readonly logitsFor: 'none' | 'last' | 'all';
 }
 
+/** Whose adapter is added to the model. */
+interface Adapted {
+  /** Slot of the runner's adapters; absent for the model alone. */
+  readonly adapterSlot?: number | undefined;
+}
+
 /** A prompt of which nothing is computed yet. */
-export interface Prompt {
+export interface Prompt extends Adapted {
   readonly slot: number;
   readonly tokenIds: ArrayLike<number>;
 }
@@ -153,7 +162,7 @@ export function allLogitsTokens(chunkTokens: number, vocabularySize: number): nu
   return Math.max(3, Math.min(chunkTokens, Math.floor(ALL_LOGITS_BYTES / (vocabularySize * 4))));
 }
 
-export interface DecodeRow {
+export interface DecodeRow extends Adapted {
   readonly slot: number;
   /** Position of `tokenId`; the slot holds [0, position). */
   readonly position: number;

@@ -94,6 +94,7 @@ export class EventLog {
       this.wanted.push(event);
       return;
     }
+    if (event.kind === 'adapters') return;
     const outcome = this.of(event.generationId);
     outcome.ends++;
     if (event.kind === 'finished') outcome.usage = event.usage;

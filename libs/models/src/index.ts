@@ -1,3 +1,5 @@
+export { type LoraPair, PeftAdapter } from './adapter/peft-adapter.js';
+export { AdapterError } from './adapter/peft-config.js';
 export {
   CATALOGUE,
   type CatalogueEntry,

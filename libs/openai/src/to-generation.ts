@@ -12,6 +12,8 @@ const COMPLETION_MAX_TOKENS = 16;
 export interface ModelFacts {
   /** Id under which workers serve it, aliases resolved. */
   readonly modelId: string;
+  /** LoRA adapter on it; absent for the model alone. */
+  readonly adapterId?: string | undefined;
   /** Most tokens of prompt and output together. */
   readonly contextTokens: number;
   readonly vocabularySize: number;
@@ -71,7 +73,7 @@ export function toGenerationRequests(
     requestId: context.requestId,
     tenantId: context.tenantId,
     modelId: model.modelId,
-    adapterId: '',
+    adapterId: model.adapterId ?? '',
     promptTokenIds: prompt as number[], // the generated type is mutable; nobody writes to it
     acceptedTokenIds: [],
     sampling: {

@@ -124,6 +124,35 @@ describe('administration by operators', () => {
     expect((await ask(operator, 'DELETE', `policies/${common.body.id}`)).status).toBe(204);
   });
 
+  it('given an adapter, then policies hold for its own name, and one that may not be used is as unknown as one that is not there', async () => {
+    const { user } = await makeTenant('adapted');
+    platform.worker.adapterIds = ['tuned-a', 'other-b'];
+    platform.scheduler.publish();
+    const names = async () => {
+      const response = await fetch(`${platform.url}/v1/models`, { headers: { authorization: `Bearer ${user}` } });
+      const { data } = (await response.json()) as { data: { id: string; parent: string | null; root: string }[] };
+      return data.map(({ id, parent }) => [id, parent]);
+    };
+    while ((await names()).every(([id]) => id !== 'tuned-a')); // until the gateway has heard of it
+    expect(await names()).toContainEqual(['other-b', 'test-model']);
+    const policy = { role: 'user', models: ['tuned-*'], caps: { max_tokens: 3 } };
+    const made = await ask(operator, 'POST', 'tenants/adapted/policies', policy);
+    expect(await names()).toEqual([['tuned-a', 'test-model']]);
+    expect((await complete(user, { model: 'tuned-a' })).status).toBe(200);
+    expect((await complete(user, { model: 'tuned-a', max_tokens: 4 })).status).toBe(400);
+    const errorOf = async (model: string) => {
+      const response = await complete(user, { model });
+      const { error } = (await response.json()) as { error: { message: string } };
+      return { status: response.status, error: { ...error, message: error.message.replace(model, 'NAME') } };
+    };
+    const unknown = await errorOf('nobody');
+    expect(unknown).toMatchObject({ status: 404, error: { code: 'model_not_found', param: 'model' } });
+    for (const denied of ['other-b', 'test-model']) expect(await errorOf(denied)).toEqual(unknown);
+    await ask(operator, 'DELETE', `tenants/adapted/policies/${made.body.id}`);
+    platform.worker.adapterIds = [];
+    platform.scheduler.publish();
+  });
+
   it('given limits, then they hold at once; an administrator sets those of keys only', async () => {
     const { admin, user } = await makeTenant('measured');
     const set = await ask(operator, 'PUT', 'tenants/measured/limits', { requests_per_minute: 1 });

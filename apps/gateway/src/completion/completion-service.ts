@@ -76,8 +76,8 @@ export class CompletionService {
       const rights = await this.access.of(life.principal);
       const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'generate');
-      setModel(span, model.facts.modelId);
-      const admitted = await this.limits.admit(life, model.facts.modelId);
+      setModel(span, model.id);
+      const admitted = await this.limits.admit(life, model);
       const encoding = span.child('tokenize');
       const promptTokenIds = await this.prompts.encode(call, model.text, model.facts.contextTokens, life.signal);
       encoding.end();
@@ -146,7 +146,7 @@ export class CompletionService {
     ttftDeadlineUnixMs: number,
     span: RecordedSpan,
   ): Promise<AnswerUsage> {
-    const timer = new LatencyTimer(this.metrics, model.facts.modelId, life.arrivedAtMs, call.stream, span);
+    const timer = new LatencyTimer(this.metrics, model.id, life.arrivedAtMs, call.stream, span);
     const finishReasons: string[] = [];
     const siblings = new AbortController();
     const signal = requests.length === 1 ? life.signal : AbortSignal.any([life.signal, siblings.signal]);
@@ -182,7 +182,7 @@ export class CompletionService {
       const usages = await Promise.all(requests.map(runOne));
       span.set({ 'gen_ai.response.finish_reasons': finishReasons });
       usage = sumUsage(usages);
-      this.metrics.usedTokens(model.facts.modelId, usage);
+      this.metrics.usedTokens(model.id, usage);
       return usage;
     } catch (error) {
       outcome = outcomeOf(error);
@@ -191,9 +191,9 @@ export class CompletionService {
     } finally {
       const durationMs = life.ageMs;
       const { exemplar } = span;
-      this.metrics.requestDuration(life.route, model.facts.modelId, durationMs, exemplar);
+      this.metrics.requestDuration(life.route, model.id, durationMs, exemplar);
       this.genAi.ended({
-        ...{ operation: operationOf(call), model: model.facts.modelId, durationMs, exemplar },
+        ...{ operation: operationOf(call), model: model.id, durationMs, exemplar },
         errorType: usage === undefined ? outcome : undefined,
         firstTokenMs: timer.firstTokenMs,
         outputTokens: usage && usage.completionTokens / Math.max(1, timer.choiceCount),
@@ -202,7 +202,7 @@ export class CompletionService {
         this.lines.info(
           {
             ...generationFields(request),
-            model: request.modelId,
+            model: request.adapterId || request.modelId,
             route: life.route,
             outcome,
             ms: Math.round(durationMs),

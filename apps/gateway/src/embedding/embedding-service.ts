@@ -51,7 +51,7 @@ export class EmbeddingService {
       const model = await this.models.resolve(call.model, rights, life.signal);
       assertTask(model.served, 'embed');
       setModel(span, model.facts.modelId);
-      const admitted = await this.limits.admit(life, model.facts.modelId);
+      const admitted = await this.limits.admit(life, model);
       const inputs: number[][] = [];
       for (const input of call.inputs) {
         inputs.push(await encode(input, model)); // one after another: the first that fails ends the work

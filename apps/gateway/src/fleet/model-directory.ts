@@ -13,9 +13,17 @@ const MAX_KNOWN_MODELS = 256;
 
 /** A model that a request asked for, with all that is needed to translate the request. */
 export interface ResolvedModel {
+  /** Of the model, or of the adapter on it that was asked for: what rights, limits, usage and metrics are about. */
+  readonly id: string;
   readonly served: ServedModel;
   readonly facts: ModelFacts;
   readonly text: TextModel;
+}
+
+/** What a name stands for. */
+interface Meaning {
+  readonly modelId: string;
+  readonly adapterId?: string;
 }
 
 /** A model of the fleet: what holds for all its workers. */
@@ -28,6 +36,8 @@ interface LiveModel {
 @Injectable()
 export class ModelDirectory implements OnModuleInit {
   private live: ReadonlyMap<string, LiveModel> = new Map();
+  /** LoRA adapters that a worker has loaded, with their models. */
+  private adapters: ReadonlyMap<string, string> = new Map();
   /** Models that had a worker: their requests can be translated, and wait in the scheduler for a new one. */
   private readonly lastKnown = new Map<string, ServedModel>();
   private readonly listeners: (() => void)[] = [];
@@ -44,29 +54,33 @@ export class ModelDirectory implements OnModuleInit {
   }
 
   /**
-   * @param name  model id or alias
+   * @param name  model id, alias, or an adapter's id
    * @throws ApiError model_not_found, also for a model that may not be used; or no_worker for a model that is configured and never had a worker
    */
   async resolve(name: string, rights: ModelRights, signal: AbortSignal): Promise<ResolvedModel> {
-    const modelId = this.modelIdOf(name);
-    const decision = rights(modelId);
+    const meaning = this.meaningOf(name);
+    const { modelId, adapterId } = meaning;
+    const id = adapterId ?? modelId;
+    const decision = rights(id);
     if (!decision.isAllowed) throw modelNotFound(name);
     const { contextTokens = Infinity, ...caps } = decision.caps;
     const served = this.live.get(modelId)?.served ?? this.lastKnown.get(modelId);
-    if (served === undefined) {
-      if (!this.isConfigured(modelId)) throw modelNotFound(name);
-      throw new ApiError('no_worker', `No worker serves the model '${modelId}' at present. Please try again later.`);
+    const isLacking = adapterId !== undefined && !this.adapters.has(adapterId); // it is configured, and no worker has it
+    if (served === undefined || isLacking) {
+      if (!this.isConfigured(meaning)) throw modelNotFound(name);
+      throw new ApiError('no_worker', `No worker serves the model '${id}' at present. Please try again later.`);
     }
     const text = await this.textOf(served, signal);
     const facts: ModelFacts = {
       modelId,
+      adapterId,
       contextTokens: Math.min(served.contextTokens, contextTokens),
       caps,
       vocabularySize: served.vocabularySize,
       unsupportedParameters: served.unsupportedParameters,
       samplingDefaults: served.samplingDefaults ?? text.generationDefaults,
     };
-    return { served, facts, text };
+    return { id, served, facts, text };
   }
 
   /** Called after it changed what can be asked for, or what can answer. */
@@ -74,22 +88,22 @@ export class ModelDirectory implements OnModuleInit {
     this.listeners.push(listener);
   }
 
-  /** Models with a worker, then the aliases of such models; as far as they may be used. */
+  /** Models with a worker, then adapters on them and aliases of such models and adapters; as far as they may be used. */
   list(rights: ModelRights): ListedModel[] {
     const usable = [...this.live.values()].filter(({ served }) => rights(served.modelId).isAllowed);
     const models = usable.map(({ served }) => toListed(served.modelId, served));
-    const aliases = Object.keys(this.config.aliases).flatMap((alias) => {
-      const served = this.live.get(this.modelIdOf(alias))?.served;
-      const isHidden = served === undefined || this.live.has(alias) || !rights(served.modelId).isAllowed;
-      return isHidden ? [] : [toListed(alias, served)];
+    const others = new Set([...this.adapters.keys(), ...Object.keys(this.config.aliases)]);
+    const named = [...others].flatMap((name) => {
+      const served = this.live.has(name) ? undefined : this.servedAs(name, rights);
+      return served === undefined ? [] : [toListed(name, served)];
     });
-    return [...models, ...aliases];
+    return [...models, ...named];
   }
 
   /** @throws ApiError model_not_found */
   find(name: string, rights: ModelRights): ListedModel {
-    const served = this.live.get(this.modelIdOf(name))?.served;
-    if (served === undefined || !rights(served.modelId).isAllowed) throw modelNotFound(name);
+    const served = this.servedAs(name, rights);
+    if (served === undefined) throw modelNotFound(name);
     return toListed(name, served);
   }
 
@@ -107,15 +121,29 @@ export class ModelDirectory implements OnModuleInit {
     return isConnected ? 'the tokenizer is being loaded' : 'no worker is connected';
   }
 
-  /** Aliases never hide a model of the same name. */
-  private modelIdOf(name: string): string {
-    if (this.live.has(name)) return name;
-    const target = Object.hasOwn(this.config.aliases, name) ? this.config.aliases[name] : undefined;
-    if (target === undefined) return name;
-    return target === 'default' ? (this.config.models[0]?.id ?? name) : target;
+  /** The model that answers under a name; undefined when there is none, or it may not be used. */
+  private servedAs(name: string, rights: ModelRights): ServedModel | undefined {
+    const { modelId, adapterId } = this.meaningOf(name);
+    if (!rights(adapterId ?? modelId).isAllowed) return undefined;
+    if (adapterId !== undefined && !this.adapters.has(adapterId)) return undefined;
+    return this.live.get(modelId)?.served;
   }
 
-  private isConfigured(modelId: string): boolean {
+  /** Aliases and adapters never hide a model of the same name, nor adapters an alias. */
+  private meaningOf(name: string): Meaning {
+    if (this.live.has(name)) return { modelId: name };
+    const target = Object.hasOwn(this.config.aliases, name) ? this.config.aliases[name] : undefined;
+    if (target !== undefined) return { modelId: target === 'default' ? (this.config.models[0]?.id ?? name) : target };
+    const modelId = this.adapters.get(name) ?? this.configuredAdapter(name)?.id;
+    return modelId === undefined ? { modelId: name } : { modelId, adapterId: name };
+  }
+
+  private configuredAdapter(adapterId: string) {
+    return this.config.models.find(({ adapters }) => adapters.some(({ id }) => id === adapterId));
+  }
+
+  private isConfigured({ modelId, adapterId }: Meaning): boolean {
+    if (adapterId !== undefined) return this.configuredAdapter(adapterId) !== undefined;
     return this.config.models.some(({ id }) => id === modelId);
   }
 
@@ -132,6 +160,7 @@ export class ModelDirectory implements OnModuleInit {
 
   private refresh(): void {
     const live = new Map<string, { served: ServedModel; workers: WorkerView[] }>();
+    const adapters = new Map<string, string>();
     for (const worker of this.fleet.workers) {
       for (const model of worker.member.registration?.models ?? []) {
         const served = dated(model, worker);
@@ -140,7 +169,11 @@ export class ModelDirectory implements OnModuleInit {
         else live.set(served.modelId, { served: common(known.served, served), workers: [...known.workers, worker] });
       }
     }
+    for (const worker of this.fleet.workers) {
+      for (const { adapterId, modelId } of worker.member.registration?.adapters ?? []) adapters.set(adapterId, modelId);
+    }
     this.live = live;
+    this.adapters = adapters;
     for (const { served, workers } of live.values()) {
       this.remember(served);
       if (!workers.some(this.isConnected) || this.texts.isLoaded(served.textFingerprint)) continue;

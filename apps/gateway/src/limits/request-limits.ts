@@ -16,9 +16,17 @@ export type AnswerDemand = Pick<Reservation, 'id' | 'promptTokens' | 'outputToke
 /** A request that is within its limits of requests. */
 export interface AdmittedRequest {
   readonly life: RequestLife;
+  /** Of the model, or the adapter on it, that was asked for. */
   readonly modelId: string;
+  readonly price: Price;
   readonly subjects: readonly LimitedSubject[];
   readonly requests: LimitState | undefined;
+}
+
+/** What of a resolved model limits are about. */
+interface AskedModel {
+  readonly id: string;
+  readonly facts: { readonly modelId: string };
 }
 
 const FREE: Price = { input: 0, cachedInput: 0, output: 0 };
@@ -43,10 +51,10 @@ export class RequestLimits {
   }
 
   /**
-   * Counts the request, before its prompt is looked at.
+   * Counts the request, before its prompt is looked at. An adapter is limited under its own name, at its model's price.
    * @throws ApiError rate_limit_exceeded
    */
-  async admit(life: RequestLife, modelId: string): Promise<AdmittedRequest> {
+  async admit(life: RequestLife, { id: modelId, facts }: AskedModel): Promise<AdmittedRequest> {
     const known = await this.subjects.of(life.principal);
     const subjects = known.filter((subject) => subject.modelId === undefined || subject.modelId === modelId);
     const uncounted =
@@ -56,20 +64,23 @@ export class RequestLimits {
       requests = tightest([life.counted?.state, state]);
       life.limits = { requests, tokens: undefined };
     });
-    return { life, modelId, subjects, requests };
+    return { life, modelId, price: this.prices.get(facts.modelId) ?? FREE, subjects, requests };
   }
 
   /**
    * Reserves the prompt and the first slice of the answer; the caller ends the spending, whatever the end of the request.
    * @throws ApiError rate_limit_exceeded, insufficient_quota, limits_unavailable
    */
-  async reserve({ life, modelId, subjects, requests }: AdmittedRequest, demand: AnswerDemand): Promise<AnswerSpending> {
+  async reserve(
+    { life, modelId, price, subjects, requests }: AdmittedRequest,
+    demand: AnswerDemand,
+  ): Promise<AnswerSpending> {
     const { tenantId, principal, requestId } = life;
     const reservation: Reservation = {
       ...demand,
       tenantId,
       subjects,
-      price: this.prices.get(modelId) ?? FREE,
+      price,
       sliceTokens: this.config.limits.sliceTokens,
       about: { keyId: principal.keyId ?? '', modelId, requestId },
     };

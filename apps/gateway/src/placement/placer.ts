@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { GrpcStatusError } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import {
+  type Adapter,
   type GenerationRequest,
   type KvSource,
   type Lease,
@@ -15,7 +16,7 @@ import {
 } from '#lib/contracts';
 import { APP_LOGGER, generationFields, type Logger, type RecordedSpan, type TraceContext } from '#lib/observability';
 import { ApiError, fromRefusal } from '#lib/openai';
-import { FleetView } from '../fleet/fleet-view.js';
+import { FleetView, type WorkerView } from '../fleet/fleet-view.js';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 import { failSpan } from '../observation/answer-span.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
@@ -204,7 +205,8 @@ export class Placer {
       (worker) =>
         this.fleet.isConnected(worker) &&
         !worker.member.report?.draining &&
-        worker.member.registration?.models.some(({ modelId }) => modelId === request.modelId),
+        worker.member.registration?.models.some(({ modelId }) => modelId === request.modelId) &&
+        (request.adapterId === '' || adapterOf(worker, request) !== undefined),
     );
     const fresh = candidates.filter(({ workerId }) => !avoidWorkerIds.includes(workerId));
     const pool = fresh.length > 0 ? fresh : candidates;
@@ -219,6 +221,16 @@ export class Placer {
     return { leaseId: '', leaseTerm: 0, workerId, workerEpoch, target, kvSources: [], settle: () => {} };
   }
 
+  /** Of a worker that has it: while it is replaced others may have another one, and their prefixes are not found. */
+  private adapterVersionOf(request: GenerationRequest): string {
+    if (request.adapterId === '') return '';
+    for (const worker of this.fleet.workers) {
+      const adapter = adapterOf(worker, request);
+      if (adapter !== undefined) return adapter.version;
+    }
+    return '';
+  }
+
   private async toPlaceRequest(wish: PlacementWish, trace: TraceContext): Promise<PlaceRequest> {
     const { request, served, sessionKey, ttftDeadlineUnixMs, attempt, avoidWorkerIds } = wish;
     return {
@@ -229,7 +241,7 @@ export class Placer {
       adapterId: request.adapterId,
       promptTokens: request.promptTokenIds.length,
       maxOutputTokens: (request.stop?.maxTokens ?? 0) * request.sequenceCount,
-      prefixHashes: await promptHashes(request, served),
+      prefixHashes: await promptHashes(request, served, this.adapterVersionOf(request)),
       sessionKey,
       priority: request.priority,
       attempt,
@@ -259,4 +271,8 @@ function toApiError(cause: GrpcStatusError): Error {
 function toPlace({ leaseId, term, workerId, workerEpoch, target, kvSources }: Lease, { leases }: SchedulerLink): Place {
   const settle = (end: Omit<LeaseRelease, 'leaseId'>) => leases.release({ leaseId, ...end });
   return { leaseId, leaseTerm: term, workerId, workerEpoch, target, kvSources, settle };
+}
+
+function adapterOf({ member }: WorkerView, { adapterId, modelId }: GenerationRequest): Adapter | undefined {
+  return member.registration?.adapters.find((one) => one.adapterId === adapterId && one.modelId === modelId);
 }

@@ -7,20 +7,24 @@ const MOST_HASHES = 4_096;
 /** Hashed at once, in about 0.5 ms (measured 2026-11-29, 16 tokens each); then others have their turn. */
 const BLOCKS_AT_ONCE = 128;
 
-/** By salt, as long as its requests are there, and by model. */
+/** By salt, as long as its requests are there, and by model and adapter. */
 const seeds = new WeakMap<Uint8Array, Map<string, Uint8Array>>();
 /** Of one salt. */
 const MOST_SEEDS = 64;
 
-/** Hashes of the prompt's full blocks, the first ones when there are very many; none for a worker without blocks. */
+/**
+ * Hashes of the prompt's full blocks, the first ones when there are very many; none for a worker without blocks.
+ * @param adapterVersion  empty for the model alone
+ */
 export async function promptHashes(
   { promptTokenIds, cacheSalt }: GenerationRequest,
   { modelFingerprint, blockTokens }: ServedModel,
+  adapterVersion = '',
 ): Promise<Buffer[]> {
   if (blockTokens === 0) return [];
   const hashes: Buffer[] = [];
   const blocks = Math.min(MOST_HASHES, Math.floor(promptTokenIds.length / blockTokens));
-  let parent = seedOf(modelFingerprint, cacheSalt);
+  let parent = seedOf(modelFingerprint, adapterVersion, cacheSalt);
   for (let block = 0; block < blocks; block += BLOCKS_AT_ONCE) {
     if (block > 0) await turn();
     const end = Math.min(blocks, block + BLOCKS_AT_ONCE);
@@ -32,16 +36,17 @@ export async function promptHashes(
   return hashes;
 }
 
-function seedOf(modelFingerprint: string, salt: Uint8Array): Uint8Array {
+function seedOf(modelFingerprint: string, adapterVersion: string, salt: Uint8Array): Uint8Array {
   let known = seeds.get(salt);
   if (known === undefined || known.size >= MOST_SEEDS) {
     known = new Map();
     seeds.set(salt, known);
   }
-  let seed = known.get(modelFingerprint);
+  const key = `${modelFingerprint} ${adapterVersion}`;
+  let seed = known.get(key);
   if (seed === undefined) {
-    seed = prefixSeed({ modelFingerprint, adapterVersion: '', salt });
-    known.set(modelFingerprint, seed);
+    seed = prefixSeed({ modelFingerprint, adapterVersion, salt });
+    known.set(key, seed);
   }
   return seed;
 }

@@ -129,6 +129,14 @@ export class FakeWorker {
     return this;
   }
 
+  /** Names of adapters on its model. */
+  adapterIds: string[] = [];
+
+  private get adapters() {
+    const { modelId } = this;
+    return this.adapterIds.map((adapterId) => ({ adapterId, modelId, version: 'a'.repeat(64), rank: 8, source: '' }));
+  }
+
   get registration(): Registration {
     const model = {
       ...{ modelId: this.modelId, modelFingerprint: 'f'.repeat(64), textFingerprint: this.textFingerprint },
@@ -155,7 +163,7 @@ export class FakeWorker {
     return {
       ...{ workerId: this.workerId, workerEpoch: this.epoch, target: `127.0.0.1:${this.port}` },
       ...{ role: WorkerRole.UNIFIED, engine: 'mock', version: '0', devices: [], tensorParallelSize: 1 },
-      ...{ pipelineParallelSize: 1, models: [model], adapters: [], kvTarget: '', labels: {} },
+      ...{ pipelineParallelSize: 1, models: [model], adapters: this.adapters, kvTarget: '', labels: {} },
     };
   }
 

@@ -11,6 +11,7 @@ export function createEngine(config: HydraConfig, identity: WorkerIdentity, logg
       return mockEngine({
         ...config.mock,
         modelId: identity.model.id,
+        maxAdapters: identity.model.maxAdapters,
         waitingGenerations: config.workers.waitingGenerations,
         prefixEviction: config.workers.prefixEviction,
         prefillOrder: config.workers.order,

@@ -55,6 +55,7 @@ export async function prepareOnnxEngine(
     prefixEviction: workers.prefixEviction,
     prefillOrder: workers.order,
     contextTokens: model.contextTokens,
+    adapters: { most: model.maxAdapters, mostRank: model.maxAdapterRank },
     waitingGenerations: workers.waitingGenerations,
     stepTimeoutMs: workers.stepTimeoutMs,
   });

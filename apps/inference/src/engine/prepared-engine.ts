@@ -1,8 +1,11 @@
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import {
+  type AdapterOutcome,
+  type AdapterToLoad,
   type EmbeddingOutcome,
   type EmbeddingRequest,
   Engine,
+  type EngineAdapter,
   type EngineDescription,
   type EngineEvent,
   type EngineRefusal,
@@ -64,6 +67,18 @@ export class PreparedEngine extends Engine {
 
   override embed(request: EmbeddingRequest, signal: AbortSignal): Promise<EmbeddingOutcome> {
     return this.engine?.embed(request, signal) ?? Promise.resolve(NOT_PREPARED);
+  }
+
+  override loadAdapter(adapter: AdapterToLoad): Promise<AdapterOutcome> {
+    return this.engine?.loadAdapter(adapter) ?? super.loadAdapter(adapter);
+  }
+
+  override unloadAdapter(adapterId: string, timeoutMs: number): Promise<AdapterOutcome> {
+    return this.engine?.unloadAdapter(adapterId, timeoutMs) ?? super.unloadAdapter(adapterId, timeoutMs);
+  }
+
+  override adapters(): readonly EngineAdapter[] {
+    return this.engine?.adapters() ?? [];
   }
 
   override heldBlocks(hashes: readonly string[]): Promise<number> {

@@ -91,6 +91,12 @@ export class FleetMembership {
     call?.end();
   }
 
+  /** What it can do has changed. */
+  registerAgain(): void {
+    if (this.call === undefined) return; // it tells all when it joins
+    this.send({ $case: 'registration', value: this.parts.registration() });
+  }
+
   startDraining(graceMs: number): void {
     this.send({ $case: 'drainStarted', value: { graceMs } });
   }

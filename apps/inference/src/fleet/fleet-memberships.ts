@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ChannelSecurity } from '#lib/channels';
 import { type HydraConfig, schedulerTargets } from '#lib/config';
 import { APP_LOGGER, type Logger } from '#lib/observability';
+import { AdapterKeeper } from '../adapters/adapter-keeper.js';
 import { Embeddings } from '../embedding/embeddings.js';
 import { EngineHost } from '../engine/engine-host.js';
 import { Drain } from '../lifecycle/drain.js';
@@ -42,6 +43,7 @@ export class FleetMemberships {
     embeddings: Embeddings,
     @Inject(APP_LOGGER) logger: Logger,
     security: ChannelSecurity,
+    private readonly adapters: AdapterKeeper,
   ) {
     this.sharesKv = config.workers.kvTransfer;
     this.reportIntervalMs = config.scheduler.reportIntervalMs;
@@ -56,6 +58,9 @@ export class FleetMemberships {
     this.memberships = schedulerTargets(config).map((target) => new FleetMembership(target, parts, onNews));
     generations.onChange(() => this.reportSoon());
     embeddings.onChange(() => this.reportSoon());
+    adapters.onChange(() => {
+      for (const membership of this.memberships) membership.registerAgain();
+    });
     drain.onBegin((graceMs) => {
       for (const membership of this.memberships) membership.startDraining(graceMs);
       this.reportSoon();
@@ -98,7 +103,14 @@ export class FleetMemberships {
   private registration() {
     const { host, port, version } = this.place!; // nobody joins before there is one
     const reached = { target: `${host}:${port}`, sharesKv: this.sharesKv };
-    return registrationOf(this.identity, this.host.engine.describe(), this.meter, reached, version);
+    return registrationOf(
+      this.identity,
+      this.host.engine.describe(),
+      this.meter,
+      reached,
+      this.adapters.loaded(),
+      version,
+    );
   }
 
   private joinedTargets(): string[] {

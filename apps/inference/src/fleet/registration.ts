@@ -1,5 +1,5 @@
 import { type Registration, WorkerRole } from '#lib/contracts';
-import type { EngineDescription } from '#lib/engine';
+import type { EngineAdapter, EngineDescription } from '#lib/engine';
 import { ChatTemplate } from '#lib/tokens';
 import type { WorkerIdentity } from '../worker-identity.js';
 import type { DeviceMeter } from './device-meter.js';
@@ -11,6 +11,7 @@ export function registrationOf(
   description: EngineDescription,
   meter: DeviceMeter,
   { target, sharesKv }: { readonly target: string; readonly sharesKv: boolean },
+  adapters: readonly EngineAdapter[],
   version: string,
 ): Registration {
   const { engine, model, textFiles } = description;
@@ -25,7 +26,7 @@ export function registrationOf(
     tensorParallelSize: 1,
     pipelineParallelSize: 1,
     models: [{ ...model, tasks: tasksOf(description), samplingDefaults: samplingDefaultsOf(configured, textFiles) }],
-    adapters: [],
+    adapters: adapters.map((adapter) => ({ ...adapter, modelId: model.modelId })),
     kvTarget: sharesKv && description.blocks !== undefined ? target : '',
     labels: {},
   };

@@ -148,6 +148,7 @@ export class Generations {
         break;
       }
       case 'prefix':
+      case 'adapters':
       case 'engine-lost':
         break;
       default:

@@ -9,8 +9,13 @@ import type {
   EmbedResponse,
   GetModelFilesRequest,
   ListAdaptersResponse,
+  LoadAdapterRequest,
+  LoadAdapterResponse,
   ModelFileChunk,
+  UnloadAdapterRequest,
+  UnloadAdapterResponse,
 } from '#lib/contracts';
+import { AdapterCalls } from '../adapters/adapter-calls.js';
 import { Embeddings } from '../embedding/embeddings.js';
 import { EngineHost } from '../engine/engine-host.js';
 import { Drain } from '../lifecycle/drain.js';
@@ -26,6 +31,7 @@ export class WorkerController {
     private readonly embeddings: Embeddings,
     private readonly host: EngineHost,
     private readonly lifecycle: Drain,
+    private readonly adapters: AdapterCalls,
   ) {}
 
   @GrpcStreamCall('Worker', 'session')
@@ -60,18 +66,18 @@ export class WorkerController {
   }
 
   @GrpcMethod('Worker', 'loadAdapter')
-  loadAdapter(): never {
-    throw refused(status.UNIMPLEMENTED, 'LoRA adapters are planned: this version of the worker cannot load them.');
+  loadAdapter(request: LoadAdapterRequest): Promise<LoadAdapterResponse> {
+    return this.adapters.load(request);
   }
 
   @GrpcMethod('Worker', 'unloadAdapter')
-  unloadAdapter(): never {
-    throw refused(status.UNIMPLEMENTED, 'LoRA adapters are planned: this version of the worker has none to unload.');
+  unloadAdapter(request: UnloadAdapterRequest): Promise<UnloadAdapterResponse> {
+    return this.adapters.unload(request);
   }
 
   @GrpcMethod('Worker', 'listAdapters')
   listAdapters(): ListAdaptersResponse {
-    return { adapters: [] };
+    return this.adapters.list();
   }
 }
 

@@ -51,6 +51,19 @@ const priceSchema = z
   })
   .refine(({ input, cachedInput = input }) => cachedInput <= input, 'expected cachedInput to be at most input');
 
+const adapterSchema = z.strictObject({
+  id: z
+    .string()
+    .min(1)
+    .max(256)
+    .meta({ reload: 'live', description: 'Name under which the adapter is asked for, as `model`.' }),
+  path: z.string().min(1).meta({
+    reload: 'live',
+    description:
+      'Folder of the adapter as PEFT writes it (`adapter_config.json`, `adapter_model.safetensors`), on each worker.',
+  }),
+});
+
 export const modelSchema = z.strictObject({
   id: z.string().min(1).describe('Name under which the model is served.'),
   source: z
@@ -81,6 +94,18 @@ export const modelSchema = z.strictObject({
   contextTokens: count
     .describe('Most tokens of prompt and output together. Default: what the model was made for, at most 8192.')
     .optional(),
+  adapters: z
+    .array(adapterSchema)
+    .default([])
+    .describe('LoRA adapters on this model, each served under its own name; see docs/adapters.md.'),
+  maxAdapters: z
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(8)
+    .describe('Most adapters that a worker has loaded at once; 0 for none.'),
+  maxAdapterRank: z.number().int().min(1).max(512).default(64).describe('Largest rank of an adapter.'),
   strategy: z
     .enum(STRATEGIES)
     .default('predicted-ttft')

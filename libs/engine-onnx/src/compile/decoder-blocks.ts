@@ -17,6 +17,16 @@ export interface AttentionOptions {
 /** The forms of `DecoderBlocks`; `w8a8` is `RotatedBlocks`. */
 export type BlockForm = Exclude<WeightsForm, 'w8a8'>;
 
+/** A product with weights, to which adapters may add. */
+export interface WeightedProduct {
+  /** What it gives, before a bias. */
+  readonly value: Value;
+  readonly x: Value;
+  readonly columns: number;
+  /** The weights whose rows stand one after another. */
+  readonly weights: readonly { readonly module: string; readonly rows: number }[];
+}
+
 /** Token ids, int64 of any shape, to their embeddings; and, later, hidden rows [G, width] to logits. */
 export interface Vocabulary {
   embed(ids: Value): Value;
@@ -28,6 +38,8 @@ export interface Vocabulary {
  * tokens, unless said otherwise: products of matrices, not of stacks of them, have the better operators.
  */
 export class DecoderBlocks {
+  /** Those of `linear`, in order. */
+  readonly products: WeightedProduct[] = [];
   private readonly blockSums = new Map<Value, Value>();
   private shapeOfSequences: Value | undefined;
 
@@ -49,9 +61,16 @@ export class DecoderBlocks {
       x,
       weights.map((weight) => `${weight}.weight`),
     );
+    this.products.push(this.weightedProduct(y, x, weights));
     const biases = weights.map((weight) => `${weight}.bias`);
     if (!biases.some((bias) => this.weights.tensors.has(bias))) return y;
     return this.graph.op('Add', [y, await this.weights.vector(`${name}.bias`, biases)], `${name}.biased`);
+  }
+
+  private weightedProduct(value: Value, x: Value, weights: readonly string[]): WeightedProduct {
+    const shapes = weights.map((module) => ({ module, ...this.weights.tensors.shape([`${module}.weight`]) }));
+    const { columns = 0 } = shapes[0] ?? {};
+    return { value, x, columns, weights: shapes.map(({ module, rows }) => ({ module, rows })) };
   }
 
   /** As `linear`, of one weight, whose product is added to the hidden rows. */

@@ -99,6 +99,31 @@ export class GraphBuilder {
     return this.node(CONTRIB, type, inputs, outputs, attributes);
   }
 
+  /**
+   * A graph like this one, in which something stands between some values and whoever takes them.
+   * @param between  adds nodes that give the value of this name, from what gave it here under another one
+   */
+  withBetween(
+    values: ReadonlySet<Value>,
+    between: (graph: GraphBuilder, value: Value, given: Value) => void,
+  ): GraphBuilder {
+    const copy = new GraphBuilder();
+    copy.inputs.push(...this.inputs);
+    copy.outputs.push(...this.outputs);
+    for (const [name, tensor] of this.initializers) copy.initializers.set(name, tensor);
+    for (const node of this.nodes) {
+      const value = node.output?.[0] ?? NONE;
+      if (!values.has(value)) {
+        copy.nodes.push(node);
+        continue;
+      }
+      const given = `${value}.given`;
+      copy.nodes.push({ ...node, name: `${given}/${node.opType}`, output: [given, ...(node.output ?? []).slice(1)] });
+      between(copy, value, given);
+    }
+    return copy;
+  }
+
   /** The finished model, encoded. */
   encode(): Uint8Array {
     const model = ModelProto.create({

@@ -3,15 +3,17 @@ import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint, ModelConfig } from '#lib/models';
 import {
+  ADAPTER_GRAPH_FILE,
   COMPILER_REVISION,
   type CompiledModelManifest,
   GRAPH_FILE,
   MANIFEST_FILE,
   type WeightsForm,
 } from '../compiled-model.js';
+import { withAdapters } from './adapter-graph.js';
 import type { BuildArchitecture } from './architectures/architecture.js';
 import { CheckpointTensors, type TensorDone } from './checkpoint-tensors.js';
-import { DecoderBlocks } from './decoder-blocks.js';
+import { DecoderBlocks, type WeightedProduct } from './decoder-blocks.js';
 import { EncoderBlocks } from './encoder-blocks.js';
 import { GraphBuilder } from './graph-builder.js';
 import { ropeTables } from './rope-tables.js';
@@ -39,6 +41,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
   const { config, contextTokens, form, isForPrompts, checkpoint, build, onTensor, signal } = input;
   const graph = new GraphBuilder();
   const file = await WeightsFile.open(folder);
+  let products: readonly WeightedProduct[] = [];
   try {
     const tensors = new CheckpointTensors(checkpoint, onTensor, signal);
     const weights = new WeightStore(tensors, graph, file);
@@ -53,6 +56,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
       declareStep(graph, config);
       const rope = addRopeTables(graph, config, contextTokens);
       await build.build({ config, graph, tensors, blocks, rope });
+      if (form !== 'w8a8') ({ products } = blocks); // there, what products take is rotated and scaled
     }
     await file.flush();
   } finally {
@@ -60,6 +64,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
   }
   const graphFile = graph.encode();
   await writeSynced(join(folder, GRAPH_FILE), graphFile);
+  const adapters = products.length === 0 ? undefined : await writeAdapterGraph(folder, graph, products, form);
   const manifest: CompiledModelManifest = {
     compilerRevision: COMPILER_REVISION,
     architecture: config.architecture,
@@ -74,10 +79,24 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
     eosTokenIds: config.eosTokenIds,
     fingerprint: createHash('sha256').update(file.digest()).update(graphFile).digest('hex'),
     graphBytes: graphFile.length,
+    ...(adapters === undefined ? {} : { adapters }),
     weightsBytes: file.byteLength,
   };
   await writeSynced(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
   await file.removeJournal();
+}
+
+async function writeAdapterGraph(
+  folder: string,
+  graph: GraphBuilder,
+  products: readonly WeightedProduct[],
+  form: WeightsForm,
+): Promise<CompiledModelManifest['adapters']> {
+  const kind = form === 'fp32' ? 'row-by-row' : 'together';
+  const file = withAdapters(graph, products, kind).encode();
+  await writeSynced(join(folder, ADAPTER_GRAPH_FILE), file);
+  const sites = products.map(({ value, columns, weights }) => ({ name: value, columns, weights }));
+  return { graphBytes: file.length, products: kind, sites };
 }
 
 /** The inputs and outputs that every decoder has, as runtime/decoder-graph.ts describes them. */

@@ -33,14 +33,18 @@ export function layerNames<Prefix extends 'past' | 'present'>(prefix: Prefix, la
   return { key: `${prefix}_key_${layer}`, value: `${prefix}_value_${layer}` } as const;
 }
 
-/** @throws DecoderGraphError naming what is missing and what is unknown */
+/**
+ * @param furtherInputs  that it takes beside those of every decoder
+ * @throws DecoderGraphError naming what is missing and what is unknown
+ */
 export function checkDecoderGraph(
   graph: DecoderGraph,
   session: { readonly inputNames: readonly string[]; readonly outputNames: readonly string[] },
+  furtherInputs: readonly string[] = [],
 ): void {
   const layers = Array.from({ length: graph.layers }, (_, layer) => layer);
   const kvNames = (prefix: 'past' | 'present') => layers.flatMap((layer) => Object.values(layerNames(prefix, layer)));
-  compare(graph.path, 'inputs', [...STEP_INPUTS, ...kvNames('past')], session.inputNames);
+  compare(graph.path, 'inputs', [...STEP_INPUTS, ...kvNames('past'), ...furtherInputs], session.inputNames);
   compare(graph.path, 'outputs', ['logits', ...kvNames('present')], session.outputNames);
 }
 

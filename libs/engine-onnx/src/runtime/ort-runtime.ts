@@ -16,7 +16,7 @@ const DEVICE_ALLOCATOR = 0;
 const DEFAULT_MEMORY = 0;
 
 /** `ONNXTensorElementDataType` */
-export const ELEMENT_TYPES = { float32: 1, int32: 6, int64: 7 } as const;
+export const ELEMENT_TYPES = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
 /** Where a tensor's memory is. The caller closes it. */

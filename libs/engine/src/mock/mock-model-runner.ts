@@ -8,6 +8,7 @@ import {
   type SlotOpening,
 } from '../model-runner.js';
 import type { BlockMemory } from '../prefix/block-memory.js';
+import { MockAdapters } from './mock-adapters.js';
 import { MockText } from './mock-text.js';
 import { StepPace } from './step-pace.js';
 
@@ -24,12 +25,15 @@ export interface MockModelRunnerOptions {
   readonly failEveryRequests: number;
   /** The engine itself breaks after the third token of the n-th, 2n-th, … generation since its start; 0 never. */
   readonly crashEveryRequests?: number;
+  /** Adapters at once. Default 8. */
+  readonly maxAdapters?: number;
 }
 
 export const MOCK_BLOCK_TOKENS = 16;
 /** Chosen: the order of a small model's. Only ratios matter. */
 export const MOCK_KV_BYTES_PER_TOKEN = 1_024;
 
+const DEFAULT_ADAPTERS = 8;
 const TOKENS_BEFORE_FAILURE = 3;
 /** The next byte's logit, and the end token's once the answer is over: no temperature makes another token likely. */
 const NEXT_LOGIT = 500;
@@ -50,6 +54,7 @@ export class MockModelRunner extends ModelRunner {
   private readonly pace: StepPace;
   /** There is no KV to be copied: what is kept is known by its hashes alone. */
   override readonly blocks?: BlockMemory;
+  override readonly adapters: MockAdapters;
   private readonly slots = new Map<number, MockSlot>();
   private logits: Float32Array;
   private generations = 0;
@@ -72,6 +77,7 @@ export class MockModelRunner extends ModelRunner {
       kvBytesPerToken: MOCK_KV_BYTES_PER_TOKEN,
       kvTotalBytes: kvTokens * MOCK_KV_BYTES_PER_TOKEN,
     };
+    this.adapters = new MockAdapters((options.maxAdapters ?? DEFAULT_ADAPTERS) + 1);
     this.pace = new StepPace(options.itlMs);
     this.blocks = options.prefixCache ? blocksWithout(kvTokens) : undefined;
     this.logits = new Float32Array(slots * vocabularySize);
@@ -79,13 +85,16 @@ export class MockModelRunner extends ModelRunner {
 
   /** The time of a prompt passes here rather than in `prefill`, so that prompts do not wait for each other. */
   override openSlot(opening: SlotOpening, signal: AbortSignal): number | Promise<number> {
-    const { slot, tokenIds, promptTokens, sequenceIndex, heldTokens } = opening;
+    const { slot, adapterSlot, tokenIds, promptTokens, sequenceIndex, heldTokens } = opening;
     if (sequenceIndex === 0) this.generations++;
     const { failEveryRequests, crashEveryRequests = 0, ttftMs } = this.options;
     const acceptedIds: number[] = Array.prototype.slice.call(tokenIds, promptTokens);
     const endAt = acceptedIds.indexOf(this.eosTokenId);
     this.slots.set(slot, {
-      text: new MockText(Array.prototype.slice.call(tokenIds, 0, promptTokens)),
+      text: new MockText([
+        ...this.adapters.idsOf(adapterSlot),
+        ...Array.prototype.slice.call(tokenIds, 0, promptTokens),
+      ]),
       promptTokens,
       endIgnoredAt: endAt >= 0 ? endAt : Infinity,
       isFailing: failEveryRequests > 0 && this.generations % failEveryRequests === 0,

@@ -17,6 +17,12 @@ export interface PrefixStoreOptions {
   readonly onChange: (change: PrefixChange) => void;
 }
 
+/** Whose prefixes they are. */
+export interface PrefixOwner {
+  readonly adapterVersion: string;
+  readonly request: { readonly cacheSalt: Uint8Array };
+}
+
 /** A run of tokens in a slot, and the hashes of those of its blocks that are to be kept. */
 export interface KeptPrefix {
   readonly slot: number;
@@ -80,12 +86,10 @@ export class PrefixStore {
     return this.index.size * this.placeTokens + this.endsTokens;
   }
 
-  /** @param salt  only equal salts share a prefix */
-  hashesFor(salt: Uint8Array): BlockHashes {
-    return new BlockHashes(
-      { modelFingerprint: this.options.modelFingerprint, adapterVersion: '', salt },
-      this.blockTokens,
-    );
+  /** Only equal salts, and the same version of an adapter or none, share a prefix. */
+  hashesFor({ adapterVersion, request }: PrefixOwner): BlockHashes {
+    const { modelFingerprint } = this.options;
+    return new BlockHashes({ modelFingerprint, adapterVersion, salt: request.cacheSalt }, this.blockTokens);
   }
 
   /** Leading blocks that are held, by their names alone; they do not count as used. */

@@ -72,7 +72,12 @@ export function planAdmissions(view: PlanningView): AdmissionPlan {
 /** Where a sequence goes on from what stands there; else the first in order, or, when no rows have to be side by side, whichever is missed least. */
 function chosenSlot(sequence: Sequence, slots: readonly number[], isAlone: boolean, view: PlanningView): number {
   const { generation, tokenIds } = sequence;
-  const query = { salt: generation.request.cacheSalt, tokenIds, mostTokens: restorableTokens(sequence, view.limits) };
+  const query = {
+    adapterVersion: generation.adapterVersion,
+    salt: generation.request.cacheSalt,
+    tokenIds,
+    mostTokens: restorableTokens(sequence, view.limits),
+  };
   const useful = view.resting.usefulFor(query, slots);
   return useful ?? (isAlone ? view.resting.leastMissed(slots) : undefined) ?? slots[0]!;
 }

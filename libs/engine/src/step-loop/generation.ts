@@ -7,6 +7,7 @@ import type {
   StopConditions,
 } from '#lib/contracts';
 import { SequenceText, StopStrings, type TokenTable } from '#lib/tokens';
+import type { LoadedAdapter } from '../adapters/adapter-set.js';
 import type { EngineTimeline } from '../engine-timeline.js';
 import type { BlockHashes } from '../prefix/block-hashes.js';
 import { LogitAdjustments } from '../sampling/logit-adjustments.js';
@@ -23,6 +24,8 @@ export interface TextSource {
 export interface CheckedRequest extends GenerationRequest {
   sampling: SamplingParams;
   stop: StopConditions;
+  /** Of its `adapterId`; absent for the model alone. */
+  adapter?: LoadedAdapter | undefined;
 }
 
 /** One request in the engine, and its sequences. */
@@ -74,6 +77,15 @@ export class Generation {
 
   get id(): string {
     return this.request.generationId;
+  }
+
+  /** Of the adapter it is computed with; empty for the model alone. */
+  get adapterVersion(): string {
+    return this.request.adapter?.version ?? '';
+  }
+
+  get adapterSlot(): number | undefined {
+    return this.request.adapter?.slot;
   }
 
   get promptTokens(): number {

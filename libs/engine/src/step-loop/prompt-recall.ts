@@ -10,7 +10,7 @@ export interface FoundEnd {
 
 /** Names and blocks are the sequence's, as `Slots` reckons them. */
 export function blockHashesOf(sequence: Sequence, prefixes: PrefixStore) {
-  sequence.blockHashes ??= prefixes.hashesFor(sequence.generation.request.cacheSalt);
+  sequence.blockHashes ??= prefixes.hashesFor(sequence.generation);
   return sequence.blockHashes;
 }
 

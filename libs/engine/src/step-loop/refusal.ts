@@ -1,5 +1,6 @@
 import { FailureCode, type GenerationRequest, type ServedModel } from '#lib/contracts';
 import { InvalidStopStringsError, StopStrings } from '#lib/tokens';
+import type { LoadedAdapter } from '../adapters/adapter-set.js';
 import type { EngineRefusal } from '../engine.js';
 import type { CheckedRequest } from './generation.js';
 
@@ -17,6 +18,8 @@ const MAX_PROMPT_LOGPROBS = 131_072;
 export const UNSUPPORTED_PARAMETERS: readonly string[] = [];
 
 export interface RequestLimits {
+  /** The adapter of that name, if it is loaded. */
+  readonly findAdapter: (adapterId: string) => LoadedAdapter | undefined;
   readonly model: Pick<ServedModel, 'modelId' | 'vocabularySize'>;
   /** Most tokens of one sequence. */
   readonly contextTokens: number;
@@ -28,13 +31,14 @@ export function checkRequest(request: GenerationRequest, limits: RequestLimits):
   if (request.modelId !== modelId) {
     return refused(FailureCode.UNKNOWN_MODEL, `This worker serves "${modelId}", not "${request.modelId}".`, 'model');
   }
-  if (request.adapterId !== '') {
+  const adapter = request.adapterId === '' ? undefined : limits.findAdapter(request.adapterId);
+  if (request.adapterId !== '' && adapter === undefined) {
     return refused(FailureCode.UNKNOWN_MODEL, `The adapter "${request.adapterId}" is not loaded here.`, 'model');
   }
   const { sampling, stop } = request;
   if (sampling === undefined) return invalid('sampling', 'The sampling parameters are missing.');
   if (stop === undefined) return invalid('stop', 'The stop conditions are missing.');
-  const checked: CheckedRequest = { ...request, sampling, stop };
+  const checked: CheckedRequest = { ...request, sampling, stop, adapter };
   return checkReports(checked) ?? checkRanges(checked) ?? checkTokens(checked, limits, vocabularySize) ?? checked;
 }
 

@@ -118,17 +118,28 @@ describe('slots at rest', () => {
 
 describe('RestingSlots', () => {
   const resting = new RestingSlots();
-  const add = (slot: number, tokenIds: number[], salt = SALT) =>
-    resting.add({ slot, salt, tokenIds, usableTokens: tokenIds.length, kvTokens: 16 });
+  const add = (slot: number, tokenIds: number[], salt = SALT, adapterVersion = '') =>
+    resting.add({ slot, adapterVersion, salt, tokenIds, usableTokens: tokenIds.length, kvTokens: 16 });
   add(3, [1, 2, 3, 4]);
   add(1, [1, 2, 3, 4, 5, 6]);
   add(0, [1, 2, 3, 4, 5, 6], OTHER_SALT);
-  const query = (tokenIds: number[], mostTokens = tokenIds.length - 1) => ({ salt: SALT, tokenIds, mostTokens });
+  const query = (tokenIds: number[], mostTokens = tokenIds.length - 1) => ({
+    ...{ adapterVersion: '', salt: SALT },
+    tokenIds,
+    mostTokens,
+  });
 
   it('finds the slot that a prompt uses the most of, of its own salt, among those that are free', () => {
     expect(resting.usefulFor(query([1, 2, 3, 4, 5, 6, 7]), [0, 1, 2, 3])).toBe(1);
     expect(resting.usefulFor(query([1, 2, 3, 4, 5, 6, 7]), [0, 2, 3])).toBe(3);
     expect(resting.usefulFor(query([1, 2, 3, 9]), [0, 1, 2, 3])).toBe(3);
+  });
+
+  it('finds nothing of another adapter', () => {
+    add(2, [7, 8, 9], SALT, 'f00d');
+    expect(resting.usefulFor(query([7, 8, 9, 1]), [2])).toBeUndefined();
+    expect(resting.usefulFor({ ...query([7, 8, 9, 1]), adapterVersion: 'f00d' }, [2])).toBe(2);
+    resting.take(2);
   });
 
   it('spares a slot of which a prompt would use half or less', () => {

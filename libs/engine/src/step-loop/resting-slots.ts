@@ -1,7 +1,8 @@
 /** What a sequence has left in its slot. */
 interface RestingSlot {
   readonly slot: number;
-  /** Only equal salts find what stands in it. */
+  /** Only equal salts, and the same version of an adapter or none, find what stands in it. */
+  readonly adapterVersion: string;
   readonly salt: Uint8Array;
   /** What stands in it, of which others may use the first `usableTokens`. */
   readonly tokenIds: readonly number[];
@@ -12,6 +13,7 @@ interface RestingSlot {
 
 /** A prompt that looks for a slot. */
 interface RestingQuery {
+  readonly adapterVersion: string;
   readonly salt: Uint8Array;
   readonly tokenIds: readonly number[];
   /** Leading tokens that need not be computed when they stand there already. */
@@ -71,7 +73,8 @@ export class RestingSlots {
 }
 
 /** How many leading tokens of a prompt stand in a slot. */
-export function usableFor(resting: RestingSlot, { salt, tokenIds, mostTokens }: RestingQuery): number {
+export function usableFor(resting: RestingSlot, { adapterVersion, salt, tokenIds, mostTokens }: RestingQuery): number {
+  if (resting.adapterVersion !== adapterVersion) return 0;
   if (Buffer.compare(resting.salt, salt) !== 0) return 0;
   const most = Math.min(resting.usableTokens, mostTokens);
   let tokens = 0;

@@ -39,8 +39,9 @@ export async function runStep(plan: PlannedStep, tools: StepTools): Promise<Step
     results.push({ sequence, computedTokens: sequence.knownTokens, choice });
   }
   for (const sequences of plan.decodes) {
-    const rows = sequences.map(({ slot, computedTokens, tokenIds }) => ({
+    const rows = sequences.map(({ slot, computedTokens, tokenIds, generation }) => ({
       slot: slot!,
+      adapterSlot: generation.adapterSlot,
       position: computedTokens,
       tokenId: tokenIds[computedTokens]!,
     }));
@@ -71,6 +72,7 @@ async function runPrompts(chunks: readonly PlannedChunk[], tools: StepTools): Pr
   const { runner, clock } = tools;
   const prompts = chunks.map(({ sequence, to }) => ({
     slot: sequence.slot!,
+    adapterSlot: sequence.generation.adapterSlot,
     tokenIds: sequence.tokenIds.slice(0, to),
   }));
   const logits = await clock.timed(async () => runner.prefillTogether?.(prompts));
@@ -88,6 +90,7 @@ async function runChunk({ sequence, from, to, isLast }: PlannedChunk, tools: Ste
   const logits = await clock.timed(() =>
     runner.prefill({
       slot: sequence.slot!,
+      adapterSlot: sequence.generation.adapterSlot,
       position: from,
       tokenIds: sequence.tokenIds.slice(from, to),
       logitsFor: wantsAll ? 'all' : isLast ? 'last' : 'none',

@@ -82,6 +82,7 @@ export class Slots {
     const held = this.runner.openSlot?.(
       {
         slot,
+        adapterSlot: generation.adapterSlot,
         generationId: generation.id,
         sequenceIndex: index,
         tokenIds,
@@ -181,7 +182,8 @@ export class Slots {
       this.leave(sequence);
       return;
     }
-    this.resting.add({ slot, salt: generation.request.cacheSalt, tokenIds, usableTokens, kvTokens });
+    const { adapterVersion } = generation;
+    this.resting.add({ slot, adapterVersion, salt: generation.request.cacheSalt, tokenIds, usableTokens, kvTokens });
     sequence.forgetSlot();
     this.freeKvTokens += kvTokens;
     this.putBack(slot);
@@ -239,7 +241,8 @@ export class Slots {
     const rested = this.resting.take(slot!);
     if (rested === undefined) return 0;
     if (rested.kvTokens > kvTokens) this.runner.trimSlot?.(slot!, kvTokens);
-    return usableFor(rested, { salt: generation.request.cacheSalt, tokenIds, mostTokens });
+    const { adapterVersion } = generation;
+    return usableFor(rested, { adapterVersion, salt: generation.request.cacheSalt, tokenIds, mostTokens });
   }
 
   /** Copies a prefix from the store, if it has more of it than stands in the slot. @returns leading tokens that the slot holds now */

@@ -2,6 +2,13 @@ import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import { type CachedBlock, createEviction, type Eviction } from '#lib/kv';
 import type { PrefillOrder } from '#lib/placement';
 import { readGenerationDefaults, TokenTable } from '#lib/tokens';
+import { AdapterSet } from '../adapters/adapter-set.js';
+import {
+  type AdapterOutcome,
+  type AdapterToLoad,
+  adapterRefused,
+  type EngineAdapter,
+} from '../adapters/engine-adapter.js';
 import {
   type DescribedBlocks,
   Engine,
@@ -40,10 +47,20 @@ export interface StepLoopEngineOptions {
   readonly prefillOrder?: PrefillOrder;
 }
 
+interface Running {
+  readonly loop: StepLoop;
+  readonly model: LoadedModel;
+  /** Where the runner has room for them. */
+  readonly adapters: AdapterSet | undefined;
+  /** Ends what is being loaded. */
+  readonly abort: AbortController;
+  readonly ended: Promise<void>;
+}
+
 /** An engine of our own: the step loop over a model runner, in the thread that made it. */
 export class StepLoopEngine extends Engine {
   private listener: (event: EngineEvent) => void = () => {};
-  private running: { readonly loop: StepLoop; readonly model: LoadedModel; readonly ended: Promise<void> } | undefined;
+  private running: Running | undefined;
   private description: EngineDescription | undefined;
   private lastState: EngineState = IDLE_STATE;
 
@@ -67,16 +84,28 @@ export class StepLoopEngine extends Engine {
         waitingGenerations,
         prefillOrder,
         prefixes: keepsPrefixes ? { modelFingerprint, policy } : undefined,
-        onEvent: (event) => this.listener(event),
+        onEvent: (event) => {
+          this.listener(event);
+          if (event.kind === 'finished' || event.kind === 'failed') void adapters?.settle();
+        },
       },
     );
+    const room = model.runner.adapters;
+    const adapters =
+      room &&
+      new AdapterSet(
+        room,
+        (adapter) => loop.uses(adapter),
+        (loaded) => this.listener({ kind: 'adapters', adapters: loaded }),
+      );
     this.description = {
       ...model.description,
       model: { ...model.description.model, prefillOrder },
+      mostAdapters: room === undefined ? 0 : room.slots - 1,
       blocks: keepsPrefixes ? describedBlocks(model) : undefined,
     };
     const ended = loop.run().catch((error: unknown) => this.lose(loop, model, error));
-    this.running = { loop, model, ended };
+    this.running = { loop, model, adapters, abort: new AbortController(), ended };
   }
 
   override describe(): EngineDescription {
@@ -88,8 +117,12 @@ export class StepLoopEngine extends Engine {
     if (this.running === undefined) {
       return { ...refused(FailureCode.ENGINE_ERROR, 'The engine does not run.'), retryAfterMs: 1_000 };
     }
-    const { loop, model } = this.running;
-    const checked = checkRequest(request, { model: model.description.model, contextTokens: loop.contextTokens });
+    const { loop, model, adapters } = this.running;
+    const checked = checkRequest(request, {
+      model: model.description.model,
+      contextTokens: loop.contextTokens,
+      findAdapter: (adapterId) => adapters?.find(adapterId),
+    });
     return 'kind' in checked ? checked : loop.submit(checked);
   }
 
@@ -103,6 +136,22 @@ export class StepLoopEngine extends Engine {
 
   override handBack(): void {
     this.running?.loop.handBack();
+  }
+
+  override async loadAdapter(adapter: AdapterToLoad): Promise<AdapterOutcome> {
+    const { running } = this;
+    if (running === undefined) return adapterRefused('unavailable', 'The engine does not run.');
+    return running.adapters?.load(adapter, running.abort.signal) ?? super.loadAdapter(adapter);
+  }
+
+  override async unloadAdapter(adapterId: string, timeoutMs: number): Promise<AdapterOutcome> {
+    const { running } = this;
+    if (running?.adapters === undefined) return super.unloadAdapter(adapterId, timeoutMs);
+    return running.adapters.unload(adapterId, AbortSignal.any([running.abort.signal, AbortSignal.timeout(timeoutMs)]));
+  }
+
+  override adapters(): readonly EngineAdapter[] {
+    return this.running?.adapters?.list() ?? [];
   }
 
   override async heldBlocks(hashes: readonly string[]): Promise<number> {
@@ -148,6 +197,7 @@ export class StepLoopEngine extends Engine {
   }
 
   private end(loop: StepLoop, message: string): void {
+    this.running?.abort.abort(new Error(message));
     this.running = undefined;
     loop.failAll(message);
     this.lastState = loop.state();

@@ -1,5 +1,6 @@
 import { FailureCode, FinishReason, type FrameEntry } from '#lib/contracts';
 import type { PrefillOrder } from '#lib/placement';
+import type { LoadedAdapter } from '../adapters/adapter-set.js';
 import type { EngineEvent, EngineState, SubmitOutcome } from '../engine.js';
 import type { ModelRunner } from '../model-runner.js';
 import { PrefixStore, type PrefixStoreOptions } from '../prefix/prefix-store.js';
@@ -122,6 +123,11 @@ export class StepLoop {
     this.blocks.want(generation);
     this.wakeable.wake();
     return { kind: 'accepted' };
+  }
+
+  /** Whether a generation is computed with it. */
+  uses(adapter: LoadedAdapter): boolean {
+    return this.generations.all().some(({ request }) => request.adapter === adapter);
   }
 
   cancel(generationId: string): void {

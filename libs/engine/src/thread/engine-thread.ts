@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
+import {
+  type AdapterOutcome,
+  type AdapterToLoad,
+  adapterRefused,
+  type EngineAdapter,
+} from '../adapters/engine-adapter.js';
 import type { EmbeddingOutcome, EmbeddingRequest } from '../engine.js';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
 import { EngineStuckError } from '../engine-stuck-error.js';
@@ -45,6 +51,8 @@ export interface EngineThreadOptions {
   readonly onThreadGone?: () => void;
 }
 
+const NOT_RUNNING = adapterRefused('unavailable', 'The engine does not run.');
+
 /**
  * An engine in a thread of its own, so that its steps and the process's sockets do not wait for each other. When the
  * thread ends, however, or hangs, every open generation fails with a retryable ENGINE_ERROR; `start` begins a new thread
@@ -59,7 +67,8 @@ export class EngineThread extends Engine {
   private lastState: EngineState = IDLE_STATE;
   private readonly openIds = new Set<string>();
   private readonly embeddings = new ThreadEmbeddings((input) => this.send(input));
-  private readonly blockCalls = new ThreadCalls();
+  private readonly calls = new ThreadCalls();
+  private loadedAdapters: readonly EngineAdapter[] = [];
   private isStarted = false;
   private isStopping = false;
   private readonly watchdog: Watchdog;
@@ -164,14 +173,30 @@ export class EngineThread extends Engine {
     return this.embeddings.call(request, signal);
   }
 
+  override loadAdapter(adapter: AdapterToLoad): Promise<AdapterOutcome> {
+    if (!this.isStarted || this.isStopping) return Promise.resolve(NOT_RUNNING);
+    return this.calls.call('load-adapter', (callId) => this.send({ kind: 'load-adapter', callId, adapter }));
+  }
+
+  override unloadAdapter(adapterId: string, timeoutMs: number): Promise<AdapterOutcome> {
+    if (!this.isStarted || this.isStopping) return Promise.resolve(NOT_RUNNING);
+    return this.calls.call('unload-adapter', (callId) =>
+      this.send({ kind: 'unload-adapter', callId, adapterId, timeoutMs }),
+    );
+  }
+
+  override adapters(): readonly EngineAdapter[] {
+    return this.loadedAdapters;
+  }
+
   override heldBlocks(hashes: readonly string[]): Promise<number> {
     if (!this.isStarted) return Promise.resolve(0);
-    return this.blockCalls.call('held-blocks', (callId) => this.send({ kind: 'held-blocks', callId, hashes }));
+    return this.calls.call('held-blocks', (callId) => this.send({ kind: 'held-blocks', callId, hashes }));
   }
 
   override readBlocks(hashes: readonly string[]): Promise<readonly StoredBlock[]> {
     if (!this.isStarted) return Promise.resolve([]);
-    return this.blockCalls.call('read-blocks', (callId) => this.send({ kind: 'read-blocks', callId, hashes }));
+    return this.calls.call('read-blocks', (callId) => this.send({ kind: 'read-blocks', callId, hashes }));
   }
 
   override giveBlocks(
@@ -181,7 +206,7 @@ export class EngineThread extends Engine {
   ): Promise<number> {
     if (!this.openIds.has(generationId)) return Promise.resolve(0);
     const moved = data.map(({ buffer }) => buffer);
-    return this.blockCalls.call('give-blocks', (callId) =>
+    return this.calls.call('give-blocks', (callId) =>
       this.send({ kind: 'give-blocks', callId, generationId, firstBlock, data }, moved),
     );
   }
@@ -226,6 +251,7 @@ export class EngineThread extends Engine {
         this.lastState = output.state;
         this.watchdog.heard(output.state);
         for (const event of output.events) {
+          if (event.kind === 'adapters') this.loadedAdapters = event.adapters;
           if (event.kind === 'engine-lost') continue; // said when the thread has ended: only then can it be started again
           if (event.kind === 'finished' || event.kind === 'failed') this.openIds.delete(event.generationId);
           this.listener(fromThreadEvent(event));
@@ -237,7 +263,7 @@ export class EngineThread extends Engine {
         this.embeddings.settle(output.callId, output.outcome);
         return;
       case 'answered':
-        this.blockCalls.settle(output.callId, output.answer);
+        this.calls.settle(output.callId, output.answer);
         return;
       case 'start-failed':
       case 'stopped':
@@ -273,6 +299,7 @@ export class EngineThread extends Engine {
     if (this.worker !== worker) return;
     this.worker = undefined;
     this.watchdog.stop();
+    this.loadedAdapters = [];
     const wasStarted = this.isStarted;
     this.isStarted = false;
     this.lastState = {
@@ -289,7 +316,7 @@ export class EngineThread extends Engine {
       this.listener({ kind: 'failed', generationId, code: FailureCode.ENGINE_ERROR, retryable: true, message });
     }
     this.embeddings.failAll(message);
-    this.blockCalls.endAll();
+    this.calls.endAll();
     if (wasStarted && !this.isStopping) this.listener({ kind: 'engine-lost', message });
   }
 

@@ -1,4 +1,5 @@
 import type { GenerationRequest } from '#lib/contracts';
+import type { AdapterToLoad } from '../adapters/engine-adapter.js';
 import type { EmbeddingRequest } from '../engine.js';
 
 /** Host to engine thread. */
@@ -24,6 +25,13 @@ export type EngineThreadInput =
       readonly firstBlock: number;
       /** Their memory comes with the message. */
       readonly data: readonly Uint8Array<ArrayBuffer>[];
+    }
+  | { readonly kind: 'load-adapter'; readonly callId: number; readonly adapter: AdapterToLoad }
+  | {
+      readonly kind: 'unload-adapter';
+      readonly callId: number;
+      readonly adapterId: string;
+      readonly timeoutMs: number;
     }
   | { readonly kind: 'end-blocks'; readonly generationId: string }
   /** Ends everything; answered by a last `events` and `stopped`. */

@@ -1,4 +1,5 @@
 import type { FrameEntry } from '#lib/contracts';
+import type { AdapterOutcome } from '../adapters/engine-adapter.js';
 import type { EmbeddingOutcome, EngineDescription, EngineEvent, EngineState } from '../engine.js';
 import type { StoredBlock } from '../prefix/stored-block.js';
 
@@ -16,8 +17,10 @@ export type EngineThreadOutput =
       readonly state: EngineState;
     }
   /** The memory of blocks comes with the message. */
-  | { readonly kind: 'answered'; readonly callId: number; readonly answer: number | readonly StoredBlock[] }
+  | { readonly kind: 'answered'; readonly callId: number; readonly answer: ThreadAnswer }
   | { readonly kind: 'stopped' };
+
+export type ThreadAnswer = number | readonly StoredBlock[] | AdapterOutcome;
 
 /** An engine event in the form that crosses the thread: entries without the fields that are empty in almost all. */
 export type ThreadEvent =

@@ -1,8 +1,7 @@
 import type { Engine, EngineEvent } from '../engine.js';
-import type { StoredBlock } from '../prefix/stored-block.js';
 import { isRetryable } from '../retryable.js';
 import type { EngineThreadInput } from './input.js';
-import type { EngineThreadOutput } from './output.js';
+import type { EngineThreadOutput, ThreadAnswer } from './output.js';
 import { toThreadEvent } from './thread-event.js';
 
 /** The thread's end of the channel: `parentPort` of node:worker_threads. */
@@ -41,8 +40,8 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
     if (event.kind === 'engine-lost') queueMicrotask(() => port.close());
   });
 
-  const answer = (callId: number, answer: number | readonly StoredBlock[]) => {
-    const moved = typeof answer === 'number' ? [] : answer.map(({ data }) => data.buffer);
+  const answer = (callId: number, answer: ThreadAnswer) => {
+    const moved = Array.isArray(answer) ? answer.map(({ data }) => data.buffer) : [];
     port.postMessage({ kind: 'answered', callId, answer }, moved);
   };
 
@@ -114,6 +113,12 @@ export function serveEngine(engine: Engine, port: EnginePort): void {
         void engine.giveBlocks(generationId, firstBlock, data).then((held) => answer(callId, held));
         return;
       }
+      case 'load-adapter':
+        void engine.loadAdapter(input.adapter).then((outcome) => answer(input.callId, outcome));
+        return;
+      case 'unload-adapter':
+        void engine.unloadAdapter(input.adapterId, input.timeoutMs).then((outcome) => answer(input.callId, outcome));
+        return;
       case 'end-blocks':
         engine.endBlocks(input.generationId);
         return;

@@ -27,11 +27,20 @@ export class SafetensorsCheckpoint extends Checkpoint {
 
   /** @throws CheckpointError when a file is damaged or missing, or lacks what the index says is in it */
   static async open(folder: string): Promise<SafetensorsCheckpoint> {
+    return SafetensorsCheckpoint.openFiles(folder, await shardsOf(folder));
+  }
+
+  /** One file of any name. @throws CheckpointError when it is damaged or missing */
+  static openFile(folder: string, fileName: string): Promise<SafetensorsCheckpoint> {
+    return SafetensorsCheckpoint.openFiles(folder, new Map([[fileName, undefined]]));
+  }
+
+  private static async openFiles(folder: string, shards: Shards): Promise<SafetensorsCheckpoint> {
     const tensors = new Map<string, TensorOfFile>();
     const unreadable = new Map<string, string>();
     const files: FileHandle[] = [];
     try {
-      for (const [fileName, wanted] of await shardsOf(folder)) {
+      for (const [fileName, wanted] of shards) {
         const path = join(folder, fileName);
         const file = await open(path).catch((cause: unknown) => {
           throw new CheckpointError(`${path} cannot be opened (${(cause as NodeJS.ErrnoException).code}).`, { cause });
@@ -53,6 +62,11 @@ export class SafetensorsCheckpoint extends Checkpoint {
     return new SafetensorsCheckpoint(tensors, unreadable, files);
   }
 
+  /** Names of all tensors, also of those that are not read. */
+  get allNames(): Iterable<string> {
+    return [...this.tensors.keys(), ...this.unreadable.keys()];
+  }
+
   override async readRows(name: string, firstRow: number, rowCount: number): Promise<Uint8Array> {
     const tensor = this.info(name) as TensorOfFile;
     const stride = rowBytes(tensor.dtype, rowsOf(tensor).columns);
@@ -65,7 +79,9 @@ export class SafetensorsCheckpoint extends Checkpoint {
 }
 
 /** Names of the files, each with the tensors to take from it; `undefined` is all. */
-async function shardsOf(folder: string): Promise<ReadonlyMap<string, readonly string[] | undefined>> {
+type Shards = ReadonlyMap<string, readonly string[] | undefined>;
+
+async function shardsOf(folder: string): Promise<Shards> {
   const text = await readFile(join(folder, INDEX_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;

@@ -72,7 +72,7 @@ export interface Registration {
   pipelineParallelSize: number;
   /** Models it serves, each by its id. */
   models: ServedModel[];
-  /** LoRA adapters that are loaded now; workers of this version load none. */
+  /** LoRA adapters that are loaded now. */
   adapters: Adapter[];
   /** Where the worker's `KvBlocks` service is; one that has it also fetches blocks from others. Empty when it does neither. */
   kvTarget: string;

@@ -180,11 +180,11 @@ export interface Adapter {
   version: string;
   /** Rank of its matrices. */
   rank: number;
-  /** Where it was loaded from: a folder, or a hub id with revision. */
+  /** Where it was loaded from: a folder of the worker's machine, by its absolute path. */
   source: string;
 }
 
-/** Asks for an adapter. Workers of this version answer UNIMPLEMENTED. */
+/** Asks for an adapter. */
 export interface LoadAdapterRequest {
   /** `adapter_id`, `model_id` and `source` are read; the rest is found out. */
   adapter: Adapter | undefined;
@@ -196,10 +196,12 @@ export interface LoadAdapterResponse {
   adapter: Adapter | undefined;
 }
 
-/** Asks to drop an adapter. Workers of this version answer UNIMPLEMENTED. */
+/** Asks to drop an adapter. */
 export interface UnloadAdapterRequest {
   /** As it was loaded. */
   adapterId: string;
+  /** Longest wait for sequences that use it, in milliseconds; 0 for a minute. */
+  graceMs: number;
 }
 
 /** Nothing: the adapter is gone. */
@@ -212,7 +214,7 @@ export interface ListAdaptersRequest {
 
 /** The adapters of this worker. */
 export interface ListAdaptersResponse {
-  /** Those that are loaded; none in this version. */
+  /** Those that are loaded. */
   adapters: Adapter[];
 }
 
@@ -1538,13 +1540,16 @@ export const LoadAdapterResponse: MessageFns<LoadAdapterResponse> = {
 };
 
 function createBaseUnloadAdapterRequest(): UnloadAdapterRequest {
-  return { adapterId: "" };
+  return { adapterId: "", graceMs: 0 };
 }
 
 export const UnloadAdapterRequest: MessageFns<UnloadAdapterRequest> = {
   encode(message: UnloadAdapterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.adapterId !== "") {
       writer.uint32(10).string(message.adapterId);
+    }
+    if (message.graceMs !== 0) {
+      writer.uint32(16).uint32(message.graceMs);
     }
     return writer;
   },
@@ -1570,6 +1575,14 @@ export const UnloadAdapterRequest: MessageFns<UnloadAdapterRequest> = {
             message.adapterId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.graceMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1588,6 +1601,7 @@ export const UnloadAdapterRequest: MessageFns<UnloadAdapterRequest> = {
   fromPartial(object: DeepPartial<UnloadAdapterRequest>): UnloadAdapterRequest {
     const message = createBaseUnloadAdapterRequest();
     message.adapterId = object.adapterId ?? "";
+    message.graceMs = object.graceMs ?? 0;
     return message;
   },
 };
@@ -2263,7 +2277,11 @@ export const WorkerService = {
     responseSerialize: (value: ModelFileChunk): Buffer => Buffer.from(ModelFileChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): ModelFileChunk => ModelFileChunk.decode(value),
   },
-  /** Loads a LoRA adapter; idempotent. Planned: UNIMPLEMENTED in this version. */
+  /**
+   * Loads a LoRA adapter, or another version of one; idempotent. Running sequences go on with the version that they began with.
+   * NOT_FOUND: another model; FAILED_PRECONDITION: it cannot be read, or does not fit the model; RESOURCE_EXHAUSTED: as many are
+   * loaded as there may be; UNIMPLEMENTED: the engine takes none.
+   */
   loadAdapter: {
     path: "/hydra.internal.v1.Worker/LoadAdapter" as const,
     requestStream: false as const,
@@ -2274,8 +2292,8 @@ export const WorkerService = {
     responseDeserialize: (value: Buffer): LoadAdapterResponse => LoadAdapterResponse.decode(value),
   },
   /**
-   * Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. Planned: UNIMPLEMENTED in
-   * this version.
+   * Unloads a LoRA adapter once no sequence uses it; new ones do not get it from now on. NOT_FOUND: it is not loaded;
+   * DEADLINE_EXCEEDED: sequences use it still, and it goes when they have ended.
    */
   unloadAdapter: {
     path: "/hydra.internal.v1.Worker/UnloadAdapter" as const,
@@ -2331,11 +2349,15 @@ export interface WorkerServer extends UntypedServiceImplementation {
   session: handleBidiStreamingCall<SessionRequest, SessionResponse>;
   /** The text files a gateway needs (tokenizer, chat template, generation defaults), in chunks. Cached by fingerprint. */
   getModelFiles: handleServerStreamingCall<GetModelFilesRequest, ModelFileChunk>;
-  /** Loads a LoRA adapter; idempotent. Planned: UNIMPLEMENTED in this version. */
+  /**
+   * Loads a LoRA adapter, or another version of one; idempotent. Running sequences go on with the version that they began with.
+   * NOT_FOUND: another model; FAILED_PRECONDITION: it cannot be read, or does not fit the model; RESOURCE_EXHAUSTED: as many are
+   * loaded as there may be; UNIMPLEMENTED: the engine takes none.
+   */
   loadAdapter: handleUnaryCall<LoadAdapterRequest, LoadAdapterResponse>;
   /**
-   * Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. Planned: UNIMPLEMENTED in
-   * this version.
+   * Unloads a LoRA adapter once no sequence uses it; new ones do not get it from now on. NOT_FOUND: it is not loaded;
+   * DEADLINE_EXCEEDED: sequences use it still, and it goes when they have ended.
    */
   unloadAdapter: handleUnaryCall<UnloadAdapterRequest, UnloadAdapterResponse>;
   /** The adapters that are loaded. */
@@ -2364,7 +2386,11 @@ export interface WorkerClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ModelFileChunk>;
-  /** Loads a LoRA adapter; idempotent. Planned: UNIMPLEMENTED in this version. */
+  /**
+   * Loads a LoRA adapter, or another version of one; idempotent. Running sequences go on with the version that they began with.
+   * NOT_FOUND: another model; FAILED_PRECONDITION: it cannot be read, or does not fit the model; RESOURCE_EXHAUSTED: as many are
+   * loaded as there may be; UNIMPLEMENTED: the engine takes none.
+   */
   loadAdapter(
     request: LoadAdapterRequest,
     callback: (error: ServiceError | null, response: LoadAdapterResponse) => void,
@@ -2381,8 +2407,8 @@ export interface WorkerClient extends Client {
     callback: (error: ServiceError | null, response: LoadAdapterResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Unloads a LoRA adapter once no running sequence uses it; unknown ids are an error. Planned: UNIMPLEMENTED in
-   * this version.
+   * Unloads a LoRA adapter once no sequence uses it; new ones do not get it from now on. NOT_FOUND: it is not loaded;
+   * DEADLINE_EXCEEDED: sequences use it still, and it goes when they have ended.
    */
   unloadAdapter(
     request: UnloadAdapterRequest,

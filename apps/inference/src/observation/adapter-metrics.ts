@@ -1,0 +1,31 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge } from 'prom-client';
+import { ownedName } from '#lib/observability';
+import { AdapterKeeper } from '../adapters/adapter-keeper.js';
+import { WorkerIdentity } from '../worker-identity.js';
+
+/** Which adapters are loaded, and whether loading goes well. */
+@Injectable()
+export class AdapterMetrics {
+  constructor({ model }: WorkerIdentity, keeper: AdapterKeeper) {
+    new Gauge({
+      name: ownedName('hydra_worker_adapter_loaded'),
+      help: '1 for each LoRA adapter that is loaded.',
+      labelNames: ['model', 'adapter'],
+      collect() {
+        this.reset();
+        for (const { adapterId } of keeper.loaded()) this.set({ model: model.id, adapter: adapterId }, 1);
+      },
+    });
+    new Counter({
+      name: ownedName('hydra_worker_adapter_loads_total'),
+      help: 'LoRA adapters that were to be loaded, by outcome.',
+      labelNames: ['model', 'outcome'],
+      collect() {
+        this.reset();
+        for (const outcome of ['succeeded', 'failed'] as const)
+          this.inc({ model: model.id, outcome }, keeper.loads[outcome]);
+      },
+    });
+  }
+}

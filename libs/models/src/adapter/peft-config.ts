@@ -1,0 +1,130 @@
+import { z } from 'zod';
+
+/** A folder holds no LoRA adapter that can be added to the model. The message is a whole sentence. */
+export class AdapterError extends Error {
+  override readonly name = 'AdapterError';
+}
+
+const rank = z.number().int().positive();
+const alpha = z.number().positive();
+
+const configSchema = z.looseObject({
+  peft_type: z.string(),
+  r: rank,
+  lora_alpha: alpha,
+  use_rslora: z.boolean().nullish(),
+  target_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  rank_pattern: z.record(z.string(), rank).nullish(),
+  alpha_pattern: z.record(z.string(), alpha).nullish(),
+  layers_to_transform: z.unknown().optional(),
+  exclude_modules: z.unknown().optional(),
+});
+
+/** What PEFT can make of an adapter beside products of two small matrices. Empty and false values do not count. */
+const UNSUPPORTED = {
+  use_dora: 'DoRA',
+  use_qalora: 'QALoRA',
+  use_bdlora: 'BD-LoRA',
+  lora_bias: 'biases of its own',
+  fan_in_fan_out: 'transposed weights',
+  modules_to_save: 'whole modules beside the matrices',
+  trainable_token_indices: 'embeddings of its own',
+  target_parameters: 'parameters that are no linear layers',
+  layer_replication: 'replicated layers',
+  alora_invocation_tokens: 'activation by tokens (aLoRA)',
+  arrow_config: 'Arrow',
+  kasa_config: 'KaSA',
+  monteclora_config: 'MonteCLoRA',
+  megatron_config: 'Megatron layers',
+} as const;
+
+/** A key of `rank_pattern` or `alpha_pattern` that names a module or the end of its name. */
+const PLAIN_KEY = /^\^?([\w.]|\\\.)+\$?$/;
+
+/** `adapter_config.json` of PEFT, as far as it says how two matrices are added to a module. */
+export class PeftConfig {
+  private constructor(
+    private readonly where: string,
+    private readonly config: z.output<typeof configSchema>,
+  ) {}
+
+  /** @param where  how errors call it @throws AdapterError */
+  static parse(where: string, text: string): PeftConfig {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (cause) {
+      throw new AdapterError(`${where} is not valid JSON.`, { cause });
+    }
+    const parsed = configSchema.safeParse(value);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new AdapterError(`${where} describes no LoRA adapter: ${issue?.path.join('.')}: ${issue?.message}.`);
+    }
+    const { data: config } = parsed;
+    if (config.peft_type !== 'LORA') throw new AdapterError(`${where} is of type ${config.peft_type}; LORA is served.`);
+    for (const [key, what] of Object.entries(UNSUPPORTED)) {
+      if (isSet(config[key])) throw new AdapterError(`${where} asks for ${what} (${key}), which is not served.`);
+    }
+    if (config['bias'] !== undefined && config['bias'] !== 'none') {
+      throw new AdapterError(`${where} changes biases (bias: ${config['bias']}), which is not served.`);
+    }
+    for (const key of Object.keys({ ...config.rank_pattern, ...config.alpha_pattern })) {
+      if (!PLAIN_KEY.test(key)) {
+        throw new AdapterError(
+          `${where}: the pattern "${key}" is no name of modules; regular expressions are not read.`,
+        );
+      }
+    }
+    return new PeftConfig(where, config);
+  }
+
+  rankOf(module: string): number {
+    return valueFor(module, this.config.rank_pattern) ?? this.config.r;
+  }
+
+  /** What B · A is multiplied by. @see Kalajdzievski 2023, arXiv:2312.03732 (rank-stabilized) */
+  scaleOf(module: string): number {
+    const alphaOfModule = valueFor(module, this.config.alpha_pattern) ?? this.config.lora_alpha;
+    const rankOfModule = this.rankOf(module);
+    return alphaOfModule / (this.config.use_rslora === true ? Math.sqrt(rankOfModule) : rankOfModule);
+  }
+
+  /**
+   * Checks the modules that have weights against `target_modules`. A regular expression is not read: there the weights say which modules are meant.
+   * @param known  all modules that could have some
+   * @throws AdapterError when a module has weights that is no target, or is a target and has none
+   */
+  checkModules(having: ReadonlySet<string>, known: Iterable<string>): void {
+    const { target_modules: targets } = this.config;
+    if (!Array.isArray(targets)) return;
+    const isTarget = (module: string) => targets.some((target) => module === target || module.endsWith(`.${target}`));
+    for (const module of having) {
+      if (!isTarget(module)) {
+        throw new AdapterError(`${this.where}: target_modules does not name ${module}, for which there are weights.`);
+      }
+    }
+    if (isSet(this.config.layers_to_transform) || isSet(this.config.exclude_modules)) return;
+    for (const module of known) {
+      if (isTarget(module) && !having.has(module)) {
+        throw new AdapterError(`${this.where}: target_modules names ${module}, for which there are no weights.`);
+      }
+    }
+  }
+}
+
+function isSet(value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return false;
+  return typeof value !== 'object' || Object.keys(value).length > 0;
+}
+
+/** The first key that names the module, whole or by its end. */
+function valueFor(module: string, pattern: Readonly<Record<string, number>> | null | undefined): number | undefined {
+  for (const [key, value] of Object.entries(pattern ?? {})) {
+    const plain = key.replaceAll('\\.', '.').replace(/\$$/, '');
+    const isWhole = plain.startsWith('^');
+    const name = isWhole ? plain.slice(1) : plain;
+    if (module === name || (!isWhole && module.endsWith(`.${name}`))) return value;
+  }
+  return undefined;
+}
