@@ -73,7 +73,7 @@ function session(call) {
         break;
       case 'cancel':
         process.send({ kind: 'cancelled', atMs: Date.now() });
-        if (running.has(value.generationId)) finish(running.get(value.generationId));
+        cancel(value.generationId);
         break;
     }
   });
@@ -91,7 +91,6 @@ function scheduleStep(isIdle) {
 function step() {
   const nowMs = performance.now();
   const frames = new Map();
-  const ended = [];
   let isIdle = true;
   for (const generation of running.values()) {
     const { request, call, credit, readyMs } = generation;
@@ -108,23 +107,28 @@ function step() {
       ...{ generationId: request.generationId, tokenIds: Array(tokens).fill(97), text: ' word'.repeat(tokens) },
       finishReason: isLast ? FinishReason.LENGTH : FinishReason.UNSPECIFIED,
     });
-    const entries = frames.get(call);
-    if (entries === undefined) frames.set(call, [entry]);
-    else entries.push(entry);
-    if (isLast) ended.push(generation);
+    const frame = frames.get(call);
+    if (frame === undefined) frames.set(call, { entries: [entry], ended: [] });
+    else frame.entries.push(entry);
+    if (isLast) {
+      running.delete(request.generationId);
+      frames.get(call).ended.push(endOf(generation));
+    }
   }
-  for (const [call, entries] of frames) write(call, { $case: 'frame', value: { step: 1, entries } });
-  for (const generation of ended) finish(generation);
+  for (const [call, { entries, ended }] of frames) write(call, { $case: 'frame', value: { step: 1, entries, ended } });
   scheduleStep(isIdle);
 }
 
-function finish({ request: { generationId, promptTokenIds }, call, sent }) {
+function cancel(generationId) {
+  const generation = running.get(generationId);
+  if (generation === undefined) return;
   running.delete(generationId);
+  write(generation.call, { $case: 'finished', value: endOf(generation) });
+}
+
+function endOf({ request: { generationId, promptTokenIds }, sent }) {
   const usage = { promptTokens: promptTokenIds.length, completionTokens: sent, cachedPromptTokens: 0 };
-  write(call, {
-    $case: 'finished',
-    value: { generationId, usage: { ...usage, queueUs: 0, prefillUs: 0, decodeUs: 0 } },
-  });
+  return { generationId, usage: { ...usage, queueUs: 0, prefillUs: 0, decodeUs: 0 } };
 }
 
 function write(call, message) {

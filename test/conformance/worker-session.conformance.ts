@@ -55,8 +55,8 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
       await idle();
     });
 
-    const open = async (gatewayId?: string): Promise<TestSession> => {
-      const session = await TestSession.open(worker.grpcPort, gatewayId);
+    const open = async (gatewayId?: string, takesEnded?: boolean): Promise<TestSession> => {
+      const session = await TestSession.open(worker.grpcPort, gatewayId, takesEnded);
       sessions.push(session);
       return session;
     };
@@ -79,7 +79,7 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
     it('given no hello or another revision, when sent, then the session is refused with a status', async () => {
       for (const first of [
         { $case: 'submit', value: request() },
-        { $case: 'hello', value: { gatewayId: 'gateway', protocolRevision: 99 } },
+        { $case: 'hello', value: { gatewayId: 'gateway', protocolRevision: 99, takesEnded: false } },
       ] as const) {
         const session = new TestSession(worker.grpcPort);
         sessions.push(session);
@@ -88,21 +88,27 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
       }
     });
 
-    it('given a generation, when submitted, then frames come in order, then one end with usage', async () => {
-      const session = await open();
-      const id = session.submit(request({ stop: { maxTokens: 10 } }));
-      await session.end(id);
-      expect(session.tokenIds(id)).toHaveLength(10);
-      expect(session.finishReason(id)).toBe(FinishReason.LENGTH);
-      expect(session.finished(id)?.usage).toMatchObject({
-        promptTokens: worker.prompts[0].length,
-        completionTokens: 10,
-      });
-      expect(session.ends(id)).toBe(1);
-      const steps = session.received.flatMap((message) => (message.$case === 'frame' ? [message.value.step] : []));
-      expect(steps).toEqual([...steps].sort((a, b) => a - b));
-      expect(session.received.at(-1)?.$case).toBe('finished');
-    });
+    it.each([
+      ['a gateway', false, 'finished'],
+      ['a gateway that takes ends in frames', true, 'frame'],
+    ])(
+      'given a generation of %s, when submitted, then frames come in order, and one end with usage',
+      async (_of, takesEnded, last) => {
+        const session = await open(undefined, takesEnded);
+        const id = session.submit(request({ stop: { maxTokens: 10 } }));
+        await session.end(id);
+        expect(session.tokenIds(id)).toHaveLength(10);
+        expect(session.finishReason(id)).toBe(FinishReason.LENGTH);
+        expect(session.finished(id)?.usage).toMatchObject({
+          promptTokens: worker.prompts[0].length,
+          completionTokens: 10,
+        });
+        expect(session.ends(id)).toBe(1);
+        const steps = session.received.flatMap((message) => (message.$case === 'frame' ? [message.value.step] : []));
+        expect(steps).toEqual([...steps].sort((a, b) => a - b));
+        expect(session.received.at(-1)?.$case).toBe(last);
+      },
+    );
 
     it('given tokens that may be gathered, when it runs, then the first comes at once and the rest in few pieces, all the same', async () => {
       const session = await open();

@@ -41,9 +41,9 @@ export class TestSession {
   }
 
   /** Greets and waits for the welcome. */
-  static async open(grpcPort: number, gatewayId = 'gateway-test'): Promise<TestSession> {
+  static async open(grpcPort: number, gatewayId = 'gateway-test', takesEnded = false): Promise<TestSession> {
     const session = new TestSession(grpcPort);
-    session.send({ $case: 'hello', value: { gatewayId, protocolRevision: 1 } });
+    session.send({ $case: 'hello', value: { gatewayId, protocolRevision: 1, takesEnded } });
     await session.until(() => session.welcome !== undefined);
     return session;
   }
@@ -93,6 +93,8 @@ export class TestSession {
   finished(generationId: string): Finished | undefined {
     for (const { $case, value } of this.received) {
       if ($case === 'finished' && value.generationId === generationId) return value;
+      const ended = $case === 'frame' ? value.ended.find((end) => end.generationId === generationId) : undefined;
+      if (ended !== undefined) return ended;
     }
     return undefined;
   }
@@ -106,9 +108,11 @@ export class TestSession {
 
   /** Messages that ended it: one, in the end. */
   ends(generationId: string): number {
-    return this.received.filter(
-      ({ $case, value }) => ($case === 'finished' || $case === 'failed') && value.generationId === generationId,
-    ).length;
+    const isOwn = (end: { readonly generationId: string }) => end.generationId === generationId;
+    return this.received.flatMap(({ $case, value }) => {
+      if ($case === 'frame') return value.ended.filter(isOwn);
+      return ($case === 'finished' || $case === 'failed') && isOwn(value) ? [value] : [];
+    }).length;
   }
 
   async end(generationId: string): Promise<void> {

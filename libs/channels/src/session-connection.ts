@@ -38,7 +38,8 @@ export class SessionConnection {
     this.call.on('data', (response: SessionResponse) => this.receive(response));
     this.call.on('error', (error) => this.lose(GrpcStatusError.from(error).message));
     this.call.on('end', () => this.lose('it ended the session'));
-    this.call.write({ message: { $case: 'hello', value: { gatewayId, protocolRevision: PROTOCOL_REVISION } } });
+    const hello = { gatewayId, protocolRevision: PROTOCOL_REVISION, takesEnded: true };
+    this.call.write({ message: { $case: 'hello', value: hello } });
   }
 
   /** Ends the stream; the worker cancels all that was submitted on it. */

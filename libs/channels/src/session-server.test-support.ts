@@ -70,7 +70,7 @@ export class SessionServer {
   }
 
   frame(...entries: FrameEntry[]): void {
-    this.send({ $case: 'frame', value: { step: 1, entries } });
+    this.send({ $case: 'frame', value: { step: 1, entries, ended: [] } });
   }
 
   send(message: NonNullable<SessionResponse['message']>): void {

@@ -44,11 +44,26 @@ describe('WorkerSession', () => {
       check();
     });
 
+  it('given a frame with ends, then each of them comes after the entries of its generation', async () => {
+    const [server, session] = await pair();
+    const streams = ['g1', 'g2'].map((id) => session.submit(request(id)));
+    await server.until(() => server.of('submit').length === 2);
+    const entries = ['g1', 'g2'].map((id) => server.entry(id, [6], 0, FinishReason.STOP));
+    const ended = ['g1', 'g2', 'unknown'].map((generationId) => ({ generationId, usage }));
+    server.send({ $case: 'frame', value: { step: 1, entries, ended } });
+    for (const stream of streams) {
+      expect(await stream.take()).toMatchObject({ kind: 'entries', entries: [{ tokenIds: [6] }] });
+      expect(await stream.take()).toEqual({ kind: 'finished', usage });
+    }
+    expect(session.openGenerations).toBe(0);
+  });
+
   it('greets, learns who the worker is, and carries a generation to its end', async () => {
     const [server, session] = await pair();
     const stream = session.submit(request('g1'));
     await server.until(() => server.of('submit')[0]);
-    expect(server.received[0]).toEqual({ $case: 'hello', value: { gatewayId: 'gateway-a', protocolRevision: 1 } });
+    const hello = { gatewayId: 'gateway-a', protocolRevision: 1, takesEnded: true };
+    expect(server.received[0]).toEqual({ $case: 'hello', value: hello });
     server.frame(server.entry('g1', [5]));
     expect(await stream.take()).toMatchObject({ kind: 'entries', entries: [{ tokenIds: [5], text: ' 5' }] });
     server.frame(server.entry('g1', [6], 0, FinishReason.STOP));

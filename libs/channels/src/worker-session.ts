@@ -177,6 +177,7 @@ export class WorkerSession {
         stream.fail(failure(FailureCode.ENGINE_ERROR, false, 'The worker sent more than it was allowed to.'));
       }
     }
+    for (const { generationId, usage } of frame.ended) this.endOf(generationId)?.finish(usage);
   }
 
   /** Hands out what all frames of one turn brought at once: from a fast worker several come together, and each costs a write. */

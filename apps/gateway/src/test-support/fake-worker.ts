@@ -50,7 +50,7 @@ export class FakeGeneration {
     }));
     this.sent++;
     this.credit--;
-    this.call.write({ message: { $case: 'frame', value: { step: this.sent, entries } } });
+    this.call.write({ message: { $case: 'frame', value: { step: this.sent, entries, ended: [] } } });
   }
 
   finish(cachedPromptTokens = 0): void {

@@ -98,7 +98,7 @@ export class GatewaySession implements GenerationReader {
     this.failed({ generationId, code, retryable: true, message, parameter: '', retryAfterMs: 0 });
   }
 
-  private greet({ gatewayId, protocolRevision }: Hello): void {
+  private greet({ gatewayId, protocolRevision, takesEnded }: Hello): void {
     if (this.gatewayId !== undefined) {
       this.refuse(status.FAILED_PRECONDITION, 'A session has one `hello`.');
       return;
@@ -109,6 +109,7 @@ export class GatewaySession implements GenerationReader {
       return;
     }
     this.gatewayId = gatewayId;
+    this.outbox.takesEnded = takesEnded;
     const { workerId, epoch: workerEpoch } = this.identity;
     this.call.write({ message: { $case: 'welcome', value: { workerId, workerEpoch } } });
   }

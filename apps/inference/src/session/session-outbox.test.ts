@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FinishReason, type FrameEntry, type SessionResponse } from '#lib/contracts';
+import { Failed, FinishReason, type FrameEntry, type SessionResponse } from '#lib/contracts';
 import { SessionOutbox } from './session-outbox.js';
 
 /** A socket that takes `room` messages and then says it is full. */
@@ -95,22 +95,60 @@ describe('SessionOutbox', () => {
     expect(outbox.holds('a')).toBe(false);
   });
 
-  it('given a socket that fills and drains at any time, then nothing is lost, doubled or out of order, and ends come last', () =>
-    fc.assert(
-      fc.property(fc.array(fc.nat(3), { maxLength: 60 }), (script) => {
-        const socket = new Socket();
-        const outbox = new SessionOutbox(socket, fail);
-        socket.room = 2;
-        script.forEach((action, step) => {
-          if (action === 3) socket.drain(1 + (step % 3));
-          else outbox.frame(step, [entryOf('a', step)]);
-        });
-        outbox.end(endOf('a'));
-        while (socket.written.at(-1)?.$case !== 'finished') socket.drain(1);
-        const sent = script.flatMap((action, step) => (action === 3 ? [] : [step]));
-        expect(socket.tokensOf('a')).toEqual(sent);
-      }),
-    ));
+  it('given a gateway that takes ends in frames, when a step ends a generation, then both are one message', async () => {
+    const socket = new Socket();
+    const outbox = new SessionOutbox(socket, fail);
+    outbox.takesEnded = true;
+    outbox.frame(1, [entryOf('a', 1), entryOf('b', 1), entryOf('c', 1)]);
+    outbox.end(endOf('a'));
+    outbox.end(endOf('b'));
+    outbox.end({ $case: 'failed', value: Failed.fromPartial({ generationId: 'c' }) });
+    expect(socket.written.map(({ $case }) => $case)).toEqual(['frame', 'failed']);
+    const [frame] = socket.written;
+    const ended = frame?.$case === 'frame' ? frame.value.ended.map(({ generationId }) => generationId) : [];
+    expect(ended).toEqual(['a', 'b']);
+  });
+
+  it('given a gateway that takes ends in frames, when none comes in the turn, then the frame leaves, and a later end by itself', async () => {
+    const socket = new Socket();
+    const outbox = new SessionOutbox(socket, fail);
+    outbox.takesEnded = true;
+    outbox.frame(1, [entryOf('a', 1)]);
+    await Promise.resolve();
+    expect(socket.written).toHaveLength(1);
+    outbox.end(endOf('a'));
+    expect(socket.written.map(({ $case }) => $case)).toEqual(['frame', 'finished']);
+    outbox.frame(2, [entryOf('b', 1)]);
+    outbox.onceEmpty(() => expect(socket.written).toHaveLength(3)); // a goodbye does not overtake it
+    outbox.frame(3, [entryOf('b', 2)]);
+    outbox.close();
+    await Promise.resolve();
+    expect(socket.written).toHaveLength(3);
+  });
+
+  it.each([false, true])(
+    'given a socket that fills and drains at any time, and ends in frames: %s, then nothing is lost, doubled or out of order, and ends come last',
+    (takesEnded) =>
+      fc.assert(
+        fc.property(fc.array(fc.nat(3), { maxLength: 60 }), (script) => {
+          const socket = new Socket();
+          const outbox = new SessionOutbox(socket, fail);
+          outbox.takesEnded = takesEnded;
+          socket.room = 2;
+          script.forEach((action, step) => {
+            if (action === 3) socket.drain(1 + (step % 3));
+            else outbox.frame(step, [entryOf('a', step)]);
+          });
+          outbox.end(endOf('a'));
+          const isEnded = (message = socket.written.at(-1)) =>
+            message?.$case === 'finished' || (message?.$case === 'frame' && message.value.ended.length === 1);
+          outbox.onceEmpty(() => {});
+          while (!isEnded()) socket.drain(1);
+          const sent = script.flatMap((action, step) => (action === 3 ? [] : [step]));
+          expect(socket.tokensOf('a')).toEqual(sent);
+        }),
+      ),
+  );
 
   it('given a gateway that never reads and keeps submitting, when too many ends wait, then the session is given up', () => {
     const socket = new Socket();

@@ -1,4 +1,4 @@
-import type { Failed, Finished, FrameEntry, SessionResponse } from '#lib/contracts';
+import type { Failed, Finished, Frame, FrameEntry, SessionResponse } from '#lib/contracts';
 import { mergedEntry } from './merged-entry.js';
 
 /** Ends that may wait for a gateway that does not read. Entries are bounded by credit; ends are bounded here. */
@@ -15,10 +15,14 @@ type End =
   | { readonly $case: 'failed'; readonly value: Failed };
 
 /**
- * What is to be sent to one gateway. While the socket takes it, a step is a frame. While the socket is full, steps are
+ * What is to be sent to one gateway. While the socket takes it, a step is a frame, with the ends that come right after it for a gateway that takes them so. While the socket is full, steps are
  * merged into one frame to come, an entry per sequence, so what waits is at most the credit of the open generations.
  */
 export class SessionOutbox {
+  /** The gateway understands `Frame.ended`. */
+  takesEnded = false;
+  /** The last step's, until the turn is over: ends may follow. */
+  private fresh: Frame | undefined;
   private heldStep = 0;
   private readonly heldEntries = new Map<string, FrameEntry>();
   private readonly heldEnds = new Map<string, End>();
@@ -33,8 +37,9 @@ export class SessionOutbox {
 
   frame(step: number, entries: FrameEntry[]): void {
     if (this.isClosed || entries.length === 0) return;
+    this.sendFresh();
     if (!this.isBlocked) {
-      this.write({ $case: 'frame', value: { step, entries } });
+      this.begin({ step, entries, ended: [] });
       return;
     }
     this.heldStep = step;
@@ -44,6 +49,11 @@ export class SessionOutbox {
   /** After the generation's last frame. */
   end(end: End): void {
     if (this.isClosed) return;
+    if (this.fresh !== undefined && end.$case === 'finished') {
+      this.fresh.ended.push(end.value);
+      return;
+    }
+    this.sendFresh();
     if (!this.isBlocked) {
       this.write(end);
       return;
@@ -59,14 +69,32 @@ export class SessionOutbox {
 
   /** Calls back when nothing waits any more, at once when nothing does. */
   onceEmpty(listener: () => void): void {
+    this.sendFresh();
     if (this.isBlocked) this.emptyListener = listener;
     else listener();
   }
 
   close(): void {
     this.isClosed = true;
+    this.fresh = undefined;
     this.heldEntries.clear();
     this.heldEnds.clear();
+  }
+
+  private begin(frame: Frame): void {
+    if (!this.takesEnded) {
+      this.write({ $case: 'frame', value: frame });
+      return;
+    }
+    this.fresh = frame;
+    queueMicrotask(() => this.sendFresh());
+  }
+
+  private sendFresh(): void {
+    const frame = this.fresh;
+    if (frame === undefined) return;
+    this.fresh = undefined;
+    this.write({ $case: 'frame', value: frame });
   }
 
   private hold(entry: FrameEntry): void {
@@ -79,7 +107,7 @@ export class SessionOutbox {
     if (this.heldEntries.size > 0) {
       const entries = [...this.heldEntries.values()];
       this.heldEntries.clear();
-      this.write({ $case: 'frame', value: { step: this.heldStep, entries } });
+      this.write({ $case: 'frame', value: { step: this.heldStep, entries, ended: [] } });
     }
     for (const [generationId, end] of this.heldEnds) {
       if (this.isBlocked) return;

@@ -55,6 +55,8 @@ export interface Hello {
   gatewayId: string;
   /** Protocol revision; this file is revision 1. */
   protocolRevision: number;
+  /** The gateway understands `Frame.ended`. */
+  takesEnded: boolean;
 }
 
 /** Ends a generation; it leaves the batch before the next step. Unknown ids are ignored (it may just have ended). */
@@ -105,6 +107,11 @@ export interface Frame {
   step: number;
   /** One for each sequence that moved on; several of one sequence never. */
   entries: FrameEntry[];
+  /**
+   * Generations that ended well with the step, after its entries: a message for each would cost the gateway more than all that is in it. Only to
+   * gateways that say `takes_ended`.
+   */
+  ended: Finished[];
 }
 
 /** What one step gave to one sequence. */
@@ -393,7 +400,7 @@ export const SessionRequest: MessageFns<SessionRequest> = {
 };
 
 function createBaseHello(): Hello {
-  return { gatewayId: "", protocolRevision: 0 };
+  return { gatewayId: "", protocolRevision: 0, takesEnded: false };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -403,6 +410,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.protocolRevision !== 0) {
       writer.uint32(16).uint32(message.protocolRevision);
+    }
+    if (message.takesEnded !== false) {
+      writer.uint32(24).bool(message.takesEnded);
     }
     return writer;
   },
@@ -436,6 +446,14 @@ export const Hello: MessageFns<Hello> = {
             message.protocolRevision = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.takesEnded = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -455,6 +473,7 @@ export const Hello: MessageFns<Hello> = {
     const message = createBaseHello();
     message.gatewayId = object.gatewayId ?? "";
     message.protocolRevision = object.protocolRevision ?? 0;
+    message.takesEnded = object.takesEnded ?? false;
     return message;
   },
 };
@@ -776,7 +795,7 @@ export const Welcome: MessageFns<Welcome> = {
 };
 
 function createBaseFrame(): Frame {
-  return { step: 0, entries: [] };
+  return { step: 0, entries: [], ended: [] };
 }
 
 export const Frame: MessageFns<Frame> = {
@@ -786,6 +805,9 @@ export const Frame: MessageFns<Frame> = {
     }
     for (const v of message.entries) {
       FrameEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.ended) {
+      Finished.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -819,6 +841,14 @@ export const Frame: MessageFns<Frame> = {
             message.entries.push(FrameEntry.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ended.push(Finished.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -838,6 +868,7 @@ export const Frame: MessageFns<Frame> = {
     const message = createBaseFrame();
     message.step = object.step ?? 0;
     message.entries = object.entries?.map((e) => FrameEntry.fromPartial(e)) || [];
+    message.ended = object.ended?.map((e) => Finished.fromPartial(e)) || [];
     return message;
   },
 };
