@@ -39,6 +39,19 @@ const commands = fc.array(fc.record({ blockIds: chain, outputBlocks: fc.nat(2), 
 
 describe('the KV of a simulated worker', () => {
   it.each(EVICTIONS)(
+    'given two prompts computed at once with the same beginning, under %s their ends go before it',
+    (eviction) => {
+      const { cache, mirror } = cacheWithMirror(eviction);
+      const [first, second] = [cache.admit([1, 2, 4], 3)!, cache.admit([1, 2, 5], 3)!];
+      for (const reservation of [first, second]) for (const position of [0, 1, 2]) cache.publish(reservation, position);
+      cache.release(first);
+      cache.release(second);
+      cache.admit([60, 61, 62, 63, 64, 65, 66, 67, 68, 69], KV_BLOCKS - 2);
+      expect([...mirror].sort()).toEqual([1, 2]);
+    },
+  );
+
+  it.each(EVICTIONS)(
     'given any requests under %s, then no block is lost or held twice, and listeners know what is cached',
     (eviction) =>
       fc.assert(

@@ -80,7 +80,11 @@ export class SimulatedCache {
       this.pins.set(blockId, pins);
       if (pins === 0) this.unpinnedBlocks++;
     }
-    this.eviction.kept(kept, answerTokens);
+    // Its prompt may have blocks that others computed at the same time: they are used by it like its own, and stay before those behind them.
+    this.eviction.kept(
+      blockIds.filter((blockId) => this.pins.has(blockId)),
+      answerTokens,
+    );
   }
 
   /** Blocks that nobody holds, that are cached, and those of them that no request uses. */

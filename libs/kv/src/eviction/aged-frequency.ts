@@ -1,4 +1,5 @@
 import { AnswerLengths } from './answer-lengths.js';
+import { Branches } from './branches.js';
 import type { EvictionPolicy } from './eviction-policy.js';
 import { PromptEnds } from './prompt-ends.js';
 import { ShadowCache } from './shadow-cache.js';
@@ -37,7 +38,7 @@ const HALF_LIFE_FILLS = 16;
  * most is taken over. The last blocks of prompts go before all others while it is seen that they seldom come back (`PromptEnds`), and so do
  * the new blocks of prompts whose answers were as long as those of prompts that are seldom continued (`AnswerLengths`). Nothing
  * has to be configured. A block is never older nor used less than those behind it, so leaves go first.
- * Memory: per block held 7 map entries of a key, and up to 25 more in caches of less than a thousand blocks. Time: constant for
+ * Memory: per block held 9 map entries of a key, and up to 25 more in caches of less than a thousand blocks. Time: constant for
  * each block used or evicted.
  * @see Arlitt et al. 2000, Evaluating Content Management Techniques for Web Proxy Caches (dynamic aging)
  * @see Waldspurger et al. 2017, Cache Modeling and Optimization using Miniature Simulations, USENIX ATC
@@ -45,6 +46,9 @@ const HALF_LIFE_FILLS = 16;
 export class AgedFrequency<Block, Key extends string | number> implements EvictionPolicy<Block> {
   private readonly order = new UseCreditOrder<Key>(REMEMBERED_PER_BLOCK);
   private readonly blocks = new Map<Key, Block>();
+  private readonly branches = new Branches<Key>();
+  /** New blocks of prompts that have ended and are kept as others are: what another prompt that had them, too, is like does not count. */
+  private readonly settled = new Set<Key>();
   private readonly shadows = CREDITS.map((credit) => new ShadowCache<Key>(credit, REMEMBERED_PER_BLOCK));
   private readonly ends = new PromptEnds();
   private readonly answers = new AnswerLengths<Key>();
@@ -60,8 +64,14 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
   }
 
   kept(chain: readonly Block[], answerTokens?: number): void {
+    let usesBehind = 0;
     for (let index = chain.length - 1; index >= 0; index--) {
+      const key = this.keyOf(chain[index]!);
       this.keep(chain[index]!, index === chain.length - 1);
+      // What is behind it was gone, and more is remembered of it than of this one, which its own request has computed.
+      if (this.order.usesOf(key) < usesBehind) this.order.setUses(key, usesBehind, ++this.clock);
+      usesBehind = this.order.usesOf(key);
+      if (index > 0) this.branches.follows(this.keyOf(chain[index - 1]!), key);
     }
     if (answerTokens !== undefined) this.ended(chain, answerTokens);
   }
@@ -70,6 +80,8 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     const key = this.keyOf(block);
     this.blocks.delete(key);
     this.order.remove(key);
+    this.branches.forget(key);
+    this.settled.delete(key);
   }
 
   *inOrder(): Generator<Block> {
@@ -97,17 +109,26 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     }
   }
 
-  /** Its new blocks, an end among them, go early when they are seldom used again. */
+  /**
+   * Its new blocks, an end among them, go early when they are seldom used again; but none before one of another prompt that
+   * was computed at the same time and has it, too.
+   */
   private ended(chain: readonly Block[], answerTokens: number): void {
     const isNew = (block: Block) => {
-      const level = this.order.levelOf(this.keyOf(block));
-      return level === 1 || level === END_LEVEL;
+      const key = this.keyOf(block);
+      const level = this.order.levelOf(key);
+      return (level === 1 || level === END_LEVEL) && !this.settled.has(key);
     };
     const first = chain.findIndex(isNew);
     if (first < 0 || first === chain.length - 1) return; // an end alone says nothing of a kind of prompts
-    if (!this.answers.ended(this.keyOf(chain[first]!), answerTokens)) return;
+    if (!this.answers.ended(this.keyOf(chain[first]!), answerTokens)) {
+      for (const block of chain) if (isNew(block)) this.settled.add(this.keyOf(block));
+      return;
+    }
     for (let index = chain.length - 1; index >= first; index--) {
-      if (isNew(chain[index]!)) this.order.setUsedOnce(this.keyOf(chain[index]!), SELDOM_LEVEL, this.clock);
+      const key = this.keyOf(chain[index]!);
+      if (this.branches.hasSeveral(key) || !isNew(chain[index]!)) return;
+      this.order.setUsedOnce(key, SELDOM_LEVEL, this.clock);
     }
   }
 

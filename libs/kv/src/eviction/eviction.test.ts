@@ -23,10 +23,18 @@ class Cache {
   ) {}
 
   serve(chain: readonly number[], answerTokens?: number): void {
+    this.keep(this.begin(chain), answerTokens);
+  }
+
+  begin<Chain extends readonly number[]>(chain: Chain): Chain {
     const known = chain.findIndex((block) => !this.held.has(block));
     const found = known < 0 ? chain : chain.slice(0, known);
     this.hits += found.length;
     this.policy.found(found);
+    return chain;
+  }
+
+  keep(chain: readonly number[], answerTokens?: number): void {
     for (const block of chain) this.held.add(block);
     this.policy.kept(chain, answerTokens);
     while (this.held.size > this.room) this.evict();
@@ -57,6 +65,34 @@ describe.each(EVICTIONS)('eviction by %s', (name: Eviction) => {
         }
       }),
       { numRuns: 200 },
+    ));
+
+  it('given prompts that are computed at the same time, when they end in any order, then leaves go first all the same', () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 255 }), fc.nat(5), fc.boolean()), { maxLength: 200 }),
+        (turns) => {
+          const policy = createEviction(name, (block: number) => block);
+          const cache = new Cache(24, policy);
+          // Among prompts with short answers that all come again, so that long answers mean something.
+          for (let again = 0; again < 2; again++)
+            for (let leaf = 256; leaf < 266; leaf++) cache.serve(chainOf(leaf), 2);
+          const running: number[][] = [];
+          for (const [leaf, pick, grows] of turns) {
+            if (running.length < 4) running.push(cache.begin(chainOf(leaf)));
+            const chain = running[pick % running.length]!;
+            if (grows) cache.keep(chain.slice(0, 1 + (leaf % chain.length)));
+            else cache.keep(running.splice(pick % running.length, 1)[0]!, leaf % 3 === 0 ? 2 : 900);
+            const order = [...policy.inOrder()];
+            expect(order.toSorted((a, b) => a - b)).toEqual([...cache.held].sort((a, b) => a - b));
+            for (const [at, block] of order.entries()) {
+              const parent = block >> 1;
+              if (parent > 0) expect(order.indexOf(parent)).toBeGreaterThan(at);
+            }
+          }
+        },
+      ),
+      { numRuns: 300 },
     ));
 
   it('given blocks it does not know, when they are forgotten, then nothing happens', () => {
@@ -161,14 +197,52 @@ describe('least frequently used with dynamic aging', () => {
     for (let chat = 0; chat < 200; chat++) expect(order.indexOf(`${chat} b`)).toBeLessThan(order.indexOf(`${chat} a`));
   });
 
-  it('lets go first what long answers belong to, where prompts with short ones come back and they do not', () => {
+  const prompt = (name: string) => [`${name} a`, `${name} b`, `${name} c`];
+  /** After prompts with short answers that come back, and prompts with long ones that do not. */
+  const taughtAnswers = () => {
     const aged = policy();
-    const prompt = (name: string) => [`${name} a`, `${name} b`, `${name} c`];
     for (let each = 0; each < 40; each++) {
       aged.kept(prompt(`asked ${each}`), 5);
       aged.found([`asked ${each} a`, `asked ${each} b`]);
       aged.kept(prompt(`summed up ${each}`), 500);
     }
+    return aged;
+  };
+
+  it('lets no block go before one of another prompt behind it, when both computed it at the same time', () => {
+    const aged = taughtAnswers();
+    aged.kept(['both a', 'both b', 'growing']);
+    aged.kept(['both a', 'both b', 'long'], 500);
+    const order = [...aged.inOrder()];
+    expect(order.indexOf('long')).toBeLessThan(order.indexOf('growing'));
+    expect(order.indexOf('growing')).toBeLessThan(order.indexOf('both b'));
+    expect(order.indexOf('both b')).toBeLessThan(order.indexOf('both a'));
+  });
+
+  it('keeps what a prompt with a short answer had, whatever another one is like that computed it, too', () => {
+    const aged = taughtAnswers();
+    aged.kept(['older'], 5);
+    aged.kept(['both a', 'both b'], 5);
+    aged.kept(['both a', 'both b', 'long a', 'long b'], 500);
+    const order = [...aged.inOrder()];
+    expect(order.indexOf('long a')).toBeLessThan(order.indexOf('older'));
+    expect(order.indexOf('both b')).toBeGreaterThan(order.indexOf('older'));
+  });
+
+  it('counts a block as used as often as what is remembered of the one behind it', () => {
+    const aged = policy();
+    aged.kept(['start', 'middle', 'end']);
+    aged.found(['start', 'middle', 'end']);
+    aged.forget('end');
+    aged.forget('middle');
+    aged.kept(['start', 'middle']);
+    aged.forget('middle');
+    aged.kept(['start', 'middle', 'end']);
+    expect([...aged.inOrder()]).toEqual(['end', 'middle', 'start']);
+  });
+
+  it('lets go first what long answers belong to, where prompts with short ones come back and they do not', () => {
+    const aged = taughtAnswers();
     aged.kept(prompt('older'), 5);
     aged.kept(prompt('growing'));
     aged.kept(prompt('long'), 500);

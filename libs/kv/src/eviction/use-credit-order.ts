@@ -36,12 +36,22 @@ export class UseCreditOrder<Key> {
     return this.levelOfKey.get(key) ?? this.gone.get(key);
   }
 
+  /** Of a key that is gone what is remembered. */
+  usesOf(key: Key): number {
+    const level = this.levelOf(key);
+    return level === undefined ? 0 : level === END_LEVEL || level === SELDOM_LEVEL ? 1 : level;
+  }
+
   /** One more use. */
   use(key: Key, now: number): void {
-    const level = this.levelOf(key);
-    const uses = level === undefined ? 0 : level === END_LEVEL || level === SELDOM_LEVEL ? 1 : level;
+    const uses = this.usesOf(key);
     this.gone.delete(key);
     this.put(key, Math.min(MOST_USES, uses + 1), now);
+  }
+
+  /** It was used so often, as is known of what comes behind it. */
+  setUses(key: Key, uses: number, now: number): void {
+    this.put(key, uses, now);
   }
 
   /** It was used once, and belongs to this level: that of ends, that of what is seldom continued, or 1. */
