@@ -249,7 +249,7 @@ describe('keys and usage, where keys are needed', () => {
     expect(await accessibilityFindings(page)).toEqual([]);
     await enterKey(page, 'hydra_wrong');
     await page.getByText('Incorrect API key or token provided.').waitFor();
-    await page.getByText('Key needed').waitFor();
+    await page.getByText('Key not accepted').waitFor();
   });
 
   it('given a good key, then it opens all pages, stays in this tab alone, and can be forgotten', async () => {
@@ -257,6 +257,12 @@ describe('keys and usage, where keys are needed', () => {
     await enterKey(page, operator);
     await page.getByText('1 model ready').waitFor();
     await page.getByRole('link', { name: 'Usage' }).waitFor();
+    await page.setViewportSize({ width: 380, height: 700 });
+    for (const link of await page.getByLabel('Pages').getByRole('link').all()) {
+      const box = await link.boundingBox();
+      expect((box?.x ?? 0) + (box?.width ?? Infinity)).toBeLessThanOrEqual(380);
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
     await page.reload();
     await page.getByText('1 model ready').waitFor();
     expect(await page.evaluate<string>('JSON.stringify(localStorage) + document.cookie')).not.toContain(operator);

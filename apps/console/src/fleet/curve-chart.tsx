@@ -105,7 +105,7 @@ function optionsOf(
         ...axis,
         size: 62,
         space: 34,
-        values: (_, values) => values.map((value) => axisWords(format, value)),
+        values: (_, values) => axisWords(format, values),
       },
     ],
     series: [
@@ -121,9 +121,10 @@ function optionsOf(
   };
 }
 
-/** Round numbers need no digits behind them. */
-function axisWords(format: (value: number) => string, value: number): string {
-  return value === 0 ? '0' : format(value).replace(/\.0(?!\d)/, '');
+/** Round numbers need no digits behind them; lines between two that read the same get no words. */
+function axisWords(format: (value: number) => string, values: readonly number[]): string[] {
+  const words = values.map((value) => (value === 0 ? '0' : format(value).replace(/\.0(?!\d)/, '')));
+  return words.map((word, i) => (word === words[i - 1] ? '' : word));
 }
 
 const CLOCK = new Intl.DateTimeFormat('en', {

@@ -33,7 +33,7 @@ export function TopBar({ pages, page, theme, models, hasKey, onTheme, onKey, onS
           </a>
         ))}
       </nav>
-      <Health models={models} />
+      <Health models={models} hasKey={hasKey} />
       <div class="top-actions">
         <button type="button" class="quiet" data-on={hasKey} onClick={onKey}>
           <Icon name="key" /> <span class="wide-only">{hasKey ? 'Key set' : 'API key'}</span>
@@ -57,10 +57,11 @@ export function TopBar({ pages, page, theme, models, hasKey, onTheme, onKey, onS
 }
 
 /** Whether the gateway can answer, in a word. */
-function Health({ models: { data, problem, isLoading } }: { readonly models: Resource<List<Model>> }) {
+function Health({ models: { data, problem, isLoading }, hasKey }: Pick<Props, 'models' | 'hasKey'>) {
   const [state, words] = healthWords(
     isLoading,
     problem?.facts.code,
+    hasKey,
     data?.data.filter(({ parent }) => parent === null).length,
   );
   return (
@@ -70,8 +71,13 @@ function Health({ models: { data, problem, isLoading } }: { readonly models: Res
   );
 }
 
-function healthWords(isLoading: boolean, code: string | undefined, modelCount: number | undefined): [string, string] {
-  if (code === 'invalid_api_key') return ['waiting', 'Key needed'];
+function healthWords(
+  isLoading: boolean,
+  code: string | undefined,
+  hasKey: boolean,
+  modelCount: number | undefined,
+): [string, string] {
+  if (code === 'invalid_api_key') return hasKey ? ['failed', 'Key not accepted'] : ['waiting', 'Key needed'];
   if (code !== undefined) return ['failed', code === 'network' ? 'No connection' : 'Not available'];
   if (isLoading || modelCount === undefined) return ['waiting', 'Connecting'];
   if (modelCount === 0) return ['waiting', 'No model yet'];
