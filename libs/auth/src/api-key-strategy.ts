@@ -35,6 +35,7 @@ export class ApiKeyStrategy extends BearerStrategy {
       tenantId: key.tenantId,
       subject: key.accountName,
       keyId: key.id,
+      keyLineageId: key.lineageId,
       roles: key.roles,
       scopes: key.scopes,
       cacheSalt: view.tenant.cacheSalt,

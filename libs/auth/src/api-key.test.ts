@@ -8,11 +8,11 @@ vi.mock('node:crypto', async (importActual) => {
 });
 
 it('given minted keys, then each is another, has 256 random bits, and is found again by id and hash', () => {
-  const keys = Array.from({ length: 500 }, mintApiKey);
-  expect(new Set(keys.map(({ id }) => id)).size).toBe(500);
-  expect(new Set(keys.map(({ hash }) => hash)).size).toBe(500);
+  const keys = Array.from({ length: 1_000 }, mintApiKey);
+  expect(new Set(keys.map(({ id }) => id)).size).toBe(1_000);
+  expect(new Set(keys.map(({ hash }) => hash)).size).toBe(1_000);
   for (const { text, id, hash } of keys) {
-    expect(text).toMatch(/^hydra_[A-Za-z0-9-]{12}_[A-Za-z0-9_-]{43}$/);
+    expect(text).toMatch(/^hydra_[A-Za-z0-9][A-Za-z0-9-]{11}_[A-Za-z0-9_-]{43}$/); // no option of a command
     expect(Buffer.from(text.slice(-43), 'base64url').length).toBe(32);
     expect(parseApiKey(text)).toEqual({ id, hash });
   }
@@ -47,4 +47,8 @@ it('given a hash that differs anywhere, then all of it is compared, in a time th
     expect(isSameHash(hash, other)).toBe(false);
     expect(vi.mocked(timingSafeEqual).mock.calls).toEqual([[Buffer.from(hash), Buffer.from(other)]]);
   }
+});
+
+it('given a key of before whose id begins with -, then it goes on being one', () => {
+  expect(parseApiKey(`hydra_-J9zabcdefgh_${'x'.repeat(43)}`)?.id).toBe('-J9zabcdefgh');
 });

@@ -23,9 +23,17 @@ export interface PresentedKey {
 }
 
 export function mintApiKey(): MintedKey {
-  const id = randomBytes(ID_BYTES).toString('base64url').replaceAll('_', '-'); // `_` separates the parts
+  const id = newKeyId();
   const text = `${PREFIX}_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
   return { text, id, hash: hashOf(text) };
+}
+
+/** Begins with a letter or a digit, so that no command line takes it for an option. */
+function newKeyId(): string {
+  for (;;) {
+    const id = randomBytes(ID_BYTES).toString('base64url').replaceAll('_', '-'); // `_` separates the parts
+    if (!id.startsWith('-')) return id;
+  }
 }
 
 /** @returns `undefined` for what cannot be one of our keys */

@@ -69,6 +69,7 @@ describe('the authenticator with keys', () => {
       tenantId: 'acme',
       subject: 'bot',
       keyId,
+      keyLineageId: keyId,
       roles: ['user'],
       scopes: ['inference'],
     };

@@ -129,6 +129,22 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
       expect(await reason(store.limits.set('nobody', { ...tenantAs, limits: {} }, ACTOR))).toBe('not-found');
     });
 
+    it('given limits of a key, when it is rotated again and again, then they are those of all its successors', async () => {
+      const { key } = await createKey();
+      expect(key.lineageId).toBe(key.id);
+      await store.limits.set('acme', { keyId: key.id, modelId: undefined, limits: { tokensPerDay: 20 } }, ACTOR);
+      const { key: second } = await store.keys.rotate('acme', key.id, 0, ACTOR);
+      const { key: third } = await store.keys.rotate('acme', second.id, HOUR_MS, ACTOR);
+      expect([second.lineageId, third.lineageId]).toEqual([key.id, key.id]);
+      expect((await store.keys.find(third.id))?.lineageId).toBe(key.id);
+      const set = { keyId: third.id, modelId: undefined, limits: { tokensPerDay: 30 } };
+      const stored = { ...set, keyId: key.id };
+      expect(await store.limits.set('acme', set, ACTOR)).toEqual(stored);
+      expect(await store.limits.list('acme')).toEqual([stored]);
+      await database.updateTable('apiKeys').set({ lineageId: null }).where('id', '=', key.id).execute();
+      expect((await store.keys.find(key.id))?.lineageId).toBe(key.id); // made by an earlier version
+    });
+
     it('given a rotation, then it is one act; one that is refused leaves no key and no entry', async () => {
       const { key } = await createKey();
       const before = (await store.changes.audit('acme', 100)).length;
@@ -162,6 +178,21 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
       expect(earlier.map(({ action }) => action)).toEqual(['account-create', 'tenant-create']);
       expect(await store.changes.audit('acme', 10, last?.id)).toEqual(earlier);
       expect((await store.changes.audit(undefined, 10)).length).toBe(5);
+    });
+
+    it('given nulls that an earlier version stored, then they are read as what is absent', async () => {
+      const { key } = await createKey();
+      await database.updateTable('apiKeys').set({ scopesJson: 'null' }).where('id', '=', key.id).execute();
+      expect((await store.keys.find(key.id))?.scopes).toEqual([]);
+      const keyId = key.id;
+      await store.limits.set('acme', { keyId, modelId: undefined, limits: { tokensPerDay: 1 } }, ACTOR);
+      await database.updateTable('limits').set({ limitsJson: '{"tokensPerDay":null,"tokensPerMinute":5}' }).execute();
+      expect((await store.limits.list('acme'))[0]?.limits).toEqual({ tokensPerMinute: 5 });
+      await store.policies.create({ role: 'user', actions: ['use'], models: ['*'], caps: {} }, ACTOR);
+      const nulls = { actionsJson: 'null', modelsJson: '["m",null]', capsJson: '{"maxTokens":null}' };
+      await database.updateTable('policies').set(nulls).execute();
+      expect(await store.policies.list('acme')).toMatchObject([{ actions: [], models: ['m'], caps: {} }]);
+      expect((await store.policies.list('acme'))[0]?.caps).not.toHaveProperty('maxTokens');
     });
 
     it('given many changes at once, then none is lost', async () => {

@@ -13,6 +13,6 @@ export { type JwtIssuer, JwtVerifier } from './jwt-verifier.js';
 export type { StoredKey } from './key-store.js';
 export { KeyUsage } from './key-usage.js';
 export type { StoredLimits } from './limit-store.js';
-export { decide, MODEL_ACTIONS, type ModelAction, type Policy, type PolicyDecision } from './policy.js';
+export { type Caps, decide, MODEL_ACTIONS, type ModelAction, type Policy, type PolicyDecision } from './policy.js';
 export { ANONYMOUS, actorOf, BUILT_IN_ROLES, DEFAULT_SCOPES, type Principal, SCOPES, type Scope } from './principal.js';
 export type { ServiceAccount, Tenant } from './tenant-store.js';

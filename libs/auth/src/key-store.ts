@@ -4,6 +4,7 @@ import { type MintedKey, mintApiKey } from './api-key.js';
 import { AdministrationError } from './errors.js';
 import { type Actor, type Change, type IdentityChanges, noAccount } from './identity-changes.js';
 import type { Scope } from './principal.js';
+import { parseList } from './stored-json.js';
 
 /** A key without what it is made of. */
 export interface StoredKey {
@@ -17,6 +18,8 @@ export interface StoredKey {
   readonly expiresAtMs: number | undefined;
   readonly revokedAtMs: number | undefined;
   readonly lastUsedAtMs: number | undefined;
+  /** Id of the first of the keys that came of each other by rotation; limits are theirs together. */
+  readonly lineageId: string;
 }
 
 /** A key as it is checked. */
@@ -34,6 +37,8 @@ interface KeyWish {
   readonly accountName: string;
   readonly scopes: readonly Scope[];
   readonly expiresAtMs: number | undefined;
+  /** Of the key in whose place it comes. */
+  readonly lineageId?: string;
 }
 
 /** API keys; only their hashes are stored. */
@@ -53,7 +58,7 @@ export class KeyStore {
   }
 
   /**
-   * Makes a key like `id`, which goes on being good for `overlapMs`.
+   * Makes a key like `id`, which goes on being good for `overlapMs`. Limits of the one are those of the other, and what both use counts together.
    * @throws AdministrationError not-found; conflict when the key is revoked or expired
    */
   async rotate(tenantId: string, id: string, overlapMs: number, actor: Actor): Promise<NewKey> {
@@ -103,7 +108,7 @@ export class KeyStore {
   }
 
   private async insert(change: Change, minted: MintedKey, wish: KeyWish): Promise<NewKey> {
-    const { tenantId, accountName, scopes, expiresAtMs } = wish;
+    const { tenantId, accountName, scopes, expiresAtMs, lineageId = minted.id } = wish;
     const account = await change
       .selectFrom('serviceAccounts')
       .selectAll()
@@ -114,7 +119,7 @@ export class KeyStore {
     const row = {
       ...{ id: minted.id, hash: minted.hash, tenantId, accountId: account.id, createdAtMs: this.changes.now() },
       ...{ scopesJson: JSON.stringify(scopes), expiresAtMs: expiresAtMs ?? null },
-      ...{ revokedAtMs: null, lastUsedAtMs: null },
+      ...{ revokedAtMs: null, lastUsedAtMs: null, lineageId },
     };
     await change.insertInto('apiKeys').values(row).execute();
     const { hash: _, ...key } = toKey({ ...row, accountName, rolesJson: account.rolesJson });
@@ -153,13 +158,14 @@ function noKey(id: string): AdministrationError {
 }
 
 function toKey(row: ApiKeyRow & { readonly accountName: string; readonly rolesJson: string }): CheckedKey {
-  const { scopesJson, rolesJson, expiresAtMs, revokedAtMs, lastUsedAtMs, ...rest } = row;
+  const { scopesJson, rolesJson, expiresAtMs, revokedAtMs, lastUsedAtMs, lineageId, ...rest } = row;
   return {
     ...rest,
-    roles: JSON.parse(rolesJson) as string[],
-    scopes: JSON.parse(scopesJson) as Scope[],
+    roles: parseList(rolesJson),
+    scopes: parseList<Scope>(scopesJson),
     expiresAtMs: expiresAtMs ?? undefined,
     revokedAtMs: revokedAtMs ?? undefined,
     lastUsedAtMs: lastUsedAtMs ?? undefined,
+    lineageId: lineageId ?? row.id,
   };
 }

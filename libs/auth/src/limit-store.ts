@@ -1,10 +1,11 @@
 import type { Limits } from '#lib/limits';
 import { AdministrationError } from './errors.js';
-import { type Actor, assertTenant, type IdentityChanges } from './identity-changes.js';
+import { type Actor, assertTenant, type Change, type IdentityChanges } from './identity-changes.js';
+import { parseRecord } from './stored-json.js';
 
 /** The limits of a tenant, or of one of its keys; with one model, or with all together. */
 export interface StoredLimits {
-  /** Absent: of the tenant as a whole. */
+  /** Of the key with this id and all that came of it by rotation. Absent: of the tenant as a whole. */
   readonly keyId: string | undefined;
   /** Absent: of all models together. */
   readonly modelId: string | undefined;
@@ -16,27 +17,25 @@ export class LimitStore {
   constructor(private readonly changes: IdentityChanges) {}
 
   /**
-   * Puts limits in the place of those that were; none at all takes them away.
+   * Puts limits in the place of those that were; none at all takes them away. Those of a key are stored as those of its lineage.
+   * @returns what is stored
    * @throws AdministrationError not-found without its tenant, or without such a key of it
    */
-  set(tenantId: string, { keyId, modelId, limits }: StoredLimits, actor: Actor): Promise<void> {
+  set(tenantId: string, { keyId, modelId, limits }: StoredLimits, actor: Actor): Promise<StoredLimits> {
     const act = { tenantId, action: 'limits-set', target: keyId ?? tenantId, details: { modelId, ...limits } };
     return this.changes.change(actor, act, async (change) => {
       await assertTenant(change, tenantId);
-      if (keyId !== undefined) {
-        const key = change.selectFrom('apiKeys').select('id').where('id', '=', keyId).where('tenantId', '=', tenantId);
-        if ((await key.executeTakeFirst()) === undefined) {
-          throw new AdministrationError('not-found', `there is no key '${keyId}'`, 'key');
-        }
-      }
-      const id = { tenantId, keyId: keyId ?? '', modelId: modelId ?? '' };
+      const lineageId = keyId === undefined ? undefined : await lineageOf(change, tenantId, keyId);
+      const stored = { keyId: lineageId, modelId, limits };
+      const id = { tenantId, keyId: lineageId ?? '', modelId: modelId ?? '' };
       const before = change.deleteFrom('limits').where('tenantId', '=', tenantId).where('keyId', '=', id.keyId);
       await before.where('modelId', '=', id.modelId).execute();
-      if (Object.values(limits).every((limit) => limit === undefined)) return;
+      if (Object.values(limits).every((limit) => limit === undefined)) return stored;
       await change
         .insertInto('limits')
         .values({ ...id, limitsJson: JSON.stringify(limits) })
         .execute();
+      return stored;
     });
   }
 
@@ -52,7 +51,15 @@ export class LimitStore {
     return rows.map(({ keyId, modelId, limitsJson }) => ({
       keyId: keyId === '' ? undefined : keyId,
       modelId: modelId === '' ? undefined : modelId,
-      limits: JSON.parse(limitsJson) as Limits,
+      limits: parseRecord<Limits>(limitsJson),
     }));
   }
+}
+
+/** @throws AdministrationError not-found */
+async function lineageOf(change: Change, tenantId: string, keyId: string): Promise<string> {
+  const keys = change.selectFrom('apiKeys').select('lineageId').where('id', '=', keyId);
+  const key = await keys.where('tenantId', '=', tenantId).executeTakeFirst();
+  if (key === undefined) throw new AdministrationError('not-found', `there is no key '${keyId}'`, 'key');
+  return key.lineageId ?? keyId;
 }

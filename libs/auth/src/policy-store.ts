@@ -1,6 +1,7 @@
 import { AdministrationError } from './errors.js';
 import { type Actor, assertTenant, type IdentityChanges, newId } from './identity-changes.js';
 import type { Caps, ModelAction, Policy } from './policy.js';
+import { parseList, parseRecord } from './stored-json.js';
 
 /** Stored policies: which roles may do what with which models. */
 export class PolicyStore {
@@ -49,9 +50,9 @@ export class PolicyStore {
       .execute();
     return rows.map(({ id, role, actionsJson, modelsJson, capsJson, ...row }) => ({
       ...{ id, role, tenantId: row.tenantId ?? undefined },
-      actions: JSON.parse(actionsJson) as ModelAction[],
-      models: JSON.parse(modelsJson) as string[],
-      caps: JSON.parse(capsJson) as Caps,
+      actions: parseList<ModelAction>(actionsJson),
+      models: parseList(modelsJson),
+      caps: parseRecord<Caps>(capsJson),
     }));
   }
 }

@@ -26,6 +26,8 @@ export interface Principal {
   readonly subject: string;
   /** Public part of the key. */
   readonly keyId?: string;
+  /** Id of the first of the keys that came of each other by rotation: they have one use of one set of limits. */
+  readonly keyLineageId?: string;
   readonly roles: readonly string[];
   readonly scopes: readonly Scope[];
   /** Of the tenant; only equal salts share cached prefixes. Printable ASCII, at most 32 characters. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AdministrationError } from './errors.js';
 import { type Actor, assertTenant, type IdentityChanges, newId, noAccount, noTenant } from './identity-changes.js';
+import { parseList } from './stored-json.js';
 
 export interface Tenant {
   readonly id: string;
@@ -112,6 +113,6 @@ export class TenantStore {
       .where('tenantId', '=', tenantId)
       .orderBy('name')
       .execute();
-    return rows.map(({ rolesJson, ...row }) => ({ ...row, roles: JSON.parse(rolesJson) as string[] }));
+    return rows.map(({ rolesJson, ...row }) => ({ ...row, roles: parseList(rolesJson) }));
   }
 }

@@ -4,6 +4,7 @@ import { CamelCasePlugin, type Dialect, Kysely, PostgresDialect, sql } from 'kys
 import { type Migration, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { createIdentity } from './migrations/identity.js';
+import { createKeyLineage } from './migrations/key-lineage.js';
 import { createLimits } from './migrations/limits.js';
 import { createModelLimits } from './migrations/model-limits.js';
 import { createUsage } from './migrations/usage.js';
@@ -23,6 +24,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '002-limits': { up: createLimits },
   '003-model-limits': { up: createModelLimits },
   '004-usage': { up: createUsage },
+  '005-key-lineage': { up: createKeyLineage },
 };
 
 /** Most time to wait for a connection to PostgreSQL, in milliseconds. */

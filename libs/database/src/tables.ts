@@ -48,6 +48,8 @@ export interface ApiKeyRow {
   readonly revokedAtMs: number | null;
   /** To within some seconds. */
   readonly lastUsedAtMs: number | null;
+  /** Id of the first of the keys that came of each other by rotation; null means its own, as a process of an earlier version writes it. */
+  readonly lineageId: string | null;
 }
 
 export interface PolicyRow {

@@ -70,6 +70,26 @@ export function describeUsageLedger(name: string, open: () => Promise<Database>)
       expect(await ledger.sums({ ...whole, keyId: 'a', modelId: 'model' })).toMatchObject([{ requests: 2 }]);
     });
 
+    it('given keys that came of each other by rotation, then what counts for their limits is the use of all', async () => {
+      const createdAtMs = NOW_MS;
+      await database
+        .insertInto('tenants')
+        .values({ id: 'acme', name: 'acme', state: 'active', cacheSalt: '', createdAtMs })
+        .execute();
+      const account = { id: 'bot', tenantId: 'acme', name: 'bot', rolesJson: '[]', createdAtMs };
+      await database.insertInto('serviceAccounts').values(account).execute();
+      const unused = { expiresAtMs: null, revokedAtMs: null, lastUsedAtMs: null };
+      const keyOf = (id: string, lineageId: string) => ({
+        ...{ id, lineageId, tenantId: 'acme', accountId: 'bot', hash: '', scopesJson: '[]', createdAtMs, ...unused },
+      });
+      const keys = [keyOf('first', 'first'), keyOf('next', 'first'), keyOf('stranger', 'stranger')];
+      await database.insertInto('apiKeys').values(keys).execute();
+      await ledger.append(keys.map(({ id }) => entry({ keyId: id })));
+      expect((await ledger.used({ tenantId: 'acme', keyId: 'first' }, NOW_MS)).day.tokens).toBe(30);
+      expect((await ledger.used({ tenantId: 'acme', keyId: 'stranger' }, NOW_MS)).day.tokens).toBe(15);
+      expect(await ledger.sums({ ...whole, keyId: 'first' })).toMatchObject([{ requests: 1 }]);
+    });
+
     it('given entries of today, this month and before, then what counts for limits is told apart', async () => {
       await ledger.append([
         entry(),

@@ -71,14 +71,23 @@ export class UsageLedger {
     return query.limit(limit).execute();
   }
 
-  /** What a scope has used in the present day and month. */
+  /**
+   * What a scope has used in the present day and month; a key together with those that came of it by rotation, which have its limits.
+   */
   async used(scope: UsageScope, nowMs: number): Promise<Readonly<Record<Period, Amount>>> {
     const amounts = PERIODS.map(async (period): Promise<[Period, Amount]> => {
       const first = periodNumber('day', periodStartMs(period, periodNumber(period, nowMs)));
-      const sum = await this.within(scope, first, periodNumber('day', nowMs)).executeTakeFirstOrThrow();
+      const sum = await this.withSuccessors(scope, first, periodNumber('day', nowMs)).executeTakeFirstOrThrow();
       return [period, { tokens: sum.promptTokens + sum.completionTokens, nanos: sum.costNanos }];
     });
     return Object.fromEntries(await Promise.all(amounts)) as Record<Period, Amount>;
+  }
+
+  private withSuccessors({ keyId, ...scope }: UsageScope, fromDay: number, toDay: number) {
+    const query = this.within(scope, fromDay, toDay);
+    if (keyId === undefined) return query;
+    const successors = this.database.selectFrom('apiKeys').select('id').where('lineageId', '=', keyId);
+    return query.where((where) => where.or([where('keyId', '=', keyId), where('keyId', 'in', successors)]));
   }
 
   private within({ tenantId, keyId, modelId }: UsageScope, fromDay: number, toDay: number) {

@@ -23,7 +23,7 @@ export const LIMIT_NAMES = [
 export interface LimitedSubject {
   /** Unique in its tenant, printable, without spaces. */
   readonly id: string;
-  /** One key of the tenant; absent: all. */
+  /** One key of the tenant, by its id, with those that came of it by rotation; absent: all. */
   readonly keyId?: string | undefined;
   /** With one model; absent: with all together. */
   readonly modelId?: string | undefined;

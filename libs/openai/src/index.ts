@@ -70,6 +70,7 @@ export type { Candidate, PositionCandidates } from './logprobs.js';
 export { type ListedModel, type ModelCapability, modelBody, modelListBody, toGrpcModel } from './models-list.js';
 export { openApiSchemas } from './openapi.js';
 export { type AnsweredPrompt, PromptAnswer } from './prompt-answer.js';
+export { assertCaps } from './request-caps.js';
 export { SSE_DONE, SSE_KEEP_ALIVE, sseError } from './sse.js';
 export {
   type GenerationContext,
@@ -77,3 +78,4 @@ export {
   type SamplingDefaults,
   toGenerationRequests,
 } from './to-generation.js';
+export { missingParameter } from './validation-error.js';

@@ -19,6 +19,8 @@ interface Key {
 }
 
 const DAY_S = 86_400;
+const OLD_IDS = `
+Ids of old keys may begin with -; put -- before them: hydra keys revoke -- acme -J9zabcdefgh`;
 const SHOWN_ONCE = `
 The key goes to standard output, once; nobody can show it again.`;
 
@@ -48,11 +50,12 @@ The key goes to standard output, once; nobody can show it again. For example:
     .argument('<tenant>')
     .argument('<id>', 'the 12 characters after hydra_')
     .option('--overlap-hours <n>', 'how long the old one stays good', hours, 24)
-    .addHelpText('after', SHOWN_ONCE)
+    .addHelpText('after', `${SHOWN_ONCE}${OLD_IDS}`)
     .action(rotate);
   withAdminOptions(keys.command('revoke').description('end a key at once'))
     .argument('<tenant>')
     .argument('<id>', 'the 12 characters after hydra_')
+    .addHelpText('after', OLD_IDS)
     .action((tenant: string, id: string, options: AdminOptions) =>
       administer(options, 'DELETE', ['tenants', tenant, 'keys', id]),
     );

@@ -1,64 +1,25 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BUILT_IN_ROLES, IdentityStore, SCOPES } from '#lib/auth';
-import { openDatabase } from '#lib/database';
+import { type AdminPlatform, idOf, startAdminPlatform } from '../test-support/admin-platform.js';
 import { post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
 
-const ACTOR = { name: 'test', address: '' };
-
+let administered: AdminPlatform;
 let platform: TestPlatform;
 let operator: string;
 beforeAll(async () => {
-  const url = `sqlite:${join(mkdtempSync(join(tmpdir(), 'hydra-admin-')), 'hydra.db')}`;
-  const database = await openDatabase(url);
-  const { tenants, keys } = new IdentityStore(database);
-  await tenants.create({ id: 'default', name: 'default' }, ACTOR);
-  const roles = [BUILT_IN_ROLES.operator, BUILT_IN_ROLES.user];
-  await tenants.createAccount({ tenantId: 'default', name: 'operator', roles }, ACTOR);
-  const wish = { tenantId: 'default', accountName: 'operator', scopes: SCOPES, expiresAtMs: undefined };
-  operator = (await keys.create(wish, ACTOR)).text;
-  await database.destroy();
-  platform = await startTestPlatform({ auth: { mode: 'required', refreshIntervalMs: 3_600_000 }, database: { url } });
+  administered = await startAdminPlatform();
+  ({ platform, operator } = administered);
 });
 afterAll(() => platform.stop());
 
-interface Answer {
-  readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what came, whatever it is
-  readonly body: any;
-}
-
-async function ask(key: string, method: string, path: string, body?: unknown): Promise<Answer> {
-  const response = await fetch(`${platform.url}/v1/admin/${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    body: typeof body === 'string' ? body : body === undefined ? null : JSON.stringify(body),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
-}
-
-/** A tenant with an administrator and a user, each with a key. */
-async function makeTenant(id: string): Promise<{ admin: string; user: string }> {
-  expect((await ask(operator, 'POST', 'tenants', { id, name: id })).status).toBe(201);
-  const key = async (name: string, roles: string[], scopes: string[]) => {
-    expect((await ask(operator, 'POST', `tenants/${id}/accounts`, { name, roles })).status).toBe(201);
-    return (await ask(operator, 'POST', `tenants/${id}/keys`, { account: name, scopes })).body.key as string;
-  };
-  return {
-    admin: await key('admin', ['admin', 'user'], ['admin', 'inference']),
-    user: await key('user', ['user'], ['inference']),
-  };
-}
+const ask = (key: string, method: string, path: string, body?: unknown) =>
+  administered.ask(key, method, `admin/${path}`, body);
+const makeTenant = (id: string) => administered.makeTenant(id);
 const complete = (key: string, extra: object = {}) =>
   post(
     `${platform.url}/v1/completions`,
     { model: 'default', prompt: 'hi', max_tokens: 2, ...extra },
     { authorization: `Bearer ${key}` },
   );
-const idOf = (key: string) => key.slice(6, 18);
 
 describe('administration by operators', () => {
   it('given a tenant, an account and a key made one after another, then the key works at once', async () => {
@@ -218,6 +179,27 @@ describe('administration by operators', () => {
     const answer = await ask(operator, 'POST', 'tenants', body);
     expect(answer.status).toBe(400);
     expect(answer.body.error.param).toBe(param);
+  });
+
+  it.each<[string, string, object, string, string, string]>([
+    ['no id', 'tenants', { name: 'x' }, 'id', 'missing_required_parameter', "Missing required parameter: 'id'."],
+    ['a number for an id', 'tenants', { id: 5, name: 'x' }, 'id', 'invalid_type', 'must be a string'],
+    ['an id in capitals', 'tenants', { id: 'Acme', name: 'x' }, 'id', 'invalid_value', 'expected 1 to 48 of'],
+    ['the id of nobody', 'tenants', { id: 'anonymous', name: 'x' }, 'id', 'invalid_value', 'the name of nobody'],
+    ['a text for roles', 'tenants/default/accounts', { name: 'x', roles: 'user' }, 'roles', 'invalid_type', 'an array'],
+    ['caps in a list', 'policies', { role: 'x', models: ['*'], caps: [{}] }, 'caps', 'invalid_type', 'an object'],
+    [
+      'a text for a day',
+      'tenants/default/keys',
+      { account: 'x', expires_at: '1' },
+      'expires_at',
+      'invalid_type',
+      'an integer',
+    ],
+  ])('given %s, then the code and the words say what is wrong', async (_, path, body, param, code, words) => {
+    const { status, body: answer } = await ask(operator, 'POST', path, body);
+    expect(status).toBe(400);
+    expect(answer.error).toMatchObject({ param, code, message: expect.stringContaining(words) });
   });
 
   it('given a prototype in a body, then nothing comes of it', async () => {

@@ -19,7 +19,11 @@ function Limit(description: string) {
 
 /** Limits in the place of those that were; what is absent is not limited. */
 export class SetLimits {
-  @ApiProperty({ required: false, description: 'Public part of a key. Absent: of the tenant as a whole.' })
+  @ApiProperty({
+    required: false,
+    description:
+      'Public part of a key; the limits are those of all keys that came of each other by rotation. Absent: of the tenant as a whole.',
+  })
   @IsOptional()
   @IsString()
   @Length(1, 64)

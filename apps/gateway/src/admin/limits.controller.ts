@@ -36,8 +36,7 @@ export class LimitsController {
     const authority = new Authority(principalOf(request));
     if (body.key === undefined) authority.assertOperator();
     else authority.assertKey(await this.identity.keys.list(tenant), body.key);
-    const stored = { keyId: body.key, modelId: body.model, limits: body.toLimits() };
-    await this.identity.limits.set(tenant, stored, actorOfRequest(request));
-    return new LimitsResource(stored);
+    const wish = { keyId: body.key, modelId: body.model, limits: body.toLimits() };
+    return new LimitsResource(await this.identity.limits.set(tenant, wish, actorOfRequest(request)));
   }
 }

@@ -4,8 +4,10 @@ import {
   ArrayMaxSize,
   ArrayMinSize,
   ArrayUnique,
+  IsArray,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   Length,
@@ -29,6 +31,7 @@ const MAX_OVERLAP_S = 30 * 86_400;
 
 export class CreateTenant {
   @ApiProperty({ pattern: SLUG.source, description: 'Stays as it is.' })
+  @IsString()
   @Matches(SLUG, SLUG_WORDS)
   @Matches(/^(?!anonymous$)/, { message: 'anonymous is the name of nobody' })
   readonly id!: string;
@@ -42,6 +45,7 @@ export class CreateTenant {
 
 export class ChangeTenant {
   @ApiProperty({ enum: ['active', 'suspended'], description: 'Nobody of a suspended tenant is let in.' })
+  @IsString()
   @IsIn(['active', 'suspended'])
   readonly state!: 'active' | 'suspended';
 }
@@ -61,7 +65,9 @@ export class CreateServiceAccount {
   @ArrayMinSize(1)
   @ArrayMaxSize(16)
   @ArrayUnique()
+  @IsString({ each: true })
   @Matches(SLUG, EACH_SLUG)
+  @IsArray()
   readonly roles!: string[];
 }
 
@@ -69,7 +75,9 @@ export class ChangeServiceAccount {
   @ApiProperty({ type: [String], maxItems: 16, description: 'Its roles from now on; none, and it may do nothing.' })
   @ArrayMaxSize(16)
   @ArrayUnique()
+  @IsString({ each: true })
   @Matches(SLUG, EACH_SLUG)
+  @IsArray()
   readonly roles!: string[];
 }
 
@@ -84,6 +92,8 @@ export class CreateKey {
   @ArrayMinSize(1)
   @ArrayUnique()
   @IsIn(SCOPES, { each: true })
+  @IsString({ each: true })
+  @IsArray()
   readonly scopes: Scope[] = [...DEFAULT_SCOPES];
 
   @ApiProperty({
@@ -143,6 +153,7 @@ export class CapsRequest {
 
 export class CreatePolicy {
   @ApiProperty({ pattern: SLUG.source })
+  @IsString()
   @Matches(SLUG, SLUG_WORDS)
   readonly role!: string;
 
@@ -151,6 +162,8 @@ export class CreatePolicy {
   @ArrayMinSize(1)
   @ArrayUnique()
   @IsIn(MODEL_ACTIONS, { each: true })
+  @IsString({ each: true })
+  @IsArray()
   readonly actions: ModelAction[] = ['use'];
 
   @ApiProperty({ type: [String], maxItems: 64, description: 'Patterns of model ids; `*` stands for any characters.' })
@@ -158,10 +171,12 @@ export class CreatePolicy {
   @ArrayMaxSize(64)
   @IsString({ each: true })
   @Length(1, 256, { each: true })
+  @IsArray()
   readonly models!: string[];
 
   @ApiProperty({ type: CapsRequest, required: false })
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => CapsRequest)
   readonly caps: CapsRequest = new CapsRequest();

@@ -48,6 +48,10 @@ export class KeyResource {
   @ApiProperty(OPTIONAL_TIME) readonly expires_at: number | null;
   @ApiProperty(OPTIONAL_TIME) readonly revoked_at: number | null;
   @ApiProperty(OPTIONAL_TIME) readonly last_used_at: number | null;
+  @ApiProperty({
+    description: 'Id of the first of the keys that came of each other by rotation: their limits stand under it.',
+  })
+  readonly lineage: string;
 
   constructor(key: StoredKey) {
     this.id = key.id;
@@ -58,6 +62,7 @@ export class KeyResource {
     this.expires_at = toSecondsOrNull(key.expiresAtMs);
     this.revoked_at = toSecondsOrNull(key.revokedAtMs);
     this.last_used_at = toSecondsOrNull(key.lastUsedAtMs);
+    this.lineage = key.lineageId;
   }
 }
 
@@ -105,9 +110,8 @@ export class PolicyResource {
 
 export class LimitsResource {
   @ApiProperty({ enum: ['limits'] }) readonly object = 'limits';
-  @ApiProperty({ type: String, nullable: true, description: 'Null: of the tenant as a whole.' }) readonly key:
-    | string
-    | null;
+  @ApiProperty({ type: String, nullable: true, description: 'The lineage of a key. Null: of the tenant as a whole.' })
+  readonly key: string | null;
   @ApiProperty({ type: String, nullable: true, description: 'Null: of all models together.' }) readonly model:
     | string
     | null;

@@ -7,6 +7,7 @@ import {
   type AnswerDelta,
   type AnswerUsage,
   answerHead,
+  assertCaps,
   type CompletionCall,
   PromptAnswer,
   sumUsage,
@@ -53,6 +54,15 @@ export class CompletionService {
     private readonly genAi: GenAiMetrics,
   ) {
     this.lines = new FlatLines(logger);
+  }
+
+  /**
+   * What must hold also before an answer that is known is given again.
+   * @throws ApiError model_not_found for a model that the caller may not use; invalid_value for a parameter above its cap
+   */
+  async assertMayAsk(call: CompletionCall, { principal }: RequestLife): Promise<void> {
+    const { contextTokens: _, ...caps } = this.models.capsOf(call.model, await this.access.of(principal));
+    assertCaps(call, caps);
   }
 
   /**

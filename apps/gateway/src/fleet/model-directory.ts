@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Caps } from '#lib/auth';
 import type { HydraConfig } from '#lib/config';
 import type { ServedModel } from '#lib/contracts';
 import { ApiError, type ListedModel, type ModelFacts, modelNotFound } from '#lib/openai';
@@ -60,10 +61,8 @@ export class ModelDirectory implements OnModuleInit {
   async resolve(name: string, rights: ModelRights, signal: AbortSignal): Promise<ResolvedModel> {
     const meaning = this.meaningOf(name);
     const { modelId, adapterId } = meaning;
-    const id = adapterId ?? modelId;
-    const decision = rights(id);
-    if (!decision.isAllowed) throw modelNotFound(name);
-    const { contextTokens = Infinity, ...caps } = decision.caps;
+    const id = idOf(meaning);
+    const { contextTokens = Infinity, ...caps } = this.capsOf(name, rights);
     const served = this.live.get(modelId)?.served ?? this.lastKnown.get(modelId);
     const isLacking = adapterId !== undefined && !this.adapters.has(adapterId); // it is configured, and no worker has it
     if (served === undefined || isLacking) {
@@ -81,6 +80,24 @@ export class ModelDirectory implements OnModuleInit {
       samplingDefaults: served.samplingDefaults ?? text.generationDefaults,
     };
     return { id, served, facts, text };
+  }
+
+  /**
+   * Within what bounds a model may be used, also one that nobody serves.
+   * @throws ApiError model_not_found for a model that may not be used
+   */
+  capsOf(name: string, rights: ModelRights): Caps {
+    const decision = rights(idOf(this.meaningOf(name)));
+    if (!decision.isAllowed) throw modelNotFound(name);
+    return decision.caps;
+  }
+
+  /** @returns id of the model or adapter behind a name, `undefined` when it is neither configured nor was ever served */
+  knownIdOf(name: string): string | undefined {
+    const meaning = this.meaningOf(name);
+    const { modelId, adapterId } = meaning;
+    const wasServed = adapterId !== undefined || this.live.has(modelId) || this.lastKnown.has(modelId);
+    return wasServed || this.isConfigured(meaning) ? idOf(meaning) : undefined;
   }
 
   /** Called after it changed what can be asked for, or what can answer. */
@@ -123,8 +140,9 @@ export class ModelDirectory implements OnModuleInit {
 
   /** The model that answers under a name; undefined when there is none, or it may not be used. */
   private servedAs(name: string, rights: ModelRights): ServedModel | undefined {
-    const { modelId, adapterId } = this.meaningOf(name);
-    if (!rights(adapterId ?? modelId).isAllowed) return undefined;
+    const meaning = this.meaningOf(name);
+    const { modelId, adapterId } = meaning;
+    if (!rights(idOf(meaning)).isAllowed) return undefined;
     if (adapterId !== undefined && !this.adapters.has(adapterId)) return undefined;
     return this.live.get(modelId)?.served;
   }
@@ -194,6 +212,11 @@ export class ModelDirectory implements OnModuleInit {
   private readonly changed = (): void => {
     for (const listener of this.listeners) listener();
   };
+}
+
+/** Under what a request is allowed and limited: an adapter has its own. */
+function idOf({ modelId, adapterId }: Meaning): string {
+  return adapterId ?? modelId;
 }
 
 /** An engine that does not say when its model was made serves it since its worker began. */

@@ -214,6 +214,19 @@ describe('what is of another tenant', () => {
     expect(await other.text()).not.toBe(text);
     expect(platform.worker.generations).toHaveLength(2);
   });
+
+  it('given a key of the same tenant that may not use the model, then the answer of another key is not given again', async () => {
+    const ask = (name: string, extra: object = {}) =>
+      complete({ ...bearer(name), 'idempotency-key': 'governed' }, extra);
+    expect((await ask('user', { max_tokens: 6 })).status).toBe(200);
+    const denied = await ask('nobody', { max_tokens: 6 });
+    const unknown = await complete({ ...bearer('nobody'), 'idempotency-key': 'none' }, { model: 'no-such-model' });
+    expect([denied.status, denied.headers.get('idempotent-replayed')]).toEqual([404, null]);
+    const text = JSON.stringify(await unknown.json());
+    expect(JSON.stringify(await denied.json())).toBe(text.replace('no-such-model', 'default'));
+    expect((await ask('intern', { max_tokens: 6 })).status).toBe(400); // above its cap
+    expect((await ask('user', { max_tokens: 6 })).headers.get('idempotent-replayed')).toBe('true');
+  });
 });
 
 describe('which models', () => {

@@ -10,9 +10,9 @@ export class LimitSubjects {
   constructor(private readonly identity: Identity) {}
 
   /** Of its tenant and its key, with each model and with all together. @throws ApiError when they cannot be looked up */
-  async of({ tenantId, keyId }: Principal): Promise<readonly LimitedSubject[]> {
+  async of({ tenantId, keyLineageId }: Principal): Promise<readonly LimitedSubject[]> {
     const limits = await this.limitsOf(tenantId);
-    return limits.filter((stored) => stored.keyId === undefined || stored.keyId === keyId).map(toSubject);
+    return limits.filter((stored) => stored.keyId === undefined || stored.keyId === keyLineageId).map(toSubject);
   }
 
   private async limitsOf(tenantId: string): Promise<readonly StoredLimits[]> {

@@ -1,6 +1,6 @@
 import { Body, Controller, Put, Req, UseGuards, UsePipes } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { IdentityStore } from '#lib/auth';
 import { LOG_LEVELS } from '#lib/config';
@@ -14,6 +14,7 @@ const MOST_SECONDS = 7 * 86_400;
 
 class SetLogLevel {
   @ApiProperty({ enum: LOG_LEVELS })
+  @IsString()
   @IsIn(LOG_LEVELS)
   readonly level!: string;
 
@@ -22,6 +23,7 @@ class SetLogLevel {
     description: '`gateway`, `scheduler`, `kvcache`, or the id of a worker; all when absent.',
   })
   @IsOptional()
+  @IsString()
   @Matches(/^[\x21-\x7e]{1,128}$/, { message: 'expected the name of an app' })
   readonly app?: string;
 

@@ -1,0 +1,3 @@
+import { describeRotatedKeys } from './rotated-key.conformance.js';
+
+describeRotatedKeys('memory', async () => ({}));
