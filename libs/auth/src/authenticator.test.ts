@@ -162,6 +162,23 @@ describe('the authenticator against guessing', () => {
     expect((await ask(text)).keyId).toBe(keyId);
   });
 
+  it('given a key in use at an address that is slowed, when something changes here or elsewhere, then the key goes on, unless it was revoked', async () => {
+    const other = await newKey();
+    for (const token of [text, other.text]) await ask(token);
+    for (let i = 0; i < 10; i++) await failureOf(ask(guess));
+    await store.tenants.create({ id: 'elsewhere', name: 'x' }, ACTOR);
+    expect((await ask(text)).keyId).toBe(keyId);
+    await new IdentityStore(database).keys.revoke('acme', other.key.id, 0, ACTOR);
+    await directory.sync();
+    expect((await ask(text)).keyId).toBe(keyId);
+    expect(await failureOf(ask(other.text))).toBe('slowed'); // as any other that is not good
+    const before = queries;
+    for (let i = 0; i < 10; i++) await ask(text);
+    expect(queries).toBe(before);
+    expect(await failureOf(ask(`hydra_zzzzzzzzzzzz_${'x'.repeat(43)}`))).toBe('slowed');
+    expect(queries).toBe(before);
+  });
+
   it('given requests without a credential, then nobody waits for them', async () => {
     for (let i = 0; i < 10; i++) await failureOf(authenticator.authenticate({ ...nothing, address: 'a' }));
     expect((await ask(text, 'a')).keyId).toBe(keyId);

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { AuthenticationError } from './errors.js';
 import type { IdentityStore } from './identity-store.js';
+import { KeptAnswers } from './kept-answers.js';
 import type { CheckedKey } from './key-store.js';
 import type { StoredLimits } from './limit-store.js';
 import type { Policy } from './policy.js';
@@ -30,13 +31,13 @@ const RETRY_MS = 1_000;
 
 /**
  * What the store says of keys and tenants, kept in memory: a request asks no database. One look per `refreshIntervalMs` at
- * the store's revision tells whether to forget it all. Without the database, what is kept stays good for `outageGraceMs`;
+ * the store's revision tells whether it may be outdated: then each is looked up again when it is asked for. Without the database, what is kept stays good for `outageGraceMs`;
  * then, and for what is not kept, authentication fails closed.
  */
 export class IdentityDirectory {
-  private readonly keys: LRUCache<string, Promise<CheckedKey | undefined>>;
+  private readonly keys: KeptAnswers<CheckedKey>;
   private readonly unknownKeys = new LRUCache<string, true>({ max: UNKNOWN_KEYS });
-  private readonly tenants: LRUCache<string, Promise<TenantView | undefined>>;
+  private readonly tenants: KeptAnswers<TenantView>;
   private readonly now: () => number;
   private revision: number | undefined;
   private syncedAtMs: number;
@@ -47,11 +48,11 @@ export class IdentityDirectory {
     private readonly store: IdentityStore,
     private readonly options: DirectoryOptions,
   ) {
-    this.keys = new LRUCache({ max: options.entries });
-    this.tenants = new LRUCache({ max: options.entries });
+    this.keys = new KeptAnswers(options.entries);
+    this.tenants = new KeptAnswers(options.entries);
     this.now = options.now ?? (() => performance.now());
     this.syncedAtMs = this.now();
-    store.changes.onChange(() => this.forget());
+    store.changes.onChange(() => this.outdate());
   }
 
   /** Begins to look for changes. */
@@ -72,7 +73,7 @@ export class IdentityDirectory {
   async sync(): Promise<void> {
     try {
       const revision = await this.store.changes.revision();
-      if (revision !== this.revision) this.forget();
+      if (revision !== this.revision) this.outdate();
       this.revision = revision;
       this.syncedAtMs = this.now();
     } catch {
@@ -80,13 +81,13 @@ export class IdentityDirectory {
     }
   }
 
-  private forget(): void {
-    this.keys.clear();
+  private outdate(): void {
+    this.keys.outdate();
     this.unknownKeys.clear();
-    this.tenants.clear();
+    this.tenants.outdate();
   }
 
-  /** Whether `key` would answer without the database. */
+  /** Whether the key was there a moment ago, or was not: one that is asked for from an address that is slowed down. At most one look at the database for each, and each change. */
   hasKey(id: string): boolean {
     return this.keys.has(id) || this.unknownKeys.has(id);
   }
@@ -95,8 +96,8 @@ export class IdentityDirectory {
   key(id: string): Promise<CheckedKey | undefined> {
     if (!this.isSynced) return Promise.reject(outOfReach());
     if (this.unknownKeys.has(id)) return Promise.resolve(undefined);
-    return kept(this.keys, id, async () => {
-      const key = await this.store.keys.find(id);
+    return this.keys.get(id, async () => {
+      const key = await this.store.keys.find(id).catch(notReached);
       if (key === undefined && this.keys.delete(id)) this.unknownKeys.set(id, true);
       return key;
     });
@@ -105,7 +106,7 @@ export class IdentityDirectory {
   /** @returns `undefined` for a tenant that does not exist or is suspended @throws AuthenticationError unavailable */
   tenant(id: string): Promise<TenantView | undefined> {
     if (!this.isSynced) return Promise.reject(outOfReach());
-    return kept(this.tenants, id, () => this.load(id));
+    return this.tenants.get(id, () => this.load(id).catch(notReached));
   }
 
   private async load(id: string): Promise<TenantView | undefined> {
@@ -120,20 +121,8 @@ export class IdentityDirectory {
   }
 }
 
-/** Loads once for all who ask at the same time; a failure is not kept. */
-function kept<T extends object>(
-  cache: LRUCache<string, Promise<T | undefined>>,
-  id: string,
-  load: () => Promise<T | undefined>,
-): Promise<T | undefined> {
-  const known = cache.get(id);
-  if (known !== undefined) return known;
-  const loading = load().catch((cause: unknown) => {
-    if (cache.peek(id) === loading) cache.delete(id);
-    throw unavailable('the database cannot be reached', cause);
-  });
-  cache.set(id, loading);
-  return loading;
+function notReached(cause: unknown): never {
+  throw unavailable('the database cannot be reached', cause);
 }
 
 function outOfReach(): AuthenticationError {
