@@ -1,4 +1,4 @@
-import type { Limits } from '#lib/limits';
+import { hasLimit, type Limits } from '#lib/limits';
 import { AdministrationError } from './errors.js';
 import { type Actor, assertTenant, type Change, type IdentityChanges } from './identity-changes.js';
 import { parseRecord } from './stored-json.js';
@@ -30,7 +30,7 @@ export class LimitStore {
       const id = { tenantId, keyId: lineageId ?? '', modelId: modelId ?? '' };
       const before = change.deleteFrom('limits').where('tenantId', '=', tenantId).where('keyId', '=', id.keyId);
       await before.where('modelId', '=', id.modelId).execute();
-      if (Object.values(limits).every((limit) => limit === undefined)) return stored;
+      if (!hasLimit(limits)) return stored;
       await change
         .insertInto('limits')
         .values({ ...id, limitsJson: JSON.stringify(limits) })

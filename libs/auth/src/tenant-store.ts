@@ -58,6 +58,11 @@ export class TenantStore {
     });
   }
 
+  /** @throws AdministrationError not-found */
+  async assertThere(id: string): Promise<void> {
+    if ((await this.find(id)) === undefined) throw noTenant(id);
+  }
+
   async find(id: string): Promise<Tenant | undefined> {
     return this.changes.database.selectFrom('tenants').selectAll().where('id', '=', id).executeTakeFirst();
   }

@@ -12,6 +12,7 @@ export {
   type UsageOutcome,
 } from './limit-book.js';
 export {
+  hasLimit,
   LIMIT_NAMES,
   type LimitedSubject,
   type LimitName,

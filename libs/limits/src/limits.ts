@@ -12,6 +12,11 @@ export interface Limits {
   readonly costMicrosPerMonth?: number;
 }
 
+/** Whether there is any. */
+export function hasLimit(limits: Limits): boolean {
+  return Object.values(limits).some((limit) => limit !== undefined);
+}
+
 export type LimitName = keyof Limits;
 
 export const LIMIT_NAMES = [

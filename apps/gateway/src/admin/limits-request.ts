@@ -29,7 +29,10 @@ export class SetLimits {
   @Length(1, 64)
   readonly key?: string;
 
-  @ApiProperty({ required: false, description: 'Id of a model, aliases resolved. Absent: of all models together.' })
+  @ApiProperty({
+    required: false,
+    description: 'A model, by its id or an alias; stored by its id. Absent: of all models together.',
+  })
   @IsOptional()
   @IsString()
   @Length(1, 256)

@@ -2,6 +2,10 @@ import { Body, Controller, Get, Param, Put, Req, UseGuards, UsePipes } from '@ne
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { IdentityStore } from '#lib/auth';
+import { hasLimit, type Limits } from '#lib/limits';
+import { modelNotFound } from '#lib/openai';
+import { ModelDirectory } from '../fleet/model-directory.js';
+import { ModelAccess } from '../identity/model-access.js';
 import { principalOf } from '../identity/rest-authentication.js';
 import { actorOfRequest } from './actor.js';
 import { AdminGuard } from './admin-guard.js';
@@ -17,7 +21,11 @@ import { LimitsResource, listOf } from './resources.js';
 @UseGuards(AdminGuard)
 @UsePipes(DtoPipe)
 export class LimitsController {
-  constructor(private readonly identity: IdentityStore) {}
+  constructor(
+    private readonly identity: IdentityStore,
+    private readonly models: ModelDirectory,
+    private readonly access: ModelAccess,
+  ) {}
 
   @Get()
   @ApiOperation({ operationId: 'listLimits', summary: 'Limits of a tenant and of its keys.' })
@@ -36,7 +44,20 @@ export class LimitsController {
     const authority = new Authority(principalOf(request));
     if (body.key === undefined) authority.assertOperator();
     else authority.assertKey(await this.identity.keys.list(tenant), body.key);
-    const wish = { keyId: body.key, modelId: body.model, limits: body.toLimits() };
+    const limits = body.toLimits();
+    const modelId = body.model === undefined ? undefined : this.modelIdOf(body.model, limits);
+    if (modelId !== undefined) {
+      await this.access.assertMay(principalOf(request), 'administer', modelId, String(body.model));
+    }
+    const wish = { keyId: body.key, modelId, limits };
     return new LimitsResource(await this.identity.limits.set(tenant, wish, actorOfRequest(request)));
+  }
+
+  /** Limits of a model that is gone can still be taken away. @throws ApiError model_not_found */
+  private modelIdOf(name: string, limits: Limits): string {
+    const modelId = this.models.knownIdOf(name);
+    if (modelId !== undefined) return modelId;
+    if (hasLimit(limits)) throw modelNotFound(name);
+    return name;
   }
 }

@@ -1,10 +1,21 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { ArrayUnique, IsIn, IsInt, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
+import { ArrayUnique, IsIn, IsInt, IsOptional, IsString, Length, Max, Min, ValidateBy } from 'class-validator';
 import { USAGE_DIMENSIONS, type UsageDimension } from '#lib/ledger';
 
-const DATE = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
-const DATE_WORDS = { message: 'expected a day like 2026-11-30' };
+/** A day that there is: 2026-02-30 is none. */
+function IsDay() {
+  return ValidateBy({
+    name: 'isDay',
+    validator: { validate: isDay, defaultMessage: () => 'expected a day like 2026-11-30' },
+  });
+}
+
+function isDay(value: unknown): boolean {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(value)) return false;
+  const date = new Date(value);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
+}
 
 /** What `GET /v1/usage` is asked. */
 export class UsageQuery {
@@ -31,12 +42,12 @@ export class UsageQuery {
 
   @ApiProperty({ required: false, format: 'date', description: 'First day, by UTC. Default: the first of the month.' })
   @IsOptional()
-  @Matches(DATE, DATE_WORDS)
+  @IsDay()
   readonly from?: string;
 
   @ApiProperty({ required: false, format: 'date', description: 'Last day, by UTC. Default: today.' })
   @IsOptional()
-  @Matches(DATE, DATE_WORDS)
+  @IsDay()
   readonly to?: string;
 
   @ApiProperty({

@@ -1,9 +1,10 @@
 import { Controller, Get, Query, Req, Res, UsePipes } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AdministrationError } from '#lib/auth';
+import { AdministrationError, IdentityStore } from '#lib/auth';
 import { UsageLedger } from '#lib/ledger';
 import { periodNumber, periodStartMs } from '#lib/limits';
+import { ApiError } from '#lib/openai';
 import { Authority } from '../admin/authority.js';
 import { DtoPipe } from '../admin/dto-pipe.js';
 import { principalOf } from '../identity/rest-authentication.js';
@@ -18,7 +19,10 @@ const SUMS = ['requests', 'prompt_tokens', 'cached_tokens', 'completion_tokens',
 @Controller('v1/usage')
 @UsePipes(DtoPipe)
 export class UsageController {
-  constructor(private readonly ledger: UsageLedger) {}
+  constructor(
+    private readonly ledger: UsageLedger,
+    private readonly identity: IdentityStore,
+  ) {}
 
   @Get()
   @ApiOperation({
@@ -32,13 +36,20 @@ export class UsageController {
     if (!authority.isOperator && query.tenant !== undefined && query.tenant !== authority.tenantId) {
       throw new AdministrationError('not-found', `there is no tenant '${query.tenant}'`, 'tenant');
     }
+    if (authority.isOperator && query.tenant !== undefined) await this.identity.tenants.assertThere(query.tenant);
     const today = periodNumber('day', Date.now());
     const monthStart = periodNumber('day', periodStartMs('month', periodNumber('month', Date.now())));
+    const fromDay = query.from === undefined ? monthStart : dayNumber(query.from);
+    const toDay = query.to === undefined ? today : dayNumber(query.to);
+    if (fromDay > toDay) {
+      const param = query.from === undefined ? 'to' : 'from';
+      throw new ApiError('invalid_value', `Invalid '${param}': the first day comes after the last one.`, { param });
+    }
     const sums = await this.ledger.sums({
       tenantId: authority.isOperator ? query.tenant : authority.tenantId,
       ...{ keyId: query.key, modelId: query.model, by: query.by },
-      fromDay: query.from === undefined ? monthStart : dayNumber(query.from),
-      toDay: query.to === undefined ? today : dayNumber(query.to),
+      fromDay,
+      toDay,
       limit: query.limit + 1,
     });
     const rows = sums.slice(0, query.limit).map((sum) => new UsageResource(sum));

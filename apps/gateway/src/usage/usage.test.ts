@@ -115,13 +115,26 @@ describe('GET /v1/usage', () => {
     expect(toCsv(['model', 'cost_micros'], [model])).toBe('model,cost_micros\r\n"\'=1+1,""x""",1\r\n');
   });
 
-  it.each(['by=nothing', 'from=2026-13-01', 'limit=0', 'format=xml', 'what=1', 'by=key,key'])(
-    'given %s, then 400 names the parameter',
-    async (query) => {
-      const { status, text } = await usage('operator', query);
-      expect([status, JSON.parse(text).error.param]).toEqual([400, query.split('=')[0]]);
-    },
-  );
+  it.each([
+    'by=nothing',
+    'from=2026-13-01',
+    'from=2026-02-30',
+    'to=2025-02-29',
+    'from=2026-11-30&to=2026-11-29',
+    'to=2020-01-01',
+    'limit=0',
+    'format=xml',
+    'what=1',
+    'by=key,key',
+  ])('given %s, then 400 names the parameter', async (query) => {
+    const { status, text } = await usage('operator', query);
+    expect([status, JSON.parse(text).error.param]).toEqual([400, query.split('=')[0]]);
+  });
+
+  it('given a tenant that is not there, then operators are told so; a day of a leap year is one', async () => {
+    expect((await usage('operator', 'tenant=nobody')).status).toBe(404);
+    expect((await usage('operator', 'from=2024-02-29&to=2024-02-29')).status).toBe(200);
+  });
 
   it('given a gateway that starts anew, then quotas go on where the ledger stands', async () => {
     await platform.stop();
