@@ -20,6 +20,8 @@ export interface JwtMapping {
   readonly rolesClaim: string;
   /** Roles that the issuer may give; others are dropped. */
   readonly roles: readonly string[];
+  /** Scopes that the issuer may give; others are dropped. */
+  readonly scopes: readonly Scope[];
 }
 
 const MAX_WORDS = 64;
@@ -56,7 +58,7 @@ export class JwtStrategy extends BearerStrategy {
       tenantId: id,
       subject: String(claims.sub).slice(0, MAX_SUBJECT_CHARACTERS),
       roles: rolesOf(claims, mapping),
-      scopes: scopesOf(claims),
+      scopes: scopesOf(claims, mapping),
       cacheSalt,
     };
   }
@@ -68,8 +70,9 @@ function rolesOf(claims: JWTPayload, { rolesClaim, roles }: JwtMapping): string[
 }
 
 /** Of the claim `scope` of OAuth 2.0 (RFC 9068); scopes that are not ours belong to somebody else. */
-function scopesOf(claims: JWTPayload): readonly Scope[] {
-  return wordsOf(claims['scope'])?.filter(isScope) ?? DEFAULT_SCOPES;
+function scopesOf(claims: JWTPayload, { scopes }: JwtMapping): readonly Scope[] {
+  const given = wordsOf(claims['scope'])?.filter(isScope) ?? DEFAULT_SCOPES;
+  return given.filter((scope) => scopes.includes(scope));
 }
 
 function wordsOf(claim: unknown): string[] | undefined {

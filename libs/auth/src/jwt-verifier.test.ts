@@ -59,6 +59,9 @@ describe('tokens against static keys', () => {
     ['for another audience', { aud: 'others' }],
     ['without an audience', { aud: undefined }],
     ['of another issuer', { iss: 'https://evil.example' }],
+    ['whose subject is no text', { sub: { name: 'x' } as unknown as string }],
+    ['whose subject is a number', { sub: 5 as unknown as string }],
+    ['whose subject is empty', { sub: '' }],
     ['with an expiry that is no number', { exp: 'never' as unknown as number }],
   ])('given a token %s, then it is refused', async (_, given) => {
     expect(await verifier.verify(await sign(claims(given)))).toBeUndefined();

@@ -82,6 +82,7 @@ export class JwtVerifier {
         requiredClaims: ['exp', 'sub'],
         currentDate: new Date(this.now()),
       });
+      if (typeof payload.sub !== 'string' || payload.sub === '') return undefined; // nobody can be told by it
       const expiresAtMs = (payload.exp as number) * 1_000 + issuer.clockSkewMs; // required above
       const verified = { issuer, claims: payload, untilMs: Math.min(expiresAtMs, this.now() + KEPT_FOR_MS) };
       this.verified.set(hash('sha256', token), verified);

@@ -111,5 +111,5 @@ export function expectation(field: ConfigField): string {
 
 /** A value for an error message, cut; never a secret. */
 export function shown(value: unknown, field: ConfigField | undefined): string {
-  return field?.isSecret ? 'a secret' : JSON.stringify(value).slice(0, 100);
+  return field?.isSecret ? 'something else (a secret, not shown)' : JSON.stringify(value).slice(0, 100);
 }

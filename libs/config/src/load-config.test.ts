@@ -21,6 +21,14 @@ function problems(yaml: string, env: Record<string, string> = {}): readonly stri
 }
 
 describe('loadConfig', () => {
+  it('given a Redis that is none, then the problem says what was expected and shows no password', () => {
+    const expected =
+      'expected a URL that begins with `redis://` or `rediss://`, got something else (a secret, not shown)';
+    const url = 'http://user:hunter2@host';
+    expect(problems(`limits: { redisUrl: '${url}' }`)).toEqual([`limits.redisUrl: ${expected}`]);
+    expect(problems('', { HYDRA_KVCACHE_REDIS_URL: url })).toEqual([`HYDRA_KVCACHE_REDIS_URL: ${expected}`]);
+  });
+
   it('given no file and no variables, when loaded, then the defaults serve the default model on loopback', () => {
     const config = load('');
     expect(config.models.map((model) => model.id)).toEqual(['smollm2-135m-instruct']);

@@ -104,6 +104,7 @@ function describeIssue(issue: Issue, tree: ConfigTree, fields: ConfigField[], or
   const name = origins.get(pattern) ?? where;
   const value = path.reduce<unknown>((at, key) => (at as ConfigTree | null | undefined)?.[key], tree);
   const got = value === undefined || value === null ? 'nothing' : shown(value, field);
+  if (issue.message.startsWith('expected ')) return `${name}: ${issue.message}, got ${got}`; // the rule has words of its own
   const expected = field ? expectation(field) : SECTION_KINDS[issue.expected ?? ''];
   return `${name}: ${expected === undefined ? issue.message : `expected ${expected}`}, got ${got}`;
 }

@@ -42,6 +42,10 @@ const jwtIssuerSchema = z.strictObject({
     .array(z.string())
     .default(['user'])
     .describe('Roles that this issuer may give; others are dropped. Who may give `operator` may do everything.'),
+  scopes: z
+    .array(z.enum(SCOPES))
+    .default(['inference', 'usage', 'admin'])
+    .describe('Scopes that this issuer may give; others are dropped. `metrics` shows all tenants.'),
 });
 
 const clientCertificateSchema = z.strictObject({

@@ -47,7 +47,7 @@ export const kvcacheSchema = z.strictObject({
   }),
   redisUrl: z
     .string()
-    .regex(/^rediss?:\/\//)
+    .regex(/^rediss?:\/\//, 'expected a URL that begins with `redis://` or `rediss://`')
     .optional()
     .meta({
       description:

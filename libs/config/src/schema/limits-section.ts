@@ -6,7 +6,7 @@ export const OUTAGE_POLICIES = ['closed', 'local'] as const;
 export const limitsSchema = z.strictObject({
   redisUrl: z
     .string()
-    .regex(/^rediss?:\/\//)
+    .regex(/^rediss?:\/\//, 'expected a URL that begins with `redis://` or `rediss://`')
     .optional()
     .meta({
       description:
