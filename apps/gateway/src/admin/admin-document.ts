@@ -1,5 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { withNullTypes } from './null-types.js';
 
 type Operation = { responses: Record<string, object> };
 
@@ -12,7 +13,7 @@ export interface AdminDocument {
 
 /** Paths and schemas of administration, usage, the fleet and the caller, from the controllers' own declarations, to go into the one document. */
 export function adminDocument(app: INestApplication): AdminDocument {
-  const { paths, components } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+  const { paths, components } = withNullTypes(SwaggerModule.createDocument(app, new DocumentBuilder().build()));
   const admin = Object.entries(paths).filter(([path]) => /^\/v1\/(admin\/|(usage|fleet|me)$)/.test(path));
   for (const [, methods] of admin) {
     for (const operation of Object.values(methods as Record<string, Operation & { operationId?: string }>)) {
