@@ -23,18 +23,27 @@ export interface BindableSession {
   readonly handle: Pointer;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Whether inputs in CPU memory are copied when they are bound: on a GPU. */
+  readonly copiesInputs: boolean;
+}
+
+interface BoundArray {
+  /** It must not be collected. */
+  readonly array: NodeJS.TypedArray;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
 }
 
 /**
  * Inputs and outputs of a session, bound by name to memory that stays where it is: what the model reads and writes is
- * never copied on the CPU. Binding a name again replaces what was bound.
+ * never copied on the CPU. Binding a name again replaces what was bound; binding the same memory in the same shape again does nothing.
  *
  * On a GPU, inputs that lie in CPU memory are copied when they are *bound*: bind them again after changing them.
  */
 export class OrtBinding {
   readonly handle: Pointer;
-  /** Arrays of ours that are bound now, by name: they must not be collected. */
-  private readonly arrays = new Map<string, NodeJS.TypedArray>();
+  /** Arrays of ours that are bound now, by name. */
+  private readonly arrays = { input: new Map<string, BoundArray>(), output: new Map<string, BoundArray>() };
   private isOpen = true;
 
   /** Made by `OrtSession.createBinding`. */
@@ -47,13 +56,15 @@ export class OrtBinding {
   }
 
   bindInput(name: string, memory: TensorMemory, type: ElementType, shape: readonly number[]): void {
+    if (!this.session.copiesInputs && isSame(this.arrays.input.get(name), memory, type, shape)) return;
     this.withTensor(memory, type, shape, (tensor) => this.setInput(name, tensor));
-    this.keep(`input ${name}`, memory);
+    this.keep('input', name, memory, type, shape);
   }
 
   bindOutput(name: string, memory: TensorMemory, type: ElementType, shape: readonly number[]): void {
+    if (isSame(this.arrays.output.get(name), memory, type, shape)) return;
     this.withTensor(memory, type, shape, (tensor) => this.setOutput(name, tensor));
-    this.keep(`output ${name}`, memory);
+    this.keep('output', name, memory, type, shape);
   }
 
   /** Binds one tensor as input and output: the model then updates it in place. */
@@ -68,8 +79,8 @@ export class OrtBinding {
       this.setInput(inputName, tensor);
       this.setOutput(outputName, tensor);
     });
-    this.keep(`input ${inputName}`, memory);
-    this.keep(`output ${outputName}`, memory);
+    this.keep('input', inputName, memory, type, shape);
+    this.keep('output', outputName, memory, type, shape);
   }
 
   /** Idempotent. */
@@ -77,7 +88,8 @@ export class OrtBinding {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.runtime.functions.releaseIoBinding(this.handle);
-    this.arrays.clear();
+    this.arrays.input.clear();
+    this.arrays.output.clear();
     this.onClose();
   }
 
@@ -111,8 +123,31 @@ export class OrtBinding {
     }
   }
 
-  private keep(name: string, memory: TensorMemory): void {
-    if ('address' in memory) this.arrays.delete(name);
-    else this.arrays.set(name, memory);
+  private keep(
+    direction: 'input' | 'output',
+    name: string,
+    memory: TensorMemory,
+    type: ElementType,
+    shape: readonly number[],
+  ): void {
+    if ('address' in memory) this.arrays[direction].delete(name);
+    else this.arrays[direction].set(name, { array: memory, type, shape });
   }
+}
+
+function isSame(
+  bound: BoundArray | undefined,
+  memory: TensorMemory,
+  type: ElementType,
+  shape: readonly number[],
+): boolean {
+  if (bound === undefined || 'address' in memory) return false;
+  return (
+    bound.array.buffer === memory.buffer &&
+    bound.array.byteOffset === memory.byteOffset &&
+    bound.array.byteLength === memory.byteLength &&
+    bound.type === type &&
+    bound.shape.length === shape.length &&
+    bound.shape.every((size, axis) => size === shape[axis])
+  );
 }

@@ -64,6 +64,29 @@ describe('an ONNX Runtime session', () => {
     await session.close();
   });
 
+  it('given the same memory bound again, or other memory, or the same in another shape, when run, then what is bound last is what is read and written', async () => {
+    const session = await OrtSession.load(runtime, modelPath, { threads: 1 });
+    const binding = session.createBinding();
+    const [left, sum] = [new Float32Array(8), new Float32Array(8)];
+    const right = Float32Array.of(10, 20, 30, 40, 50, 60, 70, 80);
+    /** One row, or two, of these arrays. */
+    const run = (rows: number, inputs = left) => {
+      binding.bindInput('left', inputs.subarray(0, rows * 4), 'float32', [rows, 4]);
+      binding.bindInput('right', right.subarray(0, rows * 4), 'float32', [rows, 4]);
+      binding.bindOutput('sum', sum.subarray(0, rows * 4), 'float32', [rows, 4]);
+      sum.fill(0);
+      session.runHere(binding);
+      return [...sum];
+    };
+    expect(run(1)).toEqual([10, 20, 30, 40, 0, 0, 0, 0]);
+    left.fill(1);
+    expect(run(1)).toEqual([11, 21, 31, 41, 0, 0, 0, 0]);
+    expect(run(2)).toEqual([11, 21, 31, 41, 51, 61, 71, 81]);
+    expect(run(1, new Float32Array(8).fill(2))).toEqual([12, 22, 32, 42, 0, 0, 0, 0]);
+    expect(run(1)).toEqual([11, 21, 31, 41, 0, 0, 0, 0]);
+    await session.close();
+  });
+
   it('updates a tensor in place that is bound as input and output', async () => {
     const session = await OrtSession.load(runtime, modelPath, { threads: 1 });
     const binding = session.createBinding();

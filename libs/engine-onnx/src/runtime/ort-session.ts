@@ -21,6 +21,7 @@ export class OrtSession {
     readonly outputNames: readonly string[],
     /** Where it is written down that it, and memory for it, is there. */
     readonly ledger: NativeLedger,
+    readonly copiesInputs: boolean,
   ) {
     this.forget = ledger.enter('session', handle);
     this.runOptions = runtime.created('CreateRunOptions', runtime.functions.createRunOptions);
@@ -42,7 +43,8 @@ export class OrtSession {
       const handle = runtime.handle('CreateSession', out);
       try {
         const ledger = new NativeLedger(options.ledgerPage);
-        return new OrtSession(runtime, handle, inputNames(runtime, handle), outputNames(runtime, handle), ledger);
+        const [inputs, outputs] = [inputNames(runtime, handle), outputNames(runtime, handle)];
+        return new OrtSession(runtime, handle, inputs, outputs, ledger, options.executionProvider?.kind === 'cuda');
       } catch (error) {
         functions.releaseSession(handle);
         throw error;

@@ -27,9 +27,10 @@ const DEFAULT_STOP_TIMEOUT_MS = 5_000;
 const DEFAULT_END_TIMEOUT_MS = 5_000;
 /**
  * V8's young generation of the thread, in MiB; unbounded it grows to 96 while a model is loaded, and stays. Chosen: a step leaves
- * some tens of kilobytes, so that a collection comes every few seconds.
+ * some tens of kilobytes, so that a collection comes every second or two. With 12 a worker took 3 to 10 MB more (`worker-memory.test.ts`,
+ * in turn: 299 against 296 and 289 MB beside weights and KV; November 29, 2026).
  */
-const YOUNG_GENERATION_MEBIBYTES = 12;
+const YOUNG_GENERATION_MEBIBYTES = 6;
 
 export interface EngineThreadOptions {
   /** Module that calls `serveEngine` in the thread. */
