@@ -55,7 +55,7 @@ const modelKeys = hydraSchema.shape.models.unwrap().element.omit({ workers: true
 
 const sections = hydraSchema.shape;
 /** Without what each model has, what the chart decides (addresses, ports, names), what belongs into a Secret, and certificates. */
-const config = hydraSchema.omit({ models: true, database: true, tls: true, certificates: true }).extend({
+const config = hydraSchema.omit({ models: true, tls: true, certificates: true }).extend({
   gateway: sections.gateway.unwrap().omit({ host: true, httpPort: true, grpcPort: true, tls: true }).optional(),
   scheduler: sections.scheduler
     .unwrap()
@@ -78,6 +78,7 @@ const config = hydraSchema.omit({ models: true, database: true, tls: true, certi
     .unwrap()
     .omit({ count: true, name: true, host: true, grpcPort: true, httpPort: true, targets: true, redisUrl: true })
     .optional(),
+  database: sections.database.unwrap().omit({ url: true }).optional(),
   storage: sections.storage.unwrap().omit({ folder: true, hubToken: true }).optional(),
 });
 const secretRef = z.strictObject({ existingSecret: z.string(), secretKey: z.string().min(1) }).partial();

@@ -93,6 +93,13 @@ describe('what restarts', () => {
   const cases: [string, Parameters<typeof restartedBy>[0], string[]][] = [
     ['a strategy', ({ models }) => void Object.assign(models[1]!, { strategy: 'weighted' }), []],
     ['a first strategy', ({ models }) => void Object.assign(models[0]!, { strategy: 'weighted' }), []],
+    ['an objective', ({ models }) => void Object.assign(models[1]!, { sloTtftMs: 900 }), []],
+    ['a price', ({ models }) => void Object.assign(models[0]!, { price: { input: 150, output: 600 } }), ['gateway']],
+    [
+      'a place for traces',
+      ({ config }) => void Object.assign(config, { tracing: { endpoint: 'http://collector:4318' } }),
+      ['big', 'small', 'gateway', 'scheduler', 'kvcache'],
+    ],
     ['an alias', ({ config }) => void Object.assign(config, { aliases: { gpt: 'big' } }), []],
     ['a limit of the gateway', ({ config }) => void Object.assign(config, { gateway: { concurrentRequests: 9 } }), []],
     ['a level of the log', ({ config }) => void Object.assign(config, { log: { level: 'debug' } }), []],

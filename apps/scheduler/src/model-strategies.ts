@@ -9,12 +9,17 @@ export const PLACEMENT_STRATEGIES = Symbol('placement strategies');
 /** For models that `hydra.yaml` does not list: the schema's default. */
 const STRATEGY_OF_UNLISTED: StrategyName = 'predicted-ttft';
 
+interface NamesByModel {
+  readonly models: HydraConfig['models'];
+  readonly names: ReadonlyMap<string, StrategyName>;
+}
+
 /** Which strategy places which model, as `hydra.yaml` says. */
 @Injectable()
 export class ModelStrategies {
   private readonly byName: ReadonlyMap<string, PlacementStrategy>;
   /** For the list of models that it was made of: another one takes its place when the file changes. */
-  private byModel: { readonly models: HydraConfig['models']; readonly names: ReadonlyMap<string, StrategyName> };
+  private byModel: NamesByModel;
 
   constructor(
     @Inject(HYDRA_CONFIG) private readonly config: HydraConfig,
@@ -37,6 +42,6 @@ export class ModelStrategies {
   }
 }
 
-function namesOf({ models }: HydraConfig) {
+function namesOf({ models }: HydraConfig): NamesByModel {
   return { models, names: new Map(models.map(({ id, strategy }) => [id, strategy])) };
 }
