@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -21,4 +23,30 @@ it('given the targets of the Dockerfile, when images are released, then each is 
   const workflow = parse(readFileSync(`${REPOSITORY}.github/workflows/release.yml`, 'utf8'));
   const released = workflow.jobs.images.strategy.matrix.include.map(({ target }: { target: string }) => target);
   expect(released).toEqual(targets.filter((name) => /^(gateway|scheduler|kvcache|inference.*)$/.test(name ?? '')));
+});
+
+it('given the steps of the workflows, when they run programs of ours, then by make or npm, which put the locked Node first', () => {
+  const folder = `${REPOSITORY}.github/workflows/`;
+  const commands = readdirSync(folder).flatMap((file) => {
+    const jobs = Object.values<{ steps: { run?: string }[] }>(parse(readFileSync(`${folder}${file}`, 'utf8')).jobs);
+    return jobs.flatMap(({ steps }) => steps.flatMap(({ run }) => run?.split('\n') ?? []));
+  });
+  expect(commands).toContain('make lint');
+  expect(commands.filter((command) => /^\s*(node|npx|vitest) (?!-p )/.test(command))).toEqual([]);
+  const { scripts } = parse(readFileSync(`${REPOSITORY}package.json`, 'utf8'));
+  const named = commands.flatMap((command) => /^npm run (?:--silent )?(\S+)/.exec(command)?.[1] ?? []);
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+});
+
+it('given an owner with capital letters, when images and chart are released, then their names are in lower case', () => {
+  const text = readFileSync(`${REPOSITORY}.github/workflows/release.yml`, 'utf8');
+  expect(text).not.toContain('github.repository ');
+  const { jobs } = parse(text) as { jobs: Record<string, { steps: { run?: string }[] }> };
+  for (const job of ['images', 'chart']) {
+    const [step] = jobs[job]?.steps.filter(({ run }) => run?.includes('REPOSITORY=')) ?? [];
+    const file = join(mkdtempSync(join(tmpdir(), 'hydra-workflow-')), 'env');
+    const env = { ...process.env, GITHUB_REPOSITORY: 'Some-Org/HydraServe', GITHUB_ENV: file };
+    spawnSync('bash', ['-c', step?.run ?? ''], { env });
+    expect(readFileSync(file, 'utf8')).toBe('REPOSITORY=ghcr.io/some-org/hydraserve\n');
+  }
 });

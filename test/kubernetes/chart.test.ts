@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +8,7 @@ import { DASHBOARDS } from '../../grafana/source/dashboards.js';
 import { type Rule, rulesOf } from '../support/alert-rules.js';
 import {
   CHART,
+  HELM,
   helm,
   helmRefusal,
   type KubernetesObject,
@@ -166,6 +168,17 @@ it('given dashboards and rules, when rendered, then they are the committed ones 
     ?.spec.groups.flatMap((group: { rules: object[] }) => group.rules);
   const linked = (rule: Rule) => JSON.parse(JSON.stringify(rule).replace('docs/operations.md', runbook));
   expect(rules).toEqual([...rulesOf('recording.yaml'), ...rulesOf('alerts.yaml')].map(linked));
+});
+
+it('given a release, when its chart is packed and installed, then it takes the images of that release', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hydra-chart-'));
+  const env = { ...process.env, HYDRA_TEST_HELM: HELM };
+  execFileSync('scripts/package-chart.sh', ['ghcr.io/some-org/hydraserve', folder], { env });
+  const packed = join(folder, readdirSync(folder)[0] ?? '');
+  const objects = objectsOf(helm('template', 'prod', packed, '--set', 'kvcache.replicas=1')).filter(isWorkload);
+  const images = objects.map(({ spec }) => spec.template.spec.containers[0].image.replace(/:[^:]*$/, ''));
+  const expected = ['gateway', 'inference', 'kvcache', 'scheduler'].map((app) => `ghcr.io/some-org/hydraserve/${app}`);
+  expect(images.sort()).toEqual(expected);
 });
 
 describe('what the chart refuses', () => {
