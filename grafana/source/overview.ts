@@ -1,6 +1,6 @@
 import type { DashboardSpecification } from './dashboard.js';
 import { graph, stat } from './panels.js';
-import { rateBy } from './rates.js';
+import { faultsBy, rateBy } from './rates.js';
 
 /** Processes of ours, whatever else Prometheus scrapes. */
 const OURS =
@@ -132,6 +132,22 @@ export const overview: DashboardSpecification = {
         unit: 'dtdurations',
         alert: 'HydraCertificateNotRenewed',
         queries: [{ expr: 'min by (file) (hydra_certificate_expiry_timestamp_seconds) - time()', legend: '{{file}}' }],
+      }),
+      graph({
+        title: 'Readings of hydra.yaml',
+        description: 'In five minutes, by outcome; and settings that count with the next start of their process.',
+        unit: 'short',
+        alert: 'HydraConfigRefused',
+        queries: [
+          { expr: 'sum by (outcome) (increase(hydra_config_reloads_total[5m]))', legend: '{{outcome}}' },
+          { expr: 'max(hydra_config_pending_settings)', legend: 'waiting for a start' },
+        ],
+      }),
+      graph({
+        title: 'Refused for their TLS',
+        description: 'Connections and calls that either end refuses, each second, by reason; with TLS alone.',
+        unit: 'short',
+        queries: [faultsBy(['reason'], 'hydra_tls_refused_total')],
       }),
     ],
   },

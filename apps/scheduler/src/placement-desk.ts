@@ -79,7 +79,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   constructor(
     @Inject(HYDRA_CONFIG) private readonly config: HydraConfig,
     @Inject(APP_LOGGER) private readonly logger: Logger,
-    strategies: ModelStrategies,
+    private readonly strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
     const { leaseTtlMs, workerTimeoutMs, kvIndexBlocks } = config.scheduler;
@@ -141,6 +141,10 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   modelIds(): ReadonlySet<string> {
     return new Set([...this.configuredModelIds, ...this.fleet.servedModelIds()]);
+  }
+
+  strategyOf(modelId: string): string {
+    return this.strategies.strategyFor(modelId).name;
   }
 
   /**

@@ -1,11 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, type Histogram } from 'prom-client';
-import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, ownedName } from '#lib/observability';
+import {
+  beginAtZero,
+  type Exemplar,
+  histogramWithExemplars,
+  LATENCY_BUCKETS_SECONDS,
+  observe,
+  ownedName,
+} from '#lib/observability';
 import {
   type FleetState,
   type Lease,
   type PlacementAnswer,
   type PlacementQueue,
+  REFUSAL_REASONS,
   type StrategyFault,
   saturationOf,
 } from '#lib/placement';
@@ -28,6 +36,8 @@ export interface MeasuredDesk {
   knows(modelId: string): boolean;
   /** Those that are configured, and those that are served now. */
   modelIds(): ReadonlySet<string>;
+  /** Name of the strategy that places a model. */
+  strategyOf(modelId: string): string;
 }
 
 /** The scheduler's own metrics; names are an interface, documented in docs/scheduling.md. */
@@ -60,6 +70,7 @@ export class PlacementMetrics {
     name: ownedName('hydra_scheduler_refusals_total'),
     help: 'Requests refused, by reason.',
     labelNames: ['model', 'reason'] as const,
+    collect: () => this.beginSeriesOfModels(),
   });
   private readonly leasesEnded = new Counter({
     name: ownedName('hydra_scheduler_leases_ended_total'),
@@ -71,6 +82,7 @@ export class PlacementMetrics {
     name: ownedName('hydra_scheduler_strategy_faults_total'),
     help: 'Decisions in which a strategy threw or chose no candidate; each refused one request.',
     labelNames: ['model', 'strategy'] as const,
+    collect: () => this.beginSeriesOfModels(),
   });
 
   private readonly ttftRatio = byModel(
@@ -95,8 +107,8 @@ export class PlacementMetrics {
   });
 
   constructor() {
-    for (const cause of ['expired', 'replaced', 'worker-left', 'not-held'] as const) this.leasesEnded.inc({ cause }, 0);
-    for (const cause of ['drained', 'lost', 'replaced'] as const) this.departures.inc({ cause }, 0);
+    beginAtZero(this.leasesEnded, 'cause', ['expired', 'replaced', 'worker-left', 'not-held']);
+    beginAtZero(this.departures, 'cause', ['drained', 'lost', 'replaced']);
     const read = (update: (desk: MeasuredDesk) => void) => {
       if (this.desk !== undefined) update(this.desk);
     };
@@ -194,6 +206,14 @@ export class PlacementMetrics {
 
   noteLeasesEnded(count: number, cause: string): void {
     if (count > 0) this.leasesEnded.inc({ cause }, count);
+  }
+
+  /** At each scrape, since models come and strategies change: as `beginAtZero`. */
+  private beginSeriesOfModels(): void {
+    for (const model of this.desk?.modelIds() ?? []) {
+      for (const reason of REFUSAL_REASONS) this.refusals.inc({ model, reason }, 0);
+      this.strategyFaults.inc({ model, strategy: this.desk?.strategyOf(model) ?? '' }, 0);
+    }
   }
 
   /** Clients choose model names: only those that are known become labels. */

@@ -185,6 +185,9 @@ describe('the scheduler', () => {
     const fault = vi.spyOn(strategy, 'choose').mockImplementation(() => {
       throw new Error('own code has faults');
     });
+    const metricsBefore = await (await fixture.get('/metrics')).text();
+    expect(metricsBefore).toContain('hydra_scheduler_strategy_faults_total{model="m",strategy="predicted-ttft"} 0');
+    expect(metricsBefore).toContain('hydra_scheduler_refusals_total{model="m",reason="strategy-failed"} 0');
     const waits = [fixture.place({}), fixture.place({})];
     await waiting(2);
     await fixture.join('w0');

@@ -93,7 +93,9 @@ async function place(shown: ChannelCredentials): Promise<number> {
 
 async function refused(): Promise<Record<string, number>> {
   const { values } = (await register.getSingleMetric('hydra_tls_refused_total')?.get()) ?? { values: [] };
-  return Object.fromEntries(values.map(({ labels, value }) => [labels['reason'], value]));
+  return Object.fromEntries(
+    values.filter(({ value }) => value > 0).map(({ labels, value }) => [labels['reason'], value]),
+  );
 }
 
 /** Resolves when a raw TLS connection is over. */

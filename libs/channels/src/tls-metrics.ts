@@ -1,6 +1,7 @@
 import { Counter, Gauge, register } from 'prom-client';
 import type { TlsIdentity } from '#lib/certificates';
-import type { TlsRefusal } from './tls-refusal.js';
+import { beginAtZero } from '#lib/observability';
+import { TLS_REFUSALS, type TlsRefusal } from './tls-refusal.js';
 
 const REFUSED = 'hydra_tls_refused_total';
 const BEGIN = 'hydra_certificate_begin_timestamp_seconds';
@@ -23,6 +24,10 @@ export class TlsMetrics {
     EXPIRY,
     'When the first certificate of a file ends, in seconds since the Unix epoch.',
   );
+
+  constructor() {
+    beginAtZero(this.refusals, 'reason', TLS_REFUSALS);
+  }
 
   refused(reason: TlsRefusal): void {
     this.refusals.inc({ reason });

@@ -2,24 +2,26 @@ import type { TLSSocket } from 'node:tls';
 import { parseIdentityUri, type ServiceIdentity, uriOf } from '#lib/certificates';
 
 /** Why a connection, or a call on it, is refused. */
-export type TlsRefusal =
+export const TLS_REFUSALS = [
   /** It speaks no TLS. */
-  | 'plaintext'
+  'plaintext',
   /** It speaks no version of TLS that is new enough. */
-  | 'protocol-version'
+  'protocol-version',
   /** It shows no certificate. */
-  | 'no-certificate'
+  'no-certificate',
   /** Its certificate is not of an authority that is believed. */
-  | 'unknown-authority'
+  'unknown-authority',
   /** Its certificate, or its authority's, is over. */
-  | 'expired'
-  | 'not-yet-valid'
+  'expired',
+  'not-yet-valid',
   /** Its certificate is for nobody of our trust domain. */
-  | 'wrong-identity'
+  'wrong-identity',
   /** It is one of ours, but another one than should be there. */
-  | 'wrong-service'
+  'wrong-service',
   /** Anything else that goes wrong before the connection stands. */
-  | 'handshake';
+  'handshake',
+] as const;
+export type TlsRefusal = (typeof TLS_REFUSALS)[number];
 
 const BY_CODE: Readonly<Record<string, TlsRefusal>> = {
   ERR_SSL_HTTP_REQUEST: 'plaintext',

@@ -1,6 +1,6 @@
 import { Counter } from 'prom-client';
 import type { Logger } from './logger.js';
-import { readGauge } from './owned-metrics.js';
+import { beginAtZero, readGauge } from './owned-metrics.js';
 
 interface Change {
   readonly path: string;
@@ -37,6 +37,7 @@ export function followConfig(config: ReloadableConfig, logger: Logger): void {
     help: 'Readings of a changed hydra.yaml, by outcome: `applied`, `unchanged`, `refused`.',
     labelNames: ['outcome'] as const,
   });
+  beginAtZero(reloads, 'outcome', ['applied', 'unchanged', 'refused'] satisfies Outcome['kind'][]);
   const tell = (outcome: Outcome) => {
     reloads.inc({ outcome: outcome.kind });
     switch (outcome.kind) {

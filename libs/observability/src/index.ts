@@ -11,7 +11,7 @@ export {
   ObservabilityModule,
   type ObservabilityOptions,
 } from './observability.module.js';
-export { ownedCounter, readCounter, readGauge } from './owned-metrics.js';
+export { beginAtZero, ownedCounter, readCounter, readGauge } from './owned-metrics.js';
 export { ownedName } from './owned-name.js';
 export { newId, requestIdFrom } from './request-id.js';
 export { requestFields, tieRecord, tieTenant } from './request-log.js';

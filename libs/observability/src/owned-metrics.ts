@@ -10,6 +10,18 @@ export function ownedCounter<Label extends string = never>(
   return new Counter({ name: ownedName(name), help, labelNames });
 }
 
+/**
+ * Lets series of a counter begin at 0: one that begins with its first count shows no increase then, and no alert about it.
+ * @param values  all that the label can have
+ */
+export function beginAtZero<Label extends string>(
+  counter: Counter<Label>,
+  label: NoInfer<Label>,
+  values: readonly string[],
+): void {
+  for (const value of values) counter.inc({ [label]: value } as Partial<Record<Label, string>>, 0);
+}
+
 /** A value that is read when it is scraped. */
 export function readGauge(name: string, help: string, read: () => number): void {
   new Gauge({

@@ -35,7 +35,7 @@ export {
   type PlacementTerms,
 } from './placement-strategy.js';
 export { inPrefillOrder, PREFILL_ORDERS, type PrefillOrder, prefillUrgency } from './prefill-order.js';
-export type { Refusal, RefusalReason } from './refusal.js';
+export { REFUSAL_REASONS, type Refusal, type RefusalReason } from './refusal.js';
 export { Reigns, schedulersInOrder } from './reigns.js';
 export { seededRandom } from './seeded-random.js';
 export { PredictedTtftStrategy } from './strategies/predicted-ttft.js';

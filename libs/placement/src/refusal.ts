@@ -12,16 +12,18 @@
  * | shutting-down | this scheduler takes nothing new |
  * | superseded | the same generation asked again; the later call has the place |
  */
-export type RefusalReason =
-  | 'no-worker'
-  | 'queue-full'
-  | 'wait-expired'
-  | 'unserviceable'
-  | 'deadline-unreachable'
-  | 'attempts-exhausted'
-  | 'strategy-failed'
-  | 'shutting-down'
-  | 'superseded';
+export const REFUSAL_REASONS = [
+  'no-worker',
+  'queue-full',
+  'wait-expired',
+  'unserviceable',
+  'deadline-unreachable',
+  'attempts-exhausted',
+  'strategy-failed',
+  'shutting-down',
+  'superseded',
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 export interface Refusal {
   readonly reason: RefusalReason;

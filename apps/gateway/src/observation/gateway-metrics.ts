@@ -1,8 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, type CounterConfiguration, type Histogram, register } from 'prom-client';
 import type { AuthenticationFailure } from '#lib/auth';
+import { FailureCode } from '#lib/contracts';
 import type { LimitName, UsageEntry } from '#lib/limits';
-import { type Exemplar, histogramWithExemplars, LATENCY_BUCKETS_SECONDS, observe, readGauge } from '#lib/observability';
+import {
+  beginAtZero,
+  type Exemplar,
+  histogramWithExemplars,
+  LATENCY_BUCKETS_SECONDS,
+  observe,
+  readGauge,
+} from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
 import { countsByModel, type ModelCounts, totalsByModel } from './model-counts.js';
 
@@ -63,6 +71,20 @@ export class GatewayMetrics {
   ]);
   private readonly tenants = new Set<string>();
   private readonly clientsGone = counter('aborted_clients_total', 'Clients that left before the end.', ['phase']);
+
+  constructor() {
+    beginAtZero(
+      this.placedAgain,
+      'reason',
+      Object.values(FailureCode).filter((code) => typeof code === 'string'),
+    );
+    beginAtZero(this.refusedCallers, 'reason', ['missing', 'invalid', 'slowed', 'unavailable', 'scope'] satisfies (
+      | AuthenticationFailure
+      | 'scope'
+    )[]);
+    beginAtZero(this.withoutRedis, 'decision', ['refused', 'counted-locally']);
+    beginAtZero(this.clientsGone, 'phase', ['waiting', 'streaming'] satisfies LeavingPhase[]);
+  }
 
   /** @returns what was counted of a model so far, as `/metrics` has it */
   async countsOfModels(): Promise<(model: string) => ModelCounts> {
