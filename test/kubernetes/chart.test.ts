@@ -198,6 +198,29 @@ describe('what the chart refuses', () => {
     ['two models of one name', 'models: [{ id: a, name: x }, { id: b, name: x }]', /same name/],
     ['all pods scraped twice', 'monitoring: { podMonitors: true, serviceMonitors: true }', /choose one/],
     ['a model called default', 'models: [{ id: default }]', /alias of the first/],
+    ['no models', 'models: null', /models: name at least one/],
+    [
+      'fewer gateways at most than at least',
+      'gateway: { autoscaling: { enabled: true, minReplicas: 9 , maxReplicas: 3 } }\ndatabase: { existingSecret: a }',
+      /gateway.autoscaling: minReplicas \(9\) is more than maxReplicas \(3\)/,
+    ],
+    [
+      'fewer workers at most than at least',
+      'models: [{ id: a, autoscaling: { enabled: true, minReplicas: 5 } }]',
+      /models\[a\].autoscaling: minReplicas \(5\) is more than maxReplicas \(4\)/,
+    ],
+    ['an Ingress without hosts', 'ingress: { enabled: true }', /ingress.hosts: name at least one/],
+    ['a route of no Gateway', 'httpRoute: { enabled: true }', /httpRoute.parentRefs: name the Gateway/],
+    [
+      'a password of Redis in the configuration',
+      'config: { limits: { redisUrl: "redis://:geheim@redis:6379" } }',
+      /config.limits.redisUrl.* name that in redis.existingSecret/,
+    ],
+    [
+      'a password of a collector in the configuration',
+      'config: { tracing: { endpoint: "https://me:geheim@collector:4318" } }',
+      /config.tracing: a URL with a user or password/,
+    ],
   ] as const;
 
   it.each(cases)('given %s, when rendered, then it says so', (_, yaml, sentence) => {
