@@ -183,7 +183,7 @@ export const chartValues = z
   })
   .partial();
 
-/** Settings that apps take while they run: the chart restarts no pod for them. At most two keys deep, as its template reads them. */
+/** Settings that apps take while they run: the chart restarts no pod for them. Its template reads two keys of each: a list in a model goes as a whole. */
 export function liveSettings(): string {
   const live = configFields(hydraSchema).filter(({ reload }) => reload === 'live');
   return `${JSON.stringify(

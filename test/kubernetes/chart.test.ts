@@ -102,6 +102,11 @@ describe('what restarts', () => {
       ({ config }) => void Object.assign(config, { tracing: { endpoint: 'http://collector:4318' } }),
       ['big', 'small', 'gateway', 'scheduler', 'kvcache'],
     ],
+    [
+      'a list of adapters',
+      ({ models }) => void Object.assign(models[0]!, { adapters: [{ id: 'sql', path: '/adapters/sql' }] }),
+      [],
+    ],
     ['an alias', ({ config }) => void Object.assign(config, { aliases: { gpt: 'big' } }), []],
     ['a limit of the gateway', ({ config }) => void Object.assign(config, { gateway: { concurrentRequests: 9 } }), []],
     ['a level of the log', ({ config }) => void Object.assign(config, { log: { level: 'debug' } }), []],
@@ -173,7 +178,7 @@ it('given dashboards and rules, when rendered, then they are the committed ones 
 it('given a release, when its chart is packed and installed, then it takes the images of that release', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hydra-chart-'));
   const env = { ...process.env, HYDRA_TEST_HELM: HELM };
-  execFileSync('scripts/package-chart.sh', ['ghcr.io/some-org/hydraserve', folder], { env });
+  execFileSync(join(CHART, '../../scripts/package-chart.sh'), ['ghcr.io/some-org/hydraserve', folder], { env });
   const packed = join(folder, readdirSync(folder)[0] ?? '');
   const objects = objectsOf(helm('template', 'prod', packed, '--set', 'kvcache.replicas=1')).filter(isWorkload);
   const images = objects.map(({ spec }) => spec.template.spec.containers[0].image.replace(/:[^:]*$/, ''));

@@ -6,7 +6,7 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- define "hydraserve.config.gateway" -}}
 {{- $config := omit .Values.config "scheduler" "workers" "kvcache" "storage" "engine" "mock" -}}
 {{- $models := list -}}
-{{- range .Values.models -}}{{- $models = append $models (pick . "id" "sloTtftMs" "price") -}}{{- end -}}
+{{- range .Values.models -}}{{- $models = append $models (pick . "id" "sloTtftMs" "price" "adapters") -}}{{- end -}}
 {{- $scheduler := merge (include "hydraserve.schedulerTargets" . | fromYaml) (pick (default dict .Values.config.scheduler) "queueTimeoutMs" "workerTimeoutMs") -}}
 {{- $gateway := merge (dict "host" "0.0.0.0" "httpPort" 8080 "grpcPort" 9090) (default dict .Values.config.gateway) -}}
 {{- if .Values.gateway.tls.existingSecret -}}
@@ -63,7 +63,7 @@ the schema) reaches them through the mounted ConfigMap, within a minute. Input: 
 {{- $keys := splitList "." $path -}}
 {{- $first := index $keys 0 -}}
 {{- if eq (len $keys) 1 -}}{{- $_ := unset $config $first -}}
-{{- else if hasSuffix "[]" $first -}}{{- range default list (get $config (trimSuffix "[]" $first)) -}}{{- $_ := unset . (index $keys 1) -}}{{- end -}}
+{{- else if hasSuffix "[]" $first -}}{{- range default list (get $config (trimSuffix "[]" $first)) -}}{{- $_ := unset . (index $keys 1 | trimSuffix "[]") -}}{{- end -}}
 {{- else if hasKey $config $first -}}{{- $_ := unset (get $config $first) (index $keys 1) -}}
 {{- end -}}
 {{- end -}}
