@@ -15,6 +15,7 @@ type Tree = Record<string, unknown>;
 /** Where any text, or any list of texts, would not do. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   'auth.jwt[].algorithms': ['ES256'],
+  'auth.jwt[].scopes': ['usage'],
   'auth.clientCertificates[].name': 'DNS:client.example.com',
   'auth.clientCertificates[].scopes': ['usage'],
   'auth.jwt[].jwksUri': 'https://id.example.com/keys',
