@@ -1,32 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AdminPlatform, idOf, startAdminPlatform } from '../test-support/admin-platform.js';
-import { post, type TestPlatform } from '../test-support/test-platform.js';
 
-let administered: AdminPlatform;
-let platform: TestPlatform;
-let operator: string;
+let on: AdminPlatform;
 beforeAll(async () => {
-  administered = await startAdminPlatform();
-  ({ platform, operator } = administered);
+  on = await startAdminPlatform();
 });
-afterAll(() => platform.stop());
+afterAll(() => on.platform.stop());
 
-const ask = (key: string, method: string, path: string, body?: unknown) =>
-  administered.ask(key, method, `admin/${path}`, body);
-const makeTenant = (id: string) => administered.makeTenant(id);
-const complete = (key: string, extra: object = {}) =>
-  post(
-    `${platform.url}/v1/completions`,
-    { model: 'default', prompt: 'hi', max_tokens: 2, ...extra },
-    { authorization: `Bearer ${key}` },
-  );
+const ask = (key: string, method: string, path: string, body?: unknown) => on.ask(key, method, `admin/${path}`, body);
 
 describe('administration of limits', () => {
   it('given limits, then they hold at once; an administrator sets those of keys only', async () => {
-    const { admin, user } = await makeTenant('measured');
-    const set = await ask(operator, 'PUT', 'tenants/measured/limits', { requests_per_minute: 1 });
+    const { admin, user } = await on.makeTenant('measured');
+    const set = await ask(on.operator, 'PUT', 'tenants/measured/limits', { requests_per_minute: 1 });
     expect(set).toMatchObject({ status: 200, body: { object: 'limits', key: null, requests_per_minute: 1 } });
-    expect([(await complete(user)).status, (await complete(user)).status]).toEqual([200, 429]);
+    expect([(await on.complete(user)).status, (await on.complete(user)).status]).toEqual([200, 429]);
     expect((await ask(admin, 'PUT', 'tenants/measured/limits', {})).status).toBe(403);
     const ofKey = { key: idOf(user), tokens_per_minute: 3 };
     expect((await ask(admin, 'PUT', 'tenants/measured/limits', ofKey)).status).toBe(200);
@@ -34,21 +22,21 @@ describe('administration of limits', () => {
       set.body,
       expect.objectContaining(ofKey),
     ]);
-    expect((await ask(operator, 'PUT', 'tenants/measured/limits', {})).status).toBe(200);
-    expect((await complete(user)).status).toBe(429);
-    const wrong = await ask(operator, 'PUT', 'tenants/measured/limits', { requests_per_minute: 0 });
+    expect((await ask(on.operator, 'PUT', 'tenants/measured/limits', {})).status).toBe(200);
+    expect((await on.complete(user)).status).toBe(429);
+    const wrong = await ask(on.operator, 'PUT', 'tenants/measured/limits', { requests_per_minute: 0 });
     expect(wrong).toMatchObject({ status: 400, body: { error: { param: 'requests_per_minute' } } });
   });
 
   it('given limits with an alias, then they are those of its model; with a model that nobody knows, then 404, but what stands can be taken away', async () => {
-    const { user } = await makeTenant('aliased');
+    const { user } = await on.makeTenant('aliased');
     const limit = (model: string, limits: object) =>
-      ask(operator, 'PUT', 'tenants/aliased/limits', { model, ...limits });
+      ask(on.operator, 'PUT', 'tenants/aliased/limits', { model, ...limits });
     const set = await limit('default', { requests_per_minute: 1 });
     expect(set).toMatchObject({ status: 200, body: { model: 'test-model', requests_per_minute: 1 } });
-    expect([(await complete(user)).status, (await complete(user)).status]).toEqual([200, 429]);
+    expect([(await on.complete(user)).status, (await on.complete(user)).status]).toEqual([200, 429]);
     expect((await limit('org/Some-Model-7B', {})).status).toBe(200);
-    expect((await complete(user)).status).toBe(200);
+    expect((await on.complete(user)).status).toBe(200);
     expect((await limit('sleeping-model', { tokens_per_day: 1 })).status).toBe(200); // configured
     const unknown = await limit('no-such-model', { tokens_per_day: 1 });
     expect(unknown).toMatchObject({ status: 404, body: { error: { code: 'model_not_found', param: 'model' } } });
@@ -56,23 +44,23 @@ describe('administration of limits', () => {
   });
 
   it('given a policy without administer for a model, then an administrator sets no limits with it; without use, it does not exist', async () => {
-    const { admin, user } = await makeTenant('unruly');
+    const { admin, user } = await on.makeTenant('unruly');
     const limit = (model?: string) =>
       ask(admin, 'PUT', 'tenants/unruly/limits', { key: idOf(user), model, requests_per_minute: 9 });
     expect((await limit('default')).status).toBe(200); // until a policy names the role
     const give = (actions: string[], models: string[]) =>
-      ask(operator, 'POST', 'tenants/unruly/policies', { role: 'admin', actions, models });
+      ask(on.operator, 'POST', 'tenants/unruly/policies', { role: 'admin', actions, models });
     await give(['administer'], ['sleeping-*']);
     await give(['deploy'], ['*']);
     expect([(await limit('sleeping-model')).status, (await limit()).status]).toEqual([200, 200]);
     expect((await limit('default')).status).toBe(403); // it uses the model as a user
     await give(['use', 'administer'], ['test-model']);
     expect((await limit('default')).status).toBe(200);
-    await ask(operator, 'POST', 'tenants/unruly/policies', { role: 'user', models: ['other'] });
-    const { id } = (await ask(operator, 'GET', 'tenants/unruly/policies')).body.data.find(
+    await ask(on.operator, 'POST', 'tenants/unruly/policies', { role: 'user', models: ['other'] });
+    const { id } = (await ask(on.operator, 'GET', 'tenants/unruly/policies')).body.data.find(
       ({ models }: { models: string[] }) => models.includes('test-model'),
     );
-    await ask(operator, 'DELETE', `tenants/unruly/policies/${id}`);
+    await ask(on.operator, 'DELETE', `tenants/unruly/policies/${id}`);
     expect(await limit('default')).toMatchObject({ status: 404, body: { error: { code: 'model_not_found' } } });
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { BUILT_IN_ROLES, IdentityStore, SCOPES } from '#lib/auth';
 import { openDatabase } from '#lib/database';
-import { startTestPlatform, type TestPlatform } from './test-platform.js';
+import { post, startTestPlatform, type TestPlatform } from './test-platform.js';
 
 const ACTOR = { name: 'test', address: '' };
 
@@ -23,6 +23,8 @@ export interface AdminPlatform {
   ask(key: string, method: string, path: string, body?: unknown): Promise<AdminAnswer>;
   /** A tenant with an administrator and a user, each with a key. */
   makeTenant(id: string): Promise<{ admin: string; user: string }>;
+  /** Asks for a short completion. */
+  complete(key: string, extra?: object): Promise<Response>;
   /** Makes a service account with a key of its own. @returns the key */
   makeKey(tenant: string, name: string, roles: readonly string[], scopes: readonly string[]): Promise<string>;
 }
@@ -69,7 +71,11 @@ export async function startAdminPlatform(
       user: await makeKey(id, 'user', ['user'], ['inference']),
     };
   };
-  return { platform, databaseUrl, operator, ask, makeKey, makeTenant };
+  const complete: AdminPlatform['complete'] = (key, extra = {}) => {
+    const body = { model: 'default', prompt: 'hi', max_tokens: 2, ...extra };
+    return post(`${platform.url}/v1/completions`, body, { authorization: `Bearer ${key}` });
+  };
+  return { platform, databaseUrl, operator, ask, makeKey, makeTenant, complete };
 }
 
 /** The public part of a key. */
