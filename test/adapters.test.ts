@@ -1,31 +1,21 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GOLDEN, GOLDEN_MODEL, type GoldenCase } from '../libs/engine-onnx/src/testing/golden-adapters.js';
 import { FleetOfProcesses } from './rollout/support/fleet-of-processes.js';
 import { eventually } from './support/eventually.js';
 import { metricSum } from './support/metrics.js';
 
-interface GoldenCase {
-  readonly prompt: number[];
-  readonly greedy: number[];
-}
-
-const MODEL = fileURLToPath(new URL('data/models/llama', import.meta.url));
-const GOLDEN = JSON.parse(readFileSync(join(MODEL, 'golden.json'), 'utf8')) as {
-  cases: GoldenCase[];
-  adapters: Record<string, { cases: GoldenCase[] }>;
-};
 const home = mkdtempSync(join(tmpdir(), 'hydra-adapters-'));
-const folderOf = (name: string) => join(MODEL, 'adapters', name);
+const folderOf = (name: string) => join(GOLDEN_MODEL, 'adapters', name);
 
 function yaml(adapters: Readonly<Record<string, string>>): string {
   const list = Object.entries(adapters).map(([id, path]) => `{ id: ${id}, path: ${path} }`);
   return `models:
   - id: tiny
-    source: ${MODEL}
+    source: ${GOLDEN_MODEL}
     numerics: exact
     strategy: adapter-affinity
     adapters: [${list.join(', ')}]

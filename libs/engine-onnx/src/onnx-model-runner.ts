@@ -9,12 +9,10 @@ import {
   rowsOfEachPrompt,
   type SlotCopy,
 } from '#lib/engine';
-
 import { AdapterMemory } from './adapters/adapter-memory.js';
 import { AdapterSlots } from './adapters/adapter-slots.js';
 import { type AllocatedKv, allocateKv } from './allocate-kv.js';
 import { type LoadedSessions, ModelSessions } from './model-sessions.js';
-
 import { type OnnxModelRunnerOptions, planLimits, slotTokens } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import type { KvBlockPlaces } from './runtime/kv-block-places.js';

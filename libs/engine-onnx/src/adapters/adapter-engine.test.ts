@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FailureCode } from '#lib/contracts';
 import type { Engine } from '#lib/engine';
@@ -9,18 +8,9 @@ import { EventLog } from '../../../engine/testing/event-log.js';
 import { type RequestParts, requestOf } from '../../../engine/testing/requests.js';
 import { compileForms } from '../compile/compile-forms.js';
 import { onnxEngine } from '../onnx-engine.js';
+import { GOLDEN, GOLDEN_MODEL } from '../testing/golden-adapters.js';
 import { usableTextFiles } from '../usable-text-files.js';
 
-interface GoldenCase {
-  readonly prompt: number[];
-  readonly greedy: number[];
-}
-
-const FOLDER = fileURLToPath(new URL('../../../../test/data/models/llama', import.meta.url));
-const GOLDEN = JSON.parse(readFileSync(join(FOLDER, 'golden.json'), 'utf8')) as {
-  cases: GoldenCase[];
-  adapters: Record<string, { cases: GoldenCase[] }>;
-};
 const NAMES = Object.keys(GOLDEN.adapters);
 const home = mkdtempSync(join(tmpdir(), 'adapter-engine-'));
 
@@ -31,7 +21,7 @@ describe.each(['exact', 'fast'] as const)('the engine with adapters, %s', (numer
   beforeAll(async () => {
     const source = {
       kind: 'hf-folder',
-      ...{ folder: FOLDER, id: FOLDER, origin: 'folder', bytes: 0, contentKey: 'llama' },
+      ...{ folder: GOLDEN_MODEL, id: GOLDEN_MODEL, origin: 'folder', bytes: 0, contentKey: 'llama' },
     } as const;
     const weights = numerics === 'exact' ? 'fp32' : 'int8'; // there prompts have a copy in fp32
     const { compiled, prefill } = await compileForms({
@@ -51,7 +41,7 @@ describe.each(['exact', 'fast'] as const)('the engine with adapters, %s', (numer
   });
 
   const load = (adapterId: string, name = adapterId) =>
-    engine.loadAdapter({ adapterId, source: join(FOLDER, 'adapters', name) });
+    engine.loadAdapter({ adapterId, source: join(GOLDEN_MODEL, 'adapters', name) });
   const submit = (parts: RequestParts) => {
     const request = requestOf({ stop: { maxTokens: 24, ignoreEos: true }, ...parts });
     return { id: request.generationId, outcome: engine.submit(request) };

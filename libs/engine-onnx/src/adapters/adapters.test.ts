@@ -1,25 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DecodeRow } from '#lib/engine';
 import { compileModel } from '../compile/compile-model.js';
 import type { CompiledModel, WeightsForm } from '../compiled-model.js';
 import { OnnxModelRunner } from '../onnx-model-runner.js';
 import { adapterGraphOf } from '../read-compiled-model.js';
+import { GOLDEN, GOLDEN_MODEL, type GoldenCase } from '../testing/golden-adapters.js';
 
-interface GoldenCase {
-  readonly prompt: number[];
-  readonly top: [number, number][];
-  readonly greedy: number[];
-}
-
-const FOLDER = fileURLToPath(new URL('../../../../test/data/models/llama', import.meta.url));
-const GOLDEN = JSON.parse(readFileSync(join(FOLDER, 'golden.json'), 'utf8')) as {
-  cases: GoldenCase[];
-  adapters: Record<string, { cases: GoldenCase[] }>;
-};
 const NAMES = Object.keys(GOLDEN.adapters);
 /** Of logits of up to 9. */
 const MOST_ERROR = { fp32: 1e-3, int8: 0.5, int4: 3 };
@@ -33,7 +22,7 @@ const opened: OnnxModelRunner[] = [];
 beforeAll(async () => {
   const source = {
     kind: 'hf-folder',
-    ...{ folder: FOLDER, id: FOLDER, origin: 'folder', bytes: 0, contentKey: 'llama' },
+    ...{ folder: GOLDEN_MODEL, id: GOLDEN_MODEL, origin: 'folder', bytes: 0, contentKey: 'llama' },
   } as const;
   for (const weights of ['fp32', 'int8', 'int4'] as const) {
     compiled.set(weights, await compileModel({ source, weights, storeFolder }));
@@ -58,7 +47,7 @@ async function load(weights: WeightsForm, threads = 1, room = ROOM): Promise<Onn
 }
 
 async function loadAdapter(runner: OnnxModelRunner, slot: number, name: string): Promise<void> {
-  const adapter = await runner.adapters!.open(join(FOLDER, 'adapters', name), signal);
+  const adapter = await runner.adapters!.open(join(GOLDEN_MODEL, 'adapters', name), signal);
   await adapter.load(slot, signal);
   await adapter.close();
 }
