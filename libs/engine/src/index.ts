@@ -6,6 +6,7 @@ export {
   adapterRefused,
   type EngineAdapter,
 } from './adapters/engine-adapter.js';
+export { Turns } from './adapters/turns.js';
 export { EmbeddingEngine, type EmbeddingEngineOptions } from './embedding/embedding-engine.js';
 export { type EncoderLimits, EncoderRunner, type LoadedEncoder } from './embedding/encoder-runner.js';
 export * from './engine.js';

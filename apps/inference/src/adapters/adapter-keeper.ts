@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
-import type { AdapterOutcome, AdapterToLoad, EngineAdapter } from '#lib/engine';
+import { type AdapterOutcome, type AdapterToLoad, type EngineAdapter, Turns } from '#lib/engine';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { EngineHost } from '../engine/engine-host.js';
 import { HYDRA_CONFIG } from '../worker-config.js';
@@ -19,7 +19,7 @@ export class AdapterKeeper {
   private readonly called = new Map<string, AdapterToLoad>();
   /** Of `hydra.yaml`, as last applied. */
   private configured: ReadonlyMap<string, AdapterToLoad> = new Map();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   private hasStarted = false;
 
   constructor(
@@ -45,12 +45,12 @@ export class AdapterKeeper {
   /** Loads what the configuration names and is not there, other versions included, and unloads what it does not name any more. Resolves when that is done. */
   apply(): Promise<void> {
     this.hasStarted = true;
-    return this.inTurn(() => this.applyNow());
+    return this.turns.take(() => this.applyNow());
   }
 
   /** Until it is unloaded by call, also over restarts of the engine. */
   load(adapter: AdapterToLoad): Promise<AdapterOutcome> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       const outcome = await this.loadNow(adapter);
       if (outcome.kind === 'done') this.called.set(adapter.adapterId, adapter);
       return outcome;
@@ -102,11 +102,5 @@ export class AdapterKeeper {
 
   private versionOf(adapterId: string): string | undefined {
     return this.host.engine.adapters().find((adapter) => adapter.adapterId === adapterId)?.version;
-  }
-
-  private inTurn<Answer>(act: () => Promise<Answer>): Promise<Answer> {
-    const turn = this.last.then(act);
-    this.last = turn.catch(() => undefined); // whoever waits for it is told
-    return turn;
   }
 }

@@ -3,7 +3,6 @@ import type { AdapterSite } from '../compiled-model.js';
 
 /** Room for ranks grows by so many: kernels take columns by fours and eights, and what is left over may be summed in another order. */
 const RANK_STEP = 8;
-const FLOAT_BYTES = 4;
 
 /** Matrices of neighbouring adapters at one site, as the graph takes them. */
 export interface SiteMatrices {
@@ -34,11 +33,6 @@ export class AdapterMemory {
     for (const [site, { weights }] of sites.entries()) {
       for (const [weight, { module }] of weights.entries()) this.sitesOf.set(module, { site, weight });
     }
-  }
-
-  /** What an adapter takes, in bytes. */
-  get slotBytes(): number {
-    return this.sites.reduce((sum, site) => sum + elementsOf(site, this.rank), 0) * FLOAT_BYTES;
   }
 
   /** Makes room for adapters of a rank; what stands there moves. */
@@ -107,10 +101,6 @@ export class AdapterMemory {
 
 export function outputsOf({ weights }: AdapterSite): number {
   return weights.reduce((sum, { rows }) => sum + rows, 0);
-}
-
-function elementsOf(site: AdapterSite, rank: number): number {
-  return site.weights.length * rank * (site.columns + outputsOf(site));
 }
 
 /** Groups of `fromRank` rows to the beginnings of groups of `toRank`. */

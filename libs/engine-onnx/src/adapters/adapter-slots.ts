@@ -29,11 +29,6 @@ export class AdapterSlots implements AdapterRoom {
     return this.options.memory.slots;
   }
 
-  /** What loaded adapters take, in bytes. */
-  get bytes(): number {
-    return this.loaded.size * this.options.memory.slotBytes;
-  }
-
   async open(source: string, signal: AbortSignal): Promise<OpenedAdapter> {
     const adapter = await PeftAdapter.open(source, this.modules, this.options.mostRank, signal);
     const { version, rank } = adapter;

@@ -1,5 +1,6 @@
 import type { AdapterRoom } from './adapter-room.js';
 import { type AdapterOutcome, type AdapterToLoad, adapterRefused, type EngineAdapter } from './engine-adapter.js';
+import { Turns } from './turns.js';
 
 /** As generations hold it: they keep the one with which they began. */
 export interface LoadedAdapter extends EngineAdapter {
@@ -16,7 +17,7 @@ export class AdapterSet {
   private readonly leaving = new Set<LoadedAdapter>();
   private readonly freeSlots: number[];
   private readonly waiters = new Set<() => void>();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   /** @param room  one slot of it is kept for another version of an adapter that is in use */
   constructor(
@@ -37,7 +38,7 @@ export class AdapterSet {
 
   /** Another version takes the place of the one of that name; the same one is left as it is. */
   load(adapter: AdapterToLoad, signal: AbortSignal): Promise<AdapterOutcome> {
-    return this.inTurn(() => this.loadNow(adapter, signal));
+    return this.turns.take(() => this.loadNow(adapter, signal));
   }
 
   /** New generations do not get it from now on. Resolves when nobody uses it, or when the signal aborts: then it goes later. */
@@ -57,7 +58,7 @@ export class AdapterSet {
   async settle(): Promise<void> {
     for (const adapter of [...this.leaving]) {
       if (this.isInUse(adapter)) continue;
-      await this.inTurn(async () => {
+      await this.turns.take(async () => {
         if (!this.leaving.has(adapter)) return;
         await this.room.unload(adapter.slot);
         this.leaving.delete(adapter);
@@ -121,12 +122,6 @@ export class AdapterSet {
       this.waiters.add(end);
       signal.addEventListener('abort', end);
     });
-  }
-
-  private inTurn<Answer>(act: () => Promise<Answer>): Promise<Answer> {
-    const turn = this.last.then(act);
-    this.last = turn.catch(() => undefined); // whoever waits for it is told
-    return turn;
   }
 }
 
