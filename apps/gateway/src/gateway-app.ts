@@ -15,6 +15,7 @@ import { openPublicTls } from './identity/public-tls.js';
 import { RequestGuard } from './identity/request-guard.js';
 import { addRestAuthentication } from './identity/rest-authentication.js';
 import { GatewayMetrics } from './observation/gateway-metrics.js';
+import { countAnswers } from './rest/counted-answers.js';
 import { createHttpAdapter } from './rest/http-adapter.js';
 import { closeConnectionsWhenLeaving } from './rest/leaving-connections.js';
 import { openApiDocument } from './rest/openapi-document.js';
@@ -63,7 +64,9 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
   }
   closeConnectionsWhenLeaving(gate, app.getHttpAdapter().getInstance());
   addRestAuthentication(app.getHttpAdapter().getInstance(), app.get(RequestGuard), corsOrigins.length > 0);
-  app.get(GatewayMetrics).observeInFlight(() => gate.inFlight);
+  const metrics = app.get(GatewayMetrics);
+  metrics.observeInFlight(() => gate.inFlight);
+  countAnswers(app.getHttpAdapter().getInstance(), metrics);
 
   const grpc = app.get(GrpcServer);
   await app.listen(httpPort, host);

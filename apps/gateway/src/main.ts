@@ -1,3 +1,4 @@
+import './young-objects.js'; // first: code that was compiled before keeps what V8 had learned
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONFIG_EXIT_CODE, ConfigError, LiveConfig } from '#lib/config';

@@ -167,7 +167,12 @@ export interface ApiErrorOptions {
   readonly retryAfterMs?: number;
   /** What is behind it; for the log, never for the client. */
   readonly cause?: unknown;
+  /** What metrics count it as; default: the condition. */
+  readonly countedAs?: ErrorCount;
 }
+
+/** How an error is counted: as its condition, or `client_deadline` for a deadline that the client set itself, which is no fault of ours. */
+export type ErrorCount = ErrorCondition | 'client_deadline';
 
 /** An answer other than success. Thrown by this library for every bad request, and by the gateway for the rest. */
 export class ApiError extends Error {
@@ -178,6 +183,7 @@ export class ApiError extends Error {
   readonly grpcStatus: number;
   /** Value of `Retry-After`, in whole seconds. */
   readonly retryAfterS: number | undefined;
+  readonly countedAs: ErrorCount;
 
   constructor(
     readonly condition: ErrorCondition,
@@ -191,6 +197,7 @@ export class ApiError extends Error {
     this.httpStatus = definition.httpStatus;
     this.grpcStatus = GRPC_STATUS[definition.grpcStatus];
     this.retryAfterS = retryAfterS(options.retryAfterMs, definition);
+    this.countedAs = options.countedAs ?? condition;
   }
 }
 

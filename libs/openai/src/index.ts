@@ -48,6 +48,7 @@ export {
   type ApiErrorOptions,
   type ErrorBody,
   type ErrorCondition,
+  type ErrorCount,
   type ErrorDefinition,
   type ErrorType,
   GRPC_STATUS,

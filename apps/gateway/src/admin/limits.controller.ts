@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Param, Put, Req, UseGuards, UsePipes } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { IdentityStore } from '#lib/auth';
+import { IdentityStore, type StoredKey } from '#lib/auth';
 import { hasLimit, type Limits } from '#lib/limits';
 import { modelNotFound } from '#lib/openai';
 import { ModelDirectory } from '../fleet/model-directory.js';
@@ -12,7 +12,6 @@ import { AdminGuard } from './admin-guard.js';
 import { Authority } from './authority.js';
 import { DtoPipe } from './dto-pipe.js';
 import { SetLimits } from './limits-request.js';
-
 import { LimitsResource, listOf } from './resources.js';
 
 /** Limits, quotas and budgets of a tenant, by operators; of its keys, by its administrators, too. */
@@ -31,7 +30,8 @@ export class LimitsController {
   @ApiOperation({ operationId: 'listLimits', summary: 'Limits of a tenant and of its keys.' })
   @ApiResponse({ status: 200, description: 'The list.', type: [LimitsResource] })
   async list(@Param('tenant') tenant: string) {
-    return listOf((await this.identity.limits.list(tenant)).map((stored) => new LimitsResource(stored)));
+    const [limits, keys] = await Promise.all([this.identity.limits.list(tenant), this.identity.keys.list(tenant)]);
+    return listOf(limits.map((stored) => new LimitsResource(stored, lastOf(keys, stored.keyId))));
   }
 
   @Put()
@@ -42,15 +42,17 @@ export class LimitsController {
   @ApiResponse({ status: 200, description: 'What holds now.', type: LimitsResource })
   async set(@Req() request: FastifyRequest, @Param('tenant') tenant: string, @Body() body: SetLimits) {
     const authority = new Authority(principalOf(request));
+    const keys = body.key === undefined ? [] : await this.identity.keys.list(tenant);
     if (body.key === undefined) authority.assertOperator();
-    else authority.assertKey(await this.identity.keys.list(tenant), body.key);
+    else authority.assertKey(keys, body.key);
     const limits = body.toLimits();
     const modelId = body.model === undefined ? undefined : this.modelIdOf(body.model, limits);
     if (modelId !== undefined) {
       await this.access.assertMay(principalOf(request), 'administer', modelId, String(body.model));
     }
     const wish = { keyId: body.key, modelId, limits };
-    return new LimitsResource(await this.identity.limits.set(tenant, wish, actorOfRequest(request)));
+    const stored = await this.identity.limits.set(tenant, wish, actorOfRequest(request));
+    return new LimitsResource(stored, lastOf(keys, stored.keyId));
   }
 
   /** Limits of a model that is gone can still be taken away. @throws ApiError model_not_found */
@@ -60,4 +62,9 @@ export class LimitsController {
     if (hasLimit(limits)) throw modelNotFound(name);
     return name;
   }
+}
+
+/** @param keys  the oldest first @returns the one that is used now, or will be, of those that came of each other by rotation */
+function lastOf(keys: readonly StoredKey[], lineageId: string | undefined): string | undefined {
+  return keys.findLast((key) => key.lineageId === lineageId)?.id;
 }

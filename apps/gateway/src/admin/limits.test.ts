@@ -28,6 +28,18 @@ describe('administration of limits', () => {
     expect(wrong).toMatchObject({ status: 400, body: { error: { param: 'requests_per_minute' } } });
   });
 
+  it('given a key that is rotated, then its limits are listed under the key that is used now, and name the first', async () => {
+    const { admin, user } = await on.makeTenant('renewed');
+    const first = idOf(user);
+    const limits = (body: object) => ask(admin, 'PUT', 'tenants/renewed/limits', body);
+    expect((await limits({ key: first, tokens_per_day: 9 })).body).toMatchObject({ key: first, lineage: first });
+    const { key } = (await ask(admin, 'POST', `tenants/renewed/keys/${first}/rotate`, {})).body;
+    const listed = (await ask(admin, 'GET', 'tenants/renewed/limits')).body.data;
+    expect(listed).toEqual([expect.objectContaining({ key: idOf(key), lineage: first, tokens_per_day: 9 })]);
+    const set = await limits({ key: first, tokens_per_day: 8 });
+    expect(set.body).toMatchObject({ key: idOf(key), lineage: first, tokens_per_day: 8 });
+  });
+
   it('given limits with an alias, then they are those of its model; with a model that nobody knows, then 404, but what stands can be taken away', async () => {
     const { user } = await on.makeTenant('aliased');
     const limit = (model: string, limits: object) =>

@@ -110,8 +110,15 @@ export class PolicyResource {
 
 export class LimitsResource {
   @ApiProperty({ enum: ['limits'] }) readonly object = 'limits';
-  @ApiProperty({ type: String, nullable: true, description: 'The lineage of a key. Null: of the tenant as a whole.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description:
+      'The last of the keys that came of each other by rotation: the limits are those of all of them. Null: of the tenant as a whole.',
+  })
   readonly key: string | null;
+  @ApiProperty({ type: String, nullable: true, description: 'The first of these keys.' })
+  readonly lineage: string | null;
   @ApiProperty({ type: String, nullable: true, description: 'Null: of all models together.' }) readonly model:
     | string
     | null;
@@ -123,8 +130,10 @@ export class LimitsResource {
   @ApiProperty(LIMIT) readonly cost_micros_per_day: number | undefined;
   @ApiProperty(LIMIT) readonly cost_micros_per_month: number | undefined;
 
-  constructor({ keyId, modelId, limits }: StoredLimits) {
-    this.key = keyId ?? null;
+  /** @param lastKeyId  of the lineage that the limits are of */
+  constructor({ keyId: lineageId, modelId, limits }: StoredLimits, lastKeyId = lineageId) {
+    this.key = lastKeyId ?? null;
+    this.lineage = lineageId ?? null;
     this.model = modelId ?? null;
     this.requests_per_minute = limits.requestsPerMinute;
     this.tokens_per_minute = limits.tokensPerMinute;

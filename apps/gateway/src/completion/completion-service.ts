@@ -78,7 +78,7 @@ export class CompletionService {
     const span = beginAnswerSpan(life.record.root, operationOf(call));
     try {
       const { requestTimeoutMs } = this.config.gateway;
-      life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
+      life.limit(requestTimeoutMs, call.timeoutMs);
       this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
 
       const { sloTtftMs } = life;
@@ -112,7 +112,7 @@ export class CompletionService {
     } catch (cause) {
       isLost = !call.stream && outcomeOf(cause) !== 'client_closed'; // who leaves pays for what was computed until then
       failSpan(span, cause);
-      throw cause;
+      throw life.attributed(cause);
     } finally {
       spending?.end(usage, isLost);
       life.close();

@@ -24,6 +24,7 @@ export interface RequestOrigin {
 
 /** Of `x-session-id`; the rest is not looked at. */
 const MAX_SESSION_ID_CHARACTERS = 256;
+const DEADLINE_PASSED = "The request's deadline passed before the answer was complete.";
 /** Longest delay a timer of Node takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -52,6 +53,7 @@ export class RequestLife {
   private readonly controller = new AbortController();
   private timer: NodeJS.Timeout | undefined;
   private deadline = 0;
+  private isClientsDeadline = false;
 
   constructor(origin: RequestOrigin) {
     this.requestId = origin.requestId;
@@ -100,9 +102,13 @@ export class RequestLife {
     return performance.now() - this.arrivedAtMs;
   }
 
-  /** Ends the request `timeoutMs` after its arrival. */
-  limit(timeoutMs: number): void {
-    const remainingMs = Math.max(0, timeoutMs - this.ageMs);
+  /**
+   * Ends the request `longestMs` after its arrival, or `askedMs` when that is shorter.
+   * @param askedMs  the client's own deadline: when it passes, that is counted as no fault of ours
+   */
+  limit(longestMs: number, askedMs = longestMs): void {
+    this.isClientsDeadline = askedMs < longestMs;
+    const remainingMs = Math.max(0, Math.min(longestMs, askedMs) - this.ageMs);
     this.deadline = Math.ceil(Date.now() + remainingMs);
     this.timer = setTimeout(() => this.passDeadline(), Math.min(remainingMs, LONGEST_TIMER_MS));
   }
@@ -113,7 +119,20 @@ export class RequestLife {
   }
 
   passDeadline(): void {
-    this.stop(new ApiError('deadline_exceeded', "The request's deadline passed before the answer was complete."));
+    this.stop(this.attributed(new ApiError('deadline_exceeded', DEADLINE_PASSED)));
+  }
+
+  /** The call's own deadline has passed, as the client's end of the connection knows, too. */
+  passClientsDeadline(): void {
+    this.isClientsDeadline = true;
+    this.passDeadline();
+  }
+
+  /** A deadline that passed, whoever noticed it first, counted as the client's where the client set it; anything else as it is. */
+  attributed<Cause>(cause: Cause): Cause | ApiError {
+    const isOwn = this.isClientsDeadline && cause instanceof ApiError && cause.condition === 'deadline_exceeded';
+    if (!isOwn || cause.countedAs === 'client_deadline') return cause;
+    return new ApiError('deadline_exceeded', cause.message, { cause, countedAs: 'client_deadline' });
   }
 
   clientGone(): void {

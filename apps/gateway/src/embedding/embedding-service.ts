@@ -45,7 +45,7 @@ export class EmbeddingService {
     const span = beginAnswerSpan(life.record.root, 'embeddings');
     try {
       const { requestTimeoutMs } = this.config.gateway;
-      life.limit(Math.min(call.timeoutMs ?? requestTimeoutMs, requestTimeoutMs));
+      life.limit(requestTimeoutMs, call.timeoutMs);
       this.metrics.sawUnknownFields(life.route, call.unknownFields.length);
       const rights = await this.access.of(life.principal);
       const model = await this.models.resolve(call.model, rights, life.signal);
@@ -70,7 +70,7 @@ export class EmbeddingService {
       return embedded;
     } catch (cause) {
       failSpan(span, cause);
-      throw cause;
+      throw life.attributed(cause);
     } finally {
       spending?.end(usage);
       life.close();

@@ -28,36 +28,36 @@ const completion = (maxTokens: number, extra: object = {}) =>
     options: { maxTokens, ...extra },
   });
 
+const COMPLETE = '/hydra.v1.Inference/Complete';
+
+/** A call in bytes of HTTP/2, which can be wrong in ways that no client of gRPC is. @returns the trailers */
+async function rawCall(path: string, headers: Record<string, string>, body: Buffer): Promise<IncomingHttpHeaders> {
+  const session = connect(`http://${platform.grpcTarget}`);
+  const call = session.request({
+    ...{ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' },
+    ...headers,
+  });
+  call.end(body);
+  let trailers = {};
+  call.once('trailers', (headers) => {
+    trailers = headers;
+  });
+  const [answer] = await once(call, 'response');
+  call.resume();
+  await once(call, 'close');
+  session.close();
+  return { ...answer, ...trailers }; // a call that ends at once has them in its head
+}
+const message = (bytes: Buffer, isCompressed = false) => {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(isCompressed ? 1 : 0);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+};
+const none = Buffer.alloc(0);
+const whole = message(Buffer.from(publicApi.CompletionRequest.encode(completion(1)).finish()));
+
 describe('calls that are wrong below their method', () => {
-  const COMPLETE = '/hydra.v1.Inference/Complete';
-
-  /** A call in bytes of HTTP/2, which can be wrong in ways that no client of gRPC is. @returns the trailers */
-  async function rawCall(path: string, headers: Record<string, string>, body: Buffer): Promise<IncomingHttpHeaders> {
-    const session = connect(`http://${platform.grpcTarget}`);
-    const call = session.request({
-      ...{ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' },
-      ...headers,
-    });
-    call.end(body);
-    let trailers = {};
-    call.once('trailers', (headers) => {
-      trailers = headers;
-    });
-    const [answer] = await once(call, 'response');
-    call.resume();
-    await once(call, 'close');
-    session.close();
-    return { ...answer, ...trailers }; // a call that ends at once has them in its head
-  }
-  const message = (bytes: Buffer, isCompressed = false) => {
-    const head = Buffer.alloc(5);
-    head.writeUInt8(isCompressed ? 1 : 0);
-    head.writeUInt32BE(bytes.length, 1);
-    return Buffer.concat([head, bytes]);
-  };
-  const none = Buffer.alloc(0);
-  const whole = message(Buffer.from(publicApi.CompletionRequest.encode(completion(1)).finish()));
-
   const cases: readonly (readonly [string, string, Record<string, string>, Buffer, status, string])[] = [
     ['no message', COMPLETE, {}, none, status.UNIMPLEMENTED, 'bad_request'],
     ['two messages', COMPLETE, {}, Buffer.concat([whole, whole]), status.UNIMPLEMENTED, 'bad_request'],
@@ -131,6 +131,20 @@ describe('metrics of calls', () => {
           'route="/hydra.v1.Inference/ListModels",status="OK",code="ok" 1',
           'route="/hydra.v1.Inference/StreamComplete",status="CANCELLED",code="client_closed" 1',
           'route="/hydra.v1.Inference/StreamComplete",status="OK",code="ok" 1',
+        ]),
+      { timeout: 10_000 },
+    );
+  });
+
+  it("count a deadline of the client's own apart, whether it comes with the call or in its message: no fault of ours", async () => {
+    platform.worker.onSubmit = () => {};
+    const before = await countedCalls();
+    await rawCall(COMPLETE, { 'grpc-timeout': '500m' }, whole); // a client of grpc-js would end it itself, as if it left
+    await ended(callUnary(client.complete.bind(client), completion(3, { timeoutMs: 100 }), { timeoutMs }));
+    await vi.waitFor(
+      async () =>
+        expect(added(before, await countedCalls())).toEqual([
+          'route="/hydra.v1.Inference/Complete",status="DEADLINE_EXCEEDED",code="client_deadline" 2',
         ]),
       { timeout: 10_000 },
     );

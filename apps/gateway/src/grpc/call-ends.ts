@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { PUBLIC_PACKAGE } from '#lib/contracts';
 import { FailureTranslator } from '../completion/failure-translator.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
-import { type CallStatus, CLIENT_GONE, conditionOf, refusalByLibrary, statusOf } from './public-status.js';
+import { type CallStatus, CLIENT_GONE, conditionOf, countedAs, refusalByLibrary, statusOf } from './public-status.js';
 
 /**
  * How the calls of our services end, whoever ends them: failures have the words of REST in their trailers, and every call is
@@ -26,7 +26,7 @@ export class CallEnds {
     const count = (ended: CallStatus) => {
       if (isCounted) return;
       isCounted = true;
-      this.metrics.answered(path, status[ended.code], conditionOf(ended) ?? 'internal_error');
+      this.metrics.answered(path, status[ended.code], countedAs(ended) ?? 'internal_error');
     };
     const send = call.sendStatus.bind(call);
     call.sendStatus = (given) => {

@@ -150,7 +150,7 @@ export class InferenceCalls {
     const metadata = new Metadata();
     metadata.set('x-request-id', life.requestId);
     call.sendMetadata(metadata);
-    call.on('cancelled', () => (isPastDeadline(call) ? life.passDeadline() : life.clientGone()));
+    call.on('cancelled', () => (isPastDeadline(call) ? life.passClientsDeadline() : life.clientGone()));
     return life;
   }
 

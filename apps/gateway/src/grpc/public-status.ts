@@ -1,5 +1,5 @@
 import { Metadata, type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
-import { ApiError, toGrpcErrorMetadata } from '#lib/openai';
+import { ApiError, type ErrorCount, toGrpcErrorMetadata } from '#lib/openai';
 
 /** What a call ends with. */
 export type CallStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
@@ -11,7 +11,16 @@ export function statusOf(
 ): CallStatus & { readonly metadata: Metadata } {
   const metadata = new Metadata();
   for (const [key, value] of Object.entries(toGrpcErrorMetadata(error))) metadata.set(key, value);
+  if (error.countedAs !== error.condition) countedApart.set(metadata, error.countedAs);
   return { code, details: error.message, metadata };
+}
+
+/** By trailers, of errors that metrics count as something else than what clients are told. */
+const countedApart = new WeakMap<Metadata, ErrorCount>();
+
+/** @returns what the end counts as in metrics; undefined for a failure that grpc-js found by itself */
+export function countedAs(ended: CallStatus): string | undefined {
+  return (ended.metadata && countedApart.get(ended.metadata)) ?? conditionOf(ended);
 }
 
 /** @returns `ok`, the `code` of the error, or undefined for a failure that grpc-js found by itself */
@@ -29,7 +38,11 @@ export function refusalByLibrary({ code, details }: CallStatus): CallStatus | un
   const refusal = (message: string) => statusOf(new ApiError('bad_request', message));
   switch (code) {
     case status.DEADLINE_EXCEEDED:
-      return statusOf(new ApiError('deadline_exceeded', "The call's deadline passed before the answer was complete."));
+      return statusOf(
+        new ApiError('deadline_exceeded', "The call's deadline passed before the answer was complete.", {
+          countedAs: 'client_deadline', // it came with the call
+        }),
+      );
     case status.RESOURCE_EXHAUSTED:
       if (!details.startsWith('Received')) return undefined; // it is ours that is too large
       return statusOf(new ApiError('request_too_large', `The message is too large: ${details}.`));

@@ -36,11 +36,11 @@ export class GatewayMetrics {
   private readonly promptTokens = counter('prompt_tokens_total', 'Tokens of prompts.', ['model']);
   private readonly cachedTokens = counter('cached_prompt_tokens_total', 'Tokens of prompts from a cache.', ['model']);
   private readonly completionTokens = counter('completion_tokens_total', 'Tokens generated.', ['model']);
-  private readonly requests = counter('requests_total', 'Requests answered; code is `ok` or that of the error.', [
-    'route',
-    'status',
-    'code',
-  ]);
+  private readonly requests = counter(
+    'requests_total',
+    'Requests answered; code is `ok`, that of the error, or `client_deadline` where a deadline that the client set has passed.',
+    ['route', 'status', 'code'],
+  );
   private readonly placedAgain = counter('placements_repeated_total', 'Generations placed again, by reason.', [
     'reason',
   ]);

@@ -127,7 +127,7 @@ export class CompletionsController {
     } catch (cause) {
       if (!sse.hasBegun) throw cause; // the filter gives it a status
       const error = this.failures.translate(cause, life);
-      this.metrics.answered(life.route, 200, error.condition);
+      this.metrics.answered(life.route, 200, error.countedAs);
       sse.fail(error);
       failRest(life.record, error, 200);
     } finally {

@@ -31,7 +31,7 @@ export class ErrorFilter implements ExceptionFilter {
     const refusal =
       exception instanceof HttpException ? fromHttpStatus(exception, request, reply) : orGone(exception, request);
     const error = this.failures.translate(refusal, { route, logFields: requestFields(request) });
-    this.metrics.answered(route, error.httpStatus, error.condition);
+    this.metrics.answered(route, error.httpStatus, error.countedAs);
     if (error.condition === 'client_closed' || reply.raw.destroyed) {
       reply.hijack();
       reply.raw.destroy();

@@ -223,6 +223,26 @@ describe('waiting', () => {
     expect(await (await late).text()).toContain('"code":"deadline_exceeded"');
   });
 
+  it("given a deadline of the client's own and one of ours, when they pass, then only ours is counted as a fault", async () => {
+    platform = await startTestPlatform({ gateway: { requestTimeoutMs: 1_000 } });
+    platform.worker.onSubmit = () => {};
+    const counted = async () => {
+      const metrics = await (await fetch(`${platform.url}/metrics`)).text();
+      const lines = metrics.matchAll(
+        /^hydra_gateway_requests_total\{.*code="(client_deadline|deadline_exceeded)"\} (\d+)$/gm,
+      );
+      return Object.fromEntries([...lines].map(([, code, count]) => [code, Number(count)]));
+    };
+    const before = await counted();
+    for (const timeout_ms of [100, 5_000]) {
+      const answer = await post(completions(), { model: 'test-model', prompt: 'x', timeout_ms });
+      expect(await answer.json()).toMatchObject({ error: { code: 'deadline_exceeded' } });
+    }
+    const after = await counted();
+    expect(Number(after['client_deadline']) - (before['client_deadline'] ?? 0)).toBe(1);
+    expect(Number(after['deadline_exceeded']) - (before['deadline_exceeded'] ?? 0)).toBe(1);
+  });
+
   it('given a tokenizer that does not come, when the deadline passes, then the answer is 504', async () => {
     platform = await startTestPlatform();
     const worker = await new FakeWorker('worker-1', 'slow-model').listen();

@@ -147,7 +147,14 @@ describe('documents and probes', () => {
       ).toBeDefined();
     }
     expect((await fetch(`${platform.url}/docs-yaml`)).status).toBe(404);
+    for (const path of ['/v1/models', '/v1/models/test-model']) {
+      expect((await fetch(`${platform.url}${path}`)).status, path).toBe(200);
+    }
     const metrics = await (await fetch(`${platform.url}/metrics`)).text();
+    for (const route of ['/v1/models', '/v1/models/\\*']) {
+      expect(metrics).toMatch(new RegExp(`requests_total\\{route="${route}",status="200",code="ok"\\} [1-9]`));
+    }
+    expect(metrics).not.toMatch(/requests_total\{route="\/(health|metrics|docs)/);
     expect(metrics).toContain('hydra_gateway_time_to_first_token_seconds_bucket');
     expect(metrics).toMatch(/hydra_gateway_requests_total\{route="\/v1\/completions",status="200",code="ok"\} \d+/);
   });
