@@ -25,7 +25,13 @@ interface Opened {
   readonly client: RedisClient;
 }
 
-async function open(url: string, isCluster = false, toLedger?: () => Promise<void>): Promise<Opened> {
+/** @param knowsBefore  whether Redis may ask for what the ledger has */
+async function open(
+  url: string,
+  isCluster = false,
+  toLedger?: () => Promise<void>,
+  knowsBefore = false,
+): Promise<Opened> {
   const client = await connected(url, isCluster);
   const entries: UsageEntry[] = [];
   const takeEntries = async (some: readonly UsageEntry[]) => {
@@ -33,7 +39,14 @@ async function open(url: string, isCluster = false, toLedger?: () => Promise<voi
     entries.push(...some);
   };
   const gatewayId = `gateway-${ids++}`;
-  const book = new RedisLimitBook(client, { gatewayId, takeEntries, onFailure: () => {} });
+  const usedBefore = async (tenantId: string) => {
+    const own = entries.filter((entry) => entry.tenantId === tenantId);
+    const tokens = own.reduce((sum, { promptTokens, completionTokens }) => sum + promptTokens + completionTokens, 0);
+    const nanos = own.reduce((sum, { costNanos }) => sum + costNanos, 0);
+    return { day: { tokens, nanos }, month: { tokens, nanos } };
+  };
+  const options = { gatewayId, takeEntries, onFailure: () => {}, ...(knowsBefore && { usedBefore }) };
+  const book = new RedisLimitBook(client, options);
   return { gatewayId, book, entries, client };
 }
 
@@ -164,5 +177,40 @@ describe('gateways that share a Redis', () => {
     const again = await startRedis({ port });
     await vi.waitFor(async () => expect(await covered(book, ask(tenantId, limits))).toBe(20), { timeout: 20_000 });
     await again.stop();
+  });
+
+  it('given a Redis that begins anew, empty, then quotas go on where the ledger stands, and what ran is charged when it ends', async () => {
+    const own = await startRedis();
+    const { book, client, entries } = await open(own.url, false, undefined, true);
+    const [tenantId, limits] = [`shared-${ids++}`, { tokensPerDay: 60 }];
+    const [ended, runs] = [ask(tenantId, limits), ask(tenantId, limits)];
+    expect([await covered(book, ended), await covered(book, runs)]).toEqual([20, 20]);
+    book.settle(ended, { promptTokens: 10, cachedTokens: 0, completionTokens: 5, outcome: 'answered' });
+    await vi.waitFor(() => expect(entries.map(({ id }) => id)).toEqual([ended.id]), 10_000);
+    await own.stop('SIGKILL');
+    await vi.waitFor(() => expect(client.status).not.toBe('ready'), 10_000);
+    const again = await startRedis({ port: Number(new URL(own.url).port) });
+    await vi.waitFor(() => expect(client.status).toBe('ready'), 20_000);
+    const next = ask(tenantId, limits, { sliceTokens: 1_000 });
+    expect(await covered(book, next)).toBe(60 - 15 - 10);
+    book.settle(next, { promptTokens: 10, cachedTokens: 0, completionTokens: 1, outcome: 'answered' });
+    book.settle(runs, { promptTokens: 10, cachedTokens: 0, completionTokens: 4, outcome: 'answered' });
+    await vi.waitFor(
+      () => expect(entries.find(({ id }) => id === runs.id)).toMatchObject({ completionTokens: 4 }),
+      10_000,
+    );
+    const last = ask(tenantId, limits, { sliceTokens: 1_000 });
+    expect(await covered(book, last)).toBe(60 - 15 - 11 - 14 - 10);
+    await again.stop();
+  });
+
+  it('given a limit that is new, then it counts what was used before it was there', async () => {
+    const { book, entries } = await open(String(servers[0]?.url), false, undefined, true);
+    const tenantId = `shared-${ids++}`;
+    const before = ask(tenantId, {}, { subjects: [] });
+    await covered(book, before);
+    book.settle(before, { promptTokens: 10, cachedTokens: 0, completionTokens: 5, outcome: 'answered' });
+    expect(await covered(book, ask(tenantId, { tokensPerDay: 30 }))).toBe(30 - 15 - 10);
+    expect(entries.map(({ id }) => id)).toEqual([before.id]); // what waited got to the ledger first
   });
 });

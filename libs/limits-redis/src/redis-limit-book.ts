@@ -1,4 +1,5 @@
 import {
+  type Amount,
   type BeginDecision,
   type ExtendDecision,
   firstSliceTokens,
@@ -10,7 +11,10 @@ import {
   type LimitState,
   LimitsUnavailableError,
   NANOS_PER_MICRO,
+  PERIODS,
+  type Period,
   periodLeftMs,
+  periodNumber,
   type Reservation,
   type Settlement,
 } from '#lib/limits';
@@ -25,7 +29,14 @@ export interface RedisBookOptions {
   readonly takeEntries: TakeEntries;
   /** Told of what is tried again. */
   readonly onFailure: (error: unknown) => void;
+  /**
+   * What a subject has used in the day and the month that `nowMs` is in, as the ledger says; asked for subjects that Redis does not count
+   * yet, or any more. Absent: they begin at nothing.
+   */
+  readonly usedBefore?: (tenantId: string, subject: LimitedSubject, nowMs: number) => Promise<UsedBefore>;
 }
+
+export type UsedBefore = Readonly<Record<Period, Amount>>;
 
 /** A gateway that is not heard of for so long is dead: its slices are charged, the rest of what it held is free. */
 export const LEASE_MS = 3_000;
@@ -35,9 +46,10 @@ const MAX_OUTBOX_ENTRIES = 20_000;
 type Shortage = readonly [subject: number, which: number, limit: number, used: number, asked: number, waitMs: number];
 type WindowState = readonly [limit: number, remaining: number, resetMs: number];
 type BeginReply =
-  | readonly [1, covered: number, WindowState]
+  | readonly [1, covered: number, WindowState, life: string]
   | readonly [0, Shortage, WindowState, nowMs: number]
-  | readonly [2];
+  | readonly [2]
+  | readonly [3, nowMs: number, uncounted: readonly number[]];
 type ExtendReply = readonly [1, covered: number] | readonly [0, Shortage, nowMs: number] | readonly [2];
 
 /** The codes of the scripts for a time to come back. */
@@ -47,6 +59,10 @@ const WITH_THE_PERIOD = -2;
 /** Counts in Redis, for many gateways. Each step is one script; see scripts/shared.ts for what is kept. */
 export class RedisLimitBook extends LimitBook {
   private readonly keeper: TenantKeeper;
+  /** By reservation: the life of its tenant's keys in which it was made. */
+  private readonly lives = new Map<string, string>();
+  /** By tenant and subjects: many requests at once are one question to the ledger. */
+  private readonly restoring = new Map<string, Promise<void>>();
 
   constructor(
     private readonly client: RedisClient,
@@ -58,25 +74,66 @@ export class RedisLimitBook extends LimitBook {
 
   async begin(reservation: Reservation): Promise<BeginDecision> {
     if (this.keeper.isBehind) throw new LimitsUnavailableError('more settlements wait for Redis than may');
-    const { id, tenantId, subjects, price, promptTokens, outputTokens, leastOutputTokens } = reservation;
-    const values = [
-      ...[id, this.options.gatewayId, LEASE_MS, promptTokens, outputTokens, leastOutputTokens],
-      firstSliceTokens(reservation),
-      ...[price.input, price.cachedInput, price.output, JSON.stringify(reservation.about), MAX_OUTBOX_ENTRIES],
-      ...subjects.flatMap(figuresOf),
-    ];
+    const { id, tenantId, subjects } = reservation;
     let reply: BeginReply;
     try {
       const announced = this.keeper.hold(tenantId, id);
-      [reply] = await Promise.all([this.run('hydraBegin', tenantId, values) as Promise<BeginReply>, announced]);
+      [reply] = await Promise.all([this.reserve(reservation, this.options.usedBefore !== undefined), announced]);
     } catch (cause) {
-      this.keeper.end(tenantId, id, NOTHING); // it may have been reserved all the same
+      this.keeper.end(tenantId, { id, settlement: NOTHING, ifForgotten: ['', ...figuresToCharge(reservation)] }); // it may have been reserved all the same
       throw unavailable(cause);
     }
-    if (reply[0] === 1) return { isAllowed: true, coveredTokens: reply[1], tokens: toState(reply[2]) };
-    this.keeper.drop(tenantId, id);
-    if (reply[0] === 2) throw new LimitsUnavailableError('more usage waits for the ledger than may');
-    return { ...toRefusal(subjects, reply[1], reply[3]), tokens: toState(reply[2]) };
+    switch (reply[0]) {
+      case 1:
+        this.lives.set(id, reply[3]);
+        return { isAllowed: true, coveredTokens: reply[1], tokens: toState(reply[2]) };
+      case 0:
+        this.keeper.drop(tenantId, id);
+        return { ...toRefusal(subjects, reply[1], reply[3]), tokens: toState(reply[2]) };
+      case 2:
+        this.keeper.drop(tenantId, id);
+        throw new LimitsUnavailableError('more usage waits for the ledger than may');
+      default:
+        this.keeper.drop(tenantId, id);
+        throw new LimitsUnavailableError('what was used before cannot be counted'); // not answered to what did not ask
+    }
+  }
+
+  /** @param asksBack  whether subjects that Redis does not count are looked up in the ledger first */
+  private async reserve(reservation: Reservation, asksBack: boolean): Promise<BeginReply> {
+    const { id, tenantId, subjects, price, promptTokens, outputTokens, leastOutputTokens } = reservation;
+    const reply = (await this.run('hydraBegin', tenantId, [
+      ...[id, this.options.gatewayId, LEASE_MS, promptTokens, outputTokens, leastOutputTokens],
+      firstSliceTokens(reservation),
+      ...[price.input, price.cachedInput, price.output, JSON.stringify(reservation.about), MAX_OUTBOX_ENTRIES],
+      asksBack ? 1 : 0,
+      ...subjects.flatMap(figuresOf),
+    ])) as BeginReply;
+    if (reply[0] !== 3) return reply;
+    const uncounted = subjects.filter((_, index) => reply[2].includes(index + 1)); // Lua counts from 1
+    const name = JSON.stringify([tenantId, ...uncounted.map((subject) => subject.id)]);
+    let restored = this.restoring.get(name);
+    if (restored === undefined) {
+      restored = this.restore(tenantId, uncounted, reply[1]).finally(() => this.restoring.delete(name));
+      this.restoring.set(name, restored);
+    }
+    await restored;
+    return this.reserve(reservation, false);
+  }
+
+  /** What waits for the ledger gets there first, so that the ledger knows all that was settled. */
+  private async restore(tenantId: string, subjects: readonly LimitedSubject[], nowMs: number): Promise<void> {
+    await this.keeper.emptyOutbox(tenantId);
+    const figures = subjects.map(async (subject) => {
+      const used = await this.options.usedBefore?.(tenantId, subject, nowMs);
+      const ofPeriod = (period: Period) => [
+        periodNumber(period, nowMs),
+        used?.[period].tokens ?? 0,
+        used?.[period].nanos ?? 0,
+      ];
+      return [subject.id, ...PERIODS.flatMap(ofPeriod)];
+    });
+    await this.run('hydraRestore', tenantId, (await Promise.all(figures)).flat());
   }
 
   async extend({ id, tenantId, subjects }: Reservation, least: number, most: number): Promise<ExtendDecision> {
@@ -102,8 +159,11 @@ export class RedisLimitBook extends LimitBook {
     }
   }
 
-  settle({ id, tenantId }: Reservation, settlement: Settlement): void {
-    this.keeper.end(tenantId, id, settlement);
+  settle(reservation: Reservation, settlement: Settlement): void {
+    const { id, tenantId } = reservation;
+    const life = this.lives.get(id) ?? '';
+    this.lives.delete(id);
+    this.keeper.end(tenantId, { id, settlement, ifForgotten: [life, ...figuresToCharge(reservation)] });
   }
 
   /** Tells what was settled, and brings to the ledger what waits for it; it happens by itself every second. */
@@ -116,7 +176,11 @@ export class RedisLimitBook extends LimitBook {
     return this.keeper.close();
   }
 
-  private run(name: 'hydraBegin' | 'hydraExtend', tenantId: string, values: readonly (string | number)[]) {
+  private run(
+    name: 'hydraBegin' | 'hydraExtend' | 'hydraRestore',
+    tenantId: string,
+    values: readonly (string | number)[],
+  ) {
     return runScript(this.client, name, tenantKeys(tenantId), values);
   }
 }
@@ -128,6 +192,11 @@ const NOTHING: Settlement = { promptTokens: 0, cachedTokens: 0, completionTokens
 
 function unavailable(cause: unknown): LimitsUnavailableError {
   return new LimitsUnavailableError('Redis cannot be reached', { cause });
+}
+
+/** What a reservation is charged by when Redis has forgotten it. */
+function figuresToCharge({ price, about, subjects }: Reservation): (string | number)[] {
+  return [price.input, price.cachedInput, price.output, JSON.stringify(about), ...subjects.map(({ id }) => id)];
 }
 
 /** A subject as the scripts read it. */

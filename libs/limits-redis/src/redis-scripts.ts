@@ -2,6 +2,7 @@ import { openRedis, type RedisClient, type RedisScript } from '#lib/redis';
 import { BEGIN } from './scripts/begin.js';
 import { COUNT_REQUEST } from './scripts/count-request.js';
 import { EXTEND } from './scripts/extend.js';
+import { RESTORE } from './scripts/restore.js';
 import { SETTLE } from './scripts/settle.js';
 import { FORGET, TENANTS } from './scripts/tenants.js';
 import { TEND } from './scripts/tend.js';
@@ -10,6 +11,7 @@ import { TEND } from './scripts/tend.js';
 export const SCRIPTS = {
   hydraBegin: { lua: BEGIN, numberOfKeys: 4 },
   hydraExtend: { lua: EXTEND, numberOfKeys: 4 },
+  hydraRestore: { lua: RESTORE, numberOfKeys: 4 },
   hydraSettle: { lua: SETTLE, numberOfKeys: 4 },
   hydraTend: { lua: TEND, numberOfKeys: 4 },
   hydraTenants: { lua: TENANTS, numberOfKeys: 1 },

@@ -17,6 +17,14 @@ const OUTBOX_BATCH = 500;
 /** Settlements that may wait for Redis, about 2 MB; then nothing more is begun. What runs is settled all the same. */
 const MAX_UNSETTLED = 10_000;
 
+/** The end of a reservation, until Redis has heard of it. */
+export interface EndedReservation {
+  readonly id: string;
+  readonly settlement: Settlement;
+  /** What the script needs beside it when Redis has begun empty since: see scripts/settle.ts. */
+  readonly ifForgotten: readonly (string | number)[];
+}
+
 /** What a tenant had when it was last looked after. */
 interface TendedTenant {
   readonly tenantId: string;
@@ -33,7 +41,7 @@ interface TendedTenant {
 export class TenantKeeper {
   /** Reservations that are not settled, by tenant; a tenant without any stays until its outbox was looked at. */
   private readonly held = new Map<string, Set<string>>();
-  private readonly unsettled = new Map<string, { readonly tenantId: string; readonly settlement: Settlement }>();
+  private readonly unsettled = new Map<string, EndedReservation & { readonly tenantId: string }>();
   private timer: NodeJS.Timeout | undefined;
   private tending: Promise<void> | undefined;
   private emptying: Promise<void> | undefined;
@@ -67,8 +75,9 @@ export class TenantKeeper {
     this.held.get(tenantId)?.delete(id);
   }
 
-  end(tenantId: string, id: string, settlement: Settlement): void {
-    this.unsettled.set(id, { tenantId, settlement });
+  end(tenantId: string, ended: EndedReservation): void {
+    const { id } = ended;
+    this.unsettled.set(id, { ...ended, tenantId });
     this.settle(id).catch(() => {}); // tried again with the next round
   }
 
@@ -144,7 +153,7 @@ export class TenantKeeper {
   }
 
   /** Entries leave the outbox when the ledger has them; it knows those that it is told twice. */
-  private async emptyOutbox(tenantId: string): Promise<void> {
+  async emptyOutbox(tenantId: string): Promise<void> {
     const outbox = tenantKeys(tenantId)[3] as string;
     for (;;) {
       const found = await this.client.xrange(outbox, '-', '+', 'COUNT', OUTBOX_BATCH);
@@ -157,9 +166,9 @@ export class TenantKeeper {
   private async settle(id: string): Promise<void> {
     const waiting = this.unsettled.get(id);
     if (waiting === undefined) return;
-    const { tenantId, settlement } = waiting;
+    const { tenantId, settlement, ifForgotten } = waiting;
     const { promptTokens, cachedTokens, completionTokens, outcome } = settlement;
-    const values = [id, promptTokens, cachedTokens, completionTokens, outcome];
+    const values = [id, promptTokens, cachedTokens, completionTokens, outcome, ...ifForgotten];
     await runScript(this.client, 'hydraSettle', tenantKeys(tenantId), values);
     this.unsettled.delete(id);
     this.held.get(tenantId)?.delete(id);

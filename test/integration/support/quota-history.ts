@@ -72,6 +72,7 @@ export function checkHistory(history: readonly Carried[], tenantId: string, quot
     const left = quota - settledTokens - liveTokens();
     if (name === 'hydraBegin') {
       const [prompt, least, wanted] = [Number(values[3]), Number(values[5]), Number(values[6])];
+      if (granted === undefined && isAskedAgain(history, at, id, values)) continue;
       if (granted === undefined) {
         refusals++;
         if (prompt + least <= left) violations.push(`${id} was refused ${prompt} + ${least} tokens with ${left} left`);
@@ -98,4 +99,16 @@ export function checkHistory(history: readonly Carried[], tenantId: string, quot
     if (total > quota) violations.push(`${total} tokens are settled or reserved of ${quota}`);
   }
   return { violations, settledTokens, liveTokens: liveTokens(), grants, refusals, charged };
+}
+
+/** Place of the value that lets the script ask for what its subjects have used, instead of deciding; the caller then begins anew without. */
+const ASKS_BACK = 12;
+
+function isAskedAgain(history: readonly Carried[], at: number, id: string, values: readonly string[]): boolean {
+  if (values[ASKS_BACK] !== '1') return false;
+  return history.slice(at + 1).some(({ args, isOfScript }) => {
+    if (isOfScript || NAMES.get(args[1] ?? '') !== 'hydraBegin') return false;
+    const later = args.slice(3 + Number(args[2]));
+    return later[0] === id && later[ASKS_BACK] === '0';
+  });
 }

@@ -37,15 +37,16 @@ export class UsageRecorder {
       this.windows = windows;
       return;
     }
-    this.ledger = new UsageLedger(identity.database);
-    const writer = this.openWriter(this.ledger);
+    const ledger = new UsageLedger(identity.database);
+    this.ledger = ledger;
+    const writer = this.openWriter(ledger);
     const counts = new MemoryLimitBook(steadyNowMs, (entry) => {
       metrics.tenantUsed(entry);
       writer.add(entry);
     });
     const { redisUrl, redisCluster } = config.limits;
     if (redisUrl === undefined) {
-      this.book = new UsageBook(counts, this.ledger, writer, steadyNowMs);
+      this.book = new UsageBook(counts, ledger, writer, steadyNowMs);
       this.windows = windows;
       return;
     }
@@ -55,6 +56,7 @@ export class UsageRecorder {
     const shared = new RedisLimitBook(client, {
       gatewayId,
       takeEntries: (entries) => this.takeEntries(entries),
+      usedBefore: (tenantId, { keyId, modelId }, nowMs) => ledger.used({ tenantId, keyId, modelId }, nowMs),
       onFailure: (error) =>
         logger.warn({ error }, 'what is reserved in Redis could not be looked after; it is tried again'),
     });

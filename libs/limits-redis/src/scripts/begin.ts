@@ -3,9 +3,9 @@ import { SHARED } from './shared.js';
 /**
  * Reserves a prompt and the first slice of its answer.
  * ARGV: id, gateway, lease in ms, prompt tokens, most output tokens, least of them, wanted of them, prices of input, cached input and
- * output, origin, most entries in the outbox, subjects.
- * Returns {1, covered, state} or {0, shortage, state, now} or {2} for a full outbox; state: {limit, remaining, time to reset} of the
- * tightest window of tokens.
+ * output, origin, most entries in the outbox, 1 to be asked for what subjects have used that are not counted yet, subjects.
+ * Returns {1, covered, state, life} or {0, shortage, state, now} or {2} for a full outbox or {3, now, places of the subjects to restore};
+ * state: {limit, remaining, time to reset} of the tightest window of tokens.
  */
 export const BEGIN = `${SHARED}
 local id, gateway, lease_ms, about = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[11]
@@ -14,7 +14,8 @@ local input, cached_input, output = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumb
 
 reap()
 if redis.call('XLEN', outbox) >= tonumber(ARGV[12]) then return { 2 } end
-local subjects = subjects_from(13)
+local subjects, unknown = subjects_from(14)
+if ARGV[13] == '1' and #unknown > 0 then return { 3, now_ms, unknown } end
 
 local function tightest()
   local best
@@ -72,11 +73,10 @@ for index, subject in ipairs(subjects) do
   reserve(state, prompt + covered, prompt * input + covered * output)
   save_counts(subject.id, state)
 end
-if #names > 0 then redis.call('PEXPIRE', counts, COUNTS_LIVE_MS) end
 redis.call('HSET', live, id, cjson.encode({
   g = gateway, s = names, p = prompt, c = covered, pi = input, pc = cached_input, po = output, ws = second, wt = prompt + most,
   d = { n = present.d, b = 1, t = covered }, m = { n = present.m, b = 1, t = covered }, e = about,
 }))
 redis.call('ZADD', leases, now_ms + lease_ms, gateway)
-return { 1, covered, tightest() }
+return { 1, covered, tightest(), life_of(id) }
 `;

@@ -8,7 +8,7 @@ import { NOW } from './now.js';
  * |---|---|
  * | live | hash, by id of the reservation: JSON of what it holds |
  * | leases | sorted set of gateways by the time until which they count as alive, in milliseconds |
- * | counts | hash, by subject: what is counted, packed |
+ * | counts | hash, by subject: what is counted, packed; under the empty name, which life of these keys it is |
  * | outbox | stream of entries for the ledger |
  *
  * A reservation: g gateway; s subjects; p prompt tokens; c output tokens covered; pi, pc, po prices of input, cached input and
@@ -39,6 +39,7 @@ local present = { d = today, m = month_of(today) }
 local function load_counts(subject)
   local packed = redis.call('HGET', counts, subject)
   local state = packed and cmsgpack.unpack(packed) or { r = 0, w = {} }
+  local is_known = packed ~= false
   for period, number in pairs(present) do
     if state[period] == nil or state[period].n ~= number then
       state[period] = { n = number, st = 0, rt = 0, sn = 0, rn = 0 }
@@ -49,7 +50,14 @@ local function load_counts(subject)
     if slot >= second - WINDOW_SECONDS then kept[slot] = amount end
   end
   state.w = kept
-  return state
+  return state, is_known
+end
+
+-- Which life of the tenant's keys it is: what was reserved in another one was forgotten, by a Redis that began empty.
+local function life_of(name)
+  redis.call('HSETNX', counts, '', name)
+  redis.call('PEXPIRE', counts, COUNTS_LIVE_MS)
+  return redis.call('HGET', counts, '')
 end
 
 local function save_counts(subject, state)
@@ -66,6 +74,11 @@ end
 local function share_of(held, period)
   local share = held[period]
   return share.b * held.p + share.t, share.b * held.p * held.pi + share.t * held.po
+end
+
+local function tell(id, about, prompt, cached, completion, cost, outcome)
+  redis.call('XADD', outbox, '*', 'id', id, 'about', about, 'prompt', prompt, 'cached', cached, 'completion', completion,
+    'nanos', string.format('%.0f', cost), 'outcome', outcome, 'at', string.format('%.0f', now_ms))
 end
 
 -- Turns what a reservation held into what was used, and tells the ledger.
@@ -91,8 +104,7 @@ local function release(id, held, prompt, cached, completion, outcome)
     save_counts(subject, state)
   end
   redis.call('HDEL', live, id)
-  redis.call('XADD', outbox, '*', 'id', id, 'about', held.e, 'prompt', prompt, 'cached', cached, 'completion', completion,
-    'nanos', string.format('%.0f', cost), 'outcome', outcome, 'at', string.format('%.0f', now_ms))
+  tell(id, held.e, prompt, cached, completion, cost, outcome)
 end
 
 -- Charges all that is held by gateways that were not heard of for too long.
@@ -116,14 +128,17 @@ local BOUNDS = {
   { 3, 'd', 'st', 'rt' }, { 4, 'm', 'st', 'rt' }, { 5, 'd', 'sn', 'rn' }, { 6, 'm', 'sn', 'rn' },
 }
 
+-- Returns them, and the places of those that nothing was counted for yet.
 local function subjects_from(first)
-  local subjects = {}
+  local subjects, unknown = {}, {}
   for at = first, #ARGV, FIGURES do
     local limits = {}
     for i = 1, FIGURES - 1 do limits[i] = tonumber(ARGV[at + i]) end
-    subjects[#subjects + 1] = { id = ARGV[at], limits = limits, state = load_counts(ARGV[at]) }
+    local state, is_known = load_counts(ARGV[at])
+    subjects[#subjects + 1] = { id = ARGV[at], limits = limits, state = state }
+    if not is_known then unknown[#unknown + 1] = #subjects end
   end
-  return subjects
+  return subjects, unknown
 end
 
 local NEVER, WITH_THE_PERIOD = -1, -2
