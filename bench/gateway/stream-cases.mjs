@@ -19,35 +19,40 @@ const LONG_PROMPT_TOKENS = 8_000;
 
 /**
  * Readers that take nothing of long answers of fast workers, beside others that read streams at a model's pace. A flood of requests that
- * are read comes first: after it V8's young generation is as large as it gets and the flight recorder is full, and what grows is what readers keep.
+ * are read comes first: after it V8's young generation is as large as it gets and the flight recorder is full. The others alone come second, for as
+ * long: what the process grows by then is theirs (`withoutReadersMiB`), and told beside what it grows by with slow readers, not taken from it.
  */
 export async function slowReaders() {
   const fast = { ...AT_ONCE, contextTokens: 4_000_000 };
   const mocks = [fast, fast, { ...PACED, modelId: OTHER_MODEL }];
   return withPlatform({ mocks }, async ({ ports, headers, pids }, load) => {
     const settings = { ...loadSettings({ concurrency: 16, stream: true }), ports, path: PATH, headers, pids: [] };
-    const others = (measureMs) =>
-      load.run('closedLoop', {
-        ...settings,
-        ...{ body: bodyOf(true, { model: OTHER_MODEL }), warmUpMs: 5_000, measureMs },
-      });
+    const body = bodyOf(true, { model: OTHER_MODEL });
+    const others = () => load.run('closedLoop', { ...settings, body, warmUpMs: 5_000, measureMs: SLOW_MS });
     const flood = loadSettings({ concurrency: 64, stream: true });
     await load.run('closedLoop', { ...settings, ...flood, warmUpMs: 0, measureMs: FLOOD_MS });
-    const alone = await others(10_000);
-    const before = residentSet(pids[0]).bytes;
-    const body = bodyOf(true, { max_tokens: 3_000_000 });
-    await load.run('openStreams', { port: ports[0], path: PATH, headers, body, count: SLOW_READERS, isRead: false });
-    let most = before;
-    const timer = setInterval(() => {
-      most = Math.max(most, residentSet(pids[0]).bytes);
-    }, 500);
-    const beside = await others(SLOW_MS);
-    clearInterval(timer);
+    const { result: alone, grownMiB: withoutReadersMiB } = await grownWhile(pids[0], others);
+    const { result: beside, grownMiB } = await grownWhile(pids[0], async () => {
+      const slow = { port: ports[0], path: PATH, headers, body: bodyOf(true, { max_tokens: 3_000_000 }) };
+      await load.run('openStreams', { ...slow, count: SLOW_READERS, isRead: false });
+      return others();
+    });
     // Twice is what one more process on the machine does to a 99th percentile.
     const isUndisturbed = beside.gapP99Ms <= 2 * alone.gapP99Ms;
     const othersP99Ms = { alone: alone.gapP99Ms, beside: beside.gapP99Ms };
-    return { value: (most - before) / 2 ** 20, holds: isUndisturbed, othersP99Ms };
+    return { value: grownMiB, holds: isUndisturbed, withoutReadersMiB, othersP99Ms };
   });
+}
+
+/** The most that a process grew by while `work` was done. */
+async function grownWhile(pid, work) {
+  const before = residentSet(pid).bytes;
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, residentSet(pid).bytes);
+  }, 500);
+  const result = await work().finally(() => clearInterval(timer));
+  return { result, grownMiB: (most - before) / 2 ** 20 };
 }
 
 /** From the client's leaving to the worker's hearing of it, the longest of some. */
