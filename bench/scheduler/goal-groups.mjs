@@ -31,74 +31,88 @@ const RETENTION = [
   { trace: 'synthetic', hit: 0.384 },
 ];
 
-/** Groups of goals: each yields rows, as it gets the figures from `run`. */
-export const GOALS = { fifo, srpt, retention, fleets };
+/**
+ * Groups of goals, each a list of cells: what is asked, the runs that answer it, and rows of their results. A run that several cells
+ * ask for is made once.
+ */
+export const GOALS = { fifo: fifo(), srpt: srpt(), retention: retention(), fleets: fleets() };
 
-async function* fifo(run) {
-  const ratios = [];
-  for (const { hit, ttft, knownP99, ...cell } of REFERENCES) {
-    const result = await run(loaded(cell));
-    const ratio = result.block_hit_rate / hit;
-    ratios.push(ratio);
-    const most = MOST_TTFT_RATIO[cell.trace];
-    yield row(cell, 'hit', result.block_hit_rate, { ratio, atLeast: 0.87 });
-    yield row(cell, 'TTFT', result.ttft_mean_s, { ratio: result.ttft_mean_s / ttft, atMost: most });
-    yield row(cell, 'p99', result.ttft_p99_s, { atMost: knownP99 });
-  }
-  yield row({}, 'hit over pooled, mean', mean(ratios), { atLeast: 0.94 });
+function fifo() {
+  const cells = REFERENCES.map(({ hit, ttft, knownP99, ...cell }) => ({
+    ...{ cell, runs: [loaded(cell)] },
+    rows: ([{ block_hit_rate, ttft_mean_s, ttft_p99_s }]) => [
+      row(cell, 'hit', block_hit_rate, { ratio: block_hit_rate / hit, atLeast: 0.87 }),
+      row(cell, 'TTFT', ttft_mean_s, { ratio: ttft_mean_s / ttft, atMost: MOST_TTFT_RATIO[cell.trace] }),
+      row(cell, 'p99', ttft_p99_s, { atMost: knownP99 }),
+    ],
+  }));
+  const all = {
+    ...{ cell: {}, runs: cells.flatMap(({ runs }) => runs) },
+    rows: (results) => {
+      const ratios = results.map(({ block_hit_rate }, index) => block_hit_rate / REFERENCES[index].hit);
+      return [row({}, 'hit over pooled, mean', mean(ratios), { atLeast: 0.94 })];
+    },
+  };
+  return [...cells, all];
 }
 
-async function* srpt(run) {
-  for (const { hit, trace, workers, load } of REFERENCES) {
-    const { block_hit_rate } = await run({ ...loaded({ trace, workers, load }), order: 'srpt' });
-    yield row({ trace, workers, load }, 'hit', block_hit_rate, { ratio: block_hit_rate / hit, atLeast: 0.97 });
-  }
-  for (const { trace, rps, speedup } of CAPACITY) {
-    const { slo_attainment } = await run({ trace, workers: 8, copies: 1, speedup, order: 'srpt' });
-    yield row({ trace, workers: 8 }, `within SLO at ${rps}/s`, slo_attainment, { atLeast: 0.9 });
-  }
+function srpt() {
+  const hits = REFERENCES.map(({ hit, trace, workers, load }) => ({
+    ...{ cell: { trace, workers, load }, runs: [{ ...loaded({ trace, workers, load }), order: 'srpt' }] },
+    rows: ([{ block_hit_rate }]) => [
+      row({ trace, workers, load }, 'hit', block_hit_rate, { ratio: block_hit_rate / hit, atLeast: 0.97 }),
+    ],
+  }));
+  const capacity = CAPACITY.map(({ trace, rps, speedup }) => ({
+    ...{ cell: { trace, workers: 8 }, runs: [{ trace, workers: 8, copies: 1, speedup, order: 'srpt' }] },
+    rows: ([{ slo_attainment }]) => [
+      row({ trace, workers: 8 }, `within SLO at ${rps}/s`, slo_attainment, { atLeast: 0.9 }),
+    ],
+  }));
   const azure = { trace: 'azure_conv', workers: 16, copies: 4, speedup: 13.6, order: 'srpt' };
-  const ours = await run(azure);
-  const other = await run({ ...azure, strategy: 'least-pending-prefill' });
-  for (const [name, figure, atMost] of [
-    ['TTFT', 'ttft_mean_s', 1.03],
-    ['p99', 'ttft_p99_s', 1.5],
-  ]) {
-    yield row(azure, name, ours[figure], { ratio: ours[figure] / other[figure], atMost });
-  }
+  const beside = {
+    ...{ cell: azure, runs: [azure, { ...azure, strategy: 'least-pending-prefill' }] },
+    rows: ([ours, other]) =>
+      [
+        ['TTFT', 'ttft_mean_s', 1.03],
+        ['p99', 'ttft_p99_s', 1.5],
+      ].map(([name, figure, atMost]) =>
+        row(azure, name, ours[figure], { ratio: ours[figure] / other[figure], atMost }),
+      ),
+  };
+  return [...hits, ...capacity, beside];
 }
 
-async function* retention(run) {
-  for (const { trace, hit } of RETENTION) {
-    for (const kvBlocks of [800, 3_200]) {
-      const cell = { trace, workers: 16, load: 0.9, kvBlocks };
-      const { lru, lfuda } = await retained(run, cell);
-      const atLeast = kvBlocks === 800 ? hit : lru.block_hit_rate - 0.005;
-      yield* retentionRows(cell, lru, lfuda, { atLeast });
-    }
-  }
+function retention() {
+  return RETENTION.flatMap(({ trace, hit }) =>
+    [800, 3_200].map((kvBlocks) => {
+      const atLeast = (lru) => (kvBlocks === 800 ? hit : lru.block_hit_rate - 0.005);
+      return retained({ trace, workers: 16, load: 0.9, kvBlocks }, atLeast);
+    }),
+  );
 }
 
 /** No goals of their own: what was chosen elsewhere is to be no worse than least recently used here. */
-async function* fleets(run) {
-  for (const trace of ['conversation', 'synthetic']) {
-    for (const [workers, kvBlocks] of [4, 8, 32].flatMap((count) => [400, 800, 1_600].map((room) => [count, room]))) {
-      const cell = { trace, workers, load: 0.9, kvBlocks };
-      const { lru, lfuda } = await retained(run, cell);
-      yield* retentionRows(cell, lru, lfuda, { atLeast: lru.block_hit_rate });
-    }
-  }
+function fleets() {
+  return ['conversation', 'synthetic'].flatMap((trace) =>
+    [4, 8, 32].flatMap((workers) =>
+      [400, 800, 1_600].map((kvBlocks) =>
+        retained({ trace, workers, load: 0.9, kvBlocks }, ({ block_hit_rate }) => block_hit_rate),
+      ),
+    ),
+  );
 }
 
-async function retained(run, cell) {
-  const lru = await run({ ...loaded(cell), order: 'srpt', eviction: 'lru' });
-  return { lru, lfuda: await run({ ...loaded(cell), order: 'srpt', eviction: 'lfuda' }) };
-}
-
-function* retentionRows(cell, lru, lfuda, bound) {
-  yield row(cell, 'hit', lfuda.block_hit_rate, { beside: lru.block_hit_rate, ...bound });
-  yield row(cell, 'TTFT', lfuda.ttft_mean_s, { beside: lru.ttft_mean_s });
-  yield row(cell, 'p99', lfuda.ttft_p99_s, { beside: lru.ttft_p99_s });
+/** @param leastHit  that `lfuda` is to have, given what `lru` has */
+function retained(cell, leastHit) {
+  return {
+    ...{ cell, runs: ['lru', 'lfuda'].map((eviction) => ({ ...loaded(cell), order: 'srpt', eviction })) },
+    rows: ([lru, lfuda]) => [
+      row(cell, 'hit', lfuda.block_hit_rate, { beside: lru.block_hit_rate, atLeast: leastHit(lru) }),
+      row(cell, 'TTFT', lfuda.ttft_mean_s, { beside: lru.ttft_mean_s }),
+      row(cell, 'p99', lfuda.ttft_p99_s, { beside: lru.ttft_p99_s }),
+    ],
+  };
 }
 
 /** The run of a cell: a copy of the trace for each 8 workers, as fast as its load asks for. */
@@ -109,17 +123,21 @@ function loaded({ trace, workers, load, ...about }) {
 }
 
 /** @param bound  of the ratio where there is one, else of the figure; `beside` is what LRU has */
-function row({ trace, workers, load, kvBlocks }, name, figure, { ratio, beside, atLeast, atMost }) {
-  const cell = [trace, workers && `W ${workers}`, load && `load ${load}`, kvBlocks && `${kvBlocks} blocks`, name];
+function row(cell, name, figure, { ratio, beside, atLeast, atMost }) {
   const bounded = ratio ?? figure;
   const more = [ratio && `ratio ${ratio.toFixed(3)}`, beside !== undefined && `lru ${beside.toFixed(4)}`];
   const goal = atLeast !== undefined ? `≥ ${round(atLeast)}` : atMost === undefined ? undefined : `≤ ${round(atMost)}`;
   return {
-    what: cell.filter(Boolean).join(', '),
+    what: [nameOf(cell), name].filter(Boolean).join(', '),
     figure: [figure.toFixed(4), ...more].filter(Boolean).join(', '),
     goal,
     isReached: !(bounded < (atLeast ?? bounded)) && !(bounded > (atMost ?? bounded)),
   };
+}
+
+export function nameOf({ trace, workers, load, kvBlocks }) {
+  const parts = [trace, workers && `W ${workers}`, load && `load ${load}`, kvBlocks && `${kvBlocks} blocks`];
+  return parts.filter(Boolean).join(', ');
 }
 
 function mean(values) {

@@ -6,6 +6,8 @@ import {
   KvIndex,
   LeaseTable,
   PlacementQueue,
+  PREFIXES_PER_INDEXED_BLOCK,
+  PrefixUses,
   seededRandom,
 } from '#lib/placement';
 import { quantile } from '../engine/statistics.mjs';
@@ -90,9 +92,10 @@ function scheduler(prefixes, random) {
   const leases = new LeaseTable({ leaseTtlMs: 1e12, idPrefix: 'l' });
   const fleet = new FleetState({ workerTimeoutMs: 1e12, waitingPerWorker: 4, stepsPerWorker: 1e6 }, leases);
   const strategy = createStrategy('predicted-ttft', DEFAULT_STRATEGY_OPTIONS);
+  const uses = new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * 262_144);
   const queue = new PlacementQueue(
     { queueLength: 1_024, expectedModelIds: new Set([MODEL_ID]), lossGraceMs: 0 },
-    { fleet, leases, strategyFor: () => strategy, random, prefixes },
+    { fleet, leases, strategyFor: () => strategy, random, prefixes, uses },
   );
   const model = { modelId: MODEL_ID, blockTokens: 16, contextTokens: 0, maxRunningSequences: 256 };
   for (let number = 0; number < SERVING_WORKERS; number++) {

@@ -44,7 +44,7 @@ export function toPlaceResponse(answer: DeskAnswer, leaseTtlMs: number, explains
 }
 
 function toWireLease(
-  { lease, target, kvSource }: PlacementAnswer & { kind: 'placed' },
+  { lease, target, kvSource, earlierUses }: PlacementAnswer & { kind: 'placed' },
   term: number,
   leaseTtlMs: number,
 ): WireLease {
@@ -61,6 +61,7 @@ function toWireLease(
     kvSources: kvSource === undefined ? [] : [toWireSource(kvSource)],
     term,
     expectedCachedTokens: lease.cachedTokens,
+    earlierUses: [...earlierUses],
   };
 }
 

@@ -1,21 +1,18 @@
-import { randomInt } from 'node:crypto';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { HydraConfig } from '#lib/config';
 import type { KvEvents, Registration, StateReport } from '#lib/contracts';
 import { APP_LOGGER, type Exemplar, type Logger } from '#lib/observability';
 import {
   Attention,
-  FleetState,
-  KvFollower,
-  KvIndex,
+  type FleetState,
+  type KvFollower,
   type LeaseOutcome,
-  LeaseTable,
+  type LeaseTable,
   type PlacementAnswer,
   type PlacementDecision,
-  PlacementQueue,
+  type PlacementQueue,
   type PlacementRequest,
   type RegisterOutcome,
-  seededRandom,
   type WorkerDeparture,
 } from '#lib/placement';
 import { Askers, type DeskAnswer } from './askers.js';
@@ -24,15 +21,13 @@ import { FleetLog } from './fleet-log.js';
 import { ModelStrategies } from './model-strategies.js';
 import { OwnReigns } from './own-reigns.js';
 import { PlacementMetrics } from './placement-metrics.js';
+import { createPlacementParts } from './placement-parts.js';
 import { nowMs } from './scheduler-clock.js';
 import { HYDRA_CONFIG } from './scheduler-config.js';
 import { StrategyFaultLog } from './strategy-fault-log.js';
 
 /** How often the desk looks whether its own process runs, within the time that a worker may be silent. */
 const ATTENTIONS_PER_TIMEOUT = 10;
-
-/** Workers whose blocks the index can tell apart. */
-const KV_INDEX_WORKERS = 256;
 
 /** A call of `Place` that has its answer or waits for it. */
 export interface PlacementTicket {
@@ -82,40 +77,16 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     private readonly strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
-    const { leaseTtlMs, workerTimeoutMs, kvIndexBlocks } = config.scheduler;
-    this.leases = new LeaseTable({ leaseTtlMs, idPrefix: this.schedulerEpoch.toString(36) });
-    const room = {
-      workerTimeoutMs,
-      // They may change while the scheduler runs, as below.
-      get waitingPerWorker() {
-        return config.scheduler.waitingPerWorker;
-      },
-      get stepsPerWorker() {
-        return config.scheduler.stepsPerWorker;
-      },
-    };
-    this.fleet = new FleetState(room, this.leases);
-    const kvIndex = new KvIndex({ capacityBlocks: kvIndexBlocks, capacityWorkers: KV_INDEX_WORKERS });
-    this.kvFollower = new KvFollower(kvIndex);
-    this.configuredModelIds = new Set(config.models.map((model) => model.id));
-    this.queue = new PlacementQueue(
-      {
-        get queueLength() {
-          return config.scheduler.queueLength;
-        },
-        expectedModelIds: this.configuredModelIds,
-        get lossGraceMs() {
-          return config.scheduler.queueTimeoutMs;
-        },
-      },
-      {
-        fleet: this.fleet,
-        leases: this.leases,
-        strategyFor: (modelId) => strategies.strategyFor(modelId),
-        random: seededRandom(randomInt(2 ** 32)),
-        prefixes: kvIndex,
-      },
+    const { leases, fleet, queue, kvFollower } = createPlacementParts(
+      config,
+      strategies,
+      this.schedulerEpoch.toString(36),
     );
+    this.leases = leases;
+    this.fleet = fleet;
+    this.queue = queue;
+    this.kvFollower = kvFollower;
+    this.configuredModelIds = new Set(config.models.map((model) => model.id));
     this.reigns = new OwnReigns(config, this.fleet, logger, {
       reignBegan: (modelId, term) => {
         for (const listener of this.listeners) listener.reignBegan?.(modelId, term);
@@ -125,7 +96,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     this.log = new FleetLog(logger, metrics);
     this.strategyFaults = new StrategyFaultLog(logger);
     metrics.follow(this);
-    const attentionMs = Math.ceil(workerTimeoutMs / ATTENTIONS_PER_TIMEOUT);
+    const attentionMs = Math.ceil(config.scheduler.workerTimeoutMs / ATTENTIONS_PER_TIMEOUT);
     this.attention = new Attention(attentionMs, nowMs());
     this.attentionTimer = setInterval(() => this.attend(), attentionMs);
     this.attentionTimer.unref();

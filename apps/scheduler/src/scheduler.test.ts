@@ -358,6 +358,17 @@ describe('the scheduler', () => {
     expect(metrics).not.toContain('made-up');
   });
 
+  it('says with a lease how many earlier prompts began alike, wherever they ran', async () => {
+    fixture = await SchedulerFixture.start({}, [{ id: 'm', strategy: 'round-robin' }]);
+    for (const workerId of ['w0', 'w1']) await fixture.join(workerId);
+    const prefixHashes = [1, 2, 3].map((fill) => Buffer.alloc(16, fill));
+    const first = await fixture.placed({ prefixHashes });
+    const second = await fixture.placed({ prefixHashes: prefixHashes.slice(0, 2) });
+    const third = await fixture.placed({ prefixHashes });
+    expect(second.workerId).not.toBe(first.workerId);
+    expect([first, second, third].map(({ earlierUses }) => earlierUses)).toEqual([[], [2], [3, 2]]);
+  });
+
   it('follows what workers hold, and asks for a snapshot when it missed something', async () => {
     const models = [{ id: 'm', strategy: 'prefix-aware' }];
     fixture = await SchedulerFixture.start({ waitingPerWorker: 8 }, models);

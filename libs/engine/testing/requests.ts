@@ -24,6 +24,7 @@ export function requestOf({ sampling, stop, ...rest }: RequestParts): Generation
     priority: 0,
     cacheSalt: Buffer.alloc(0),
     kvSources: [],
+    earlierUses: [],
     trace: undefined,
     leaseId: '',
     workerEpoch: 0,

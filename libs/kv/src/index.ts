@@ -9,6 +9,6 @@ export {
 export type { CachedBlock } from './cached-block.js';
 export { crc32c } from './crc32c.js';
 export { createEviction, EVICTIONS, type Eviction } from './eviction/create-eviction.js';
-export type { EvictionPolicy } from './eviction/eviction-policy.js';
+export type { EvictionPolicy, KeptRequest } from './eviction/eviction-policy.js';
 export { PrefixIndex } from './prefix-index.js';
 export { SEGMENT_BLOCKS, shardOf } from './shard-of.js';

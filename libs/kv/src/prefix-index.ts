@@ -1,5 +1,5 @@
 import type { CachedBlock } from './cached-block.js';
-import type { EvictionPolicy } from './eviction/eviction-policy.js';
+import type { EvictionPolicy, KeptRequest } from './eviction/eviction-policy.js';
 import { LeastRecentlyUsed } from './eviction/least-recently-used.js';
 
 export interface PrefixIndexOptions {
@@ -92,10 +92,9 @@ export class PrefixIndex {
   /**
    * Adds those of a chain's blocks that are not held, in order, for as long as there is room: free places, or others that
    * may go. The whole chain counts as used.
-   * @param mostBlocks    that may be held after it
-   * @param answerTokens  as in `EvictionPolicy.kept`
+   * @param mostBlocks  that may be held after it
    */
-  add(hashes: readonly string[], tokenIds: ArrayLike<number>, mostBlocks: number, answerTokens?: number): AddedBlocks {
+  add(hashes: readonly string[], tokenIds: ArrayLike<number>, mostBlocks: number, request?: KeptRequest): AddedBlocks {
     const chain = this.find(hashes, tokenIds);
     this.policy.kept(chain); // it will not be in the way when others are looked for that may go
     const knownBlocks = chain.length;
@@ -111,7 +110,7 @@ export class PrefixIndex {
       chain.push(block);
     }
     for (const block of chain) block.references--;
-    this.policy.kept(chain, answerTokens);
+    this.policy.kept(chain, request);
     return { knownBlocks, added: chain.slice(knownBlocks), removed };
   }
 

@@ -84,6 +84,7 @@ describe('toGenerationRequests', () => {
         priority: 0,
         cacheSalt: Buffer.from('salt'),
         kvSources: [],
+        earlierUses: [],
         trace: { traceparent: 'tp', tracestate: '' },
         leaseId: '',
         workerEpoch: 0,

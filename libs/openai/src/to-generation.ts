@@ -95,6 +95,7 @@ export function toGenerationRequests(
     priority: call.priority,
     cacheSalt: context.cacheSalt,
     kvSources: [],
+    earlierUses: [],
     trace: context.trace,
     leaseId: '',
     workerEpoch: 0,

@@ -10,6 +10,7 @@ import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { Lease, LeaseTable } from './lease-table.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { PlacementStrategy } from './placement-strategy.js';
+import type { PrefixUses } from './prefix-uses.js';
 import type { RefusalReason } from './refusal.js';
 import type { StrategyFault } from './strategy-fault.js';
 import type { WorkerView } from './worker-view.js';
@@ -28,6 +29,7 @@ export interface BinderParts {
   /** Seeded, in [0, 1). */
   readonly random: () => number;
   readonly prefixes: PrefixLookup;
+  readonly uses: PrefixUses;
 }
 
 /**
@@ -57,6 +59,8 @@ export interface Binding {
   readonly strategy: string;
   /** What the worker is to fetch, and from where. */
   readonly kvSource: BlocksElsewhere | undefined;
+  /** Leading blocks of the prompt that at least one, two and three earlier prompts of the fleet began with, as many as are not 0. */
+  readonly earlierUses: readonly number[];
   /** Set when the request asked for it. */
   readonly explanation: PlacementExplanation | undefined;
 }
@@ -171,6 +175,8 @@ export class Binder {
     const { worker, fetch, explanation } = chosen;
     const { target } = worker.registration;
     const lease = this.grant(request, prospect.prefix, chosen, slotIntervalMs(prospect, pace, nowMs), nowMs);
+    const { prefixHashes, attempt } = request;
+    const earlierUses = attempt === 0 ? this.parts.uses.add(prefixHashes) : this.parts.uses.of(prefixHashes);
     const reason = reasonOf(prospect.selection.candidates.length, prospect.prefix.of(worker).tokens);
     return {
       kind: 'bound',
@@ -180,6 +186,7 @@ export class Binder {
         target,
         strategy: strategy.name,
         kvSource: fetch && elsewhere(request, fetch),
+        earlierUses,
         explanation,
       },
     };

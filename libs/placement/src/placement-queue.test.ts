@@ -206,6 +206,18 @@ describe('PlacementQueue', () => {
     expect(reasonsOf(ask({ generationId: 'h' }))).toEqual(['superseded']);
   });
 
+  it('says with each place how often the fleet was asked for the beginning of the prompt before, counting no prompt twice', () => {
+    const { fleet, ask } = single(8);
+    fleet.register(registration('w1'), 0);
+    const prompt = [1, 2, 3].map((fill) => new Uint8Array(16).fill(fill));
+    const place = (prefixHashes: Uint8Array[], attempt = 0) =>
+      ask({ prefixHashes, attempt }).flatMap((one) => (one.kind === 'placed' ? [one.earlierUses] : []));
+    expect(place(prompt)).toEqual([[]]);
+    expect(place(prompt.slice(0, 2))).toEqual([[2]]);
+    expect(place(prompt.slice(0, 2), 1)).toEqual([[2]]);
+    expect(place(prompt)).toEqual([[3, 2]]);
+  });
+
   it('refuses the fourth repetition, and everything once it is closed', () => {
     const { queue, ask } = single();
     expect(reasonsOf(ask({ attempt: 4 }))).toEqual(['attempts-exhausted']);

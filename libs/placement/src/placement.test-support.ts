@@ -7,6 +7,7 @@ import { LeaseTable } from './lease-table.js';
 import { PlacementQueue } from './placement-queue.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { PlacementStrategy } from './placement-strategy.js';
+import { PrefixUses } from './prefix-uses.js';
 import { seededRandom } from './seeded-random.js';
 import type { WorkerView } from './worker-view.js';
 
@@ -101,7 +102,7 @@ export function scheduler(strategy: PlacementStrategy, settings: SchedulerSettin
   const expectedModelIds = new Set(settings.expectedModelIds ?? ['m']);
   const queue = new PlacementQueue(
     { queueLength, expectedModelIds, lossGraceMs: 1_000 },
-    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1), prefixes },
+    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1), prefixes, uses: new PrefixUses(1_000) },
   );
   return { leases, fleet, queue, prefixes };
 }

@@ -1,4 +1,4 @@
-import type { EvictionPolicy } from '#lib/kv';
+import type { EvictionPolicy, KeptRequest } from '#lib/kv';
 
 /** What a cache tells about itself, block by block. */
 export interface CacheListener {
@@ -71,7 +71,7 @@ export class SimulatedCache {
   }
 
   /** The request ended: its output is freed, its prompt stays until evicted; the last block is released first. */
-  release(reservation: KvReservation, answerTokens?: number): void {
+  release(reservation: KvReservation, request?: KeptRequest): void {
     this.freeBlocks += reservation.privateBlocks;
     const { blockIds, hitBlocks, isPublished } = reservation;
     const kept = blockIds.filter((_, position) => position < hitBlocks || isPublished[position]);
@@ -83,7 +83,7 @@ export class SimulatedCache {
     // Its prompt may have blocks that others computed at the same time: they are used by it like its own, and stay before those behind them.
     this.eviction.kept(
       blockIds.filter((blockId) => this.pins.has(blockId)),
-      answerTokens,
+      request,
     );
   }
 

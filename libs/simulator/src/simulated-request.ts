@@ -7,6 +7,8 @@ export class SimulatedRequest {
   dispatchedS = Number.NaN;
   firstTokenS = Number.NaN;
   finishedS = Number.NaN;
+  /** As in `Binding`. */
+  earlierUses: readonly number[] = [];
   /** Leading blocks found in the worker's cache when it first scheduled the request. */
   hitBlocks = 0;
   hitTokens = 0;

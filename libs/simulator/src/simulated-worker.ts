@@ -236,7 +236,8 @@ export class SimulatedWorker {
 
   private finish(request: SimulatedRequest, nowS: number): void {
     request.finishedS = nowS;
-    this.cache.release(request.reservation!, request.trace.outputTokens); // it was admitted
+    const { reservation, earlierUses } = request;
+    this.cache.release(reservation!, { answerTokens: request.trace.outputTokens, earlierUses }); // it was admitted
     this.finished(request);
   }
 }

@@ -51,6 +51,18 @@ describe('a simulation', () => {
     expect(result.block_hit_rate).toBeGreaterThan(0);
   });
 
+  it('given prompts that come again to other workers, then what the fleet has seen before stays longer than what is new', () => {
+    // 20 documents that come three times to each of three workers, among as many prompts of equal length that come once.
+    const prompt = (first: number) => Array.from({ length: 20 }, (_, index) => 1_000 * first + index);
+    const requests = Array.from({ length: 360 }, (_, at) => {
+      const blockIds = prompt(at % 2 === 0 ? (at / 2) % 20 : 1_000 + at);
+      return { timeS: at, promptTokens: 20 * 512, outputTokens: 20, blockIds };
+    });
+    const about = { trace: scaleTrace(requests, 1, 1), workers: 3, eviction: 'lfuda' } as const;
+    const model = { ...H100_8B, kvBlocks: 500 };
+    expect(run('round-robin', { ...about, model }).result.block_hit_rate).toBeGreaterThan(0.25);
+  });
+
   it('of one request gives the times that the model gives', () => {
     const blockIds = Array.from({ length: 14 }, (_, index) => index);
     const trace = scaleTrace([{ timeS: 0, promptTokens: 6_758, outputTokens: 500, blockIds }], 1, 1);

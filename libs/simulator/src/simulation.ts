@@ -7,7 +7,9 @@ import {
   type PlacementDecision,
   PlacementQueue,
   type PlacementStrategy,
+  PREFIXES_PER_INDEXED_BLOCK,
   type PrefillOrder,
+  PrefixUses,
   seededRandom,
 } from '#lib/placement';
 import { measure, type SimulationResult } from './measurements.js';
@@ -81,7 +83,8 @@ class Run {
 
   constructor(private readonly options: SimulationOptions) {
     const { trace, strategy, seed, workers, model } = options;
-    this.prefixes = new KvIndex({ capacityBlocks: (workers + 1) * model.kvBlocks, capacityWorkers: workers });
+    const capacityBlocks = (workers + 1) * model.kvBlocks;
+    this.prefixes = new KvIndex({ capacityBlocks, capacityWorkers: workers });
     this.requests = trace.requests.map((request, index) => new SimulatedRequest(index, request));
     this.fleet = new FleetState(
       {
@@ -99,6 +102,7 @@ class Run {
         strategyFor: () => strategy,
         random: seededRandom(seed),
         prefixes: this.prefixes,
+        uses: new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * capacityBlocks),
       },
     );
     const ids = Array.from({ length: workers }, (_, index) => workerIdOf(index));
@@ -178,6 +182,7 @@ class Run {
     if (answer.kind === 'refused') return; // it stays unfinished
     request.workerIndex = Number(answer.lease.workerId.slice(1));
     request.dispatchedS = this.nowS;
+    request.earlierUses = answer.earlierUses;
     this.leaseIds[request.index] = answer.lease.leaseId;
     this.workers[request.workerIndex]!.submit(request);
   }

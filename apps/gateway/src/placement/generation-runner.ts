@@ -83,12 +83,13 @@ export class GenerationRunner {
       this.settle(place, 'cancelled', undefined, 0, parent);
       return Promise.reject(signal.reason);
     }
-    const { leaseId, leaseTerm, workerEpoch, kvSources } = place;
+    const { leaseId, leaseTerm, workerEpoch } = place;
+    const hints = { kvSources: [...place.kvSources], earlierUses: [...place.earlierUses] };
     const span = parent.child('generate', 'client').set({ 'hydra.worker.id': place.workerId });
     const trace = span.traceContext;
     const stream = this.fleet
       .session(place.target)
-      .submit({ ...request, leaseId, leaseTerm, workerEpoch, kvSources: [...kvSources], trace });
+      .submit({ ...request, leaseId, leaseTerm, workerEpoch, ...hints, trace });
     return new Promise((resolve, reject) => {
       const abort = () => {
         const reason = cancelReason(signal.reason);

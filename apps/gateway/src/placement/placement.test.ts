@@ -64,6 +64,16 @@ describe('leases', () => {
   });
 });
 
+describe('what the fleet knows of a prompt', () => {
+  it('given a lease that says how often its beginning was asked for, then the worker is told', async () => {
+    platform = await startTestPlatform();
+    platform.scheduler.earlierUses = [5, 3];
+    platform.worker.onSubmit = (generation) => void generation.runToEnd();
+    await textOf(await openStream(completions(), streamed).response);
+    expect(platform.worker.generations.map(({ request }) => request.earlierUses)).toEqual([[5, 3]]);
+  });
+});
+
 describe('x-slo-ttft-ms', () => {
   const slo = (value: string) => ({ 'x-slo-ttft-ms': value });
 

@@ -32,6 +32,8 @@ export interface Place {
   readonly workerEpoch: number;
   readonly target: string;
   readonly kvSources: readonly KvSource[];
+  /** `Lease.earlierUses`. */
+  readonly earlierUses: readonly number[];
   /** `Lease.term`. */
   readonly leaseTerm: number;
   /** Gives the place back, once; says how it ended. */
@@ -218,7 +220,16 @@ export class Placer {
       { ...generationFields(request), worker_id: workerId, reason: cause.message },
       'placed without the scheduler',
     );
-    return { leaseId: '', leaseTerm: 0, workerId, workerEpoch, target, kvSources: [], settle: () => {} };
+    return {
+      leaseId: '',
+      leaseTerm: 0,
+      workerId,
+      workerEpoch,
+      target,
+      kvSources: [],
+      earlierUses: [],
+      settle: () => {},
+    };
   }
 
   /** Of a worker that has it: while it is replaced others may have another one, and their prefixes are not found. */
@@ -268,9 +279,10 @@ function toApiError(cause: GrpcStatusError): Error {
   }
 }
 
-function toPlace({ leaseId, term, workerId, workerEpoch, target, kvSources }: Lease, { leases }: SchedulerLink): Place {
+function toPlace(lease: Lease, { leases }: SchedulerLink): Place {
+  const { leaseId, term, workerId, workerEpoch, target, kvSources, earlierUses } = lease;
   const settle = (end: Omit<LeaseRelease, 'leaseId'>) => leases.release({ leaseId, ...end });
-  return { leaseId, leaseTerm: term, workerId, workerEpoch, target, kvSources, settle };
+  return { leaseId, leaseTerm: term, workerId, workerEpoch, target, kvSources, earlierUses, settle };
 }
 
 function adapterOf({ member }: WorkerView, { adapterId, modelId }: GenerationRequest): Adapter | undefined {

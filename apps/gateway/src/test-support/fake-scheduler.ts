@@ -43,6 +43,8 @@ export class FakeScheduler {
   /** Place calls that the gateway cancelled. */
   cancelledPlaces = 0;
   leaseTtlMs = 15_000;
+  /** Said with every lease. */
+  earlierUses: number[] = [];
   /** Set to keep requests waiting: they are answered when it resolves. */
   gate: Promise<void> | undefined;
   refusal: RefusalReason | undefined;
@@ -161,6 +163,7 @@ export class FakeScheduler {
     const lease = {
       ...{ leaseId: `lease-${this.places.length}`, workerId, workerEpoch, target, leaseTtlMs: this.leaseTtlMs },
       ...{ expiresAtUnixMs: Date.now() + this.leaseTtlMs, attempt: request.attempt, kvSources: [] },
+      earlierUses: this.earlierUses,
       expectedCachedTokens: 0,
       term: 0,
     };

@@ -1,4 +1,4 @@
-import { type CachedBlock, type EvictionPolicy, PrefixIndex } from '#lib/kv';
+import { type CachedBlock, type EvictionPolicy, type KeptRequest, PrefixIndex } from '#lib/kv';
 import { BlockHashes } from './block-hashes.js';
 import type { BlockMemory } from './block-memory.js';
 import type { PrefixChange } from './prefix-change.js';
@@ -28,8 +28,7 @@ export interface KeptPrefix {
   readonly slot: number;
   readonly tokenIds: readonly number[];
   readonly hashes: readonly string[];
-  /** As in `EvictionPolicy.kept`. */
-  readonly answerTokens?: number | undefined;
+  readonly request?: KeptRequest;
 }
 
 /** A whole prompt in a slot, and the logits of its last token, shape [vocabularySize]. */
@@ -116,9 +115,9 @@ export class PrefixStore {
    * Copies those blocks of a slot that are not held, as far as there is room.
    * @param roomTokens  memory that the store may take in all
    */
-  keep({ slot, tokenIds, hashes, answerTokens }: KeptPrefix, roomTokens: number): void {
+  keep({ slot, tokenIds, hashes, request }: KeptPrefix, roomTokens: number): void {
     const save = (firstBlock: number, places: readonly number[]) => this.options.memory.save(slot, firstBlock, places);
-    this.fill(hashes, tokenIds, roomTokens, save, answerTokens);
+    this.fill(hashes, tokenIds, roomTokens, save, request);
   }
 
   /** Blocks by their names, as others can have them, up to the first that is not held; none where blocks stay where they are. */
@@ -201,11 +200,11 @@ export class PrefixStore {
     tokenIds: readonly number[],
     roomTokens: number,
     write: (firstBlock: number, places: readonly number[]) => void,
-    answerTokens?: number,
+    request?: KeptRequest,
   ): number {
     this.ends?.shrinkTo(Math.floor(roomTokens * END_SHARE));
     const mostBlocks = this.blocksIn(roomTokens - this.endsTokens);
-    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, mostBlocks, answerTokens);
+    const { knownBlocks, added, removed } = this.index.add(hashes, tokenIds, mostBlocks, request);
     // a place that was emptied for a block of this very chain is written at once and need not be given back
     const filled = new Set(added.map(({ place }) => place));
     this.noteRemoved(

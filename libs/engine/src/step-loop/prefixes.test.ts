@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FailureCode, FinishReason, type GenerationRequest } from '#lib/contracts';
+import { type CachedBlock, createEviction } from '#lib/kv';
 import { syntheticTextFiles, TextModel } from '#lib/tokens';
 import { EventLog } from '../../testing/event-log.js';
 import { type RequestParts, requestOf } from '../../testing/requests.js';
@@ -12,14 +13,16 @@ const { table } = TextModel.load(syntheticTextFiles());
 const BLOCK_TOKENS = 4;
 const LONG = Array.from({ length: 42 }, (_, i) => (i * 11) % 60);
 
+const hashOf = ({ hash }: CachedBlock) => hash;
+
 /** A loop that keeps prefixes in blocks of four tokens, and what each request took of it. */
-function startLoop(options: SyntheticModelRunnerOptions = {}) {
+function startLoop(options: SyntheticModelRunnerOptions = {}, policy = createEviction('lru', hashOf)) {
   const log = new EventLog();
   const runner = new SyntheticModelRunner({ blockPlaces: 1_000, blockTokens: BLOCK_TOKENS, ...options });
   const loop = new StepLoop(
     runner,
     { table, eosTokenIds: [63] },
-    { waitingGenerations: 64, prefixes: { modelFingerprint: 'synthetic' }, onEvent: log.listener },
+    { waitingGenerations: 64, prefixes: { modelFingerprint: 'synthetic', policy }, onEvent: log.listener },
   );
   const ended = loop.run();
   const submit = (parts: RequestParts): GenerationRequest => {
@@ -243,6 +246,23 @@ describe('prefixes', () => {
     expect(again.tokenIds).toEqual(old.tokenIds);
     await stop();
   });
+
+  it.each([
+    { earlierUses: [3], cached: 12 },
+    { earlierUses: [], cached: 0 },
+  ])(
+    'given lfuda and a prompt whose blocks the fleet had before ($earlierUses), when room is wanted, then $cached of its tokens are held',
+    async ({ earlierUses, cached }) => {
+      const { run, stop } = startLoop({ kvTotalBytes: 48, contextTokens: 48 }, createEviction('lfuda', hashOf));
+      const known = LONG.slice(0, 13);
+      await run({ promptTokenIds: known, stop: { maxTokens: 1 }, earlierUses });
+      for (let other = 0; other < 4; other++) {
+        await run({ promptTokenIds: known.map((id) => (id + other + 1) % 60), stop: { maxTokens: 1 } });
+      }
+      expect((await run({ promptTokenIds: known, stop: { maxTokens: 1 } })).cached).toBe(cached);
+      await stop();
+    },
+  );
 
   it('given memory for little more than one sequence, when a chat goes on, then as much of it is held as fits beside it', async () => {
     const { run, stop } = startLoop({ kvTotalBytes: 64, contextTokens: 64 });

@@ -264,13 +264,14 @@ export class Slots {
 
   /** @param answerTokens  when it has ended */
   private keepUpTo(sequence: Sequence, tokens: number, answerTokens?: number): void {
-    const { slot, tokenIds } = sequence;
+    const { slot, tokenIds, generation } = sequence;
     if (slot === undefined || this.prefixes === undefined) return;
     const { blockTokens, placeTokens } = this.prefixes;
     this.letRestingGo(Math.ceil((tokens - sequence.keptTokens) / blockTokens) * placeTokens);
     sequence.keptTokens = tokens;
     const roomTokens = this.freeKvTokens - this.resting.kvTokens;
-    this.prefixes.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens), answerTokens }, roomTokens);
+    const request = { answerTokens, earlierUses: generation.request.earlierUses };
+    this.prefixes.keep({ slot, tokenIds, hashes: this.hashesOf(sequence, tokens), request }, roomTokens);
   }
 
   private keepableTokens(sequence: Sequence): number {

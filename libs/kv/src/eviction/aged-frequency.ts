@@ -1,6 +1,6 @@
 import { AnswerLengths } from './answer-lengths.js';
 import { Branches } from './branches.js';
-import type { EvictionPolicy } from './eviction-policy.js';
+import type { EvictionPolicy, KeptRequest } from './eviction-policy.js';
 import { PromptEnds } from './prompt-ends.js';
 import { ShadowCache } from './shadow-cache.js';
 import { END_LEVEL, SELDOM_LEVEL, UseCreditOrder } from './use-credit-order.js';
@@ -38,6 +38,7 @@ const HALF_LIFE_FILLS = 16;
  * most is taken over. The last blocks of prompts go before all others while it is seen that they seldom come back (`PromptEnds`), and so do
  * the new blocks of prompts whose answers were as long as those of prompts that are seldom continued (`AnswerLengths`). Nothing
  * has to be configured. A block is never older nor used less than those behind it, so leaves go first.
+ * A block that other prompts of the fleet had counts as used by them, too, so that the second prompt that has it makes it stay, wherever the first one was.
  * Memory: per block held 9 map entries of a key, and up to 25 more in caches of less than a thousand blocks. Time: constant for
  * each block used or evicted.
  * @see Arlitt et al. 2000, Evaluating Content Management Techniques for Web Proxy Caches (dynamic aging)
@@ -63,11 +64,11 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     for (let index = chain.length - 1; index >= 0; index--) this.use(chain[index]!);
   }
 
-  kept(chain: readonly Block[], answerTokens?: number): void {
+  kept(chain: readonly Block[], { answerTokens, earlierUses = [] }: KeptRequest = {}): void {
     let usesBehind = 0;
     for (let index = chain.length - 1; index >= 0; index--) {
       const key = this.keyOf(chain[index]!);
-      this.keep(chain[index]!, index === chain.length - 1);
+      this.keep(chain[index]!, index === chain.length - 1, usesAt(index, earlierUses));
       // What is behind it was gone, and more is remembered of it than of this one, which its own request has computed.
       if (this.order.usesOf(key) < usesBehind) this.order.setUses(key, usesBehind, ++this.clock);
       usesBehind = this.order.usesOf(key);
@@ -92,13 +93,16 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
       yield this.blocks.get(key)!; // both hold the same
   }
 
-  private keep(block: Block, isLast: boolean): void {
+  /** @param earlierUses  of other prompts, anywhere */
+  private keep(block: Block, isLast: boolean, earlierUses: number): void {
     const key = this.keyOf(block);
     if (!this.order.has(key)) {
-      this.use(block);
+      this.use(block, earlierUses);
       if (this.order.levelOf(key) !== 1) return; // it was here before
       this.ends.kept(isLast);
       if (isLast) this.order.setUsedOnce(key, END_LEVEL, this.clock);
+    } else if (this.order.usesOf(key) <= earlierUses) {
+      this.order.setUses(key, earlierUses + 1, ++this.clock);
     } else if (!isLast && this.order.levelOf(key) === END_LEVEL) {
       this.ends.wentOn();
       this.order.setUsedOnce(key, 1, ++this.clock);
@@ -132,15 +136,15 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     }
   }
 
-  private use(block: Block): void {
+  private use(block: Block, earlierUses = 0): void {
     const key = this.keyOf(block);
     this.answers.used(key);
     const level = this.order.levelOf(key);
     if (level === END_LEVEL || level === 1) this.ends.cameBack(level === END_LEVEL);
     this.blocks.set(key, block);
-    this.order.use(key, ++this.clock);
+    this.order.use(key, ++this.clock, earlierUses);
     const sampling = this.sampling();
-    if (hashOf(key) % sampling === 0) this.compete(key, sampling);
+    if (hashOf(key) % sampling === 0) this.compete(key, sampling, earlierUses);
   }
 
   /** The shadows follow one key in so many: a power of two, so that a sparser sample is a part of a denser one. */
@@ -149,10 +153,10 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     return Math.min(MOST_SPARSE, 2 ** Math.floor(Math.log2(most)));
   }
 
-  private compete(key: Key, sampling: number): void {
+  private compete(key: Key, sampling: number, earlierUses: number): void {
     const { size } = this.order;
     const room = Math.max(1, Math.floor(size / sampling));
-    for (const shadow of this.shadows) shadow.use(key, this.clock, room, shadow.creditPerBlock * size);
+    for (const shadow of this.shadows) shadow.use(key, this.clock, room, shadow.creditPerBlock * size, earlierUses);
     const current = this.shadows.find(({ creditPerBlock }) => creditPerBlock === this.creditPerBlock)!; // it is one of theirs
     const best = this.shadows.reduce((one, other) => (other.hits > one.hits ? other : one));
     if (best.hits > CLEARLY_BETTER * current.hits + CLEARLY_MORE_HITS) this.creditPerBlock = best.creditPerBlock;
@@ -162,6 +166,11 @@ export class AgedFrequency<Block, Key extends string | number> implements Evicti
     this.ends.halve();
     this.answers.halve();
   }
+}
+
+/** How many earlier requests had the block. @param earlierUses  as in `KeptRequest` */
+function usesAt(index: number, earlierUses: readonly number[]): number {
+  return earlierUses.filter((blocks) => blocks > index).length;
 }
 
 /** The same for equal keys, always (FNV-1a over the last characters, which differ most). */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AgedFrequency } from './aged-frequency.js';
 import { createEviction, EVICTIONS, type Eviction } from './create-eviction.js';
-import type { EvictionPolicy } from './eviction-policy.js';
+import type { EvictionPolicy, KeptRequest } from './eviction-policy.js';
 
 /** Blocks are numbers of a tree in which block n's parent is n >> 1. */
 const chainOf = (leaf: number) => {
@@ -22,8 +22,8 @@ class Cache {
     private readonly policy: EvictionPolicy<number>,
   ) {}
 
-  serve(chain: readonly number[], answerTokens?: number): void {
-    this.keep(this.begin(chain), answerTokens);
+  serve(chain: readonly number[], request?: KeptRequest): void {
+    this.keep(this.begin(chain), request);
   }
 
   begin<Chain extends readonly number[]>(chain: Chain): Chain {
@@ -34,9 +34,9 @@ class Cache {
     return chain;
   }
 
-  keep(chain: readonly number[], answerTokens?: number): void {
+  keep(chain: readonly number[], request?: KeptRequest): void {
     for (const block of chain) this.held.add(block);
-    this.policy.kept(chain, answerTokens);
+    this.policy.kept(chain, request);
     while (this.held.size > this.room) this.evict();
   }
 
@@ -55,7 +55,7 @@ describe.each(EVICTIONS)('eviction by %s', (name: Eviction) => {
         const policy = createEviction(name, (block: number) => block);
         const cache = new Cache(room, policy);
         for (const leaf of leaves) {
-          cache.serve(chainOf(leaf), 1 + (leaf % 40));
+          cache.serve(chainOf(leaf), { answerTokens: 1 + (leaf % 40), earlierUses: [leaf % 7, leaf % 5, leaf % 3] });
           const order = [...policy.inOrder()];
           expect(order.toSorted((a, b) => a - b)).toEqual([...cache.held].sort((a, b) => a - b));
           for (const [at, block] of order.entries()) {
@@ -76,13 +76,17 @@ describe.each(EVICTIONS)('eviction by %s', (name: Eviction) => {
           const cache = new Cache(24, policy);
           // Among prompts with short answers that all come again, so that long answers mean something.
           for (let again = 0; again < 2; again++)
-            for (let leaf = 256; leaf < 266; leaf++) cache.serve(chainOf(leaf), 2);
+            for (let leaf = 256; leaf < 266; leaf++) cache.serve(chainOf(leaf), { answerTokens: 2 });
           const running: number[][] = [];
           for (const [leaf, pick, grows] of turns) {
             if (running.length < 4) running.push(cache.begin(chainOf(leaf)));
             const chain = running[pick % running.length]!;
-            if (grows) cache.keep(chain.slice(0, 1 + (leaf % chain.length)));
-            else cache.keep(running.splice(pick % running.length, 1)[0]!, leaf % 3 === 0 ? 2 : 900);
+            const earlierUses = [leaf % 6, leaf % 4];
+            if (grows) cache.keep(chain.slice(0, 1 + (leaf % chain.length)), { earlierUses });
+            else {
+              const answerTokens = leaf % 3 === 0 ? 2 : 900;
+              cache.keep(running.splice(pick % running.length, 1)[0]!, { answerTokens, earlierUses });
+            }
             const order = [...policy.inOrder()];
             expect(order.toSorted((a, b) => a - b)).toEqual([...cache.held].sort((a, b) => a - b));
             for (const [at, block] of order.entries()) {
@@ -202,9 +206,9 @@ describe('least frequently used with dynamic aging', () => {
   const taughtAnswers = () => {
     const aged = policy();
     for (let each = 0; each < 40; each++) {
-      aged.kept(prompt(`asked ${each}`), 5);
+      aged.kept(prompt(`asked ${each}`), { answerTokens: 5 });
       aged.found([`asked ${each} a`, `asked ${each} b`]);
-      aged.kept(prompt(`summed up ${each}`), 500);
+      aged.kept(prompt(`summed up ${each}`), { answerTokens: 500 });
     }
     return aged;
   };
@@ -212,7 +216,7 @@ describe('least frequently used with dynamic aging', () => {
   it('lets no block go before one of another prompt behind it, when both computed it at the same time', () => {
     const aged = taughtAnswers();
     aged.kept(['both a', 'both b', 'growing']);
-    aged.kept(['both a', 'both b', 'long'], 500);
+    aged.kept(['both a', 'both b', 'long'], { answerTokens: 500 });
     const order = [...aged.inOrder()];
     expect(order.indexOf('long')).toBeLessThan(order.indexOf('growing'));
     expect(order.indexOf('growing')).toBeLessThan(order.indexOf('both b'));
@@ -221,9 +225,9 @@ describe('least frequently used with dynamic aging', () => {
 
   it('keeps what a prompt with a short answer had, whatever another one is like that computed it, too', () => {
     const aged = taughtAnswers();
-    aged.kept(['older'], 5);
-    aged.kept(['both a', 'both b'], 5);
-    aged.kept(['both a', 'both b', 'long a', 'long b'], 500);
+    aged.kept(['older'], { answerTokens: 5 });
+    aged.kept(['both a', 'both b'], { answerTokens: 5 });
+    aged.kept(['both a', 'both b', 'long a', 'long b'], { answerTokens: 500 });
     const order = [...aged.inOrder()];
     expect(order.indexOf('long a')).toBeLessThan(order.indexOf('older'));
     expect(order.indexOf('both b')).toBeGreaterThan(order.indexOf('older'));
@@ -241,11 +245,25 @@ describe('least frequently used with dynamic aging', () => {
     expect([...aged.inOrder()]).toEqual(['end', 'middle', 'start']);
   });
 
+  it('keeps what other prompts of the fleet had, too, although it is new here, and lets the rest go as if nothing were known', () => {
+    const aged = policy();
+    aged.kept(['known', 'own'], { earlierUses: [1] });
+    aged.kept(['once']);
+    aged.kept(['later known']);
+    aged.kept(['later known'], { earlierUses: [1] });
+    expect([...aged.inOrder()]).toEqual(['own', 'once', 'known', 'later known']);
+    aged.found(['once']);
+    expect([...aged.inOrder()].at(-1)).toBe('once'); // no less than what was used as often
+    aged.kept(['often'], { earlierUses: [1, 1, 1, 1, 1] });
+    aged.found(['often']);
+    expect([...aged.inOrder()].at(-1)).toBe('often');
+  });
+
   it('lets go first what long answers belong to, where prompts with short ones come back and they do not', () => {
     const aged = taughtAnswers();
-    aged.kept(prompt('older'), 5);
+    aged.kept(prompt('older'), { answerTokens: 5 });
     aged.kept(prompt('growing'));
-    aged.kept(prompt('long'), 500);
+    aged.kept(prompt('long'), { answerTokens: 500 });
     const order = [...aged.inOrder()];
     const placeOf = (block: string) => order.indexOf(block);
     expect(placeOf('long a')).toBeLessThan(placeOf('older b'));

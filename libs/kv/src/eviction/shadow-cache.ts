@@ -17,13 +17,13 @@ export class ShadowCache<Key> {
   /**
    * @param room    keys it may hold after it
    * @param credit  on the clock of uses
+   * @param earlierUses  as in `UseCreditOrder.use`
    */
-  use(key: Key, now: number, room: number, credit: number): void {
+  use(key: Key, now: number, room: number, credit: number, earlierUses: number): void {
     if (this.order.has(key)) this.hits++;
-    this.order.use(key, now);
+    this.order.use(key, now, earlierUses);
     while (this.order.size > room) {
-      const { value } = this.order.inOrder(credit).next();
-      this.order.remove(value!); // it is not empty
+      this.order.remove(this.order.first(credit)!); // it is not empty
     }
   }
 }

@@ -14,6 +14,8 @@ export const SELDOM_LEVEL = MOST_USES + 1;
 export class UseCreditOrder<Key> {
   /** When keys were last used, on the clock of uses, by level; the one used the longest ago first. */
   private readonly levels = Array.from({ length: SELDOM_LEVEL + 1 }, () => new Map<Key, number>());
+  /** The first key of each level; undefined where it has to be looked for. */
+  private readonly heads: (Key | undefined)[] = [];
   private readonly levelOfKey = new Map<Key, number>();
   /** Levels of keys that are gone, the longest ago first. */
   private readonly gone = new Map<Key, number>();
@@ -42,16 +44,19 @@ export class UseCreditOrder<Key> {
     return level === undefined ? 0 : level === END_LEVEL || level === SELDOM_LEVEL ? 1 : level;
   }
 
-  /** One more use. */
-  use(key: Key, now: number): void {
-    const uses = this.usesOf(key);
+  /**
+   * One more use.
+   * @param earlierUses  that there were at least, as is known from elsewhere
+   */
+  use(key: Key, now: number, earlierUses = 0): void {
+    const uses = Math.max(this.usesOf(key), earlierUses);
     this.gone.delete(key);
     this.put(key, Math.min(MOST_USES, uses + 1), now);
   }
 
-  /** It was used so often, as is known of what comes behind it. */
+  /** It was used so often, as is known of what comes behind it, or from elsewhere. */
   setUses(key: Key, uses: number, now: number): void {
-    this.put(key, uses, now);
+    this.put(key, Math.min(MOST_USES, uses), now);
   }
 
   /** It was used once, and belongs to this level: that of ends, that of what is seldom continued, or 1. */
@@ -69,7 +74,7 @@ export class UseCreditOrder<Key> {
     const level = this.levelOfKey.get(key);
     if (level === undefined) return;
     this.levelOfKey.delete(key);
-    this.levels[level]!.delete(key);
+    this.take(key, level);
     this.gone.delete(key);
     this.gone.set(key, level);
     while (this.gone.size > this.rememberedPerKey * this.mostKeys) {
@@ -78,34 +83,62 @@ export class UseCreditOrder<Key> {
   }
 
   /**
-   * Between two steps of the iteration nothing but what came last may be removed.
-   * @param credit     on the clock of uses
+   * The key that comes first in order.
+   * @param credit       on the clock of uses
    * @param endsOlder    by how much ends of prompts count as older than others that were used once, on the same clock
    * @param seldomOlder  and what is seldom continued
    */
+  first(credit: number, endsOlder = 0, seldomOlder = 0): Key | undefined {
+    let first: Key | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [level, keys] of this.levels.entries()) {
+      if (keys.size === 0) continue;
+      const head = this.heads[level] ?? keys.keys().next().value!; // it is not empty
+      this.heads[level] = head;
+      const rank = keys.get(head)! + bonusOf(level, credit, endsOlder, seldomOlder);
+      if (rank < least) [first, least] = [head, rank];
+    }
+    return first;
+  }
+
+  /** All keys. Between two steps of the iteration nothing but what came last may be removed. Parameters as of `first`. */
   *inOrder(credit: number, endsOlder = 0, seldomOlder = 0): Generator<Key> {
+    const veryFirst = this.first(credit, endsOlder, seldomOlder);
+    if (veryFirst === undefined) return;
+    yield veryFirst; // most want no more
     const rest = this.levels.map((level) => level.entries());
     const heads = rest.map((level) => level.next());
     for (;;) {
       let first = -1;
       let least = Number.POSITIVE_INFINITY;
       for (const [level, head] of heads.entries()) {
-        const bonus = level === END_LEVEL ? -endsOlder : level === SELDOM_LEVEL ? -seldomOlder : credit * (level - 1);
+        const bonus = bonusOf(level, credit, endsOlder, seldomOlder);
         const rank = head.done ? Number.POSITIVE_INFINITY : head.value[1] + bonus;
         if (rank < least) [first, least] = [level, rank];
       }
       const head = heads[first];
       if (head === undefined || head.done) return;
-      yield head.value[0];
+      if (head.value[0] !== veryFirst) yield head.value[0];
       heads[first] = rest[first]!.next();
     }
   }
 
+  private take(key: Key, level: number): void {
+    this.levels[level]!.delete(key);
+    if (this.heads[level] === key) this.heads[level] = undefined;
+  }
+
   private put(key: Key, level: number, now: number): void {
     const before = this.levelOfKey.get(key);
-    if (before !== undefined) this.levels[before]!.delete(key);
+    if (before !== undefined) this.take(key, before);
     this.levelOfKey.set(key, level);
     this.levels[level]!.set(key, now);
     this.mostKeys = Math.max(this.mostKeys, this.levelOfKey.size);
   }
+}
+
+/** By how much a level is younger than that of what was used once. */
+function bonusOf(level: number, credit: number, endsOlder: number, seldomOlder: number): number {
+  if (level === END_LEVEL) return -endsOlder;
+  return level === SELDOM_LEVEL ? -seldomOlder : credit * (level - 1);
 }

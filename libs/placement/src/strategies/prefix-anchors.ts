@@ -1,3 +1,4 @@
+import { marksOf } from '../prefix-marks.js';
 import { shortHash } from '../short-hash.js';
 
 /**
@@ -43,7 +44,7 @@ export class PrefixAnchors {
 
   /** @param hashes  of the prompt's full blocks, at least one */
   anchorOf(hashes: readonly Uint8Array[]): number {
-    const marks = marksOf(hashes.length).map((position) => shortHash(hashes[position]!));
+    const marks = marksOf(hashes.length, TAIL_BLOCKS).map((position) => shortHash(hashes[position]!));
     let depth = marks.length;
     let known: Block | undefined;
     while (depth > 0 && known === undefined) known = this.find(marks[--depth]!);
@@ -78,24 +79,4 @@ function anchorFor(known: Block | undefined, newMarks: readonly number[]): numbe
   if (known === undefined) return newMarks.at(-1)!;
   const beginsAnew = newMarks.length > 0 && known.childCount >= TEMPLATE_CHILDREN;
   return beginsAnew ? newMarks[0]! : known.anchor;
-}
-
-/**
- * Positions looked at in a chain, ascending: 16 in each doubling of the depth, the same ones whatever the chain's length,
- * and its last 64. So 1,000 blocks cost 174 look-ups, 4,096 cost 208, and prompts that part ways are told apart to within a
- * sixteenth of their length.
- */
-function marksOf(blockCount: number): number[] {
-  const tailStart = blockCount - TAIL_BLOCKS;
-  const marks: number[] = [];
-  for (let position = 0; position < blockCount; ) {
-    marks.push(position);
-    position = position < tailStart ? Math.min(position + strideAt(position), tailStart) : position + 1;
-  }
-  return marks;
-}
-
-/** A sixteenth of the largest power of two up to the position, at least 1. */
-function strideAt(position: number): number {
-  return position < 32 ? 1 : 2 ** (27 - Math.clz32(position));
 }

@@ -186,6 +186,11 @@ export interface GenerationRequest {
    * half of `initial_credit`. A sequence's first entry is sent at once, and what is left with its last one. 0: each step.
    */
   gatherTokens: number;
+  /**
+   * `Lease.earlier_uses`: how often the prompt's leading blocks were asked for before, wherever it was. A worker may keep longer what was; empty
+   * where nothing is known.
+   */
+  earlierUses: number[];
 }
 
 /** What a generation consumed, in tokens. */
@@ -800,6 +805,7 @@ function createBaseGenerationRequest(): GenerationRequest {
     leaseTerm: 0,
     echoPrompt: false,
     gatherTokens: 0,
+    earlierUses: [],
   };
 }
 
@@ -875,6 +881,13 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
     }
     if (message.gatherTokens !== 0) {
       writer.uint32(160).uint32(message.gatherTokens);
+    }
+    if (message.earlierUses.length !== 0) {
+      writer.uint32(178).fork();
+      for (const v of message.earlierUses) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1080,6 +1093,24 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
             message.gatherTokens = reader.uint32();
             continue;
           }
+          case 22: {
+            if (tag === 176) {
+              message.earlierUses.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 178) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.earlierUses.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1124,6 +1155,7 @@ export const GenerationRequest: MessageFns<GenerationRequest> = {
     message.leaseTerm = object.leaseTerm ?? 0;
     message.echoPrompt = object.echoPrompt ?? false;
     message.gatherTokens = object.gatherTokens ?? 0;
+    message.earlierUses = object.earlierUses?.map((e) => e) || [];
     return message;
   },
 };

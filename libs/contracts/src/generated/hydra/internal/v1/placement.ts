@@ -190,6 +190,11 @@ export interface Lease {
   term: number;
   /** Prompt tokens the scheduler believes to be cached on the worker when their turn comes, those that it is to fetch included. */
   expectedCachedTokens: number;
+  /**
+   * Leading full blocks of the prompt that at least one, two and three earlier prompts began with, on any worker, as many numbers as are
+   * not 0. Goes into the request for the worker.
+   */
+  earlierUses: number[];
 }
 
 /** Why a request has no place. */
@@ -1106,6 +1111,7 @@ function createBaseLease(): Lease {
     kvSources: [],
     term: 0,
     expectedCachedTokens: 0,
+    earlierUses: [],
   };
 }
 
@@ -1140,6 +1146,13 @@ export const Lease: MessageFns<Lease> = {
     }
     if (message.expectedCachedTokens !== 0) {
       writer.uint32(72).uint32(message.expectedCachedTokens);
+    }
+    if (message.earlierUses.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.earlierUses) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1237,6 +1250,24 @@ export const Lease: MessageFns<Lease> = {
             message.expectedCachedTokens = reader.uint32();
             continue;
           }
+          case 11: {
+            if (tag === 88) {
+              message.earlierUses.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.earlierUses.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1264,6 +1295,7 @@ export const Lease: MessageFns<Lease> = {
     message.kvSources = object.kvSources?.map((e) => KvSource.fromPartial(e)) || [];
     message.term = object.term ?? 0;
     message.expectedCachedTokens = object.expectedCachedTokens ?? 0;
+    message.earlierUses = object.earlierUses?.map((e) => e) || [];
     return message;
   },
 };
