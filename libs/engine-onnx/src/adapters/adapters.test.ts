@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -47,9 +47,22 @@ async function load(weights: WeightsForm, threads = 1, room = ROOM): Promise<Onn
 }
 
 async function loadAdapter(runner: OnnxModelRunner, slot: number, name: string): Promise<void> {
-  const adapter = await runner.adapters!.open(join(GOLDEN_MODEL, 'adapters', name), signal);
-  await adapter.load(slot, signal);
-  await adapter.close();
+  await loadAdapterFrom(runner, slot, join(GOLDEN_MODEL, 'adapters', name));
+}
+
+async function loadAdapterFrom(runner: OnnxModelRunner, slot: number, path: string): Promise<void> {
+  const adapter = await runner.adapters!.open(path, signal);
+  await adapter.load(slot, signal).finally(() => adapter.close());
+}
+
+/** A copy of an adapter with another `lora_alpha`. */
+function ofAlpha(name: string, alpha: number): string {
+  const to = mkdtempSync(join(storeFolder, 'adapter-'));
+  cpSync(join(GOLDEN_MODEL, 'adapters', name), to, { recursive: true });
+  const path = join(to, 'adapter_config.json');
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...config, lora_alpha: alpha }));
+  return to;
 }
 
 interface Sequence {
@@ -84,7 +97,7 @@ async function decode(runner: OnnxModelRunner, sequences: readonly Sequence[]): 
 
 function note(sequence: Sequence, logits: Float32Array): void {
   sequence.logits.push(logits.slice());
-  sequence.tokens.push(logits.indexOf(Math.max(...logits)));
+  sequence.tokens.push(Math.max(0, logits.indexOf(Math.max(...logits)))); // 0 where none is the largest: all are NaN
 }
 
 async function run(runner: OnnxModelRunner, sequences: readonly Sequence[]): Promise<void> {
@@ -130,6 +143,33 @@ describe.each(['fp32', 'int8', 'int4'] as const)('adapters on the tiny llama in 
       else expect(base.logits).toEqual(reference.logits);
       if (weights === 'fp32') for (const { tokens, golden: own } of adapted) expect(tokens).toEqual(own.greedy);
     }
+  });
+});
+
+describe.each(['fp32', 'int8'] as const)('adapters of extreme scale on the tiny llama in %s', (weights) => {
+  it('given one that is just finite beside rows of others, then theirs have the bits that they have beside a tame one; one that is not is refused', async () => {
+    const results: Sequence[][] = [];
+    for (const alpha of [8, 1e38]) {
+      const runner = await load(weights);
+      await loadAdapter(runner, 0, 'r4-qv');
+      await loadAdapterFrom(runner, 1, ofAlpha('r8-all', alpha));
+      const rows = [
+        sequence(0, GOLDEN.cases[0]!),
+        sequence(1, GOLDEN.adapters['r4-qv']!.cases[0]!, 0),
+        sequence(2, GOLDEN.adapters['r8-all']!.cases[0]!, 1),
+      ];
+      for (const one of rows) await prefill(runner, one);
+      for (let step = 0; step < 3; step++) await decode(runner, rows);
+      await expect(loadAdapterFrom(runner, 2, ofAlpha('r8-all', 1e42))).rejects.toThrow(
+        /not finite once they are scaled/,
+      );
+      const after = sequence(3, GOLDEN.cases[0]!);
+      await prefill(runner, after);
+      results.push([rows[0]!, rows[1]!, after]);
+    }
+    const [tame, extreme] = results.map((rows) => rows.map(({ logits }) => logits));
+    expect(extreme).toEqual(tame);
+    expect(extreme!.flat(2).every((logits) => logits.every(Number.isFinite))).toBe(true);
   });
 });
 

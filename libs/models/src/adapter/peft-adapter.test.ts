@@ -191,6 +191,38 @@ describe('PeftAdapter', () => {
     await adapter.close();
   });
 
+  it.each([
+    [{ lora_alpha: 1e42 }, /not finite once they are scaled by 1e\+42/],
+    [{ lora_alpha: 1, alpha_pattern: { 'a.q': 1e39 } }, /not finite once they are scaled by 1e\+39/],
+  ])('given the scale of %j, which float32 does not hold, when read, then it is refused', async (config, reason) => {
+    const adapter = await PeftAdapter.open(written({ ...PAIR('a.q'), ...PAIR('b.q') }, config), SMALL, 4);
+    await expect(adapter.read('a.q')).rejects.toThrow(reason);
+    await adapter.close();
+  });
+
+  it.each([true, false, null, 'gaussian', 'Gaussian', 'eva', 'orthogonal', 'mica'])(
+    'given the initialisation %j, which leaves the base weights, when opened, then it is taken',
+    async (value) => {
+      expect(await open(changed('r4-qv', { init_lora_weights: value }))).toMatchObject({ rank: 4 });
+    },
+  );
+
+  it.each(['pissa', 'pissa_niter_16', 'olora', 'OLoRA', 'corda', 'lora_ga'])(
+    'given the initialisation %j, which changed the base weights, when opened, then it is refused with the way out',
+    async (value) => {
+      await expect(open(changed('r4-qv', { init_lora_weights: value }))).rejects.toThrow(
+        new RegExp(`init_lora_weights: "${value}".*path_initial_model_for_weight_conversion`),
+      );
+    },
+  );
+
+  it.each([
+    ['loftq', /base weights that LoftQ quantized/],
+    ['of-next-year', /initialisation that is not known \(init_lora_weights: "of-next-year"\)/],
+  ])('given the initialisation %j, when opened, then it is refused', async (value, reason) => {
+    await expect(open(changed('r4-qv', { init_lora_weights: value }))).rejects.toThrow(reason);
+  });
+
   it('given a file that is cut off, or none, when opened, then that is told', async () => {
     const path = changed('r4-qv', {});
     const weights = join(path, 'adapter_model.safetensors');

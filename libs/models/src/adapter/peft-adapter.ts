@@ -88,12 +88,18 @@ export class PeftAdapter {
     }
   }
 
-  /** @throws AdapterError when an element is not finite: rows of other adapters would have it, too */
+  /** @throws AdapterError when an element, or what the scale makes of it, is not finite in float32: rows of others, which take 0 of it, would be NaN */
   async read(module: string): Promise<LoraPair> {
     const names = this.tensors.get(module);
     if (names === undefined) throw new RangeError(`The adapter has no weights for ${module}.`);
     const [a, b] = [await this.floats(names.a), await this.floats(names.b)];
-    return { rank: this.config.rankOf(module), scale: this.config.scaleOf(module), a, b };
+    const scale = this.config.scaleOf(module);
+    if (!b.every((value) => Number.isFinite(Math.fround(scale * value)))) {
+      throw new AdapterError(
+        `The adapter in ${this.folder} has elements that are not finite once they are scaled by ${scale} (lora_alpha, r), in ${names.b}.`,
+      );
+    }
+    return { rank: this.config.rankOf(module), scale, a, b };
   }
 
   async close(): Promise<void> {

@@ -38,6 +38,20 @@ const UNSUPPORTED = {
   megatron_config: 'Megatron layers',
 } as const;
 
+/** How the matrices were filled before training, where that leaves the model's own weights as they are. */
+const INITIALISATIONS: ReadonlySet<unknown> = new Set([
+  undefined,
+  null,
+  true,
+  false,
+  'gaussian',
+  'eva',
+  'orthogonal',
+  'mica',
+]);
+/** These take out of the model's weights what they put into the matrices: the adapter fits what is left, not the model. */
+const FITS_THE_REST = /^(pissa|corda|olora|lora_ga)/;
+
 /** A key of `rank_pattern` or `alpha_pattern` that names a module or the end of its name. */
 const PLAIN_KEY = /^\^?([\w.]|\\\.)+\$?$/;
 
@@ -69,6 +83,7 @@ export class PeftConfig {
     if (config['bias'] !== undefined && config['bias'] !== 'none') {
       throw new AdapterError(`${where} changes biases (bias: ${config['bias']}), which is not served.`);
     }
+    checkInitialisation(where, config['init_lora_weights']);
     for (const key of Object.keys({ ...config.rank_pattern, ...config.alpha_pattern })) {
       if (!PLAIN_KEY.test(key)) {
         throw new AdapterError(
@@ -111,6 +126,23 @@ export class PeftConfig {
       }
     }
   }
+}
+
+function checkInitialisation(where: string, value: unknown): void {
+  const initialisation = typeof value === 'string' ? value.toLowerCase() : value;
+  if (INITIALISATIONS.has(initialisation)) return;
+  const shown = `init_lora_weights: ${JSON.stringify(value)}`;
+  if (FITS_THE_REST.test(String(initialisation))) {
+    throw new AdapterError(
+      `${where} belongs to base weights that its initialisation changed (${shown}): save it with PEFT's path_initial_model_for_weight_conversion, which makes it an adapter of the model itself.`,
+    );
+  }
+  if (initialisation === 'loftq') {
+    throw new AdapterError(`${where} belongs to base weights that LoftQ quantized (${shown}), which is not served.`);
+  }
+  throw new AdapterError(
+    `${where} has an initialisation that is not known (${shown}): it may have changed the base weights.`,
+  );
 }
 
 function isSet(value: unknown): boolean {
