@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type GGUFTensorInfo, gguf } from '@huggingface/gguf';
+import { LARGEST_FACTOR, MOST, SMALLEST_FACTOR } from './config-values.js';
 import { UnsupportedModelError } from './errors.js';
 
 /** Metadata and tensor list of a GGUF file, without the tensors' data. Missing keys are `undefined`, wrong types throw. */
@@ -36,6 +37,20 @@ export class GgufHeader {
     if (typeof value === 'number') return value;
     if (typeof value === 'bigint') return Number(value);
     throw this.wrongType(key, 'a number');
+  }
+
+  /** A number of things, of which there is one at least. */
+  size(key: string): number | undefined {
+    const value = this.number(key);
+    if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= MOST)) return value;
+    throw this.wrongType(key, `a whole number from 1 to ${MOST}, but ${value}`);
+  }
+
+  /** A number that is multiplied and divided with, in single precision. */
+  factor(key: string): number | undefined {
+    const value = this.float(key);
+    if (value === undefined || (value >= SMALLEST_FACTOR && value <= LARGEST_FACTOR)) return value;
+    throw this.wrongType(key, `a number from ${SMALLEST_FACTOR} to ${LARGEST_FACTOR}, but ${value}`);
   }
 
   /** Single-precision values carry noise in their 8th digit: 1e-5 is stored as 0.00000999999974…. */

@@ -80,6 +80,9 @@ describe('modelConfigOfGguf', () => {
   it.each([
     [{ 'llama.rope.scaling.type': 'yarn' }, /its rope scaling "yarn" is not known/],
     [{ 'llama.rope.dimension_count': 8 }, /it rotates 8 of 16 dimensions of a head/],
+    [{ 'llama.block_count': 0 }, /its metadata llama\.block_count is not a whole number from 1 to 2147483647, but 0/],
+    [{ 'llama.context_length': 1.5 }, /llama\.context_length is not a whole number from 1 to 2147483647, but 1\.5/],
+    [{ 'llama.rope.freq_base': 0 }, /llama\.rope\.freq_base is not a number from 0\.000001 to 1e\+30, but 0/],
     [{ 'llama.block_count': 'three' }, /its metadata llama\.block_count is not a number/],
   ])('given %j, when read, then the error says what is not handled', async (metadata, message) => {
     await expect(read(metadata)).rejects.toThrow(message);

@@ -2,16 +2,20 @@ import { UnsupportedModelError } from './errors.js';
 import { GgufHeader } from './gguf-header.js';
 import type { ModelConfig, RopeScaling } from './model-config.js';
 
+export async function architectureOfGguf(path: string): Promise<string | undefined> {
+  return (await GgufHeader.read(path)).string('general.architecture');
+}
+
 /** Reads the shape of a decoder from the metadata and tensor list of a GGUF file. */
 export async function modelConfigOfGguf(path: string): Promise<ModelConfig> {
   const header = await GgufHeader.read(path);
   const family = header.required('general.architecture', header.string('general.architecture'));
   const key = (name: string) => `${family}.${name}`;
-  const number = (name: string) => header.required(key(name), header.number(key(name)));
+  const size = (name: string) => header.required(key(name), header.size(key(name)));
 
-  const hiddenSize = number('embedding_length');
-  const attentionHeads = number('attention.head_count');
-  const headDim = header.number(key('attention.key_length')) ?? hiddenSize / attentionHeads;
+  const hiddenSize = size('embedding_length');
+  const attentionHeads = size('attention.head_count');
+  const headDim = header.size(key('attention.key_length')) ?? hiddenSize / attentionHeads;
   const rotaryDimensions = header.number(key('rope.dimension_count')) ?? headDim;
   if (rotaryDimensions !== headDim) {
     throw new UnsupportedModelError(path, `it rotates ${rotaryDimensions} of ${headDim} dimensions of a head`);
@@ -20,16 +24,16 @@ export async function modelConfigOfGguf(path: string): Promise<ModelConfig> {
     // Mixtral is written as a llama with experts.
     architecture: family === 'llama' && (header.number(key('expert_count')) ?? 0) > 0 ? 'mixtral' : family,
     hiddenSize,
-    intermediateSize: number('feed_forward_length'),
-    layers: number('block_count'),
+    intermediateSize: size('feed_forward_length'),
+    layers: size('block_count'),
     attentionHeads,
-    kvHeads: header.number(key('attention.head_count_kv')) ?? attentionHeads,
+    kvHeads: header.size(key('attention.head_count_kv')) ?? attentionHeads,
     headDim,
     vocabularySize: embeddingRows(header),
-    contextTokens: number('context_length'),
+    contextTokens: size('context_length'),
     rmsNormEps: header.float(key('attention.layer_norm_rms_epsilon')) ?? 1e-5,
     hiddenActivation: 'silu',
-    rope: { theta: header.float(key('rope.freq_base')) ?? 10_000, scaling: await ropeScaling(header, family) },
+    rope: { theta: header.factor(key('rope.freq_base')) ?? 10_000, scaling: await ropeScaling(header, family) },
     tiedEmbeddings: header.tensor('output.weight') === undefined,
     attentionBias: header.tensor('blk.0.attn_q.bias') !== undefined,
     mlpBias: header.tensor('blk.0.ffn_gate.bias') !== undefined,
@@ -55,7 +59,7 @@ async function ropeScaling(header: GgufHeader, family: string): Promise<RopeScal
   const factors = header.tensor('rope_freqs.weight');
   if (factors !== undefined) return { type: 'frequency-factors', factors: await header.readFloats(factors) };
   const type = header.string(`${family}.rope.scaling.type`) ?? 'none';
-  const factor = header.float(`${family}.rope.scaling.factor`) ?? 1;
+  const factor = header.factor(`${family}.rope.scaling.factor`) ?? 1;
   if (type === 'none' || (type === 'linear' && factor === 1)) return undefined;
   if (type === 'linear') return { type, factor };
   throw new UnsupportedModelError(header.path, `its rope scaling ${JSON.stringify(type)} is not known`);

@@ -39,6 +39,6 @@ export {
 } from './model-store.js';
 export type { PullProgress } from './net/progress-meter.js';
 export type { RetryPolicy } from './net/retry.js';
-export { modelConfig } from './read-model-config.js';
+export { architectureName, modelConfig } from './read-model-config.js';
 export type { ResolvedModel } from './resolved-model.js';
 export { textFiles } from './text/text-files.js';

@@ -58,8 +58,56 @@ describe('toModelConfig', () => {
 
   it('given a missing field, when read, then the error names it', () => {
     const { hidden_size: _, ...rest } = llama;
-    expect(() => toModelConfig(rest, {}, 'org/m')).toThrow(
-      'org/m cannot be used: its config.json has no hidden_size; its architecture is "llama".',
+    expect(() => toModelConfig(rest, {}, 'org/m')).toThrow('org/m cannot be used: its config.json has no hidden_size.');
+  });
+
+  it('given the other name of SiLU, when read, then it is SiLU', () => {
+    expect(toModelConfig({ ...llama, hidden_act: 'swish' }, {}, 'm').hiddenActivation).toBe('silu');
+  });
+
+  const whole = 'a whole number from 1 to 2147483647';
+  const factor = 'a number from 0.000001 to 1e+30';
+  const sizes = [
+    ...['hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads', 'num_key_value_heads'],
+    ...['head_dim', 'vocab_size', 'max_position_embeddings'],
+  ].flatMap((key) => [0, -1, 1.5, 1e300, 'abc', true].map((value): [string, unknown, string] => [key, value, whole]));
+  it.each<[string, unknown, string]>([
+    ...sizes,
+    ['rms_norm_eps', -1, 'a number from 0 to 1'],
+    ['rms_norm_eps', 1e300, 'a number from 0 to 1'],
+    ['rope_theta', 0, factor],
+    ['rope_theta', -1, factor],
+    ['rope_theta', 'x', factor],
+    ['rope_scaling', 'linear', 'an object'],
+    ['rope_scaling', [1], 'an object'],
+    ['rope_parameters', 'abc', 'an object'],
+    ['hidden_act', { a: 1 }, 'a string'],
+    ['model_type', 7, 'a string'],
+    ['tie_word_embeddings', 'yes', 'true or false'],
+    ['attention_bias', 1, 'true or false'],
+    ['mlp_bias', 'no', 'true or false'],
+  ])('given %s: %j, when read, then it is refused with what is allowed', (key, value, allowed) => {
+    expect(() => toModelConfig({ ...llama, [key]: value }, {}, 'org/m')).toThrow(
+      `org/m cannot be used: ${key} in its config.json is ${JSON.stringify(value)}, where ${allowed} is expected.`,
     );
+  });
+
+  it.each<[string, object, string]>([
+    ['factor', { type: 'linear', factor: 0 }, `is 0, where ${factor}`],
+    ['factor', { type: 'linear', factor: -2 }, `is -2, where ${factor}`],
+    ['factor', { ...llama3, factor: 0 }, `is 0, where ${factor}`],
+    ['low_freq_factor', { ...llama3, low_freq_factor: -1 }, `is -1, where ${factor}`],
+    ['original_max_position_embeddings', { ...llama3, original_max_position_embeddings: 0 }, `is 0, where ${whole}`],
+    ['rope_type', { rope_type: 7 }, 'is 7, where a string'],
+  ])('given %s in the rope scaling %j, when read, then it is refused', (key, rope, reason) => {
+    const read = (place: string) => () => toModelConfig({ ...llama, [place]: rope }, {}, 'org/m');
+    for (const place of ['rope_scaling', 'rope_parameters']) {
+      expect(read(place)).toThrow(`org/m cannot be used: ${key} in ${place} of its config.json ${reason} is expected.`);
+    }
+  });
+
+  it('given a llama3 scaling whose bounds are in the wrong order, when read, then it is refused', () => {
+    const read = () => toModelConfig({ ...llama, rope_scaling: { ...llama3, high_freq_factor: 1 } }, {}, 'm');
+    expect(read).toThrow('high_freq_factor of its rope scaling is 1, where more than low_freq_factor, 1, is expected');
   });
 });

@@ -1,7 +1,12 @@
-import { modelConfigOfFolder } from './folder-model-config.js';
-import { modelConfigOfGguf } from './gguf-model-config.js';
+import { architectureOfFolder, modelConfigOfFolder } from './folder-model-config.js';
+import { architectureOfGguf, modelConfigOfGguf } from './gguf-model-config.js';
 import type { ModelConfig } from './model-config.js';
 import type { ResolvedModel } from './resolved-model.js';
+
+/** What `config.json` or the metadata call the architecture; `undefined` when they do not say. */
+export async function architectureName(model: ResolvedModel): Promise<string | undefined> {
+  return model.kind === 'gguf' ? architectureOfGguf(model.ggufPath) : architectureOfFolder(model.folder);
+}
 
 /**
  * Reads the shape of a model.

@@ -51,6 +51,23 @@ export class CheckpointTensors {
     );
   }
 
+  /** Whether both are there and have other shapes, types or elements. Read side by side, until a slab differs. */
+  async differ(first: string, second: string): Promise<boolean> {
+    if (!this.has(first) || !this.has(second)) return false;
+    const [one, other] = [this.checkpoint.info(first), this.checkpoint.info(second)];
+    if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return true;
+    const { rows, columns } = rowsOf(one);
+    const step = Math.max(1, Math.floor(SLAB_ELEMENTS / columns));
+    for (let row = 0; row < rows; row += step) {
+      this.signal?.throwIfAborted();
+      const count = Math.min(step, rows - row);
+      const slabs = [first, second].map((tensor) => this.checkpoint.readRows(tensor, row, count));
+      const [a, b] = await Promise.all(slabs);
+      if (Buffer.compare(a!, b!) !== 0) return true;
+    }
+    return false;
+  }
+
   /** Rows over all tensors, and columns, in which they agree. */
   shape(tensors: readonly string[]): { rows: number; columns: number } {
     const shapes = tensors.map((name) => rowsOf(this.checkpoint.info(name)));

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import {
+  architectureName,
   type Checkpoint,
+  CheckpointError,
   CompiledModelStore,
   GgufCheckpoint,
   type LockHolder,
+  MissingTensorError,
   type ModelConfig,
   modelConfig,
   type ResolvedModel,
@@ -12,7 +15,8 @@ import {
 import { COMPILER_REVISION, type CompiledModel, type WeightsForm } from '../compiled-model.js';
 import { DamagedCompiledModelError, readCompiledModel } from '../read-compiled-model.js';
 import { UnsupportedVariantError } from './architectures/architecture.js';
-import { architectureOf } from './architectures/known-architectures.js';
+import { architectureOf, UnknownArchitectureError } from './architectures/known-architectures.js';
+import { BlockSizeError } from './checkpoint-tensors.js';
 import { chooseForm } from './choose-form.js';
 import { CompiledRequests } from './compiled-requests.js';
 import { type GraphInput, writeGraph } from './write-graph.js';
@@ -55,13 +59,42 @@ export class ContextTooLongError extends Error {
   }
 }
 
+/** What is wrong with a model, as the part that found it says; these errors do not know which model it is. */
+const FINDINGS = [
+  CheckpointError,
+  MissingTensorError,
+  BlockSizeError,
+  UnsupportedVariantError,
+  UnknownArchitectureError,
+];
+
+/** A model cannot be compiled. The message names it and says why; `cause` is what was found. */
+export class UncompilableModelError extends Error {
+  override readonly name = 'UncompilableModelError';
+  constructor(
+    readonly model: string,
+    cause: Error,
+  ) {
+    super(cause.message.includes(model) ? cause.message : `${model}: ${cause.message}`, { cause });
+  }
+}
+
 /**
  * Compiles a checkpoint to an ONNX graph with its weights in the form asked for, or finds what was compiled before.
  * Memory is bounded by the largest product's tensors (fp32) or a slab of 4 MiB (int8, int4), not by the model.
- * @throws UnknownArchitectureError, MissingTensorError, CheckpointError, BlockSizeError, ContextTooLongError; when it throws,
- * nothing stays in the store
+ * @throws UncompilableModelError, UnsupportedModelError, ContextTooLongError; when it throws, nothing stays in the store
  */
 export async function compileModel(options: CompileOptions): Promise<CompiledModel> {
+  try {
+    return await findOrCompile(options);
+  } catch (error) {
+    if (FINDINGS.some((kind) => error instanceof kind))
+      throw new UncompilableModelError(options.source.id, error as Error);
+    throw error;
+  }
+}
+
+async function findOrCompile(options: CompileOptions): Promise<CompiledModel> {
   const { source, weights, storeFolder, isForPrompts = false } = options;
   const store = new CompiledModelStore(storeFolder);
   const requests = new CompiledRequests(storeFolder);
@@ -75,8 +108,10 @@ export async function compileModel(options: CompileOptions): Promise<CompiledMod
   const known = knownKey === undefined ? undefined : await openSound(store, knownKey);
   if (known !== undefined) return known;
 
+  const name = await architectureName(source);
+  if (name !== undefined) architectureOf(name); // before the shape: that another architecture lacks a field of it would mislead
   const config = await modelConfig(source);
-  const build = architectureOf(config);
+  const build = architectureOf(config.architecture);
   const contextTokens = chooseContext(config, options.contextTokens);
   const checkpoint = await openCheckpoint(source);
   try {

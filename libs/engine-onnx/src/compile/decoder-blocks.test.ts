@@ -38,7 +38,7 @@ async function compiled(
 const linear = (checkpoint: Checkpoint, form: BlockForm, rows: number) =>
   compiled(checkpoint, form, async (blocks, graph) => {
     graph.input('x', 'float32', ['T', COLUMNS]);
-    const y = await blocks.linear('product', 'x', ['first', 'second']);
+    const y = await blocks.linear('product', 'x', ['first', 'second'], { isBiased: true });
     graph.output(graph.op('Identity', [y], 'y'), 'float32', ['T', rows]);
   });
 

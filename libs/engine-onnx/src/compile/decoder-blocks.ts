@@ -14,6 +14,10 @@ export interface AttentionOptions {
   readonly sin: Value;
 }
 
+export interface BiasOptions {
+  readonly isBiased: boolean;
+}
+
 /** The forms of `DecoderBlocks`; `w8a8` is `RotatedBlocks`. */
 export type BlockForm = Exclude<WeightsForm, 'w8a8'>;
 
@@ -53,9 +57,10 @@ export class DecoderBlocks {
 
   /**
    * x · Wᵀ (+ bias), the rows of several weights one after another.
-   * @param weights  tensor names without `.weight`; their biases are added when the checkpoint has them, all or none
+   * @param weights   tensor names without `.weight`
+   * @param isBiased  whether their biases are added when the checkpoint has them, all or none
    */
-  async linear(name: string, x: Value, weights: readonly string[]): Promise<Value> {
+  async linear(name: string, x: Value, weights: readonly string[], { isBiased }: BiasOptions): Promise<Value> {
     const y = await this.product(
       name,
       x,
@@ -63,7 +68,7 @@ export class DecoderBlocks {
     );
     this.products.push(this.weightedProduct(y, x, weights));
     const biases = weights.map((weight) => `${weight}.bias`);
-    if (!biases.some((bias) => this.weights.tensors.has(bias))) return y;
+    if (!isBiased || !biases.some((bias) => this.weights.tensors.has(bias))) return y;
     return this.graph.op('Add', [y, await this.weights.vector(`${name}.bias`, biases)], `${name}.biased`);
   }
 
@@ -74,8 +79,8 @@ export class DecoderBlocks {
   }
 
   /** As `linear`, of one weight, whose product is added to the hidden rows. */
-  linearToHidden(name: string, x: Value, tensor: string): Promise<Value> {
-    return this.linear(name, x, [tensor]);
+  linearToHidden(name: string, x: Value, tensor: string, options: BiasOptions): Promise<Value> {
+    return this.linear(name, x, [tensor], options);
   }
 
   async rmsNorm(name: string, x: Value, weight: string, epsilon: number): Promise<Value> {

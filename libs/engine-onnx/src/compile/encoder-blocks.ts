@@ -16,7 +16,9 @@ export class EncoderBlocks {
   /** x · Wᵀ + bias. @param weight  tensor name without `.weight` */
   async linear(name: string, x: Value, weight: string): Promise<Value> {
     const { columns } = this.weights.tensors.shape([`${weight}.weight`]);
-    return this.shared.sequences(name, await this.shared.linear(`${name}.product`, this.rowsOf(x, columns), [weight]));
+    const rows = this.rowsOf(x, columns);
+    const y = await this.shared.linear(`${name}.product`, rows, [weight], { isBiased: true });
+    return this.shared.sequences(name, y);
   }
 
   /** [B, S, width] as [T, width], once for all products of the same x: they then share its block sums, too. */

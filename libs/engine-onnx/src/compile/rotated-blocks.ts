@@ -1,5 +1,5 @@
 import { BLOCK_ELEMENTS } from '#lib/models';
-import { DecoderBlocks, type Vocabulary } from './decoder-blocks.js';
+import { type BiasOptions, DecoderBlocks, type Vocabulary } from './decoder-blocks.js';
 import type { GraphBuilder, Value } from './graph-builder.js';
 import { Rotation } from './rotation.js';
 import type { WeightStore } from './weight-store.js';
@@ -53,7 +53,7 @@ export class RotatedBlocks extends DecoderBlocks {
     return this.graph.contrib('MatMulIntegerToFloat', inputs, [name]);
   }
 
-  override async linearToHidden(name: string, x: Value, tensor: string): Promise<Value> {
+  override async linearToHidden(name: string, x: Value, tensor: string, { isBiased }: BiasOptions): Promise<Value> {
     const { rows, columns } = this.weights.tensors.blockShape([`${tensor}.weight`]);
     const blockElements = [128, 64].find((elements) => columns % elements === 0) ?? BLOCK_ELEMENTS;
     const { codes, scales } = await this.weights.eightBitByColumns(
@@ -63,7 +63,7 @@ export class RotatedBlocks extends DecoderBlocks {
       (values) => this.rotation.rotateRows(values),
     );
     const y = this.blockProduct(name, [x, codes, scales], 8, columns, rows, blockElements);
-    if (!this.weights.tensors.has(`${tensor}.bias`)) return y;
+    if (!isBiased || !this.weights.tensors.has(`${tensor}.bias`)) return y;
     const bias = await this.weights.tensors.vector([`${tensor}.bias`]);
     this.rotation.rotateRows(bias);
     const rotated = this.graph.constant(`${name}.bias`, 'float32', [bias.length], bias);

@@ -54,7 +54,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
       await build.build({ config, graph, tensors, blocks: new EncoderBlocks(graph, weights, blocks) });
     } else {
       declareStep(graph, config);
-      const rope = addRopeTables(graph, config, contextTokens);
+      const rope = () => addRopeTables(graph, config, contextTokens);
       await build.build({ config, graph, tensors, blocks, rope });
       if (form !== 'w8a8') ({ products } = blocks); // there, what products take is rotated and scaled
     }

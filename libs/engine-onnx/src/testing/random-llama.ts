@@ -18,15 +18,23 @@ const TINY = {
 
 type Config = Record<keyof typeof TINY, number | string | boolean> & Record<string, unknown>;
 
-/** Writes `config.json` and float32 weights of the shapes it asks for: always the same ones. @param change  to the tiny configuration */
-export function writeRandomLlama(folder: string, change: Readonly<Record<string, unknown>>): void {
+/**
+ * Writes `config.json` and float32 weights of the shapes it asks for: always the same ones.
+ * @param change   to the tiny configuration
+ * @param further  shapes of tensors behind the others
+ */
+export function writeRandomLlama(
+  folder: string,
+  change: Readonly<Record<string, unknown>>,
+  further: Readonly<Record<string, number[]>> = {},
+): void {
   const config: Config = { ...TINY, ...change };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   const header: Record<string, unknown> = {};
   const parts: Float32Array[] = [];
   let offset = 0;
   let state = 20261128;
-  for (const [name, shape] of tensorsOf(config)) {
+  for (const [name, shape] of [...tensorsOf(config), ...Object.entries(further)]) {
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
     for (let i = 0; i < values.length; i++) {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0; // a linear congruential generator

@@ -200,6 +200,14 @@ describe('PeftAdapter', () => {
     await adapter.close();
   });
 
+  it('given an alpha that is zero or less, when read, then it is what the product is scaled with, as in PEFT', async () => {
+    const path = written({ ...PAIR('a.q'), ...PAIR('b.q') }, { lora_alpha: 0, alpha_pattern: { 'b.q': -3 } });
+    const adapter = await PeftAdapter.open(path, SMALL, 4);
+    expect((await adapter.read('a.q')).scale).toBe(0);
+    expect((await adapter.read('b.q')).scale).toBe(-3);
+    await adapter.close();
+  });
+
   it.each([true, false, null, 'gaussian', 'Gaussian', 'eva', 'orthogonal', 'mica'])(
     'given the initialisation %j, which leaves the base weights, when opened, then it is taken',
     async (value) => {
@@ -230,6 +238,10 @@ describe('PeftAdapter', () => {
     await expect(open(path)).rejects.toThrow(/cut off/);
     rmSync(weights);
     await expect(open(path)).rejects.toThrow(/cannot be opened \(ENOENT\)/);
+    writeFileSync(join(path, 'adapter_model.bin'), '');
+    await expect(open(path)).rejects.toThrow(
+      /adapter_model\.bin alone, which is not read: save it as adapter_model\.safe/,
+    );
     await expect(open(join(folder, 'nowhere'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
     writeFileSync(join(path, 'adapter_config.json'), '{');
     await expect(open(path)).rejects.toThrow(/not valid JSON/);

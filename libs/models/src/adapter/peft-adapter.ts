@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rowsOf } from '../checkpoint/checkpoint.js';
 import { toFloats } from '../checkpoint/element-codecs.js';
@@ -9,6 +9,7 @@ import { AdapterError, PeftConfig } from './peft-config.js';
 
 const CONFIG_FILE = 'adapter_config.json';
 const WEIGHTS_FILE = 'adapter_model.safetensors';
+const PICKLE_FILE = 'adapter_model.bin';
 /** PEFT's names: `base_model.model.` and the module's own, `lora_A` and `lora_B`. */
 const TENSOR_NAME = /^(?:base_model\.model\.)?(.+)\.lora_([AB])\.weight$/;
 /** Configurations have a kilobyte or two. */
@@ -67,6 +68,7 @@ export class PeftAdapter {
     });
     if (text.length > MOST_CONFIG_CHARACTERS) throw new AdapterError(`${configPath} is too long for a configuration.`);
     const config = PeftConfig.parse(configPath, text);
+    await checkHasSafetensors(folder);
     const weights = await SafetensorsCheckpoint.openFile(folder, WEIGHTS_FILE);
     try {
       const tensors = pairsOf(folder, weights);
@@ -113,6 +115,15 @@ export class PeftAdapter {
     if (values.every(Number.isFinite)) return values;
     throw new AdapterError(`The adapter in ${this.folder} has elements that are not finite, in ${tensor}.`);
   }
+}
+
+/** PEFT's older form is a pickle, which is a program: it is not read. */
+async function checkHasSafetensors(folder: string): Promise<void> {
+  const names = await readdir(folder);
+  if (names.includes(WEIGHTS_FILE) || !names.includes(PICKLE_FILE)) return;
+  throw new AdapterError(
+    `The adapter in ${folder} has ${PICKLE_FILE} alone, which is not read: save it as ${WEIGHTS_FILE} (PEFT's save_pretrained does).`,
+  );
 }
 
 function pairsOf(folder: string, weights: SafetensorsCheckpoint) {

@@ -6,7 +6,7 @@ export class AdapterError extends Error {
 }
 
 const rank = z.number().int().positive();
-const alpha = z.number().positive();
+const alpha = z.number();
 
 const configSchema = z.looseObject({
   peft_type: z.string(),

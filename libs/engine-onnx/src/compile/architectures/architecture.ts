@@ -10,7 +10,8 @@ export interface ArchitectureInput {
   readonly graph: GraphBuilder;
   readonly tensors: CheckpointTensors;
   readonly blocks: DecoderBlocks;
-  readonly rope: { readonly cos: Value; readonly sin: Value };
+  /** Its tables, [contextTokens, headDim / 2] each; to be called once, when the shapes are known to be those of the checkpoint. */
+  readonly rope: () => { readonly cos: Value; readonly sin: Value };
 }
 
 /** What an architecture builds its encoder from: `input_ids` and `attention_mask` to `vectors`. */

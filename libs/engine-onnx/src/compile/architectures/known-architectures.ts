@@ -1,4 +1,3 @@
-import type { ModelConfig } from '#lib/models';
 import type { BuildArchitecture } from './architecture.js';
 import { buildBert } from './bert.js';
 import { type BertTensors, bertTensors, DISTILBERT_TENSORS, MPNET_TENSORS } from './bert-tensors.js';
@@ -30,8 +29,8 @@ export class UnknownArchitectureError extends Error {
 }
 
 /** @throws UnknownArchitectureError */
-export function architectureOf(config: ModelConfig): BuildArchitecture {
-  const build = ARCHITECTURES.get(config.architecture);
-  if (build === undefined) throw new UnknownArchitectureError(config.architecture);
+export function architectureOf(name: string): BuildArchitecture {
+  const build = ARCHITECTURES.get(name);
+  if (build === undefined) throw new UnknownArchitectureError(name);
   return build;
 }

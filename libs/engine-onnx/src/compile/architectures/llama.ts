@@ -1,13 +1,22 @@
 import type { ModelConfig } from '#lib/models';
 import { type ArchitectureInput, UnsupportedVariantError } from './architecture.js';
 
-/** Llama 1 to 3 and what has their shape: RMSNorm, rotary attention with grouped heads, gated SiLU. */
-export async function buildLlama({ config, graph, tensors, blocks, rope }: ArchitectureInput): Promise<void> {
-  checkVariant(config);
-  for (const [tensor, shape] of expectedShapes(config)) tensors.expect(tensor, shape);
+const EMBEDDING = 'model.embed_tokens.weight';
+const OUTPUT = 'lm_head.weight';
 
-  const { layers, attentionHeads: heads, kvHeads, headDim, rmsNormEps, tiedEmbeddings } = config;
-  const vocabulary = await blocks.embedding('model.embed_tokens.weight', tiedEmbeddings ? undefined : 'lm_head.weight');
+/** Llama 1 to 3 and what has their shape: RMSNorm, rotary attention with grouped heads, gated SiLU. */
+export async function buildLlama({ config, graph, tensors, blocks, rope: tables }: ArchitectureInput): Promise<void> {
+  checkVariant(config);
+  const { layers, attentionHeads: heads, kvHeads, headDim, rmsNormEps } = config;
+  // As transformers does: an output layer of its own counts, though the configuration ties it to the embedding.
+  const isTied = config.tiedEmbeddings && !(await tensors.differ(EMBEDDING, OUTPUT));
+  for (const [tensor, shape] of expectedShapes(config, isTied)) tensors.expect(tensor, shape);
+  for (const [tensor, shape] of expectedBiases(config)) if (tensors.has(tensor)) tensors.expect(tensor, shape);
+
+  const rope = tables();
+  const attentionBias = { isBiased: config.attentionBias };
+  const mlpBias = { isBiased: config.mlpBias };
+  const vocabulary = await blocks.embedding(EMBEDDING, isTied ? undefined : OUTPUT);
 
   const tokens = graph.op('Reshape', ['input_ids', graph.int64s('one_axis', [-1])], 'tokens');
   let residual = vocabulary.embed(tokens);
@@ -22,9 +31,14 @@ export async function buildLlama({ config, graph, tensors, blocks, rope }: Archi
     const from = `model.layers.${layer}`;
     const projections = ['q_proj', 'k_proj', 'v_proj'].map((part) => `${from}.self_attn.${part}`);
 
-    const qkv = await blocks.linear(`${at}.qkv`, normed, projections);
+    const qkv = await blocks.linear(`${at}.qkv`, normed, projections, attentionBias);
     const attended = blocks.attention(`${at}.attention`, qkv, layer, { heads, kvHeads, headDim, ...rope });
-    const projected = await blocks.linearToHidden(`${at}.attention_out`, attended, `${from}.self_attn.o_proj`);
+    const projected = await blocks.linearToHidden(
+      `${at}.attention_out`,
+      attended,
+      `${from}.self_attn.o_proj`,
+      attentionBias,
+    );
     const middle = await blocks.addRmsNorm(
       `${at}.mlp_norm`,
       residual,
@@ -33,10 +47,10 @@ export async function buildLlama({ config, graph, tensors, blocks, rope }: Archi
       rmsNormEps,
     );
 
-    const gate = await blocks.linear(`${at}.gate`, middle.normed, [`${from}.mlp.gate_proj`]);
-    const up = await blocks.linear(`${at}.up`, middle.normed, [`${from}.mlp.up_proj`]);
+    const gate = await blocks.linear(`${at}.gate`, middle.normed, [`${from}.mlp.gate_proj`], mlpBias);
+    const up = await blocks.linear(`${at}.up`, middle.normed, [`${from}.mlp.up_proj`], mlpBias);
     const gated = blocks.gatedSilu(`${at}.gated`, gate, up);
-    const down = await blocks.linearToHidden(`${at}.down`, gated, `${from}.mlp.down_proj`);
+    const down = await blocks.linearToHidden(`${at}.down`, gated, `${from}.mlp.down_proj`, mlpBias);
     const next = layer + 1 < layers ? `model.layers.${layer + 1}.input_layernorm.weight` : 'model.norm.weight';
     const after = await blocks.addRmsNorm(`${at}.end_norm`, middle.sum, down, next, rmsNormEps);
     residual = after.sum;
@@ -67,11 +81,11 @@ function checkVariant(config: ModelConfig): void {
 }
 
 /** Checked before anything is written: a graph of other shapes would fail only when it runs. */
-function* expectedShapes(config: ModelConfig): Generator<[tensor: string, shape: number[]]> {
+function* expectedShapes(config: ModelConfig, isTied: boolean): Generator<[tensor: string, shape: number[]]> {
   const { layers, hiddenSize, intermediateSize, vocabularySize, attentionHeads, kvHeads, headDim } = config;
-  yield ['model.embed_tokens.weight', [vocabularySize, hiddenSize]];
+  yield [EMBEDDING, [vocabularySize, hiddenSize]];
   yield ['model.norm.weight', [hiddenSize]];
-  if (!config.tiedEmbeddings) yield ['lm_head.weight', [vocabularySize, hiddenSize]];
+  if (!isTied) yield [OUTPUT, [vocabularySize, hiddenSize]];
   for (let layer = 0; layer < layers; layer++) {
     const from = `model.layers.${layer}`;
     yield [`${from}.input_layernorm.weight`, [hiddenSize]];
@@ -83,5 +97,24 @@ function* expectedShapes(config: ModelConfig): Generator<[tensor: string, shape:
     yield [`${from}.mlp.gate_proj.weight`, [intermediateSize, hiddenSize]];
     yield [`${from}.mlp.up_proj.weight`, [intermediateSize, hiddenSize]];
     yield [`${from}.mlp.down_proj.weight`, [hiddenSize, intermediateSize]];
+  }
+}
+
+/** Biases that the configuration has; one that the checkpoint lacks is zero. Others, which it may have, are not added. */
+function* expectedBiases(config: ModelConfig): Generator<[tensor: string, shape: number[]]> {
+  const { layers, hiddenSize, intermediateSize, attentionHeads, kvHeads, headDim, attentionBias, mlpBias } = config;
+  for (let layer = 0; layer < layers; layer++) {
+    const from = `model.layers.${layer}`;
+    if (attentionBias) {
+      yield [`${from}.self_attn.q_proj.bias`, [attentionHeads * headDim]];
+      yield [`${from}.self_attn.k_proj.bias`, [kvHeads * headDim]];
+      yield [`${from}.self_attn.v_proj.bias`, [kvHeads * headDim]];
+      yield [`${from}.self_attn.o_proj.bias`, [hiddenSize]];
+    }
+    if (mlpBias) {
+      yield [`${from}.mlp.gate_proj.bias`, [intermediateSize]];
+      yield [`${from}.mlp.up_proj.bias`, [intermediateSize]];
+      yield [`${from}.mlp.down_proj.bias`, [hiddenSize]];
+    }
   }
 }
