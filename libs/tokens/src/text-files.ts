@@ -33,7 +33,11 @@ export function readText(files: TextFiles, fileName: string): string | undefined
 /** @returns the file's JSON object, `undefined` when there is no such file */
 export function readJsonObject(files: TextFiles, fileName: string): JsonObject | undefined {
   const text = readText(files, fileName);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseJsonObject(text, fileName);
+}
+
+/** @throws TextFilesError when the text is no JSON object */
+export function parseJsonObject(text: string, fileName: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);

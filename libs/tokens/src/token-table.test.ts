@@ -58,6 +58,39 @@ describe('TokenTable', () => {
     },
   );
 
+  it.each<[string, object]>([
+    ['puts a blank before', { type: 'Prepend', prepend: '▁' }],
+    [
+      'puts a blank before and replaces those within',
+      {
+        type: 'Sequence',
+        normalizers: [
+          { type: 'Prepend', prepend: '▁' },
+          { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+        ],
+      },
+    ],
+    ['makes small letters', { type: 'Sequence', normalizers: [{ type: 'NFKC' }, { type: 'Lowercase' }] }],
+    ['is of a kind that is not known here', { type: 'StripAccents' }],
+  ])(
+    'given an added token that is normalized, when the normalizer %s, then it is written as the tokenizer writes it',
+    async (_, normalizer) => {
+      const given = sentencePieceFiles(SENTENCE_PIECE_DECODER);
+      const file = JSON.parse(new TextDecoder().decode(given.get('tokenizer.json')));
+      const shape = { single_word: false, lstrip: false, rstrip: false, special: false };
+      file.normalizer = normalizer;
+      const next = Object.keys(file.model.vocab).length;
+      file.added_tokens.push({ ...shape, id: next, content: 'The ﬁrm', normalized: true });
+      file.added_tokens.push({ ...shape, id: next + 1, content: 'As IS', normalized: false });
+      const files = new Map([...given, ...textFiles({ 'tokenizer.json': file })]);
+      const tokens = TokenTable.fromFiles(files);
+      const tokenizer = Tokenizer.fromFiles(files);
+      const ids = [file.model.vocab.b, next, next + 1, next];
+      const texts = ids.map((id, at) => new TextDecoder().decode(tokens.bytes(id, at === 0)));
+      expect(texts.join('')).toBe(await tokenizer.decode(ids));
+    },
+  );
+
   it('given raw bytes, then they are flagged and are that byte', () => {
     const pieces = TokenTable.fromFiles(sentencePieceFiles(SENTENCE_PIECE_DECODER));
     expect(pieces.isRawByte(3 + 0xe2)).toBe(true);

@@ -1,6 +1,8 @@
+import { normalizedContent } from './normalized-content.js';
 import { readSpecialTokens } from './special-tokens.js';
-import { isJsonObject, type JsonObject, readJsonObject, type TextFiles, TextFilesError } from './text-files.js';
+import { isJsonObject, type JsonObject, parseJsonObject, type TextFiles, TextFilesError } from './text-files.js';
 import { readTokenDecoder, type TokenDecoder } from './token-decoder.js';
+import { readTokenizerJson } from './tokenizer-json.js';
 
 const IS_KNOWN = 1;
 const IS_SPECIAL = 2;
@@ -47,7 +49,8 @@ export class TokenTable {
 
   /** @throws TextFilesError when tokenizer.json is missing, or has a decoder that cannot be streamed */
   static fromFiles(files: TextFiles): TokenTable {
-    const file = readJsonObject(files, 'tokenizer.json');
+    const source = readTokenizerJson(files);
+    const file = source === undefined ? undefined : parseJsonObject(source, 'tokenizer.json');
     if (file === undefined) throw new TextFilesError('tokenizer.json', 'is missing: the model cannot write text');
     const tokens = new Map<number, string>();
     const specialIds = new Set<number>();
@@ -60,7 +63,8 @@ export class TokenTable {
     for (const added of Array.isArray(file['added_tokens']) ? file['added_tokens'] : []) {
       if (!isJsonObject(added)) continue;
       const id = checkedId(added['id']);
-      tokens.set(id, String(added['content']));
+      const content = String(added['content']);
+      tokens.set(id, added['normalized'] === true ? normalizedContent(file['normalizer'], content) : content);
       if (added['content'] === eos) eosTokenId ??= id; // in the vocabulary it keeps the id that it has there
       if (added['special'] === true) specialIds.add(id);
     }

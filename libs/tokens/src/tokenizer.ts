@@ -3,7 +3,8 @@ import { AtOnceEncoder } from './at-once/at-once-encoder.js';
 import { sampleTexts } from './at-once/sample-texts.js';
 import { EncodingQueue } from './encoding-queue.js';
 import { readSpecialTokens } from './special-tokens.js';
-import { readText, type TextFiles, TextFilesError } from './text-files.js';
+import { type TextFiles, TextFilesError } from './text-files.js';
+import { readTokenizerJson } from './tokenizer-json.js';
 
 export interface TokenizerOptions {
   /** Longest text that is encoded, in UTF-16 code units. Default 1,000,000. */
@@ -81,7 +82,7 @@ export class Tokenizer {
 
   /** @throws TextFilesError when tokenizer.json is missing or cannot be loaded */
   static fromFiles(files: TextFiles, options: TokenizerOptions = {}): Tokenizer {
-    const source = readText(files, 'tokenizer.json');
+    const source = readTokenizerJson(files);
     if (source === undefined) throw new TextFilesError('tokenizer.json', 'is missing: the model cannot read text');
     const { bos_token: bos, eos_token: eos } = readSpecialTokens(files);
     let native: NativeTokenizer;
