@@ -111,5 +111,14 @@ export function expectation(field: ConfigField): string {
 
 /** A value for an error message, cut; never a secret. */
 export function shown(value: unknown, field: ConfigField | undefined): string {
-  return field?.isSecret ? 'something else (a secret, not shown)' : JSON.stringify(value).slice(0, 100);
+  return field?.isSecret ? 'something else (a secret, not shown)' : inWords(value).slice(0, 100);
+}
+
+/** Also of what JSON has no words for: a message about a wrong value is not to fail for the value. */
+function inWords(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return typeof value;
+  }
 }

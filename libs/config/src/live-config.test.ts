@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ConfigError } from './config-file.js';
 import { LiveConfig, type ReloadOutcome } from './live-config.js';
-import { ConfigError } from './load-config.js';
 
 const opened: LiveConfig[] = [];
 afterEach(() => {
@@ -79,6 +80,7 @@ describe('LiveConfig', () => {
     ['gateway: [', 'not valid YAML'],
     ['aliases: { x: nowhere }', 'aliases.x'],
     ['surprise: 1', 'surprise'],
+    ['models: &a\n  - id: m\n  - *a\n', 'models[1]'],
   ])('given %s, when read, then it is refused with its reason and nothing changes', (yaml, named) => {
     const { config, write } = open('aliases: { gpt: default }\n');
     const { view } = config;
@@ -158,5 +160,40 @@ describe('LiveConfig', () => {
     const told = new Promise<ReloadOutcome>((resolve) => config.follow(resolve));
     version('..2', 'aliases: { gpt: default }\n');
     expect(pathsOf(await told)).toEqual({ applied: ['aliases'], pending: [] });
+  });
+
+  it.each([
+    ['a folder', (file: string) => mkdirSync(file)],
+    ['a link to itself', (file: string) => symlinkSync(file, file)],
+    ['a pipe', (file: string) => execFileSync('mkfifo', [file])],
+  ])('given %s in its place, when followed, then it is refused, once, and what ran goes on', async (_, put) => {
+    const { config, file } = open('aliases: { gpt: default }\n');
+    const told: ReloadOutcome[] = [];
+    const second = new Promise<void>((resolve) =>
+      config.follow((outcome) => {
+        if (told.push(outcome) === 2) resolve();
+      }),
+    );
+    rmSync(file);
+    put(file);
+    await expect.poll(() => told, { timeout: 10_000 }).toHaveLength(1);
+    expect(config.reload()).toMatchObject({ kind: 'refused' });
+    renameSync(file, `${file}.old`);
+    writeFileSync(file, 'aliases: {}\n');
+    await second;
+    expect(told.map(({ kind }) => kind)).toEqual(['refused', 'applied']);
+    expect(config.view.aliases).toEqual({ default: 'default' });
+  });
+
+  it('given who listens and fails, when settings change, then it is told and the others hear of it', () => {
+    const { config, write } = open('aliases: {}\n');
+    let heard = 0;
+    config.onChange(() => {
+      throw new Error('it broke');
+    });
+    config.onChange(() => heard++);
+    write('aliases: { gpt: default }\n');
+    expect(config.reload()).toEqual({ kind: 'refused', problems: [expect.stringContaining('it broke')] });
+    expect(heard).toBe(1);
   });
 });

@@ -1,5 +1,6 @@
 import { type ConfigChange, configChanges, withLiveChanges } from './config-changes.js';
-import { ConfigError, configFileText, deepFreeze, type LoadConfigOptions, loadConfig } from './load-config.js';
+import { ConfigError, ConfigFileMissingError, configFileText, type LoadConfigOptions } from './config-file.js';
+import { deepFreeze, loadConfig } from './load-config.js';
 import type { HydraConfig } from './schema.js';
 
 /** Time between two looks at the file, in milliseconds. Chosen: an edit counts within a second, and a look reads a few kilobytes. */
@@ -11,7 +12,7 @@ export type ReloadOutcome =
   | { readonly kind: 'unchanged' }
   /** `applied` count from now on; `pending` with the next start, all of them that there are by now. */
   | { readonly kind: 'applied'; readonly applied: readonly ConfigChange[]; readonly pending: readonly ConfigChange[] }
-  /** It is not valid: what ran goes on. */
+  /** It is not valid, or cannot be read: what ran goes on. */
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
 /**
@@ -29,6 +30,8 @@ export class LiveConfig {
   private generationNumber = 1;
   private pendingChanges: readonly ConfigChange[] = [];
   private lastText: string | undefined;
+  /** Why the file could not be read at the last look. */
+  private unreadable: string | undefined;
   /** Whether the file that counts says nothing. */
   private wasBlank: boolean;
   private timer: NodeJS.Timeout | undefined;
@@ -60,7 +63,7 @@ export class LiveConfig {
     this.listeners.push(listener);
   }
 
-  /** Reads the file now. */
+  /** Reads the file now. Whatever is wrong with it is told, never thrown: what runs does not end for the sake of a file. */
   reload(): ReloadOutcome {
     let wanted: HydraConfig;
     try {
@@ -69,8 +72,7 @@ export class LiveConfig {
       if (isBlank(text) && !this.wasBlank) return { kind: 'refused', problems: [EMPTIED] };
       wanted = loadConfig(this.options);
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      return { kind: 'refused', problems: error.problems };
+      return refused(error);
     }
     this.wasBlank = isBlank(this.lastText);
     const applied = configChanges(this.current, wanted).filter(({ reload }) => reload === 'live');
@@ -81,14 +83,15 @@ export class LiveConfig {
     if (!isNew) return { kind: 'unchanged' };
     this.current = next;
     this.generationNumber++;
-    for (const listener of this.listeners) listener();
-    return { kind: 'applied', applied, pending };
+    const failures = this.listeners.flatMap(failureOf);
+    return failures.length > 0 ? { kind: 'refused', problems: failures } : { kind: 'applied', applied, pending };
   }
 
   /** Reads the file whenever its content has changed, and tells what became of it, until closed. */
   follow(tell: (outcome: ReloadOutcome) => void): void {
     this.timer = setInterval(() => {
-      if (this.hasOtherText()) tell(this.reload());
+      const outcome = this.look();
+      if (outcome !== undefined) tell(outcome);
     }, LOOK_INTERVAL_MS);
     this.timer.unref();
   }
@@ -97,15 +100,35 @@ export class LiveConfig {
     clearInterval(this.timer);
   }
 
-  /** A file that is gone for a moment, while another one takes its place, is no change. */
-  private hasOtherText(): boolean {
+  /** @returns undefined when nothing is new: a file that is gone for a moment, while another one takes its place, is no change */
+  private look(): ReloadOutcome | undefined {
+    let text: string | undefined;
     try {
-      const text = configFileText(this.options);
-      return text !== undefined && text !== this.lastText;
-    } catch {
-      return false;
+      text = configFileText(this.options);
+    } catch (error) {
+      if (error instanceof ConfigFileMissingError) return undefined;
+      const { message } = error as Error;
+      if (message === this.unreadable) return undefined; // told already
+      this.unreadable = message;
+      return refused(error);
     }
+    this.unreadable = undefined;
+    return text === undefined || text === this.lastText ? undefined : this.reload();
   }
+}
+
+/** A listener that fails keeps nothing from the others. */
+function failureOf(listener: () => void): string[] {
+  try {
+    listener();
+    return [];
+  } catch (error) {
+    return [`the settings have changed, and not all that they are to change: ${error}`];
+  }
+}
+
+function refused(error: unknown): ReloadOutcome {
+  return { kind: 'refused', problems: error instanceof ConfigError ? error.problems : [String(error)] };
 }
 
 const EMPTIED =

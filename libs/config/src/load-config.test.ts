@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig } from './load-config.js';
+import { ConfigError } from './config-file.js';
+import { loadConfig } from './load-config.js';
 
 function load(yaml: string, env: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'hydra-config-'));
@@ -94,8 +96,36 @@ describe('loadConfig', () => {
     expect(problems('', { HYDRA_CONFIG: 'nowhere.yaml' })).toEqual([
       'HYDRA_CONFIG: expected the path of a file, got "nowhere.yaml"',
     ]);
-    expect(problems('', { HYDRA_CONFIG: '.' })[0]).toMatch(/: cannot be read: EISDIR/);
+    expect(problems('', { HYDRA_CONFIG: '.' })[0]).toMatch(/: cannot be read: it is not a regular file/);
   });
+
+  it.each([
+    ['models: &a\n  - id: m\n  - *a\n', 'models[1]'],
+    ['aliases: &x\n  default: *x\n', 'aliases.default'],
+    ['&all\ngateway: { httpPort: 1 }\nlimits: *all\n', 'limits'],
+  ])('given an alias inside what it repeats (%j), then it is named', (yaml, where) => {
+    expect(problems(yaml)).toEqual([expect.stringContaining(`${where}: the alias stands inside what it repeats`)]);
+  });
+
+  it('given an alias beside what it repeats, then it counts as if it were written again', () => {
+    const { models } = load('models:\n  - { id: a, price: &p { input: 1, output: 2 } }\n  - { id: b, price: *p }\n');
+    expect(models[1]!.price).toEqual(models[0]!.price);
+  });
+
+  it('given a pipe, which nobody may ever write to, then it is refused and not waited for', () => {
+    const pipe = join(mkdtempSync(join(tmpdir(), 'hydra-config-')), 'hydra.yaml');
+    execFileSync('mkfifo', [pipe]);
+    expect(problems('', { HYDRA_CONFIG: pipe })[0]).toMatch(/: cannot be read: it is not a regular file/);
+  });
+
+  it.each(['mysql://user:hunter2@host/x', 'hydra.db', 'sqlite:', ''])(
+    'given a database %j, then it is refused',
+    (url) => {
+      const expected =
+        'expected `sqlite:PATH` or a URL that begins with `postgres://`, got something else (a secret, not shown)';
+      expect(problems(`database: { url: '${url}' }`)).toEqual([`database.url: ${expected}`]);
+    },
+  );
 
   it('given empty variables, when loaded, then they count as absent', () => {
     expect(load('gateway: { httpPort: 1000 }', { HYDRA_CONFIG: '', HYDRA_HTTP_PORT: '' }).gateway.httpPort).toBe(1000);

@@ -1,29 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { parse } from 'yaml';
 import { absolutePath } from './absolute-path.js';
 import { certificateProblems, withAbsoluteCertificates } from './certificate-paths.js';
-import { applyModelOverrides, type ConfigTree, type Environment, overlayEnvironment } from './environment.js';
+import { ConfigError, configFileTree, type LoadConfigOptions } from './config-file.js';
+import { applyModelOverrides, type ConfigTree, overlayEnvironment } from './environment.js';
 import { type ConfigField, configFields, expectation, shown } from './fields.js';
 import { jwtProblems } from './jwt-problems.js';
 import { type HydraConfig, hydraSchema } from './schema.js';
-
-/** A value that stops the start. The message names every wrong value, where it came from and what was expected. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  constructor(
-    readonly problems: readonly string[],
-    options?: ErrorOptions,
-  ) {
-    super(problems.join('\n'), options);
-  }
-}
-
-export interface LoadConfigOptions {
-  readonly env?: Environment;
-  /** Folder that relative paths and the default `hydra.yaml` are looked up in. */
-  readonly folder?: string;
-}
 
 /**
  * Reads `hydra.yaml` (or the file named by `HYDRA_CONFIG`) and the environment on top.
@@ -33,7 +14,7 @@ export interface LoadConfigOptions {
 export function loadConfig({ env = process.env, folder = process.cwd() }: LoadConfigOptions = {}): HydraConfig {
   const fields = configFields(hydraSchema);
   const problems: string[] = [];
-  const tree = readFile(env, folder);
+  const tree = configFileTree({ env, folder });
   const origins = overlayEnvironment(tree, fields, env, problems);
   applyModelOverrides(tree, env, origins);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -44,42 +25,6 @@ export function loadConfig({ env = process.env, folder = process.cwd() }: LoadCo
   }
   const config = withDefaultAlias(withOneForm(withExactWeights(crossCheck(result.data, origins))));
   return deepFreeze(withAbsoluteAdapters(withAbsoluteCertificates(withAbsoluteFolder(config, folder), folder), folder));
-}
-
-/**
- * The file as it is now.
- * @returns undefined when there is none, which is only right where none was named
- * @throws ConfigError
- */
-export function configFileText({ env = process.env, folder = process.cwd() }: LoadConfigOptions): string | undefined {
-  const { path, named } = configPath(env, folder);
-  if (!existsSync(path)) {
-    if (named) throw new ConfigError([`HYDRA_CONFIG: expected the path of a file, got ${JSON.stringify(named)}`]);
-    return undefined;
-  }
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new ConfigError([`${path}: cannot be read: ${(cause as Error).message}`], { cause });
-  }
-}
-
-function configPath(env: Environment, folder: string) {
-  const named = env['HYDRA_CONFIG'] || undefined; // an empty variable is an absent one, as for all others
-  return { path: resolve(folder, named ?? 'hydra.yaml'), named };
-}
-
-function readFile(env: Environment, folder: string): ConfigTree {
-  const text = configFileText({ env, folder });
-  if (text === undefined) return {};
-  const { path } = configPath(env, folder);
-  try {
-    const tree: unknown = parse(text) ?? {};
-    if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) throw new Error('expected a map at the top');
-    return tree as ConfigTree;
-  } catch (cause) {
-    throw new ConfigError([`${path}: not valid YAML: ${(cause as Error).message}`], { cause });
-  }
 }
 
 interface Issue {

@@ -1,5 +1,5 @@
+import { ConfigError } from './config-file.js';
 import { LiveConfig } from './live-config.js';
-import { ConfigError } from './load-config.js';
 
 /** EX_CONFIG of sysexits.h: starting again cannot help. */
 export const CONFIG_EXIT_CODE = 78;

@@ -55,14 +55,15 @@ export class Budget {
     month: { period: Number.NaN, settled: NOTHING, reserved: NOTHING },
   };
 
-  /** The first limit that `least` does not fit in. */
-  shortage(limits: Limits, least: Amount, nowMs: number): Shortage | undefined {
+  /** The first limit that `least` does not fit in. @param own  what whoever asks holds already: it is not waited for */
+  shortage(limits: Limits, least: Amount, nowMs: number, own: Holding = NO_HOLDING): Shortage | undefined {
     for (const { name, period, unit, limit } of boundsOf(limits)) {
-      const { settled, reserved } = this.at(period, nowMs);
+      const counts = this.at(period, nowMs);
+      const { settled, reserved } = counts;
       const used = settled[unit] + reserved[unit];
       const asked = least[unit];
       if (used + asked <= limit) continue;
-      const fitsLater = settled[unit] + asked <= limit;
+      const fitsLater = settled[unit] + shareIn(counts, own[period])[unit] + asked <= limit;
       const retryAfterMs = asked > limit ? Infinity : fitsLater ? RETRY_WHILE_RESERVED_MS : periodLeftMs(period, nowMs);
       const shown = (value: number) => (unit === 'nanos' ? value / NANOS_PER_MICRO : value);
       return { name, limit: shown(limit), used: shown(used), asked: shown(asked), retryAfterMs };
@@ -87,8 +88,7 @@ export class Budget {
     const take = (period: Period): Share => {
       const counts = this.at(period, nowMs);
       counts.reserved = plus(counts.reserved, amount);
-      const before = held[period].period === counts.period ? held[period] : NOTHING;
-      return { period: counts.period, ...plus(before, amount) };
+      return { period: counts.period, ...plus(shareIn(counts, held[period]), amount) };
     };
     return { day: take('day'), month: take('month') };
   }
@@ -128,6 +128,11 @@ export class Budget {
     if (counts.period !== present) Object.assign(counts, { period: present, settled: NOTHING, reserved: NOTHING });
     return counts;
   }
+}
+
+/** What a holding took of the present period. */
+function shareIn(counts: Counts, share: Share): Amount {
+  return share.period === counts.period ? share : NOTHING;
 }
 
 function boundsOf(limits: Limits): Bound[] {

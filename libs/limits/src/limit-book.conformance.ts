@@ -78,7 +78,7 @@ export function describeLimitBook(name: string, open: () => Promise<OpenedBook>)
       expect(await book.extend(request, 20, 20)).toEqual({ kind: 'covered', coveredTokens: 24 });
       expect(await book.extend(request, 25, 40)).toEqual({ kind: 'covered', coveredTokens: 30 });
       expect(await book.extend(request, 31, 48)).toMatchObject({
-        ...{ kind: 'refused', refusal: { name: 'tokensPerDay', limit: 40, used: 40, asked: 1, retryAfterMs: 1_000 } },
+        ...{ kind: 'refused', refusal: { name: 'tokensPerDay', limit: 40, used: 40, asked: 1 } },
       });
       expect(refused(await book.begin(asks(id, limits)))).toMatchObject({ name: 'tokensPerDay', used: 40, asked: 11 });
       book.settle(request, spent(10, 19));
@@ -87,6 +87,29 @@ export function describeLimitBook(name: string, open: () => Promise<OpenedBook>)
       const late = refused(await book.begin(asks(id, limits)));
       expect(late).toMatchObject({ name: 'tokensPerDay', used: 40 });
     });
+
+    it.each([{ tokensPerDay: 60 }, { costMicrosPerDay: 3.4 }] satisfies Limits[])(
+      'given %o, when an answer is refused more, then what others hold is waited for and what it holds itself is not',
+      async (quota) => {
+        const { book, settled } = await open();
+        const [id, limits] = [tenant(), of(quota)];
+        const [first, other] = [asks(id, limits, { sliceTokens: 24 }), asks(id, limits)];
+        await allowed(book, first); // 34 tokens, 2,600 billionths
+        await allowed(book, other); // 26 tokens; 800 billionths for the prompt and 6 tokens
+        const waitMs = async () => {
+          const decision = await book.extend(first, 25, 40);
+          return decision.kind === 'refused' ? decision.refusal.retryAfterMs : 0;
+        };
+        expect(await waitMs()).toBe(1_000);
+        book.settle(other, spent(0, 0));
+        await settled();
+        const { coveredTokens } = (await book.extend(first, 25, 1_000)) as { coveredTokens: number };
+        const last = await book.extend(first, coveredTokens + 1, 1_000);
+        if (last.kind !== 'refused') throw new Error('expected a refusal');
+        expect(last.refusal.retryAfterMs).toBeLessThanOrEqual(86_400_000);
+        expect(new Date(Date.now() + last.refusal.retryAfterMs + 1_000).getUTCHours()).toBe(0); // until midnight
+      },
+    );
 
     it('given a quota that is used up, then it comes back with the next day', async () => {
       const { book, settled } = await open();

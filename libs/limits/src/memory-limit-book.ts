@@ -109,8 +109,8 @@ export class MemoryLimitBook extends LimitBook {
     const { parts, coveredTokens } = live;
     if (coveredTokens >= most) return { kind: 'covered', coveredTokens };
     const needed = withOutput(NOTHING, Math.max(0, least - coveredTokens), price.output);
-    for (const { subject, counter } of parts) {
-      const refusal = shortageRefusal(subject, counter, needed, nowMs);
+    for (const { subject, counter, held } of parts) {
+      const refusal = shortageRefusal(subject, counter, needed, nowMs, held);
       if (refusal !== undefined) return { kind: 'refused', refusal };
     }
     const more = Math.max(0, roomOf(parts, NOTHING, price.output, most - coveredTokens, nowMs));
@@ -190,8 +190,9 @@ function shortageRefusal(
   { budget }: Counter,
   least: Amount,
   nowMs: number,
+  own?: Holding,
 ): LimitRefusal | undefined {
-  const shortage = budget.shortage(limits, least, nowMs);
+  const shortage = budget.shortage(limits, least, nowMs, own);
   return shortage && { isAllowed: false, subjectId: id, ...shortage };
 }
 

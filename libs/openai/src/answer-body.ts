@@ -49,6 +49,11 @@ export class AnswerCollector {
     choice.stopReason = delta.stopReason;
   }
 
+  /** Choices that go on end where they are. */
+  cut(): void {
+    for (const choice of this.#choices) choice.finish ??= 'length';
+  }
+
   get choices(): readonly WholeChoice[] {
     return this.#choices.map((choice) => ({ finish: undefined, stopReason: undefined, ...choice }));
   }

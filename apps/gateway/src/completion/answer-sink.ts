@@ -6,4 +6,6 @@ export interface AnswerSink {
   begin(head: AnswerHead, options: AnswerStreamOptions): void;
   /** What one step gave. A promise means: the reader is slow, send no more before it resolves. */
   deltas(deltas: readonly AnswerDelta[]): Promise<void> | undefined;
+  /** Ends what goes on where it is, as at `max_tokens`. Absent where an error can be told behind what was delivered. */
+  cut?(): void;
 }

@@ -6,6 +6,7 @@ import { APP_LOGGER, FlatLines, generationFields, type Logger, newId, type Recor
 import {
   type AnswerDelta,
   type AnswerUsage,
+  ApiError,
   answerHead,
   assertCaps,
   type CompletionCall,
@@ -110,6 +111,12 @@ export class CompletionService {
       span.end();
       return usage;
     } catch (cause) {
+      if (spending !== undefined && isCutShort(cause, spending, sink)) {
+        sink.cut?.();
+        setUsage(span, spending.usage);
+        failSpan(span, cause);
+        return spending.usage;
+      }
       isLost = !call.stream && outcomeOf(cause) !== 'client_closed'; // who leaves pays for what was computed until then
       failSpan(span, cause);
       throw life.attributed(cause);
@@ -222,6 +229,15 @@ export class CompletionService {
       }
     }
   }
+}
+
+/**
+ * Whether a quota ended within an answer that is sent whole: what it covered is delivered and counts. An error instead would give
+ * away what was computed, as often as somebody asks.
+ */
+function isCutShort(cause: unknown, spending: AnswerSpending, sink: AnswerSink): boolean {
+  const isQuota = cause instanceof ApiError && cause.condition === 'insufficient_quota';
+  return isQuota && sink.cut !== undefined && spending.usage.completionTokens > 0;
 }
 
 /** Where a quota ends within what came together, what it still covers is delivered. */

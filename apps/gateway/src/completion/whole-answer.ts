@@ -21,6 +21,10 @@ export class WholeAnswerSink implements AnswerSink {
     for (const delta of deltas) this.begun?.collector.add(delta);
   }
 
+  cut(): void {
+    this.begun?.collector.cut();
+  }
+
   whole(usage: AnswerUsage): { head: AnswerHead; answer: WholeAnswer } {
     if (this.begun === undefined) throw new Error('the answer has not begun');
     const { head, options, collector } = this.begun;

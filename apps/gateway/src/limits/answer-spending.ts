@@ -12,6 +12,7 @@ export class AnswerSpending {
   /** Output tokens that somebody waits to deliver, with those that were. */
   private promised = 0;
   private extending: Promise<void> | undefined;
+  private hasEnded = false;
 
   constructor(
     private readonly book: LimitBook,
@@ -21,7 +22,7 @@ export class AnswerSpending {
 
   /** Covers `tokens` more output tokens and counts them as delivered, unless that has to be asked for first. */
   coverAtOnce(tokens: number): boolean {
-    if (this.promised + tokens > this.covered) return false;
+    if (this.hasEnded || this.promised + tokens > this.covered) return false;
     this.promised += tokens;
     this.delivered += tokens;
     this.lookAhead();
@@ -37,7 +38,13 @@ export class AnswerSpending {
     this.promised += tokens;
     const needed = this.promised;
     while (this.covered < needed) await (this.extending ?? this.extend(needed));
+    if (this.hasEnded) throw lapsed();
     this.delivered += tokens;
+  }
+
+  /** What was handed on. Its prompts count as computed: what a cache had of them is known at the end of an answer only. */
+  get usage(): TokenUse {
+    return { promptTokens: this.reservation.promptTokens, cachedTokens: 0, completionTokens: this.delivered };
   }
 
   /**
@@ -45,6 +52,7 @@ export class AnswerSpending {
    * @param isLost  what was handed on never reached the client: it costs nothing
    */
   end(usage: TokenUse | undefined, isLost = false): void {
+    this.hasEnded = true;
     const delivered = isLost ? 0 : this.delivered;
     const hasDelivered = delivered > 0 || usage !== undefined;
     this.book.settle(this.reservation, {
@@ -79,9 +87,13 @@ export class AnswerSpending {
       case 'refused':
         throw refusalError(decision.refusal);
       case 'lapsed':
-        throw new ApiError('limits_unavailable', 'What was reserved for this answer has lapsed.');
+        throw lapsed();
       default:
         decision satisfies never;
     }
   }
+}
+
+function lapsed(): ApiError {
+  return new ApiError('limits_unavailable', 'What was reserved for this answer has lapsed.');
 }

@@ -169,18 +169,36 @@ describe('limits of a tenant', () => {
     });
   });
 
-  it('given a quota that ends within an answer sent whole, then it is refused and costs nothing, however often', async () => {
+  it('given a quota that ends within an answer sent whole, then what it covers is delivered and counts, once', async () => {
     const headers = await limited({ tokensPerMonth: 20 });
-    for (let i = 0; i < 3; i++) {
+    const cut = await complete(headers, { max_tokens: 100, return_token_ids: true });
+    expect(cut.status).toBe(200);
+    const { choices, usage } = (await cut.json()) as {
+      choices: { finish_reason: string; token_ids: number[] }[];
+      usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
+    };
+    expect(usage.total_tokens).toBe(20);
+    expect(choices.map(({ finish_reason, token_ids }) => [finish_reason, token_ids.length])).toEqual([
+      ['length', usage.completion_tokens],
+    ]);
+    for (let i = 0; i < 2; i++) {
       const refused = await complete(headers, { max_tokens: 100 });
       expect([refused.status, (await errorOf(refused)).code]).toEqual([429, 'insufficient_quota']);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(1);
     }
-    const short = await complete(headers, { max_tokens: 5 });
-    expect(short.status).toBe(200);
-    const { usage } = (await short.json()) as { usage: { prompt_tokens: number; total_tokens: number } };
-    const text = await (await complete(headers, { max_tokens: 100, stream: true })).text();
-    const delivered = text.split('\n\n').filter((event) => event.startsWith('data: ')).length - 1;
-    expect(delivered).toBe(20 - usage.total_tokens - usage.prompt_tokens);
+  });
+
+  it('given several choices that a quota cuts, then each ends where it is, and all together are what was paid for', async () => {
+    const headers = await limited({ tokensPerMonth: 40 });
+    const asked = { max_tokens: 100, n: 2, prompt: ['hello', 'there'], return_token_ids: true };
+    const { choices, usage } = (await (await complete(headers, asked)).json()) as {
+      choices: { finish_reason: string; token_ids: number[] }[];
+      usage: { completion_tokens: number; total_tokens: number };
+    };
+    expect(choices.map(({ finish_reason }) => finish_reason)).toEqual(Array(4).fill('length'));
+    expect(choices.reduce((sum, { token_ids }) => sum + token_ids.length, 0)).toBe(usage.completion_tokens);
+    expect(usage.total_tokens).toBeGreaterThan(30);
+    expect(usage.total_tokens).toBeLessThanOrEqual(40);
   });
 
   it('given a budget, then it is spent at the prices of the model, to the last token that it pays for', async () => {

@@ -14,7 +14,7 @@ local held = cjson.decode(packed)
 if held.c >= most then return { 1, held.c } end
 local subjects = subjects_from(4)
 local needed = math.max(0, least - held.c)
-local refused = shortage(subjects, needed, needed * held.po)
+local refused = shortage(subjects, needed, needed * held.po, held)
 if refused then return { 0, refused, now_ms } end
 local more = math.max(0, room(subjects, 0, 0, held.po, most - held.c))
 for _, subject in ipairs(subjects) do

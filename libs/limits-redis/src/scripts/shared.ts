@@ -143,15 +143,19 @@ end
 
 local NEVER, WITH_THE_PERIOD = -1, -2
 
--- The first limit that does not have so much left: { subject, which, limit, used, asked, time to come back }.
-local function shortage(subjects, tokens, nanos)
+-- The first limit that does not have so much left: { subject, which, limit, used, asked, time to come back }. What is held by
+-- whoever asks (nil: nothing yet) is not waited for.
+local function shortage(subjects, tokens, nanos, held)
   for index, subject in ipairs(subjects) do
     for _, bound in ipairs(BOUNDS) do
       local limit, count = subject.limits[bound[1]], subject.state[bound[2]]
       local asked = bound[1] < 5 and tokens or nanos
       local used = count[bound[3]] + count[bound[4]]
       if limit >= 0 and used + asked > limit then
-        local wait = asked > limit and NEVER or (count[bound[3]] + asked <= limit and 1000 or WITH_THE_PERIOD)
+        local own_tokens, own_nanos = 0, 0
+        if held and held[bound[2]].n == count.n then own_tokens, own_nanos = share_of(held, bound[2]) end
+        local lasting = count[bound[3]] + (bound[1] < 5 and own_tokens or own_nanos)
+        local wait = asked > limit and NEVER or (lasting + asked <= limit and 1000 or WITH_THE_PERIOD)
         return { index, bound[1], limit, used, asked, wait }
       end
     end
