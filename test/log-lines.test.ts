@@ -88,6 +88,23 @@ describe('the log lines of every app at the level `trace`', () => {
     }
   });
 
+  it('given a key in an id, a path or the name of a model, when answered, then nothing that is told or logged repeats its secret', async () => {
+    const secret = key.slice(-43);
+    const given = await complete(key, 'c'.repeat(31).concat('2'), { model: `my-${key}` });
+    const headers = { authorization: `Bearer ${key}`, 'x-request-id': key };
+    const answers = [given];
+    for (const path of [`models/${key}`, `nope/${key}`, `admin/traces/${key}`, `admin/tenants/${key}`]) {
+      answers.push(await fetch(`${platform.url}/v1/${path}`, { headers }));
+    }
+    for (const answer of answers) {
+      expect(answer.status).toBe(404);
+      expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/);
+      const text = await answer.text();
+      for (let at = 0; at < secret.length - 20; at++) expect(text).not.toContain(secret.slice(at, at + 20));
+    }
+    await platform.line(/^gateway .*nope\/hydra_[A-Za-z0-9-]{12}_\*\*\*/);
+  });
+
   it('given prompts, stop strings and keys, when requests have gone through, then no line of any app has one', () => {
     expect(platform.lines.length).toBeGreaterThan(20);
     const all = platform.lines.join('\n');

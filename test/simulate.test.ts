@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,22 @@ describe('hydra simulate', () => {
     const [head, first, ...rest] = readFileSync(csv, 'utf8').trimEnd().split('\n');
     expect([head, rest.length]).toEqual(['i,t,worker,dispatch_t', 399]);
     expect(first).toMatch(/^0,0,[0-3],0$/);
+  });
+
+  it.each([
+    [['--trace', 'bad.csv', '--format', 'csv', '--workers', '1'], /bad\.csv: line 3 of the trace: expected three decimal/],
+    [['--trace', 'bad.gz', '--format', 'csv', '--workers', '1'], /bad\.gz: incorrect header check/],
+    [['--trace', TRACE, '--format', 'mooncake', '--workers', '100000'], /--workers times --kv-blocks: expected at most/],
+  ])('says what is wrong with %j', async (args, message) => {
+    writeFileSync(join(folder, 'bad.csv'), 'timestamp_ms,input_length,output_length\n0,1,1\n0,,1\n');
+    writeFileSync(join(folder, 'bad.gz'), 'no archive');
+    const given = args.map((arg) => (arg.startsWith('bad') ? join(folder, arg) : arg));
+    const { code, stderr } = await hydra(['simulate', '--strategy', 'round-robin', ...given]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
+  });
+
+  it('draws from seed 0 as from any other', async () => {
+    expect((await command('--strategy', 'power-of-two', '--seed', '0', '--json')).code).toBe(0);
   });
 
   it('compares strategies in a table and draws a curve for each', async () => {

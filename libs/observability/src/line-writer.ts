@@ -1,3 +1,5 @@
+import { maskKeys } from './mask-keys.js';
+
 /** Chosen: what comes faster is written in several goes. */
 const MAX_WAITING_CHARACTERS = 64 * 1024;
 /**
@@ -9,6 +11,8 @@ const LONGEST_WAIT_MS = 10;
 /**
  * Writes log lines to standard output; those of some milliseconds in one go, since a system call, which also wakes the reader,
  * costs many times what a line does. What waits at the process's exit is written then.
+ *
+ * No secret of a key is written, wherever in a line it stands: clients put keys into ids, paths and names of models.
  *
  * It goes on in silence when its reader is gone: an app whose parent was killed still has streams to finish. (pino's own
  * destination tries the last lines for ever at the exit: the app would never end.)
@@ -29,7 +33,7 @@ export class LineWriter {
     if (this.waiting === '') return;
     const lines = this.waiting;
     this.waiting = '';
-    process.stdout.write(lines);
+    process.stdout.write(maskKeys(lines));
   }
 
   private begin(): void {

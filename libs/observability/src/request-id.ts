@@ -1,11 +1,12 @@
 import { randomFillSync } from 'node:crypto';
+import { maskKeys } from './mask-keys.js';
 
 const ACCEPTED = /^[\x21-\x7e]{1,128}$/;
 
-/** The client's `x-request-id` when it is 1 to 128 visible ASCII characters, else a new one. */
+/** The client's `x-request-id` when it is 1 to 128 visible ASCII characters and no key of ours, which would stand in every record of the request; else a new one. */
 export function requestIdFrom(header: string | readonly string[] | undefined): string {
   const given = typeof header === 'string' ? header : header?.[0];
-  return given !== undefined && ACCEPTED.test(given) ? given : newId();
+  return given !== undefined && ACCEPTED.test(given) && maskKeys(given) === given ? given : newId();
 }
 
 /** Random bytes that are drawn at once: a call for each id costs more than the id. */

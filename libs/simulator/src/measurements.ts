@@ -69,7 +69,7 @@ export function measure(run: MeasuredRun): SimulationResult {
   const slowdowns = sorted(finished.map((one) => ttftOf(one) / aloneSeconds(model, one.trace.promptTokens)));
   const e2es = sorted(finished.map((one) => one.finishedS - one.trace.timeS));
   const tpots = sorted(finished.filter(({ trace }) => trace.outputTokens > 1).map(tpotOf));
-  const offeredRps = requests.length / run.durationS;
+  const offeredRps = run.durationS > 0 ? requests.length / run.durationS : 0; // at one moment there is no rate
   const sloAttainment = finished.filter((one) => meetsSlo(one, model)).length / measured.length;
   const mean = (values: Iterable<number>) => sumOf(values) / Math.max(1, [...values].length);
   return {

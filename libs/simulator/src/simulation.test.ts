@@ -67,6 +67,7 @@ describe('a simulation', () => {
     const blockIds = Array.from({ length: 14 }, (_, index) => index);
     const trace = scaleTrace([{ timeS: 0, promptTokens: 6_758, outputTokens: 500, blockIds }], 1, 1);
     const { result } = run('round-robin', { trace, workers: 1 });
+    expect([result.offered_rps, result.goodput_rps]).toEqual([0, 0]);
     expect(result.ttft_mean_s).toBeCloseTo(0.1989, 4);
     expect(result.e2e_mean_s).toBeCloseTo(3.62, 3);
     expect(result.slowdown_p50).toBeCloseTo(1, 9);

@@ -33,6 +33,28 @@ describe('reading a trace', () => {
     ['times that go back', `${line(5, 5, [1])}\n${line(4, 5, [1])}`],
   ])('refuses %s', (_, text) => expect(() => parseTrace(text, 'mooncake', 512)).toThrow(InvalidTraceError));
 
+  const csv = (...lines: string[]) => ['timestamp_ms,input_length,output_length', ...lines].join('\n');
+  it.each([
+    ['no header', '0,374,44\n10,300,4', 'line 1'],
+    ['columns in another order', 'output_length,input_length,timestamp_ms\n44,374,0', 'line 1'],
+    ['an empty time', csv('0,1,1', ',374,44'), 'line 3'],
+    ['an empty output length', csv('0,374,'), 'line 2'],
+    ['a column more', csv('0,374,44,99'), 'line 2'],
+    ['a column less', csv('0,374'), 'line 2'],
+    ['a hexadecimal number', csv('0,0x10,44'), 'line 2'],
+    ['an exponent', csv('1e3,374,44'), 'line 2'],
+    ['half a token', csv('0,3.5,44'), 'line 2'],
+    ['a prompt without tokens', csv('0,0,44'), 'line 2'],
+  ])('refuses CSV with %s', (_, text, where) => {
+    expect(() => parseTrace(text, 'csv', 512)).toThrow(InvalidTraceError);
+    expect(() => parseTrace(text, 'csv', 512)).toThrow(where);
+  });
+
+  it('takes a byte order mark before either format', () => {
+    expect(parseTrace(`\ufeff${csv('0,5,1')}`, 'csv', 512)).toHaveLength(1);
+    expect(parseTrace(`\ufeff${line(0, 5, [1])}`, 'mooncake', 512)).toHaveLength(1);
+  });
+
   it('names the line it cannot read', () => {
     expect(() => parseTrace(`${line(0, 5, [1])}\n${line(1, -5, [1])}`, 'mooncake', 512)).toThrow('line 2');
   });
@@ -84,5 +106,24 @@ describe('scaling a trace', () => {
     expect(durationS).toBeCloseTo(20, 9);
     // The second copy begins half the length later and wraps round.
     expect(scaled.filter(({ timeS }) => timeS < 1).map(({ timeS }) => timeS)).toEqual([0, 0, 0.5, 0.5]);
+  });
+
+  it('shares what a twentieth of the requests have, also where that is one of them', () => {
+    const few = Array.from({ length: 20 }, (_, index) => ({
+      ...{ timeS: index, promptTokens: 512, outputTokens: 1, blockIds: [index] },
+    }));
+    const idCount = (trace: readonly TraceRequest[]) =>
+      new Set(scaleTrace(trace, 2, 1).requests.flatMap(({ blockIds }) => blockIds)).size;
+    expect(idCount(few)).toBe(20);
+    expect(idCount([...few, { ...few[0]!, timeS: 20, blockIds: [20] }])).toBe(42);
+  });
+
+  it('given ids near the end of the whole numbers, then copies are kept apart all the same', () => {
+    const high = Array.from({ length: 40 }, (_, index) => ({
+      ...{ timeS: index, promptTokens: 512, outputTokens: 1, blockIds: [Number.MAX_SAFE_INTEGER - index] },
+    }));
+    const ids = scaleTrace(high, 3, 1).requests.flatMap(({ blockIds }) => blockIds);
+    expect(new Set(ids).size).toBe(120);
+    expect(ids.every(Number.isSafeInteger)).toBe(true);
   });
 });

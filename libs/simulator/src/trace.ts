@@ -28,18 +28,19 @@ export class InvalidTraceError extends Error {
  * | format | line |
  * |---|---|
  * | mooncake | `{"timestamp": ms, "input_length": tokens, "output_length": tokens, "hash_ids": [block ids]}` |
- * | csv | `timestamp_ms,input_length,output_length`, with a header; every block is unique |
+ * | csv | `timestamp_ms,input_length,output_length` in decimal, below a header with just these words; every block is unique |
  * @param blockTokens  tokens per block
  * @throws InvalidTraceError
  */
 export function parseTrace(text: string, format: TraceFormat, blockTokens: number): TraceRequest[] {
-  const lines = text.split('\n');
+  const lines = text.replace(/^\ufeff/, '').split('\n'); // a byte order mark says nothing in UTF-8
+  if (format === 'csv' && lines[0]!.trim() !== CSV_HEADER) throw new InvalidTraceError(1, `the header ${CSV_HEADER}`);
   const requests: TraceRequest[] = [];
   let uniqueId = 0;
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '' || (format === 'csv' && index === 0)) continue;
     const [timeMs, promptTokens, outputTokens, hashIds] =
-      format === 'csv' ? [...line.split(',').map(Number)] : fromJson(line, index + 1);
+      format === 'csv' ? fromCsv(line, index + 1) : fromJson(line, index + 1);
     if (!isWhole(promptTokens, 1) || !isWhole(outputTokens, 0) || !isTime(timeMs)) {
       throw new InvalidTraceError(index + 1, 'a time, an input length of at least 1 and an output length');
     }
@@ -52,6 +53,15 @@ export function parseTrace(text: string, format: TraceFormat, blockTokens: numbe
   }
   if (requests.length === 0) throw new InvalidTraceError(lines.length, 'at least one request');
   return requests;
+}
+
+const CSV_HEADER = 'timestamp_ms,input_length,output_length';
+const CSV_LINE = /^(\d+(?:\.\d+)?),(\d+),(\d+)$/;
+
+function fromCsv(line: string, number: number): [number, number, number] {
+  const [, timeMs, promptTokens, outputTokens] = CSV_LINE.exec(line.trim()) ?? [];
+  if (timeMs === undefined) throw new InvalidTraceError(number, 'three decimal numbers, the last two of them whole');
+  return [Number(timeMs), Number(promptTokens), Number(outputTokens)];
 }
 
 function fromJson(line: string, number: number): [number, number, number, readonly number[]] {

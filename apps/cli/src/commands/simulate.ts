@@ -23,7 +23,10 @@ import { decisionsCsv } from '../simulate/decisions-csv.js';
 import { readJsonFile, readTrace } from '../simulate/read-inputs.js';
 import { resultsTable } from '../simulate/results-table.js';
 import { ttftChart } from '../simulate/ttft-chart.js';
-import { positiveNumber, wholeNumber } from '../terminal/number-options.js';
+import { positiveNumber, wholeNumber, wholeNumberOrZero } from '../terminal/number-options.js';
+
+/** Chosen: what the placement's index of blocks holds in a gigabyte. */
+const MOST_BLOCKS = 10_000_000;
 
 interface SimulateOptions {
   readonly trace: string;
@@ -53,7 +56,7 @@ export function addSimulate(program: Command): void {
     .requiredOption('--strategy <names>', `one or more of ${STRATEGY_NAMES.join(', ')}; pooled; or all`, strategyNames)
     .option('--copies <n>', 'the trace this often, shifted', wholeNumber, 1)
     .option('--speedup <factor>', 'all times divided by it', positiveNumber, 1)
-    .option('--seed <n>', 'of what strategies draw', wholeNumber, 1)
+    .option('--seed <n>', 'of what strategies draw', wholeNumberOrZero, 1)
     .option('--kv-blocks <n>', "KV blocks of a worker; default: the model's", wholeNumber)
     .addOption(
       new Option('--order <order>', 'in which workers compute prompts').choices(PREFILL_ORDERS).default('fifo'),
@@ -86,6 +89,11 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
   }
   const fileModel = parseWorkerModel(options.model === undefined ? {} : await readJsonFile(options.model));
   const model = { ...fileModel, kvBlocks: options.kvBlocks ?? fileModel.kvBlocks };
+  if (options.workers * model.kvBlocks > MOST_BLOCKS) {
+    throw new Error(
+      `--workers times --kv-blocks: expected at most ${MOST_BLOCKS}, got ${options.workers * model.kvBlocks}`,
+    );
+  }
   const requests = await readTrace(options.trace, options.format, model.blockTokens);
   const trace = scaleTrace(requests, options.copies, options.speedup);
   const { workers, seed, order, eviction } = options;

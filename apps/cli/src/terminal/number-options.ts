@@ -9,6 +9,11 @@ export function wholeNumber(text: string): number {
   return number;
 }
 
+/** One that may be 0. @throws InvalidArgumentError */
+export function wholeNumberOrZero(text: string): number {
+  return text === '0' ? 0 : wholeNumber(text);
+}
+
 /** `1,4,16` */
 export function wholeNumbers(text: string): number[] {
   return text.split(',').map(wholeNumber);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AdministrationError } from '#lib/auth';
-import { APP_LOGGER, type Logger, newId } from '#lib/observability';
+import { APP_LOGGER, type Logger, maskKeys, newId } from '#lib/observability';
 import { ApiError, internalError } from '#lib/openai';
 
 /** What a failure is of. */
@@ -10,12 +10,18 @@ export interface FailedRequest {
   readonly logFields: Readonly<Record<string, unknown>>;
 }
 
-/** Turns whatever went wrong into what a client may see; what nobody expected is logged under an error id. */
+/** Turns whatever went wrong into what a client may see, without the keys that it may have put there itself; what nobody expected is logged under an error id. */
 @Injectable()
 export class FailureTranslator {
   constructor(@Inject(APP_LOGGER) private readonly logger: Logger) {}
 
-  translate(cause: unknown, { route, logFields }: FailedRequest): ApiError {
+  translate(cause: unknown, request: FailedRequest): ApiError {
+    const error = this.toApiError(cause, request);
+    const { message, param } = error;
+    return Object.assign(error, { message: maskKeys(message), param: param && maskKeys(param) });
+  }
+
+  private toApiError(cause: unknown, { route, logFields }: FailedRequest): ApiError {
     if (cause instanceof ApiError) return cause;
     if (cause instanceof AdministrationError) return fromAdministration(cause);
     const errorId = newId();
