@@ -52,6 +52,7 @@ const untilLoaded = (ids: readonly string[]) =>
     const pages = await Promise.all(fleet.workers.map((worker) => worker.metrics()));
     const hasAll = (page: string) =>
       metricSum(page, 'hydra_worker_adapter_loaded') === ids.length &&
+      metricSum(page, 'hydra_worker_adapter_bytes') > 0 === ids.length > 0 &&
       ids.every((adapter) => metricSum(page, 'hydra_worker_adapter_loaded', { adapter }) === 1);
     return pages.every(hasAll) || undefined;
   });

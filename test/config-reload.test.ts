@@ -52,6 +52,7 @@ it('given running streams, when strategy, limit, alias and log level of the file
 it('given a file that is not valid, when it is written, then all go on as before, and log and metric say why', async () => {
   fleet.writeConfig('models: []\n');
   await untilAll('hydra_config_reloads_total', 1, { outcome: 'refused' });
+  await untilAll('hydra_config_refused', 1);
   await untilLogged('gateway-a', 'expected at least one model');
   expect((await post({ model: 'gpt-4o' })).status).toBe(200);
 });
@@ -60,6 +61,7 @@ it('given settings that need a restart, when they change, then a line names them
   fleet.writeConfig(`${BASE.replace('itlMs: 20', 'itlMs: 30')}aliases: { gpt-4o: mock }\n`);
   for (const app of fleet.all) app.signal('SIGHUP');
   await untilAll('hydra_config_pending_settings', 1);
+  await untilAll('hydra_config_refused', 0);
   await untilLogged('worker-0', '"needs_restart":["mock.itlMs"]');
   const old = `${fleet.folder}/old.yaml`;
   fleet.writeConfig(BASE, old);

@@ -22,6 +22,12 @@ it('given every alert, when looked up in the runbook, then it has its page, and 
   }
 });
 
+it('given every alert, when its unit tests are looked up, then it fires in one and is quiet in another', () => {
+  const tests = read('test/integration/rules/alerts.test.yaml');
+  expect(namesOf(tests.matchAll(/- name: "(\w+) fires /g))).toEqual(names);
+  expect(namesOf(tests.matchAll(/- name: "(\w+) is quiet /g))).toEqual(names);
+});
+
 it('given the panels that link to a page of the runbook, when it is read, then it names them', () => {
   const pages = new Map(
     [...read('docs/operations.md').matchAll(/^### (\w+)\n([^#]*)/gm)].map(([, name = '', text = '']) => [

@@ -110,6 +110,12 @@ export const engine: DashboardSpecification = {
     ],
     Engine: [
       graph({
+        title: 'Memory of adapters',
+        description: 'What the LoRA adapters that are loaded take, beside the memory for attention state.',
+        unit: 'bytes',
+        queries: [{ expr: `sum by (worker) (hydra_worker_adapter_bytes{${WORKERS}})`, legend: '{{worker}}' }],
+      }),
+      graph({
         title: 'Engine answers',
         description: '1 while the engine can answer.',
         unit: 'none',

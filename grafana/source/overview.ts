@@ -141,6 +141,7 @@ export const overview: DashboardSpecification = {
         queries: [
           { expr: 'sum by (outcome) (increase(hydra_config_reloads_total[5m]))', legend: '{{outcome}}' },
           { expr: 'max(hydra_config_pending_settings)', legend: 'waiting for a start' },
+          { expr: 'sum(hydra_config_refused)', legend: 'processes with a refused file' },
         ],
       }),
       graph({

@@ -46,6 +46,7 @@ const modelChartKeys = z
         existingClaim: z.string(),
       })
       .partial(),
+    adapterVolume: z.strictObject({ existingClaim: z.string(), mountPath: z.string().regex(/^\/[^:]+$/) }).partial(),
     runtimeClassName: z.string(),
     ...placement,
   })
@@ -54,8 +55,9 @@ const modelChartKeys = z
 const modelKeys = hydraSchema.shape.models.unwrap().element.omit({ workers: true });
 
 const sections = hydraSchema.shape;
-/** Without what each model has, what the chart decides (addresses, ports, names), what belongs into a Secret, and certificates. */
-const config = hydraSchema.omit({ models: true, tls: true, certificates: true }).extend({
+/** Without what each model has, what the chart decides (addresses, ports, names, files of certificates) and what belongs into a Secret. */
+const config = hydraSchema.omit({ models: true, tls: true }).extend({
+  certificates: sections.certificates.unwrap().pick({ reloadIntervalMs: true }).optional(),
   gateway: sections.gateway.unwrap().omit({ host: true, httpPort: true, grpcPort: true, tls: true }).optional(),
   scheduler: sections.scheduler
     .unwrap()

@@ -3,15 +3,15 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type HydraConfig, loadConfig, schedulerTargets } from '#lib/config';
 import { DASHBOARDS } from '../../grafana/source/dashboards.js';
 import { type Rule, rulesOf } from '../support/alert-rules.js';
 import {
   CHART,
+  configsOf,
   HELM,
   helm,
   helmRefusal,
-  type KubernetesObject,
+  isWorkload,
   objectsOf,
   rendered,
   VALUES_FILES,
@@ -54,6 +54,13 @@ describe.each(VALUES_FILES)('the chart with %s.yaml', (values) => {
       if (kind === 'Deployment') expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
     }
   });
+
+  it('given its pods, when updated, then each has a successor before it ends, but for the Redis without a volume', () => {
+    const replaced = objects.filter(({ kind }) => kind === 'StatefulSet');
+    expect(replaced.map(({ metadata }) => metadata.name).filter((name) => name !== 'prod-hydraserve-redis')).toEqual(
+      [],
+    );
+  });
 });
 
 it('given drain times, when pods get their time to end, then it holds the pause, the drain and a margin', () => {
@@ -68,7 +75,10 @@ it('given drain times, when pods get their time to end, then it holds the pause,
 
 describe('what restarts', () => {
   const VALUES = {
-    models: [{ id: 'big' }, { id: 'small', strategy: 'least-loaded' }],
+    models: [
+      { id: 'big', adapterVolume: { existingClaim: 'tuned' } },
+      { id: 'small', strategy: 'least-loaded' },
+    ],
     config: { auth: { mode: 'required' }, kvcache: {} },
     kvcache: { replicas: 2 },
     tls: {
@@ -100,7 +110,7 @@ describe('what restarts', () => {
     [
       'a place for traces',
       ({ config }) => void Object.assign(config, { tracing: { endpoint: 'http://collector:4318' } }),
-      ['big', 'small', 'gateway', 'scheduler', 'kvcache'],
+      ['big', 'small', 'gateway', 'scheduler-0', 'kvcache-0', 'kvcache-1'],
     ],
     [
       'a list of adapters',
@@ -116,16 +126,20 @@ describe('what restarts', () => {
     [
       'a form of the log',
       ({ config }) => void Object.assign(config, { log: { format: 'pretty' } }),
-      ['big', 'small', 'gateway', 'scheduler', 'kvcache'],
+      ['big', 'small', 'gateway', 'scheduler-0', 'kvcache-0', 'kvcache-1'],
     ],
     ['a number of caches', ({ kvcache }) => void Object.assign(kvcache, { replicas: 3 }), ['big', 'small', 'gateway']],
-    ['memory of caches', ({ config }) => void Object.assign(config.kvcache, { memoryBytes: 2 ** 29 }), ['kvcache']],
+    [
+      'memory of caches',
+      ({ config }) => void Object.assign(config.kvcache, { memoryBytes: 2 ** 29 }),
+      ['kvcache-0', 'kvcache-1'],
+    ],
     [
       'the Secret of a certificate',
       ({ tls }) => void Object.assign(tls.existingSecrets, { inference: 'renewed' }),
       ['big', 'small'],
     ],
-    ['a model more', ({ models }) => void models.push({ id: 'new', strategy: 'weighted' }), ['gateway', 'scheduler']],
+    ['a model more', ({ models }) => void models.push({ id: 'new', strategy: 'weighted' }), ['gateway', 'scheduler-0']],
   ];
 
   it.each(cases)(
@@ -134,29 +148,6 @@ describe('what restarts', () => {
       expect(restartedBy(change).sort()).toEqual([...expected].sort());
     },
   );
-});
-
-it('given several schedulers, when rendered, then all apps know each by the name of its pod, and each itself', () => {
-  const objects = objectsOf(rendered('highly-available'));
-  const { metadata, spec } = objects.find(({ kind }) => kind === 'StatefulSet')!;
-  const { metadata: service, spec: ports } = objects.find(
-    ({ kind, metadata: { name } }) => kind === 'Service' && name === spec.serviceName,
-  )!;
-  expect(ports).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true });
-  const targetOf = (pod: string) => `dns:///${pod}.${service.name}.serving.svc:9091`;
-  const targets = Array.from({ length: spec.replicas }, (_, number) => targetOf(`${metadata.name}-${number}`));
-  for (const { scheduler } of configsOf(objects)) expect(schedulerTargets({ scheduler })).toEqual(targets);
-  const { value } = spec.template.spec.containers[0].env.find(({ name }: Named) => name === 'HYDRA_SCHEDULER_TARGET');
-  expect(targets).toContain(value.replace('$(POD_NAME)', `${metadata.name}-0`));
-});
-
-it('given caches of KV blocks, when rendered, then workers and gateways know each by the name of its pod', () => {
-  const objects = objectsOf(rendered('caches'));
-  const { metadata, spec } = objects.find(({ kind }) => kind === 'StatefulSet')!;
-  const targets = [0, 1, 2].map((number) => `dns:///${metadata.name}-${number}.${spec.serviceName}.serving.svc:9093`);
-  const known = configsOf(objects).map(({ kvcache }) => kvcache.targets);
-  expect(known.filter(({ length }) => length > 0)).toEqual([targets, targets]);
-  expect(configsOf(objects).map(({ kvcache }) => kvcache.memoryBytes)).toContain(8_589_934_592);
 });
 
 it('given dashboards and rules, when rendered, then they are the committed ones and link to the runbook that was named', () => {
@@ -173,6 +164,17 @@ it('given dashboards and rules, when rendered, then they are the committed ones 
     ?.spec.groups.flatMap((group: { rules: object[] }) => group.rules);
   const linked = (rule: Rule) => JSON.parse(JSON.stringify(rule).replace('docs/operations.md', runbook));
   expect(rules).toEqual([...rulesOf('recording.yaml'), ...rulesOf('alerts.yaml')].map(linked));
+});
+
+it('given adapters in a claim, when rendered, then workers of the model read it where its adapters are said to be', () => {
+  const [worker, another] = objectsOf(rendered('several-models'))
+    .filter(({ kind, metadata }) => kind === 'Deployment' && metadata.name.includes('model-one'))
+    .sort((a, b) => b.spec.replicas - a.spec.replicas);
+  const { containers, volumes } = worker?.spec.template.spec ?? {};
+  expect(containers[0].volumeMounts).toContainEqual({ name: 'adapters', mountPath: '/tuned', readOnly: true });
+  const persistentVolumeClaim = { claimName: 'tuned-models', readOnly: true };
+  expect(volumes).toContainEqual({ name: 'adapters', persistentVolumeClaim });
+  expect(JSON.stringify(another?.spec.template.spec)).not.toContain('tuned');
 });
 
 it('given a release, when its chart is packed and installed, then it takes the images of that release', () => {
@@ -200,6 +202,7 @@ describe('what the chart refuses', () => {
       /tls.existingSecrets.scheduler/,
     ],
     ['two Redis', 'redis: { existingSecret: a, simple: { enabled: true } }', /not both/],
+    ['a model with the name of a component', 'models: [{ id: scheduler-0 }]', /objects of the component "scheduler-0"/],
     ['two models of one name', 'models: [{ id: a, name: x }, { id: b, name: x }]', /same name/],
     ['all pods scraped twice', 'monitoring: { podMonitors: true, serviceMonitors: true }', /choose one/],
     ['a model called default', 'models: [{ id: default }]', /alias of the first/],
@@ -213,6 +216,16 @@ describe('what the chart refuses', () => {
       'fewer workers at most than at least',
       'models: [{ id: a, autoscaling: { enabled: true, minReplicas: 5 } }]',
       /models\[a\].autoscaling: minReplicas \(5\) is more than maxReplicas \(4\)/,
+    ],
+    [
+      'an adapter that lies in no volume',
+      'models: [{ id: a, adapters: [{ id: sql, path: /adapters/sql }] }]',
+      /models\[a\].adapters\[sql\]: no volume .* at "\/adapters\/sql"; name its claim in adapterVolume.existingClaim/,
+    ],
+    [
+      'an adapter beside the volume',
+      'models: [{ id: a, adapterVolume: { existingClaim: t }, adapters: [{ id: sql, path: /adapters-2/sql }] }]',
+      /no volume/,
     ],
     ['an Ingress without hosts', 'ingress: { enabled: true }', /ingress.hosts: name at least one/],
     ['a route of no Gateway', 'httpRoute: { enabled: true }', /httpRoute.parentRefs: name the Gateway/],
@@ -234,21 +247,3 @@ describe('what the chart refuses', () => {
     expect(helmRefusal('template', 'prod', CHART, '--values', file)).toMatch(sentence);
   });
 });
-
-interface Named {
-  readonly name: string;
-}
-
-function isWorkload({ kind }: KubernetesObject): boolean {
-  return kind === 'Deployment' || kind === 'StatefulSet';
-}
-
-function configsOf(objects: readonly KubernetesObject[]): HydraConfig[] {
-  const folder = mkdtempSync(join(tmpdir(), 'hydra-config-'));
-  const files = objects.flatMap(({ kind, data }) => (kind === 'ConfigMap' ? (data?.['hydra.yaml'] ?? []) : []));
-  return files.map((text, i) => {
-    const path = join(folder, `${i}.yaml`);
-    writeFileSync(path, text);
-    return loadConfig({ env: { HYDRA_CONFIG: path } });
-  });
-}

@@ -1,9 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -11,6 +9,7 @@ import { DASHBOARDS } from '../../grafana/source/dashboards.js';
 import { createAuthority } from './support/certificates.js';
 import { ControlPlane } from './support/control-plane.js';
 import { CHART, helm, objectsOf, rendered, VALUES_FILES } from './support/helm.js';
+import { ReadyPods } from './support/ready-pods.js';
 
 /** Files with the definitions of HTTPRoute, PodMonitor and Certificate, found by scripts/test-kubernetes.sh. */
 const DEFINITIONS = (process.env['HYDRA_TEST_CRDS'] ?? '').split(':').filter((path) => path !== '');
@@ -32,8 +31,8 @@ interface ModelValues extends Record<string, unknown> {
 interface Values {
   readonly models: readonly [ModelValues, ModelValues];
   readonly config: Record<string, unknown>;
-  readonly scheduler: { readonly replicas: number };
-  readonly kvcache: { replicas: number };
+  readonly scheduler: { readonly replicas: number; readonly podAnnotations: object };
+  readonly kvcache: { replicas: number; readonly podAnnotations: object };
   readonly monitoring: object;
   readonly tls: {
     readonly enabled: true;
@@ -55,8 +54,8 @@ const VALUES: Values = {
     { id: 'small', strategy: 'least-loaded' },
   ],
   config: { auth: { mode: 'required' } },
-  scheduler: { replicas: 2 },
-  kvcache: { replicas: 2 },
+  scheduler: { replicas: 2, podAnnotations: READY_AFTER_A_WHILE },
+  kvcache: { replicas: 2, podAnnotations: READY_AFTER_A_WHILE },
   monitoring: { podMonitors: true, rules: true, dashboards: { enabled: true } },
   tls: {
     enabled: true,
@@ -198,22 +197,22 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
     expect(replacedBy(() => release('upgrade', VALUES))).toEqual([]);
   });
 
-  it('given four workers, when all are replaced, then four are ready at every moment and never more than five are there', async () => {
-    const deployment = ['deployment', 'llm-hydraserve-big', '--namespace', NAMESPACE];
-    const columns = 'jsonpath={.status.readyReplicas} {.status.replicas}{"\\n"}';
-    const watch = plane.watch('get', ...deployment, '--watch', '--output', columns);
-    const seen: [ready: number, all: number][] = [];
-    const lines = createInterface({ input: watch.stdout! }).on('line', (line) => {
-      const [ready = 0, all = 0] = line.split(' ').map(Number);
-      seen.push([ready, all]);
-    });
+  it('given every app, when all are replaced, then as many as are wanted are ready at every moment', async () => {
+    const wanted = { gateway: 1, scheduler: 2, inference: 4 + 2, kvcache: 3 };
+    const ready = new ReadyPods(plane, NAMESPACE, wanted);
     VALUES.models[0].weights = 'int4';
-    expect(replacedBy(() => release('upgrade', VALUES))).toEqual(['big']);
-    watch.kill();
-    await once(lines, 'close'); // helm held up the reading
-    expect(seen.length).toBeGreaterThan(4);
-    expect(Math.min(...seen.map(([ready]) => ready))).toBe(4);
-    expect(Math.max(...seen.map(([, all]) => all))).toBe(5);
+    Object.assign(VALUES.config, { log: { format: 'pretty' } });
+    expect(replacedBy(() => release('upgrade', VALUES))).toEqual(Object.keys(COMPONENTS));
+    const { counts, events } = await ready.end();
+    expect(events).toBeGreaterThan(4 * (1 + 2 + 6 + 3)); // each of old and new comes, is ready, is ended
+    const fewest = Object.fromEntries(Object.entries(counts).map(([component, count]) => [component, count.fewest]));
+    expect(fewest).toEqual(wanted);
+    // One more of each Deployment.
+    const most = Object.fromEntries(Object.entries(counts).map(([component, count]) => [component, count.most]));
+    expect(most['gateway']).toBeLessThanOrEqual(2);
+    expect(most['scheduler']).toBeLessThanOrEqual(4);
+    expect(most['inference']).toBeLessThanOrEqual(8);
+    expect(most['kvcache']).toBeLessThanOrEqual(6);
   });
 
   it('given an upgrade, when rolled back, then the former configuration is there again', () => {
@@ -221,7 +220,9 @@ describe('a release of the chart on a real control plane', { timeout: 600_000 },
       plane.kubectl('get', 'configmap', 'llm-hydraserve-big', '--namespace', NAMESPACE, '--output', 'jsonpath={.data}');
     expect(weights()).toContain('weights: int4');
     const where = ['--namespace', NAMESPACE, '--kubeconfig', plane.kubeconfig];
-    expect(replacedBy(() => helm('rollback', 'llm', '--wait', '--timeout', '5m', ...where))).toEqual(['big']);
+    expect(replacedBy(() => helm('rollback', 'llm', '--wait', '--timeout', '5m', ...where))).toEqual(
+      Object.keys(COMPONENTS),
+    );
     expect(weights()).toContain('weights: int8');
   });
 

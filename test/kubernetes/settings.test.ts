@@ -21,6 +21,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'auth.jwt[].jwksUri': 'https://id.example.com/keys',
   'limits.redisUrl': 'redis://redis:6379',
   'models[].id': 'a',
+  'models[].adapters[].path': '/adapters/one',
 };
 
 describe('settings of hydra.yaml in the chart', () => {
@@ -89,7 +90,11 @@ function sample(field: Field): unknown {
 }
 
 function valuesWith(fields: readonly Field[]): object {
-  const values = { config: { auth: { mode: 'required' } }, kvcache: { replicas: 1 } };
+  const values = {
+    config: { auth: { mode: 'required' } },
+    kvcache: { replicas: 1 },
+    modelDefaults: { adapterVolume: { existingClaim: 'adapters' } },
+  };
   for (const field of fields) {
     let node: Tree = field.path[0] === 'models[]' ? values : (values.config as Tree);
     field.path.forEach((key, i) => {

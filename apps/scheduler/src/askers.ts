@@ -1,7 +1,7 @@
 import { type Exemplar, NO_EXEMPLAR } from '#lib/observability';
 import type { PlacementAnswer } from '#lib/placement';
 
-/** The answer to whoever asked: a decision, under the term of this scheduler's reign, or who decides instead. */
+/** The answer to whoever asked: a decision, under the term of this scheduler's reign, or who decides instead; empty: any other. */
 export type DeskAnswer =
   | (PlacementAnswer & { readonly term: number })
   | { readonly kind: 'redirected'; readonly target: string };

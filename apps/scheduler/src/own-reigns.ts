@@ -41,6 +41,14 @@ export class OwnReigns {
     return undefined;
   }
 
+  /**
+   * No worker of the model has joined this scheduler, while others may have some: it has just begun, perhaps while an earlier life of it
+   * still has the workers. Who asks others first is not to wait here, and nothing is claimed.
+   */
+  mayBeElsewhere(modelId: string): boolean {
+    return !this.reigns.isAlone && !this.fleet.serves(modelId);
+  }
+
   /** @param terms  that a worker knows of, by model */
   noteTerms(terms: Readonly<Record<string, number>>): void {
     for (const [modelId, term] of Object.entries(terms)) this.reigns.noteTerm(modelId, term);

@@ -38,7 +38,7 @@ export class PlaceCalls {
     const longestWaitMs = timeoutMs - Math.min(ANSWER_MARGIN_MS, timeoutMs / 10);
     const request = parsed(wire);
     const record = beginPlacement(this.tracing, wire);
-    const ticket = this.desk.place(request, longestWaitMs, record.exemplar);
+    const ticket = this.desk.place(request, longestWaitMs, wire.asksOthers, record.exemplar);
     return {
       answer: ticket.answer.then((answer) => this.answered(wire, answer, record)),
       abandon: () => {

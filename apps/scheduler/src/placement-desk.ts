@@ -29,6 +29,9 @@ import { StrategyFaultLog } from './strategy-fault-log.js';
 /** How often the desk looks whether its own process runs, within the time that a worker may be silent. */
 const ATTENTIONS_PER_TIMEOUT = 10;
 
+/** `Redirect.target` of a scheduler that does not know who places the model. */
+const ANY_OTHER = '';
+
 /** A call of `Place` that has its answer or waits for it. */
 export interface PlacementTicket {
   readonly answer: Promise<DeskAnswer>;
@@ -120,11 +123,13 @@ export class PlacementDesk implements BeforeApplicationShutdown {
 
   /**
    * @param longestWaitMs  the caller's own limit; the configured one applies beside it
+   * @param asksOthers     `PlaceRequest.asks_others`
    * @param exemplar       for what is measured of it
    */
-  place(request: PlacementRequest, longestWaitMs: number, exemplar: Exemplar): PlacementTicket {
+  place(request: PlacementRequest, longestWaitMs: number, asksOthers: boolean, exemplar: Exemplar): PlacementTicket {
     const now = nowMs();
-    const owner = this.reigns.otherOwnerOf(request.modelId);
+    const isElsewhere = asksOthers && this.reigns.mayBeElsewhere(request.modelId);
+    const owner = isElsewhere ? ANY_OTHER : this.reigns.otherOwnerOf(request.modelId);
     if (owner !== undefined) {
       return { answer: Promise.resolve({ kind: 'redirected', target: owner }), abandon: () => {} };
     }

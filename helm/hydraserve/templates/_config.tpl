@@ -21,24 +21,24 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 {{- range .Values.models -}}{{- $models = append $models (pick . "id" "strategy") -}}{{- end -}}
 {{- $targets := include "hydraserve.schedulerTargets" . | fromYaml -}}
 {{- $scheduler := merge (dict "host" "0.0.0.0" "grpcPort" 9091 "httpPort" 8081) (pick $targets "targets") (default dict .Values.config.scheduler) -}}
-{{- toYaml (merge (dict "models" $models "scheduler" $scheduler) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log" "tracing")) -}}
+{{- toYaml (merge (dict "models" $models "scheduler" $scheduler) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log" "tracing" "certificates")) -}}
 {{- end -}}
 
 {{- define "hydraserve.config.kvcache" -}}
 {{- $kvcache := merge (dict "host" "0.0.0.0" "grpcPort" 9093 "httpPort" 8083) (omit (default dict .Values.config.kvcache) "push" "fetch") -}}
-{{- toYaml (merge (dict "kvcache" $kvcache) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log" "tracing")) -}}
+{{- toYaml (merge (dict "kvcache" $kvcache) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log" "tracing" "certificates")) -}}
 {{- end -}}
 
 {{/* Input: dict root, model, device. The keys that are the chart's own are left out. */}}
 {{- define "hydraserve.config.inference" -}}
 {{- $values := .root.Values -}}
-{{- $model := omit .model "name" "replicas" "autoscaling" "device" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "cache" "startupSeconds" "podAnnotations" "priorityClassName" "runtimeClassName" "strategy" "workers" "sloTtftMs" "price" -}}
+{{- $model := omit .model "name" "replicas" "autoscaling" "device" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "cache" "adapterVolume" "startupSeconds" "podAnnotations" "priorityClassName" "runtimeClassName" "strategy" "workers" "sloTtftMs" "price" -}}
 {{- $scheduler := merge (include "hydraserve.schedulerTargets" .root | fromYaml) (pick (default dict $values.config.scheduler) "reportIntervalMs") -}}
 {{- $workers := merge (dict "host" "0.0.0.0" "grpcPort" 9092 "httpPort" 8082 "device" .device) (omit (default dict $values.config.workers) "count" "id" "model" "advertisedHost") -}}
 {{- $storage := merge (dict "folder" "/var/lib/hydraserve") (default dict $values.config.storage) -}}
 {{- $kvcache := merge (include "hydraserve.kvcacheTargets" .root | fromYaml) (pick (default dict $values.config.kvcache) "push" "fetch") -}}
 {{- $caches := ternary (dict "kvcache" $kvcache) dict (gt (int $values.kvcache.replicas) 0) -}}
-{{- toYaml (merge (dict "models" (list $model) "scheduler" $scheduler "workers" $workers "storage" $storage) $caches (include "hydraserve.config.tls" .root | fromYaml) (pick $values.config "engine" "mock" "log" "tracing")) -}}
+{{- toYaml (merge (dict "models" (list $model) "scheduler" $scheduler "workers" $workers "storage" $storage) $caches (include "hydraserve.config.tls" .root | fromYaml) (pick $values.config "engine" "mock" "log" "tracing" "certificates")) -}}
 {{- end -}}
 
 {{/* Certificates of the pods among each other, where they are mounted. New ones count without a restart. */}}

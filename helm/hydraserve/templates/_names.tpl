@@ -27,13 +27,19 @@ two ids never share one. Input: the model.
 {{- end -}}
 {{- end -}}
 
-{{/* Input: dict root, component, and model (name) for workers. What a selector may hold: it can never change. */}}
+{{/*
+Input: dict root, component, and model (name) for workers, ordinal for one scheduler or cache of several. What a selector may hold: it can
+never change.
+*/}}
 {{- define "hydraserve.selectorLabels" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- with .model }}
 hydraserve.io/model: {{ . }}
+{{- end }}
+{{- if hasKey . "ordinal" }}
+hydraserve.io/ordinal: {{ .ordinal | quote }}
 {{- end }}
 {{- end -}}
 
@@ -57,25 +63,33 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{ printf "%s-%s" (include "hydraserve.fullname" .root) .component }}
 {{- end -}}
 
-{{/* Key `targets`: each pod of the caches' StatefulSet; nothing without any. */}}
+{{/* Each scheduler and each cache is a Deployment of its own, behind a Service of its own. Input: dict root, component, ordinal. */}}
+{{- define "hydraserve.ordinalName" -}}
+{{ printf "%s-%s-%d" (include "hydraserve.fullname" .root) .component (int .ordinal) }}
+{{- end -}}
+
+{{/* Where one scheduler or cache is reached, whichever process is behind the name at present. Input: dict root, component, ordinal, port. */}}
+{{- define "hydraserve.ordinalTarget" -}}
+{{ printf "dns:///%s.%s.svc:%d" (include "hydraserve.ordinalName" .) .root.Release.Namespace (int .port) }}
+{{- end -}}
+
+{{/* Key `targets`: each cache of KV blocks; nothing without any. */}}
 {{- define "hydraserve.kvcacheTargets" -}}
 {{- if gt (int .Values.kvcache.replicas) 0 }}
-{{- $name := printf "%s-kvcache" (include "hydraserve.fullname" .) -}}
 targets:
-{{- range $number := until (int .Values.kvcache.replicas) }}
-  - {{ printf "dns:///%s-%d.%s.%s.svc:9093" $name $number $name $.Release.Namespace }}
+{{- range $ordinal := until (int .Values.kvcache.replicas) }}
+  - {{ include "hydraserve.ordinalTarget" (dict "root" $ "component" "kvcache" "ordinal" $ordinal "port" 9093) }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Keys `target` and, of several schedulers, `targets`: each pod of their StatefulSet has a name of its own. */}}
+{{/* Keys `target` and, of several schedulers, `targets`. */}}
 {{- define "hydraserve.schedulerTargets" -}}
-{{- $service := printf "%s-scheduler.%s.svc:9091" (include "hydraserve.fullname" .) .Release.Namespace -}}
-target: {{ printf "dns:///%s" $service }}
+target: {{ include "hydraserve.ordinalTarget" (dict "root" . "component" "scheduler" "ordinal" 0 "port" 9091) }}
 {{- if gt (int .Values.scheduler.replicas) 1 }}
 targets:
-{{- range $number := until (int .Values.scheduler.replicas) }}
-  - {{ printf "dns:///%s-scheduler-%d.%s" (include "hydraserve.fullname" $) $number $service }}
+{{- range $ordinal := until (int .Values.scheduler.replicas) }}
+  - {{ include "hydraserve.ordinalTarget" (dict "root" $ "component" "scheduler" "ordinal" $ordinal "port" 9091) }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -31,10 +31,13 @@ preStop:
     seconds: {{ .Values.shutdown.preStopSeconds }}
 {{- end -}}
 
-{{/* Input: dict root, component, model (optional), port, startupSeconds, scheme (optional). */}}
+{{/*
+Input: dict port, startupSeconds, scheme (optional), startup and ready (optional: paths, by default /health/startup and /health/ready),
+readyAfterSeconds (optional).
+*/}}
 {{- define "hydraserve.probes" -}}
 startupProbe:
-  httpGet: { path: /health/startup, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
+  httpGet: { path: {{ default "/health/startup" .startup }}, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: {{ max 6 (div (add (int64 .startupSeconds) 4) 5) }}
@@ -44,10 +47,21 @@ livenessProbe:
   timeoutSeconds: 5
   failureThreshold: 6
 readinessProbe:
-  httpGet: { path: /health/ready, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
+  httpGet: { path: {{ default "/health/ready" .ready }}, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
+  {{- with .readyAfterSeconds }}
+  initialDelaySeconds: {{ . }}
+  {{- end }}
   periodSeconds: 2
   timeoutSeconds: 3
   failureThreshold: 2
+{{- end -}}
+
+{{/*
+Seconds before one of several takes the place of its predecessor, so that an update replaces one after another: chosen for a scheduler's
+workers to have joined its successor (they try again every 2 s at least), with a bound for how long a crashed one is away. Input: ordinal.
+*/}}
+{{- define "hydraserve.staggerSeconds" -}}
+{{- min 60 (mul 10 .) -}}
 {{- end -}}
 
 {{- define "hydraserve.pullSecrets" -}}

@@ -9,7 +9,7 @@ HydraServe reads \`hydra.yaml\` in the working folder (or the file that \`HYDRA_
 wrong value stops the start and is named, with what was expected.
 
 Every app looks at the file once a second, and at once on SIGHUP. A changed file is checked as a whole: one that is not valid changes
-nothing, and is told in an \`error\` line and in \`hydra_config_reloads_total{outcome="refused"}\`. Of a valid one, settings with **live** in
+nothing, and is told in an \`error\` line and in \`hydra_config_refused\`. Of a valid one, settings with **live** in
 the column *change* count at once; a log line names those that wait for the next start, and \`hydra_config_pending_settings\` counts
 them. \`hydra config diff OLD [NEW]\` says beforehand what a change will need.
 

@@ -32,6 +32,12 @@ export function followConfig(config: ReloadableConfig, logger: Logger): void {
     'Settings of hydra.yaml that differ from what runs and count with the next start.',
     () => config.pending.length,
   );
+  let isRefused = false;
+  readGauge(
+    'hydra_config_refused',
+    'Whether hydra.yaml as last read is not valid, 1 or 0: what ran before goes on, and the next start fails.',
+    () => Number(isRefused),
+  );
   const reloads = new Counter({
     name: 'hydra_config_reloads_total',
     help: 'Readings of a changed hydra.yaml, by outcome: `applied`, `unchanged`, `refused`.',
@@ -40,6 +46,7 @@ export function followConfig(config: ReloadableConfig, logger: Logger): void {
   beginAtZero(reloads, 'outcome', ['applied', 'unchanged', 'refused'] satisfies Outcome['kind'][]);
   const tell = (outcome: Outcome) => {
     reloads.inc({ outcome: outcome.kind });
+    isRefused = outcome.kind === 'refused';
     switch (outcome.kind) {
       case 'applied':
         if (outcome.applied.some(({ path }) => path === 'log.level')) logger.level = config.view.log.level;

@@ -1,7 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
+import { type HydraConfig, loadConfig } from '#lib/config';
 
 /** Built by scripts/test-kubernetes.sh. */
 export const HELM = process.env['HYDRA_TEST_HELM'] ?? 'helm';
@@ -46,4 +49,26 @@ export function objectsOf(text: string): KubernetesObject[] {
   return parseAllDocuments(text)
     .map((document) => document.toJS() as KubernetesObject | null)
     .filter((object) => object !== null);
+}
+
+export function isWorkload({ kind }: KubernetesObject): boolean {
+  return kind === 'Deployment' || kind === 'StatefulSet';
+}
+
+/** The first container of each workload of a component. */
+export function containersOf(objects: readonly KubernetesObject[], component: string): KubernetesObject['spec'][] {
+  return objects
+    .filter((object) => isWorkload(object) && object.metadata.labels?.['app.kubernetes.io/component'] === component)
+    .map(({ spec }) => spec.template.spec.containers[0]);
+}
+
+/** Every `hydra.yaml` among the objects, as an app reads it. */
+export function configsOf(objects: readonly KubernetesObject[]): HydraConfig[] {
+  const folder = mkdtempSync(join(tmpdir(), 'hydra-config-'));
+  const files = objects.flatMap(({ kind, data }) => (kind === 'ConfigMap' ? (data?.['hydra.yaml'] ?? []) : []));
+  return files.map((text, i) => {
+    const path = join(folder, `${i}.yaml`);
+    writeFileSync(path, text);
+    return loadConfig({ env: { HYDRA_CONFIG: path } });
+  });
 }

@@ -2,13 +2,13 @@ import type { KubernetesObject, Labels } from './helm.js';
 
 /**
  * Names in some objects that lead nowhere among them: volumes, ConfigMaps, claims, service accounts, ports, selectors, targets of
- * scaling. Secrets are the operator's and are not looked for.
+ * scaling. Secrets, and claims whose names do not begin as the release `prod`, are the operator's and are not looked for.
  * @returns a sentence each
  */
 export function danglingReferences(objects: readonly KubernetesObject[]): string[] {
   const problems: string[] = [];
   const has = (kind: string, name: string) => objects.some((o) => o.kind === kind && o.metadata.name === name);
-  const pods = objects
+  const pods: KubernetesObject['spec'][] = objects
     .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
     .map(({ spec }) => spec.template);
   const selected = (selector: Labels) => pods.filter(({ metadata }) => isSelected(metadata.labels, selector));
@@ -29,7 +29,7 @@ export function danglingReferences(objects: readonly KubernetesObject[]): string
         for (const volume of volumes.values()) {
           if (volume.configMap) need(has('ConfigMap', volume.configMap.name), `ConfigMap ${volume.configMap.name}`);
           const claim = volume.persistentVolumeClaim?.claimName;
-          if (claim) need(has('PersistentVolumeClaim', claim), `claim ${claim}`);
+          if (claim?.startsWith('prod-')) need(has('PersistentVolumeClaim', claim), `claim ${claim}`);
         }
         for (const container of pod.containers) {
           const mounted = container.volumeMounts.map((mount: { name: string }) => mount.name);
@@ -50,7 +50,8 @@ export function danglingReferences(objects: readonly KubernetesObject[]): string
         }
         break;
       case 'PodDisruptionBudget':
-        need(selected(spec.selector.matchLabels).length === 1, 'does not select the pods of one workload');
+        need(selected(spec.selector.matchLabels).length > 0, 'selects no pod');
+        need(componentsOf(selected(spec.selector.matchLabels)).size === 1, 'does not select the pods of one component');
         break;
       case 'NetworkPolicy':
         need(selected(spec.podSelector.matchLabels).length > 0, 'selects no pod');
@@ -67,12 +68,12 @@ export function danglingReferences(objects: readonly KubernetesObject[]): string
         const services = objects.filter(
           (o) => o.kind === 'Service' && isSelected(o.metadata.labels ?? {}, spec.selector.matchLabels),
         );
-        need(services.length === 1, 'does not select one Service');
+        need(services.length > 0, 'selects no Service');
+        need(isEachScrapedOnce(services, pods), 'does not scrape each pod once');
         for (const { port } of spec.endpoints) {
-          need(
-            services[0]?.spec.ports.some(({ name }: { name: string }) => name === port),
-            `port ${port}`,
-          );
+          const hasPort = (service: KubernetesObject) =>
+            service.spec.ports.some(({ name }: { name: string }) => name === port);
+          need(services.every(hasPort), `port ${port}`);
         }
         break;
       }
@@ -92,6 +93,21 @@ export function danglingReferences(objects: readonly KubernetesObject[]): string
     }
   }
   return problems;
+}
+
+interface Pod {
+  readonly metadata: { readonly labels: Labels };
+}
+
+function componentsOf(pods: readonly Pod[]): Set<string | undefined> {
+  return new Set(pods.map(({ metadata }) => metadata.labels['app.kubernetes.io/component']));
+}
+
+/** Of the pods that any of the services selects. */
+function isEachScrapedOnce(services: readonly KubernetesObject[], pods: readonly Pod[]): boolean {
+  return pods.every(
+    ({ metadata }) => services.filter(({ spec }) => isSelected(metadata.labels, spec.selector)).length <= 1,
+  );
 }
 
 function isSelected(labels: Labels, selector: Labels): boolean {

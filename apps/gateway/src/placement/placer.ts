@@ -152,7 +152,7 @@ export class Placer {
 
   /**
    * Asks the scheduler that places the model: the first of its order that answers, or whom that one names. One that is gone or going
-   * is passed over, and what waited there asks again.
+   * is passed over, and what waited there asks again; one that no worker of the model has joined yet is asked last.
    * @throws GrpcStatusError when none answers
    */
   private async ask(request: PlaceRequest, timeoutMs: number, signal: AbortSignal) {
@@ -161,26 +161,32 @@ export class Placer {
     const order = [true, false].flatMap((isHeard) => all.filter(({ target }) => this.fleet.hears(target) === isHeard));
     const untilMs = performance.now() + timeoutMs;
     const gone = new Set<SchedulerLink>();
+    let withoutWorkers: SchedulerLink | undefined;
     let link = order[0]!; // there is at least one
     for (let redirects = 0; ; ) {
       const remainingMs = Math.ceil(untilMs - performance.now());
       if (remainingMs <= 0) throw new GrpcStatusError(status.DEADLINE_EXCEEDED, 'the schedulers name each other');
-      const response = await this.askOne(link, request, remainingMs, signal);
-      if (response instanceof GrpcStatusError) {
-        gone.add(link);
-        const next = order.find((one) => !gone.has(one));
-        if (next === undefined) throw response;
-        link = next;
-        continue;
+      // The last one is asked as if it were the only one: it lets requests wait for workers.
+      const asksOthers = order.some((one) => one !== link && !gone.has(one));
+      const response = await this.askOne(link, { ...request, asksOthers }, remainingMs, signal);
+      if (!(response instanceof GrpcStatusError)) {
+        const { outcome } = response;
+        if (outcome?.$case !== 'redirect') return { response, link };
+        if (outcome.value.target !== '') {
+          // The one that is named may be gone, or not know yet that it is to place the model.
+          if (redirects++ > 0) await pause(REDIRECT_PAUSE_MS, signal);
+          const named = this.schedulers.to(outcome.value.target);
+          if (gone.has(named))
+            gone.clear(); // whoever names it must have seen it
+          else link = named;
+          continue;
+        }
+        withoutWorkers ??= link;
       }
-      const { outcome } = response;
-      if (outcome?.$case !== 'redirect') return { response, link };
-      // The one that is named may be gone, or not know yet that it is to place the model.
-      if (redirects++ > 0) await pause(REDIRECT_PAUSE_MS, signal);
-      const named = this.schedulers.to(outcome.value.target);
-      if (gone.has(named))
-        gone.clear(); // whoever names it must have seen it
-      else link = named;
+      gone.add(link);
+      const next = order.find((one) => !gone.has(one)) ?? withoutWorkers;
+      if (response instanceof GrpcStatusError && (next === undefined || next === link)) throw response;
+      link = next ?? link;
     }
   }
 
@@ -261,6 +267,7 @@ export class Placer {
       trace,
       explain: wish.onPlaced !== undefined,
       sequenceCount: request.sequenceCount,
+      asksOthers: false, // set for each that is asked
     };
   }
 }

@@ -152,6 +152,9 @@ export class FakeScheduler {
       return answer({ $case: 'failure', value: { code: this.failure, message: 'as the test wants' } });
     }
     const serving = this.workers.filter((worker) => worker.modelId === request.modelId);
+    if (serving.length === 0 && request.asksOthers) {
+      return reply({ outcome: { $case: 'redirect', value: { target: '' } }, waitedUs: 0, explanation: undefined });
+    }
     const worker = serving.find(({ workerId }) => !request.avoidWorkerIds.includes(workerId)) ?? serving[0];
     const reason = worker === undefined ? RefusalReason.NO_WORKER : this.refusal;
     if (worker === undefined || reason !== undefined) {

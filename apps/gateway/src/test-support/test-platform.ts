@@ -22,6 +22,8 @@ export async function startTestPlatform(
   settings: {
     gateway?: object;
     scheduler?: object;
+    /** Beside the platform's own. */
+    otherSchedulers?: readonly FakeScheduler[];
     auth?: object;
     models?: object[];
     database?: object;
@@ -45,11 +47,12 @@ export async function startTestPlatform(
     }),
   );
   const scheduler = await new FakeScheduler([...workers]).listen();
+  const targets = [scheduler, ...(settings.otherSchedulers ?? [])].map(({ target }) => target);
   const config: HydraConfig = hydraSchema.parse({
     models: settings.models ?? [{ id: 'test-model', price: settings.price }, { id: 'sleeping-model' }],
     aliases: { default: 'default', 'org/Some-Model-7B': 'test-model' },
     gateway: { httpPort: 0, grpcPort: 0, ...settings.gateway },
-    scheduler: { target: scheduler.target, ...settings.scheduler },
+    scheduler: { target: scheduler.target, targets, ...settings.scheduler },
     auth: settings.auth ?? {},
     database: settings.database ?? {},
     limits: settings.limits ?? {},

@@ -4,7 +4,7 @@ import { ownedName } from '#lib/observability';
 import { AdapterKeeper } from '../adapters/adapter-keeper.js';
 import { WorkerIdentity } from '../worker-identity.js';
 
-/** Which adapters are loaded, and whether loading goes well. */
+/** Which adapters are loaded, what they take, and whether loading goes well. */
 @Injectable()
 export class AdapterMetrics {
   constructor({ model }: WorkerIdentity, keeper: AdapterKeeper) {
@@ -15,6 +15,15 @@ export class AdapterMetrics {
       collect() {
         this.reset();
         for (const { adapterId } of keeper.loaded()) this.set({ model: model.id, adapter: adapterId }, 1);
+      },
+    });
+    new Gauge({
+      name: ownedName('hydra_worker_adapter_bytes'),
+      help: 'Memory that all loaded LoRA adapters take, beside that for attention state.',
+      labelNames: ['model'],
+      collect() {
+        const bytes = keeper.loaded().reduce((sum, adapter) => sum + adapter.bytes, 0);
+        this.set({ model: model.id }, bytes);
       },
     });
     new Counter({

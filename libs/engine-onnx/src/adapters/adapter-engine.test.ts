@@ -59,6 +59,9 @@ describe.each(['exact', 'fast'] as const)('the engine with adapters, %s', (numer
       ['r8-all', 8],
       ['r16-rs', 16],
     ]);
+    const [r4 = 0, ...larger] = engine.adapters().map(({ bytes }) => bytes);
+    expect(r4).toBeGreaterThan(0);
+    expect(larger).toEqual([2 * r4, 4 * r4]); // as their ranks
     const runs = [['', GOLDEN.cases] as const, ...NAMES.map((name) => [name, GOLDEN.adapters[name]!.cases] as const)];
     const all = runs.flatMap(([adapterId, cases]) => cases.map((golden) => ({ adapterId, golden })));
     const came = await Promise.all(

@@ -35,6 +35,12 @@ export class AdapterMemory {
     }
   }
 
+  /** What is written for an adapter of a rank that adds to every product. */
+  bytesOf(rank: number): number {
+    const numbers = this.sites.map((site) => site.weights.length * rank * (site.columns + outputsOf(site)));
+    return Float32Array.BYTES_PER_ELEMENT * numbers.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Makes room for adapters of a rank; what stands there moves. */
   makeRoom(rank: number): void {
     if (rank <= this.rank) return;

@@ -35,6 +35,7 @@ export class AdapterSlots implements AdapterRoom {
     return {
       version,
       rank,
+      bytes: this.options.memory.bytesOf(rank),
       load: (slot, loadSignal) => this.load(slot, adapter, loadSignal),
       close: () => adapter.close(),
     };

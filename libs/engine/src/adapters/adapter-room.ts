@@ -17,6 +17,8 @@ export interface OpenedAdapter {
   /** Of its content, hex: what was computed with another version is no prefix of what this one computes. */
   readonly version: string;
   readonly rank: number;
+  /** Memory that it takes while it is loaded. */
+  readonly bytes: number;
   /** Rows may take the slot when it resolves; when it rejects the slot is free. */
   load(slot: number, signal: AbortSignal): Promise<void>;
   /** Idempotent. */

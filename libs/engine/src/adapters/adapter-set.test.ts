@@ -16,7 +16,7 @@ class FakeRoom implements AdapterRoom {
     if (source.startsWith('bad')) throw new Error(`${source} is bad`);
     this.opened++;
     return {
-      ...{ version: source, rank: 4 },
+      ...{ version: source, rank: 4, bytes: 1_024 },
       load: async (slot: number) => {
         if (this.held.has(slot)) throw new Error(`slot ${slot} is taken`);
         if (source.startsWith('torn')) throw new Error(`${source} is torn`);
@@ -47,7 +47,7 @@ function create(most = 2) {
 describe('AdapterSet', () => {
   it('given the same adapter again, when loaded, then it stays as it is and nobody is told', async () => {
     const { room, told, set, load } = create();
-    const adapter = { adapterId: 'a', source: 'v1', version: 'v1', rank: 4 };
+    const adapter = { adapterId: 'a', source: 'v1', version: 'v1', rank: 4, bytes: 1_024 };
     expect(await load('a', 'v1')).toEqual({ kind: 'done', adapter });
     const first = set.find('a');
     expect(await load('a', 'v1')).toEqual({ kind: 'done', adapter });

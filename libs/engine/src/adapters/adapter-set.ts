@@ -88,7 +88,7 @@ export class AdapterSet {
           this.freeSlots.push(slot);
           throw error;
         });
-        const adapter = { adapterId, source, version: opened.version, rank: opened.rank, slot };
+        const adapter = { adapterId, source, version: opened.version, rank: opened.rank, bytes: opened.bytes, slot };
         if (before !== undefined) this.retire(before);
         this.byId.set(adapterId, adapter);
         this.changed();

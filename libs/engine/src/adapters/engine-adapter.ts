@@ -12,6 +12,8 @@ export interface EngineAdapter extends AdapterToLoad {
   readonly version: string;
   /** Largest rank of its matrices. */
   readonly rank: number;
+  /** Memory that its matrices take, in bytes; it comes on top of that for attention state. */
+  readonly bytes: number;
 }
 
 /**

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { AdapterRoom, OpenedAdapter } from '../adapters/adapter-room.js';
 
 const RANK = 8;
+/** As if it were one. */
+const BYTES = 1_048_576;
 
 /** Adapters of which nothing is read: the name of the source is their content. Answers with another adapter are others. */
 export class MockAdapters implements AdapterRoom {
@@ -12,7 +14,7 @@ export class MockAdapters implements AdapterRoom {
   async open(source: string): Promise<OpenedAdapter> {
     const version = createHash('sha256').update(source).digest('hex');
     return {
-      ...{ version, rank: RANK },
+      ...{ version, rank: RANK, bytes: BYTES },
       load: async (slot) => void this.versions.set(slot, version),
       close: async () => {},
     };

@@ -138,6 +138,11 @@ export interface PlaceRequest {
   explain: boolean;
   /** Sequences the request wants at once (OpenAI's `n`), at least 1. */
   sequenceCount: number;
+  /**
+   * The caller knows other schedulers, which may have workers of the model while this one has none yet: then it is told so by a redirect
+   * without a target. False: it waits here.
+   */
+  asksOthers: boolean;
 }
 
 /** A place, or why there is none. */
@@ -161,7 +166,7 @@ export interface PlaceResponse {
 
 /** Whom to ask instead. */
 export interface Redirect {
-  /** As in the configuration's `scheduler.targets`. */
+  /** As in the configuration's `scheduler.targets`; empty: any other, since no worker of the model has joined this one (`asks_others`). */
   target: string;
 }
 
@@ -684,6 +689,7 @@ function createBasePlaceRequest(): PlaceRequest {
     trace: undefined,
     explain: false,
     sequenceCount: 0,
+    asksOthers: false,
   };
 }
 
@@ -736,6 +742,9 @@ export const PlaceRequest: MessageFns<PlaceRequest> = {
     }
     if (message.sequenceCount !== 0) {
       writer.uint32(128).uint32(message.sequenceCount);
+    }
+    if (message.asksOthers !== false) {
+      writer.uint32(136).bool(message.asksOthers);
     }
     return writer;
   },
@@ -881,6 +890,14 @@ export const PlaceRequest: MessageFns<PlaceRequest> = {
             message.sequenceCount = reader.uint32();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.asksOthers = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -916,6 +933,7 @@ export const PlaceRequest: MessageFns<PlaceRequest> = {
       : undefined;
     message.explain = object.explain ?? false;
     message.sequenceCount = object.sequenceCount ?? 0;
+    message.asksOthers = object.asksOthers ?? false;
     return message;
   },
 };
