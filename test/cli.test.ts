@@ -36,6 +36,19 @@ describe('hydra', () => {
   });
 });
 
+it('given a file that is not there, when checked, then it is named, and no variable is blamed', async () => {
+  const { code, stderr } = await hydra(['config', 'check', '/nowhere.yaml']);
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('there is no file /nowhere.yaml');
+  expect(stderr).not.toContain('HYDRA_CONFIG');
+});
+
+it('given two forms for one answer, when usage is asked for, then it is refused', async () => {
+  const { code, stderr } = await hydra(['usage', '--csv', '--json']);
+  expect(code).not.toBe(0);
+  expect(stderr).toMatch(/--csv.*cannot be used with.*--json/);
+});
+
 describe('hydra --help', () => {
   it.each([
     [[], /First steps:[\s\S]*hydra up/],

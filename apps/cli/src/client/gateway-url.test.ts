@@ -10,3 +10,10 @@ it.each([
 ])('given %s, when asked where the gateway is, then it is %s', (given, expected) => {
   expect(gatewayUrl(given)).toBe(expected);
 });
+
+it.each(['ftp://host', 'grpc://host:9090', 'unix:///socket'])(
+  'given %s, which is no address of a gateway, then it says so',
+  (given) => {
+    expect(() => gatewayUrl(given)).toThrow(`expected a gateway like https://HOST:8080, got "${given}"`);
+  },
+);

@@ -4,6 +4,9 @@ import { readRunState } from '../platform/run-state.js';
 /** The gateway to talk to, without `/v1`: the one given, else the platform that runs here, else the configured address. */
 export function gatewayUrl(given: string | undefined): string {
   if (given !== undefined) {
+    if (/^(?!https?:)[a-z][a-z0-9+.-]*:\/\//i.test(given)) {
+      throw new Error(`expected a gateway like https://HOST:8080, got ${JSON.stringify(given)}`);
+    }
     const url = /^https?:\/\//.test(given) ? given : `http://${given}`;
     return url.replace(/\/+$/, '').replace(/\/v1$/, '');
   }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { configChanges, loadConfig } from '#lib/config';
@@ -39,5 +40,6 @@ function diff(oldFile: string, newFile?: string): void {
 function read(file: string | undefined) {
   if (file === undefined) return loadConfig();
   const path = resolve(file);
+  if (!existsSync(path)) throw new Error(`there is no file ${path}`); // else HYDRA_CONFIG would be blamed, which nobody set
   return loadConfig({ env: { ...process.env, HYDRA_CONFIG: path }, folder: process.cwd() });
 }

@@ -42,7 +42,7 @@ export function addPolicies(program: Command): void {
 
 async function list(tenant: string, options: AdminOptions): Promise<void> {
   print(options, await administer<{ data: Policy[] }>(options, 'GET', ['tenants', tenant, 'policies']), ({ data }) =>
-    formatTable(['policy', 'tenant', 'role', 'may', 'models', 'caps'], data.map(row)),
+    formatTable(['policy', 'tenant', 'role', 'may', 'caps', 'models'], data.map(row)),
   );
 }
 
@@ -63,7 +63,7 @@ function pathOf(tenant: string | undefined): string[] {
 
 function row({ id, tenant, role, actions, models, caps }: Policy): string[] {
   const shownCaps = Object.entries(caps).map(([name, value]) => `${name} ${value}`);
-  return [id, tenant ?? 'every', role, actions.join(','), models.join(' '), shownCaps.join(', ') || '–'];
+  return [id, tenant ?? 'every', role, actions.join(','), shownCaps.join(', ') || '–', models.join(' ')];
 }
 
 function priority(text: string): number {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type AdminOptions, print } from '../client/admin-client.js';
 import { gatewayUrl } from '../client/gateway-url.js';
 import { ask } from '../client/openai-stream.js';
@@ -40,7 +40,7 @@ export function addUsage(program: Command): void {
     .option('--to <day>', 'like 2026-11-30, by UTC; default: today')
     .option('--by <what>', 'some of tenant, key, model, day, apart by commas', 'tenant,model')
     .option('--limit <n>', 'most lines', '1000')
-    .option('--csv', 'as CSV')
+    .addOption(new Option('--csv', 'as CSV').conflicts('json'))
     .option('--url <url>', 'gateway; default: the platform that runs on this machine')
     .option('--json', 'print the answer as it came')
     .addHelpText('after', '\nNeeds a key with the scope usage in HYDRA_API_KEY.')

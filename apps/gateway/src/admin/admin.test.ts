@@ -43,6 +43,15 @@ describe('administration by operators', () => {
     expect([(await complete(user)).status, (await complete(rotated.body.key)).status]).toEqual([401, 200]);
   });
 
+  it('given no body, when a key is rotated, then its fields have their defaults; where fields must be there, a body must', async () => {
+    const { user } = await makeTenant('bodiless');
+    const path = 'tenants/bodiless/keys';
+    const rotated = await ask(operator, 'POST', `${path}/${idOf(user)}/rotate`, undefined);
+    expect([rotated.status, (await complete(user)).status]).toEqual([201, 200]);
+    expect(await ask(operator, 'POST', path, undefined)).toMatchObject({ status: 400 });
+    expect(await ask(operator, 'PUT', 'tenants/bodiless/limits', undefined)).toMatchObject({ status: 400 });
+  });
+
   it('given a service account, when its roles are changed or taken, then its keys have them at once', async () => {
     const { user } = await makeTenant('changing');
     expect((await ask(operator, 'PATCH', 'tenants/changing/accounts/user', { roles: [] })).status).toBe(204);
@@ -123,6 +132,9 @@ describe('administration by operators', () => {
     ]);
     expect(entries[0]).toMatchObject({ actor: `key:${idOf(operator)}`, tenant: 'audited', address: '127.0.0.1' });
     expect((await ask(operator, 'GET', `audit?after=${'0'.repeat(32)}`)).status).toBe(404);
+    expect(await ask(operator, 'GET', 'audit?tenant=nope')).toMatchObject({
+      ...{ status: 404, body: { error: { code: 'not_found', param: 'tenant' } } },
+    });
   });
 
   it.each<[string, string, unknown, number, string]>([

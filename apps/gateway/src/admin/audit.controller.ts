@@ -18,6 +18,7 @@ export class AuditController {
   @ApiOperation({ operationId: 'listAudit', summary: 'What was done, newest first.' })
   @ApiResponse({ status: 200, description: 'A page.', type: [AuditResource] })
   async list(@Query() { tenant, limit, after }: AuditQuery) {
+    if (tenant !== undefined) await this.identity.tenants.assertThere(tenant);
     return listOf((await this.identity.changes.audit(tenant, limit, after)).map((entry) => new AuditResource(entry)));
   }
 }

@@ -6,7 +6,7 @@ import { ApiError, missingParameter, parseJsonBody } from '#lib/openai';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
 
 /**
- * Makes a body of bytes, or a query, into the class that the handler declares; what the class does not know is refused. A
+ * Makes a body of bytes, or a query, into the class that the handler declares, which says whether there may be none; what the class does not know is refused. A
  * field that is null is one that is absent, whatever field it is: defaults count, and what must be there is missing.
  */
 @Injectable()
@@ -15,7 +15,8 @@ export class DtoPipe implements PipeTransform {
 
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if (metatype === undefined || (type !== 'body' && type !== 'query')) return value;
-    const plain = type === 'body' ? withoutNulls(this.parse(value)) : value;
+    const isAbsent = type === 'body' && !(value as Buffer | undefined)?.length && 'mayBeAbsent' in metatype;
+    const plain = isAbsent ? {} : type === 'body' ? withoutNulls(this.parse(value)) : value;
     const dto = plainToInstance(metatype, plain, { enableImplicitConversion: type === 'query' });
     const [first] = validateSync(dto as object, { whitelist: true, forbidNonWhitelisted: true });
     if (first === undefined) return dto;

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Req, UseGuards, UsePipes } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { IdentityStore } from '#lib/auth';
 import { ApiError } from '#lib/openai';
@@ -48,6 +48,7 @@ export class KeysController {
     operationId: 'rotateKey',
     summary: 'Makes a key in the place of another one, which stays good for a while.',
   })
+  @ApiBody({ type: RotateKey, required: false })
   @ApiResponse({ status: 201, description: 'The new key.', type: NewKeyResource })
   async rotate(
     @Req() request: FastifyRequest,

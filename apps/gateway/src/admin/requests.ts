@@ -109,6 +109,9 @@ export class CreateKey {
 }
 
 export class RotateKey {
+  /** For the pipe: no body is one without fields. */
+  static readonly mayBeAbsent = true;
+
   @ApiProperty({
     type: 'integer',
     minimum: 0,

@@ -6,6 +6,13 @@ const REQUEST_ID_HEADERS = {
   'x-request-id': { description: "The request's id; yours when you sent one.", schema: { type: 'string' as const } },
 };
 
+/** What every request for work of a model may carry. */
+const GENERAL_HEADERS = [
+  header('x-request-id', 'Correlates logs; 1 to 128 visible ASCII characters, and no key.'),
+  header('x-session-id', 'Keeps requests of one session on one worker.'),
+  header('traceparent', 'W3C trace context.'),
+];
+
 const TEXT = { schema: { type: 'string' as const } };
 
 /** The REST API as an OpenAPI 3.1 document. Its schemas are the very ones that requests are validated with. */
@@ -36,6 +43,7 @@ export function openApiDocument(version: string, admin: AdminDocument): OpenAPIO
           tags: ['embeddings'],
           operationId: 'createEmbeddings',
           summary: 'Turns texts into vectors.',
+          parameters: GENERAL_HEADERS,
           requestBody: { required: true, content: { 'application/json': { schema: schemaRef('EmbeddingRequest') } } },
           responses: { 200: json('The vectors.', 'EmbeddingList'), default: errorAnswer() },
         },
@@ -102,8 +110,7 @@ function completionPath(request: string, answer: string, summary: string) {
       operationId: `create${answer}`,
       summary,
       parameters: [
-        header('x-request-id', 'Correlates logs; 1 to 128 visible ASCII characters.'),
-        header('x-session-id', 'Keeps requests of one session on one worker.'),
+        ...GENERAL_HEADERS,
         header(
           'x-slo-ttft-ms',
           'Longest time to first token, in milliseconds from the arrival; what cannot keep it is refused with 429 as soon as that is known. Default: `sloTtftMs` of the model.',
@@ -112,7 +119,10 @@ function completionPath(request: string, answer: string, summary: string) {
           'x-hydra-debug',
           '`placement`: how the scheduler chose, in `x-hydra-placement` or, with `stream`, as a comment before the first event. For operators, and without authentication; ignored otherwise.',
         ),
-        header('traceparent', 'W3C trace context.'),
+        header(
+          'Idempotency-Key',
+          '1 to 255 visible ASCII characters: the same body under the same key is answered with the same whole answer for `gateway.idempotencyTtlMs`. Streams do not look at it.',
+        ),
       ],
       requestBody: { required: true, content: { 'application/json': { schema: schemaRef(request) } } },
       responses: {

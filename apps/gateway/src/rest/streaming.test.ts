@@ -138,6 +138,13 @@ describe('documents and probes', () => {
     const document = (await (await fetch(`${platform.url}/openapi.json`)).json()) as { openapi: string; paths: object };
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths)).toContain('/v1/chat/completions');
+    const headersOf = (path: string) => {
+      const { post } = (document.paths as Record<string, { post: { parameters: { name: string }[] } }>)[path]!;
+      return post.parameters.map(({ name }) => name);
+    };
+    for (const path of ['/v1/completions', '/v1/chat/completions'])
+      expect(headersOf(path)).toContain('Idempotency-Key');
+    expect(headersOf('/v1/embeddings')).toEqual(['x-request-id', 'x-session-id', 'traceparent']);
     for (const reference of referencesIn(document)) {
       expect(reference).toMatch(/^#\//);
       const path = reference.slice(2).split('/');
