@@ -150,7 +150,7 @@ const MLP_BIASES = {
 describe('biases of llama', () => {
   const all = { ...ATTENTION_BIASES, ...OUT_BIAS, ...MLP_BIASES };
 
-  it.each(['fp32', ...ROUNDED])(
+  it.each<WeightsForm>(['fp32', ...ROUNDED])(
     'given biases that the configuration has not, when computed in %s, then they are not added; those that it has are',
     async (form) => {
       const plain = await logitsOf({}, form, [PROMPT]);
