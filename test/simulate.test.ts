@@ -27,9 +27,15 @@ describe('hydra simulate', () => {
   });
 
   it.each([
-    [['--trace', 'bad.csv', '--format', 'csv', '--workers', '1'], /bad\.csv: line 3 of the trace: expected three decimal/],
+    [
+      ['--trace', 'bad.csv', '--format', 'csv', '--workers', '1'],
+      /bad\.csv: line 3 of the trace: expected three decimal/,
+    ],
     [['--trace', 'bad.gz', '--format', 'csv', '--workers', '1'], /bad\.gz: incorrect header check/],
-    [['--trace', TRACE, '--format', 'mooncake', '--workers', '100000'], /--workers times --kv-blocks: expected at most/],
+    [
+      ['--trace', TRACE, '--format', 'mooncake', '--workers', '100000'],
+      /--workers times --kv-blocks: expected at most/,
+    ],
   ])('says what is wrong with %j', async (args, message) => {
     writeFileSync(join(folder, 'bad.csv'), 'timestamp_ms,input_length,output_length\n0,1,1\n0,,1\n');
     writeFileSync(join(folder, 'bad.gz'), 'no archive');
