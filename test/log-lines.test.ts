@@ -93,7 +93,7 @@ describe('the log lines of every app at the level `trace`', () => {
     const given = await complete(key, 'c'.repeat(31).concat('2'), { model: `my-${key}` });
     const headers = { authorization: `Bearer ${key}`, 'x-request-id': key };
     const answers = [given];
-    for (const path of [`models/${key}`, `nope/${key}`, `admin/traces/${key}`, `admin/tenants/${key}`]) {
+    for (const path of [`models/${key}`, `nope/${key}`, `admin/traces/${key}`, `admin/tenants/${key}/accounts`]) {
       answers.push(await fetch(`${platform.url}/v1/${path}`, { headers }));
     }
     for (const answer of answers) {
