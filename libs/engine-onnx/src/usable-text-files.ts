@@ -1,5 +1,5 @@
 import { type ResolvedModel, textFiles, UnsupportedModelError } from '#lib/models';
-import { type TextFiles, TextFilesError, TextModel } from '#lib/tokens';
+import { ChatTemplateError, type TextFiles, TextFilesError, TextModel } from '#lib/tokens';
 
 /**
  * The files that turn a model's text into ids and back, read as whoever serves the model will read them: what is wrong with
@@ -9,9 +9,11 @@ import { type TextFiles, TextFilesError, TextModel } from '#lib/tokens';
 export async function usableTextFiles(model: ResolvedModel): Promise<TextFiles> {
   const files = await textFiles(model);
   try {
-    void TextModel.load(files).table;
+    const text = TextModel.load(files);
+    void text.table;
+    text.chatTemplate?.compile();
   } catch (cause) {
-    if (!(cause instanceof TextFilesError)) throw cause;
+    if (!(cause instanceof TextFilesError) && !(cause instanceof ChatTemplateError)) throw cause;
     throw new UnsupportedModelError(model.id, cause.message.replace(/\.$/, ''), { cause });
   }
   return files;

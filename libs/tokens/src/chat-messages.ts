@@ -11,15 +11,20 @@ export interface ChatMessage {
 
 /**
  * Brings messages to the one form every template knows: content is a string (parts are joined with line feeds), null
- * only beside tool calls; arguments of tool calls are objects, as the templates expect, where they are valid JSON.
+ * only beside tool calls; arguments of tool calls are as the reader makes them of the client's JSON.
  * @throws ChatTemplateError `messages` when there are none, or a part is not text
  */
-export function toTemplateMessages(messages: readonly ChatMessage[]): Record<string, unknown>[] {
+export function toTemplateMessages(
+  messages: readonly ChatMessage[],
+  readArguments: (json: string) => unknown = parsedArguments,
+): Record<string, unknown>[] {
   // Templates in Python fail on messages[0] of none; here it would be silently undefined.
   if (messages.length === 0)
     throw new ChatTemplateError('messages', 'There are no messages; a chat needs at least one.');
   return messages.map((message, index) => {
-    const toolCalls = Array.isArray(message['tool_calls']) ? message['tool_calls'].map(withParsedArguments) : undefined;
+    const toolCalls = Array.isArray(message['tool_calls'])
+      ? message['tool_calls'].map((call) => withArguments(call, readArguments))
+      : undefined;
     const content = contentText(message.content, index) ?? (toolCalls === undefined ? '' : null);
     return { ...message, content, ...(toolCalls === undefined ? {} : { tool_calls: toolCalls }) };
   });
@@ -38,14 +43,18 @@ function contentText(content: ChatMessage['content'], index: number): string | u
   return texts.join('\n').toWellFormed();
 }
 
-function withParsedArguments(call: unknown): unknown {
+function withArguments(call: unknown, read: (json: string) => unknown): unknown {
   if (!isJsonObject(call) || !isJsonObject(call['function'])) return call;
   const given = call['function']['arguments'];
   if (typeof given !== 'string') return call;
+  return { ...call, function: { ...call['function'], arguments: read(given) } };
+}
+
+/** What most templates expect; a model may have written them badly, then the template prints them as they are. */
+function parsedArguments(json: string): unknown {
   try {
-    return { ...call, function: { ...call['function'], arguments: JSON.parse(given) } };
+    return JSON.parse(json);
   } catch {
-    // A model may have written them, badly: then the template prints them as they are.
-    return call;
+    return json;
   }
 }

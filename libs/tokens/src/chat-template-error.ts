@@ -3,9 +3,10 @@
  * - `raised`: the template refused them (`raise_exception`); the message is the template's
  * - `arguments`: an argument has a name the template language keeps
  * - `too-large`: the prompt or the work for it is over its bound
- * - `template`: the template itself is at fault: it does not parse, or uses what we do not know
+ * - `failed`: the template, with this chat, does what Python would raise at; other chats may go well
+ * - `template`: the template itself is at fault: it does not parse, or counts without end
  */
-export type ChatTemplateFault = 'messages' | 'raised' | 'arguments' | 'too-large' | 'template';
+export type ChatTemplateFault = 'messages' | 'raised' | 'arguments' | 'too-large' | 'failed' | 'template';
 
 /** A chat could not be turned into a prompt. All faults but `template` are the request's. */
 export class ChatTemplateError extends Error {

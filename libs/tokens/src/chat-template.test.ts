@@ -80,6 +80,16 @@ describe('ChatTemplate', () => {
     expect(template.render([{ role: 'assistant', tool_calls: [call('{broken')] }])).toBe('"{broken"');
   });
 
+  it('given a template that joins the arguments of tool calls, when rendered, then it has them as the client sent them', () => {
+    const template = new ChatTemplate("{{ 'call ' + messages[0].tool_calls[0].function.arguments }}");
+    const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '{"a":1}' } };
+    expect(template.render([{ role: 'assistant', tool_calls: [call] }])).toBe('call {"a":1}');
+    const object = { ...call, function: { name: 'f', arguments: { a: 1 } } };
+    const { fault, message } = faultOf(() => template.render([{ role: 'assistant', tool_calls: [object] }]));
+    expect(fault).toBe('failed');
+    expect(message).toContain('can only concatenate str (not "dict") to str');
+  });
+
   it('given the developer role, when the template does not know it, then it is the system', () => {
     const messages = [{ role: 'developer', content: 'x' }];
     expect(new ChatTemplate('{{ messages[0].role }}').render(messages)).toBe('system');
@@ -97,9 +107,9 @@ describe('ChatTemplate', () => {
 
   it.each([
     ['{% for m in messages %}', 'template'],
-    ['{{ messages | nosuchfilter }}', 'template'],
+    ['{{ messages | nosuchfilter }}', 'failed'],
     ['{{ range(1000000000) }}', 'template'],
-    ['{{ range(0, 5, 0) }}', 'template'],
+    ['{{ range(0, 5, 0) }}', 'failed'],
     ["{{ raise_exception('no: ' + messages[0].role) }}", 'raised'],
     ['{% set ns = namespace(t="x") %}{% for i in range(40) %}{% set ns.t = ns.t + ns.t %}{% endfor %}', 'too-large'],
     ['{% for i in range(10000) %}{{ messages[0].content }}{% endfor %}', 'too-large'],
@@ -122,8 +132,8 @@ describe('ChatTemplate', () => {
 
   it('given no tools, when a template asks for them, then they are none, not undefined', () => {
     const template = new ChatTemplate('{{ tools is none }} {{ documents is none }} {{ tools is defined }}');
-    expect(template.render([user])).toBe('true true true');
-    expect(template.render([user], { tools: [] })).toBe('true true true');
+    expect(template.render([user])).toBe('True True True');
+    expect(template.render([user], { tools: [] })).toBe('True True True');
   });
 
   it('given names that every object has, when they are arguments, then they are passed like others', () => {
@@ -160,7 +170,7 @@ describe('ChatTemplate', () => {
     it('given special tokens in both forms, then the template sees their text', () => {
       const config = { bos_token: '<s>', eos_token: { content: '</s>', special: true }, pad_token: null };
       const chat = { 'chat_template.jinja': '{{ bos_token }}{{ eos_token }}{{ pad_token is defined }}' };
-      expect(render({ ...chat, 'tokenizer_config.json': config })).toBe('<s></s>false');
+      expect(render({ ...chat, 'tokenizer_config.json': config })).toBe('<s></s>False');
     });
   });
 });

@@ -1,7 +1,9 @@
-import { type RenderLimits, renderWithin, TEMPLATE_GLOBALS } from './bounded-interpreter.js';
 import { type ChatMessage, toTemplateMessages } from './chat-messages.js';
-import { ChatTemplateError } from './chat-template-error.js';
-import { type JinjaProgram, parseTemplate } from './jinja-runtime.js';
+import { ChatTemplateError, type ChatTemplateFault } from './chat-template-error.js';
+import type { RenderLimits } from './jinja/bounds.js';
+import { TEMPLATE_GLOBALS } from './jinja/globals.js';
+import { renderWithin } from './jinja/render.js';
+import { type Node, parseTemplate } from './jinja/syntax.js';
 import { readSpecialTokens, type SpecialTokens } from './special-tokens.js';
 import { isJsonObject, readJsonObject, readText, type TextFiles } from './text-files.js';
 import { DEFAULT_MAX_CHARACTERS } from './tokenizer.js';
@@ -27,7 +29,7 @@ const RESERVED = new Set([...TEMPLATE_GLOBALS, 'messages', 'tools', 'documents',
 export class ChatTemplate {
   private readonly limits: RenderLimits;
   private readonly now: () => Date;
-  private program: JinjaProgram | undefined;
+  private program: Node | undefined;
 
   constructor(
     readonly source: string,
@@ -56,18 +58,43 @@ export class ChatTemplate {
     if (taken !== undefined) {
       throw new ChatTemplateError('arguments', `The template argument ${taken} has a reserved name.`);
     }
-    const variables = {
-      ...this.specialTokens,
-      ...templateArguments,
-      messages: this.withKnownRoles(toTemplateMessages(messages)),
-      // Templates ask `tools is not none`: absent is none, not undefined.
-      tools: options.tools === undefined || options.tools.length === 0 ? null : options.tools,
-      documents: null,
-      add_generation_prompt: options.addGenerationPrompt ?? true,
-    };
+    const render = (given: readonly Record<string, unknown>[]) =>
+      this.renderOnce({
+        ...this.specialTokens,
+        ...templateArguments,
+        messages: this.withKnownRoles(given),
+        // Templates ask `tools is not none`: absent is none, not undefined.
+        tools: options.tools === undefined || options.tools.length === 0 ? null : options.tools,
+        documents: null,
+        add_generation_prompt: options.addGenerationPrompt ?? true,
+      });
+    try {
+      return render(toTemplateMessages(messages));
+    } catch (error) {
+      if (!(error instanceof ChatTemplateError && error.fault === 'failed' && messages.some(hasToolCalls))) throw error;
+      // Some templates join the arguments of tool calls to a text, and want them as the client sent them.
+      try {
+        return render(toTemplateMessages(messages, (json) => json));
+      } catch {
+        throw error;
+      }
+    }
+  }
+
+  /** @throws ChatTemplateError `template` when it does not parse */
+  compile(): Node {
     try {
       this.program ??= parseTemplate(this.source);
-      return renderWithin(this.program, variables, this.limits, this.now);
+      return this.program;
+    } catch (error) {
+      throw failure('template', 'The chat template does not parse', error);
+    }
+  }
+
+  private renderOnce(variables: Readonly<Record<string, unknown>>): string {
+    const program = this.compile();
+    try {
+      return renderWithin(program, variables, this.limits, this.now);
     } catch (error) {
       if (error instanceof ChatTemplateError) throw error;
       // The stack or a string is at its end: data nested too deep, or text too long, as the request had it.
@@ -76,16 +103,24 @@ export class ChatTemplate {
           cause: error,
         });
       }
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ChatTemplateError('template', `The model's chat template failed: ${reason}`, { cause: error });
+      throw failure('failed', "The model's chat template failed", error);
     }
   }
 
   /** `developer` is the newer name of `system`; most templates know only the older. */
-  private withKnownRoles(messages: Record<string, unknown>[]): Record<string, unknown>[] {
+  private withKnownRoles(messages: readonly Record<string, unknown>[]): readonly Record<string, unknown>[] {
     if (this.source.includes('developer')) return messages;
     return messages.map((message) => (message['role'] === 'developer' ? { ...message, role: 'system' } : message));
   }
+}
+
+function failure(fault: ChatTemplateFault, what: string, cause: unknown): ChatTemplateError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ChatTemplateError(fault, `${what}: ${reason}`, { cause });
+}
+
+function hasToolCalls(message: ChatMessage): boolean {
+  return Array.isArray(message['tool_calls']);
 }
 
 /** `chat_template` is a text, or a list of named ones of which `default` is for chats. */

@@ -4,7 +4,7 @@
     venv/bin/python libs/tokens/test-data/record-goldens.py
 
 Writes encode-golden.jsonl (ids and texts of `tokenizers`) and chat-golden.jsonl (prompts of `jinja2`, set up as
-transformers does) beside this file. Each has a line on how it was made, then a line per case.
+transformers does) and template-golden.jsonl (small templates, for the rules of Python) beside this file. Each has a line on how it was made, then a line per case.
 """
 
 import json
@@ -110,9 +110,51 @@ def record_chats():
     return [setup, *cases]
 
 
+TEMPLATES = [
+    "{{ none }} {{ true }} {{ [1, 'a', none, 2.0] }} {{ {'a': {'b': 1.5}} }} {{ ('x',) }} {{ () }}", "{{ none | string }}", "{{ missing }}|{{ missing | upper }}|{{ missing | trim }}|{{ missing | length }}",
+    "{{ missing.field }}", "{{ messages[0].nothing }}|", "{{ messages[0].nothing.more }}", "{{ messages[9] }}|", "{{ 'x' if missing }}|",
+    "{{ '\\n x \\n'.lstrip('\\n') }}|{{ '--a--'.strip('-') }}|{{ 'abcc'.rstrip('c') }}|{{ ' a '.strip() }}|", "{{ '--a--' | trim('-') }}",
+    "{{ '' == false }} {{ 0 == '' }} {{ '1' == 1 }} {{ 1 == true }} {{ 1 == 1.0 }} {{ none == missing }} {{ none == false }}",
+    "{{ [1] == [1] }} {{ {'a': [1]} == {'a': [1]} }} {{ [1] == (1,) }} {{ [1] != [2] }}", "{{ 'a' + {'b': 1} }}", "{{ 'a' + [1] }}", "{{ 'a' + 1 }}", "{{ 'a' + none }}", "{{ 'a' ~ none ~ 1 ~ [1] }}",
+    "a\r\n{% if true %}\r\nb\r\n{% endif %}\r\n", "{{ -7 % 3 }} {{ 7 // 2 }} {{ -7 // 2 }} {{ 7 / 2 }} {{ 4 / 2 }} {{ 2 ** 3 }} {{ 1 + true }} {{ 1e-7 }} {{ 1e20 }} {{ 1_000 }} {{ 0.1 + 0.2 }}", "{{ 1 / 0 }}",
+    "{{ '😀' | length }} {{ '😀a'[0] }} {{ '😀a' | reverse }} {{ 'abc'[::-1] }} {{ 'abc'[-2:] }} {{ [1, 2, 3][:2] }}", "{{ 'a bC'.title() }} {{ 'aB cD'.capitalize() }} {{ \"it's a-b\" | title }}",
+    "{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ (1 == 2) != (1 == 1) }} {{ 'a' < 'b' }} {{ 2 in [1, 2] }} {{ 'a' not in {'a': 1} }}", "{{ 1 < 'a' }}",
+    "{% for c in 'abc' %}{{ c }}{{ loop.cycle('x', 'y') }}{% endfor %}", "{% for a, b in [(1, 2), [3, 4]] %}{{ a }}{{ b }};{% endfor %}", "{% for k, v in {'a': none}.items() %}{{ k }}={{ v }}{% endfor %}",
+    "{% set x = 0 %}{% for i in [1, 2] %}{{ x }}{% set x = i %}{% endfor %}{{ x }}", "{% for i in range(5) if i % 2 %}{{ loop.index }}{{ loop.previtem }}{{ loop.last }}{% else %}none{% endfor %}",
+    "{% for i in [] %}x{% else %}none{% endfor %}", "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+    "{% set y = 1 %}{% macro f(a, b=2) %}{{ a }}{{ b }}{{ y }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ f(none) }} {{ f(1, 3, 4, c=5) }}", "{% macro f(a) %}<{{ caller() }}{{ a }}>{% endmacro %}{% call f(1) %}x{% endcall %}",
+    "{% with a = 1, b = 2 %}{{ a }}{{ b }}{% endwith %}{{ a }}", "{% raw %}{{ x }} {% if %}{% endraw %}!", " {%+ if true %}x{% endif +%}\n y", "{% filter upper %}ab{% endfilter %}", "{% set x %}a{{ 1 }}{% endset %}{{ x | length }}",
+    "{{ '%s-%d %.2f %5s|' % ('a', 3, 1.5, 'b') }}", "{{ '{}-{1}'.format(1) }}", "{{ '{}-{:>4}|{x:.1f}'.format('a', 1, x=2.25) }}", "{{ '%s' | format(none) }}",
+    "{{ 'abc'.find('c') }} {{ 'abcb'.count('b') }} {{ 'a,b,c'.rsplit(',', 1) }} {{ 'a\\nb\\r\\nc'.splitlines() }} {{ 'a=b'.partition('=') }} {{ 'abc'.removeprefix('a') }} {{ '12'.isdigit() }}",
+    "{{ 'abc'.index('z') }}", "{{ ','.join(['a', 'b']) }} {{ ','.join([1]) }}", "{{ ' a  b '.split() }} {{ 'a,b,c'.split(',', 1) }} {{ 'abcb'.replace('b', 'x', 1) }} {{ 'abc'.startswith(('x', 'a')) }}",
+    "{{ [3, 1] | min }}{{ [3, 1] | max }}{{ [3, 1] | sum }} {{ ['b', 'A'] | sort }} {{ [1, 2, 3] | select('odd') | list }} {{ [1, 2] | reject('odd') | list }} {{ none | selectattr('a') | list }} {{ 'abc' | list }}",
+    "{{ ['a', 'bc'] | map('length') | list }} {{ messages | map(attribute='role') | join('-') }} {{ messages | selectattr('role', 'eq', 'user') | list | length }} {{ [1, 2, 3] | batch(2) | list }}",
+    "{% for role, group in messages | groupby('role') %}{{ role }}{{ group | length }}{% endfor %}", "{{ [1, 1.0, 'a', 'A'] | unique | list }} {{ {'b': 1, 'a': 2} | dictsort }} {{ {'a': none} | items | list }}",
+    "{{ 'a<b' | e }} {{ 'a b' | urlencode }} {{ 'x' | center(4) }}| {{ 'one two three' | truncate(8, leeway=0) }} {{ 'a b' | wordcount }} {{ 2.5 | round }} {{ 3.456 | round(1) }} {{ 'a\\n\\nb' | indent(2) }}",
+    "{{ {'b': 1.0, 'a': [none, 'ü<']} | tojson }} {{ {'b': 1, 'a': 2} | tojson(sort_keys=true, separators=(',', ':')) }} {{ [[], {}] | tojson(indent=2) }} {{ 'ü' | tojson(ensure_ascii=true) }}", "{{ missing | tojson }}",
+    "{{ {1: 'x', none: 'y'}[1] }} {{ dict(a=1) }} {{ {'items': 5}['items'] }} {{ {'a': none}.get('a', 2) }} {{ {'a': 1}.get('b') }}", "{{ messages.append(1) }}",
+    "{{ 4 is divisibleby 2 }} {{ 4 is not divisibleby(3) and true }} {{ 1 is in [1] }} {{ 1 is not in [1] }} {{ 'a' is eq 'a' }} {{ 1 is sameas 1 }} {{ 1 is true }} {{ 3 is odd }}", "{{ strftime_now('%-d %j %U %e') }}",
+    "{% set ns = namespace(a=none) %}{{ ns.a is none }}{% set ns.a = 1 %}{{ ns.a }}", "{{ messages[0]['content'] }}{{ messages[0].get('nothing', 'x') }}{{ messages[-1].role.upper() }}",
+]
+
+
+def record_templates():
+    messages = [{"role": "user", "content": " hi "}, {"role": "assistant", "content": "yo"}]
+    cases = []
+    for source in TEMPLATES:
+        case = {"template": source}
+        try:
+            case["text"] = environment().from_string(source).render(messages=messages, bos_token="<s>")
+        except Exception as error:  # Whatever Python raises, a chat is refused for.
+            case["raised"] = type(error).__name__
+        cases.append(case)
+    return [{"jinja2": jinja2.__version__, "now": "2026-03-05T14:07:09", "messages": messages}, *cases]
+
+
 def write(name, lines):
     (HERE / name).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 write("encode-golden.jsonl", record_encodings())
 write("chat-golden.jsonl", record_chats())
+write("template-golden.jsonl", record_templates())
