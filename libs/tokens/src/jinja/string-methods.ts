@@ -9,7 +9,8 @@ import { fail, iterate, Tuple, typeName, type Value } from './values.js';
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const LEADING_SPACE = new RegExp(`^[${SPACE}]+`);
 const SPACES = new RegExp(`[${SPACE}]+`, 'g');
-const LINE_END = /\r\n|[\n-\r\x1c-\x1e\x85\u2028\u2029]/g;
+const LINE_END_CHARACTERS = '\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029';
+const LINE_END = new RegExp(`\\r\\n|[${LINE_END_CHARACTERS}]`, 'g');
 
 /** Strips characters of the set; white space when it is undefined. */
 export function strip(text: string, characters: string | undefined, sides: 'left' | 'right' | 'both'): string {
