@@ -1,8 +1,7 @@
 import type { Arguments } from './arguments.js';
 import type { RenderBounds } from './bounds.js';
-import { getAttribute, getItem } from './members.js';
 import { print, printFixed, repr } from './print.js';
-import { Float, fail, numeric, orElse, typeName, type Value } from './values.js';
+import { Float, fail, isDict, numeric, orElse, sequenceItems, typeName, type Value } from './values.js';
 
 const FIELD = /\{\{|\}\}|\{(?<name>[^{}!:]*)(?:!(?<conversion>[sr]))?(?::(?<spec>[^{}]*))?\}|[{}]/g;
 const SPEC =
@@ -17,7 +16,7 @@ export function formatBraces(format: string, given: Arguments, bounds: RenderBou
     if (whole === '{{' || whole === '}}') return whole[0]!;
     const { name, conversion, spec } = match.at(-1) as Record<string, string | undefined>;
     if (name === undefined) return fail(`Single '${whole}' encountered in format string`);
-    const value = field(name === '' ? String(next++) : name, given, bounds);
+    const value = field(name === '' ? String(next++) : name, given);
     const shown = conversion === undefined ? value : conversion === 'r' ? repr(value, bounds) : print(value, bounds);
     const piece = spec ? specified(shown, spec, bounds) : print(shown, bounds);
     length += piece.length;
@@ -26,15 +25,16 @@ export function formatBraces(format: string, given: Arguments, bounds: RenderBou
   });
 }
 
-function field(path: string, given: Arguments, bounds: RenderBounds): Value {
+function field(path: string, given: Arguments): Value {
   const [first, ...steps] = path.split(/(?=[.[])/) as [string, ...string[]];
   const place = /^\d+$/.test(first) ? given.positional[Number(first)] : given.keywords.get(first);
   let value: Value = orElse(place, () => fail(`Replacement ${first} is not among the arguments of format()`));
   for (const step of steps) {
     const name = step.replace(/^[.[]|\]$/g, '');
-    value = step.startsWith('.')
-      ? getAttribute(value, name, bounds)
-      : getItem(value, /^\d+$/.test(name) ? Number(name) : name, bounds);
+    const key = /^\d+$/.test(name) ? Number(name) : name;
+    if (step.startsWith('.')) return fail(`'${typeName(value)}' object has no attribute '${name}'`);
+    const found = typeof key === 'number' ? sequenceItems(value)?.[key] : undefined;
+    value = orElse(isDict(value) ? value.get(key) : found, () => fail(`there is no item ${name}`));
   }
   return value;
 }

@@ -1,5 +1,5 @@
 import { isEqual } from './compare.js';
-import type { Method } from './members.js';
+import type { Method } from './method.js';
 import { type Dict, fail, orElse, Tuple, type Value } from './values.js';
 
 /** Methods that would change the value: templates run in a sandbox of values that do not change. */

@@ -1,11 +1,12 @@
 import { Arguments } from './arguments.js';
 import type { RenderBounds } from './bounds.js';
 import { callable, failIfUndefined, isHashable } from './compare.js';
+import type { FilterContext } from './filter.js';
 import { filters } from './filters.js';
 import { getAttribute, getItem, slice } from './members.js';
 import { calculate, compares, isComparison, negate } from './operators.js';
 import type { Scope } from './scope.js';
-import { type FilterContext, pathParts } from './sequence-filters.js';
+import { pathParts } from './sequence-filters.js';
 import type { BinaryNode, CallNode, IdentifierNode, MemberNode, Node } from './syntax.js';
 import { tests } from './tests.js';
 import { CHAINED, EMPTY_TUPLE, NEGATED_TEST, TEST, TUPLE_OF_ONE } from './tokens.js';

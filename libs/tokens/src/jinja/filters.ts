@@ -1,8 +1,9 @@
 import type { Arguments } from './arguments.js';
 import { truncated } from './arguments.js';
 import { compare, failIfUndefined } from './compare.js';
+import type { Filter, FilterContext } from './filter.js';
 import { joined, print, toJson } from './print.js';
-import { type FilterContext, sequenceFilters } from './sequence-filters.js';
+import { sequenceFilters } from './sequence-filters.js';
 import { textFilters } from './text-filters.js';
 import {
   Float,
@@ -19,9 +20,6 @@ import {
   Undefined,
   type Value,
 } from './values.js';
-
-/** One filter of jinja2. */
-export type Filter = (value: Value, given: Arguments, context: FilterContext) => Value;
 
 const length: Filter = (value) => lengthOf(value);
 

@@ -2,6 +2,7 @@ import { Arguments } from './arguments.js';
 import type { RenderBounds } from './bounds.js';
 import { dictMethods, listMethods } from './collection-methods.js';
 import { failIfUndefined, isEqual } from './compare.js';
+import type { Method } from './method.js';
 import { repr } from './print.js';
 import { stringMethods } from './string-methods.js';
 import {
@@ -17,9 +18,6 @@ import {
   Undefined,
   type Value,
 } from './values.js';
-
-/** One method of a type. */
-export type Method<Receiver> = (receiver: Receiver, given: Arguments, bounds: RenderBounds) => Value;
 
 /** jinja2's `value.name`: an attribute or method, else the item of that name, else undefined. */
 export function getAttribute(value: Value, name: string, bounds: RenderBounds): Value {

@@ -1,22 +1,8 @@
 import type { Arguments } from './arguments.js';
-import type { RenderBounds } from './bounds.js';
 import { compare, isEqual } from './compare.js';
-import type { Filter } from './filters.js';
+import type { Filter, FilterContext } from './filter.js';
 import { calculate } from './operators.js';
 import { fail, isDict, isTrue, iterate, orElse, Tuple, typeName, Undefined, type Value } from './values.js';
-
-/** What filters may ask of who runs them. */
-export interface FilterContext {
-  readonly bounds: RenderBounds;
-  /** Applies the filter of this name. */
-  filter(name: string, value: Value, given: Arguments): Value;
-  /** Whether the test of this name holds. */
-  test(name: string, value: Value, given: Arguments): boolean;
-  /** The attribute of this name. */
-  attribute(value: Value, name: string): Value;
-  /** The attribute at a path such as `function.name` or `0`. */
-  attributePath(value: Value, path: Value): Value;
-}
 
 /** jinja2's filters over lists, and over what else can be iterated. */
 export const sequenceFilters: readonly (readonly [string, Filter])[] = [

@@ -1,7 +1,7 @@
 import type { Arguments } from './arguments.js';
 import type { RenderBounds } from './bounds.js';
 import { formatBraces } from './brace-format.js';
-import type { Method } from './members.js';
+import type { Method } from './method.js';
 import { joined } from './print.js';
 import { fail, iterate, Tuple, typeName, type Value } from './values.js';
 

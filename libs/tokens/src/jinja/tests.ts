@@ -1,8 +1,8 @@
 import type { Arguments } from './arguments.js';
 import { contains, failIfUndefined, isEqual } from './compare.js';
+import type { FilterContext } from './filter.js';
 import { compares } from './operators.js';
 import { print } from './print.js';
-import type { FilterContext } from './sequence-filters.js';
 import {
   Attributes,
   Callable,

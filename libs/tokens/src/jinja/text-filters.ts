@@ -1,8 +1,7 @@
 import type { Arguments } from './arguments.js';
-import type { Filter } from './filters.js';
+import type { Filter, FilterContext } from './filter.js';
 import { formatPercent } from './percent-format.js';
 import { print } from './print.js';
-import type { FilterContext } from './sequence-filters.js';
 import { capitalize, replaceText, splitLines, stringMethods, strip } from './string-methods.js';
 import { fail, isDict, iterate, sequenceItems, Tuple, type Value } from './values.js';
 
