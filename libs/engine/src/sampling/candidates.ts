@@ -26,8 +26,12 @@ export class Candidates {
   private readonly binCounts = new Uint32Array(BINS);
   private readonly binWeights = new Float64Array(BINS);
 
-  /** Takes all candidates of the row whose distance from the best is at most `reach`, in nats after temperature. */
-  gather(logits: Float32Array, largest: number, inverseTemperature: number, reach: number): void {
+  /**
+   * Takes all candidates of the row whose distance from the best is at most `reach`, in nats after temperature.
+   * @param most  candidates that are looked at
+   * @returns whether that were all; else those that were taken are of no use
+   */
+  gather(logits: Float32Array, largest: number, inverseTemperature: number, reach: number, most = Infinity): boolean {
     const size = logits.length;
     if (this.ids.length < size) {
       this.ids = new Uint32Array(size);
@@ -55,8 +59,10 @@ export class Candidates {
         continue; // nearly always: one predictable branch for eight
       }
       for (let near = id; near < id + 8; near++) this.take(near, (largest - logits[near]!) * inverseTemperature, reach);
+      if (this.count > most) return false;
     }
     for (; id < size; id++) this.take(id, (largest - logits[id]!) * inverseTemperature, reach);
+    return this.count <= most;
   }
 
   /** Keeps the `count` best. */

@@ -3,7 +3,8 @@ export const BEST_WEIGHT = 2 ** 34;
 
 /** Of a factor of two. */
 const STEPS = 1024;
-const STEPS_PER_NAT = STEPS * Math.LOG2E;
+/** Steps of distance: each halves the weight by a thousandth part of an octave. */
+export const STEPS_PER_NAT = STEPS * Math.LOG2E;
 const NATS_PER_STEP = Math.LN2 / STEPS;
 /** Far beyond the last candidate of a language model, so that the branch on it is always the same one. */
 const HALVINGS = 1024;
