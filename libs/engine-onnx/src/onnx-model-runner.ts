@@ -12,7 +12,9 @@ import {
 import { AdapterMemory } from './adapters/adapter-memory.js';
 import { AdapterSlots } from './adapters/adapter-slots.js';
 import { type AllocatedKv, allocateKv } from './allocate-kv.js';
+import { inCallersOrder, orderOfRows } from './decode-order.js';
 import { type LoadedSessions, ModelSessions } from './model-sessions.js';
+import { PassChecks } from './pass-checks.js';
 import { type OnnxModelRunnerOptions, planLimits, slotTokens } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import type { KvBlockPlaces } from './runtime/kv-block-places.js';
@@ -33,6 +35,7 @@ export class OnnxModelRunner extends ModelRunner {
   override readonly blocks: KvBlockPlaces | undefined;
   override readonly promptEnds: KvPromptEnds | undefined;
   private readonly kv: KvMemory;
+  private readonly checks: PassChecks;
   /** Replaced between two passes, when the first adapter comes and the last one goes. */
   private sessions: ModelSessions;
   override readonly adapters?: AdapterRoom;
@@ -72,6 +75,7 @@ export class OnnxModelRunner extends ModelRunner {
     this.blocks = blocks;
     this.promptEnds = promptEnds;
     this.limits = limits;
+    this.checks = new PassChecks(limits);
     this.sessions = new ModelSessions(sessions, graph, kv);
     this.adapters = this.createAdapters();
     this.mostPaddedTokens = Math.min(graph.contextTokens, slotTokens(limits));
@@ -117,7 +121,7 @@ export class OnnxModelRunner extends ModelRunner {
   }
 
   async prefill(chunk: PrefillChunk): Promise<Logits | undefined> {
-    this.checkChunk(chunk);
+    this.checks.chunk(chunk);
     return this.exclusively(async () => {
       const { slot, position, tokenIds } = chunk;
       const length = tokenIds.length;
@@ -139,7 +143,7 @@ export class OnnxModelRunner extends ModelRunner {
   /** As many rows for each as the longest has; what those behind a shorter prompt write is never read, as in `rowsFor`. */
   override async prefillTogether(prompts: readonly Prompt[]): Promise<Logits> {
     const rowsEach = rowsOfEachPrompt(prompts.map(({ tokenIds }) => tokenIds.length));
-    this.checkPrompts(prompts, rowsEach);
+    this.checks.prompts(prompts, rowsEach);
     return this.exclusively(async () => {
       for (const [index, { tokenIds, adapterSlot = -1 }] of prompts.entries()) {
         const { length } = tokenIds;
@@ -163,12 +167,11 @@ export class OnnxModelRunner extends ModelRunner {
   }
 
   async decode(rows: readonly DecodeRow[]): Promise<Logits> {
-    this.checkRows(rows);
+    this.checks.rows(rows);
     return this.exclusively(async () => {
-      const order = rows.map((_, index) => index).sort((a, b) => rows[a]!.slot - rows[b]!.slot);
-      const sorted = order.map((index) => rows[index]!);
-      for (const [start, end] of neighbours(sorted)) await this.decodeNeighbours(sorted.slice(start, end), start);
-      return this.inOrder(order);
+      const { order, runs } = orderOfRows(rows);
+      for (const { rows: neighbours, first } of runs) await this.decodeNeighbours(neighbours, first);
+      return this.rowsOf(inCallersOrder(this.logits, order, this.limits.vocabularySize), order.length);
     });
   }
 
@@ -272,20 +275,9 @@ export class OnnxModelRunner extends ModelRunner {
     if (this.closing !== undefined) throw new Error('The model runner is closed.');
     if (this.isRunning) throw new Error('A slot is copied between two passes only.');
     if (from === to) throw new RangeError(`Slot ${from} is not copied to itself.`);
-    this.checkPlace(from, 0, tokens);
-    this.checkPlace(to, 0, tokens);
+    this.checks.place(from, 0, tokens);
+    this.checks.place(to, 0, tokens);
     this.kv.copy(from, to, tokens);
-  }
-
-  /** @param order  index of the caller's row for each row of logits */
-  private inOrder(order: readonly number[]): Logits {
-    if (order.every((row, index) => row === index)) return this.rowsOf(this.logits, order.length);
-    const { vocabularySize } = this.limits;
-    const ordered = new Float32Array(order.length * vocabularySize);
-    order.forEach((row, index) => {
-      ordered.set(this.logits.subarray(index * vocabularySize, (index + 1) * vocabularySize), row * vocabularySize);
-    });
-    return this.rowsOf(ordered, order.length);
   }
 
   private rowsOf(data: Float32Array, rows: number): Logits {
@@ -301,75 +293,5 @@ export class OnnxModelRunner extends ModelRunner {
     });
     this.pass = running;
     return running;
-  }
-
-  private checkChunk({ slot, position, tokenIds, logitsFor }: PrefillChunk): void {
-    const { allLogitsTokens } = this.limits;
-    const chunkTokens = (logitsFor === 'all' ? allLogitsTokens : undefined) ?? this.limits.chunkTokens;
-    if (tokenIds.length < 1 || tokenIds.length > chunkTokens) {
-      throw new RangeError(`A chunk has 1 to ${chunkTokens} tokens, not ${tokenIds.length}.`);
-    }
-    this.checkPlace(slot, position, tokenIds.length);
-    for (let index = 0; index < tokenIds.length; index++) this.checkTokenId(tokenIds[index]!);
-  }
-
-  private checkPrompts(prompts: readonly Prompt[], rowsEach: number): void {
-    const { mostPrompts, mostRows } = this.limits.promptRun ?? { mostPrompts: 0, mostRows: 0 };
-    if (prompts.length < 2 || prompts.length > mostPrompts || prompts.length * rowsEach > mostRows) {
-      throw new RangeError(
-        `A run has 2 to ${mostPrompts} prompts in ${mostRows} rows, not ${prompts.length} of ${rowsEach}.`,
-      );
-    }
-    for (const [index, { slot, tokenIds }] of prompts.entries()) {
-      if (slot !== prompts[0]!.slot + index)
-        throw new RangeError('Prompts of a run have neighbouring slots, in order.');
-      if (tokenIds.length < 1) throw new RangeError('A prompt has a token at least.');
-      this.checkPlace(slot, 0, rowsEach);
-      for (let at = 0; at < tokenIds.length; at++) this.checkTokenId(tokenIds[at]!);
-    }
-  }
-
-  private checkRows(rows: readonly DecodeRow[]): void {
-    const { decodeRows } = this.limits;
-    if (rows.length < 1 || rows.length > decodeRows) {
-      throw new RangeError(`A decode has 1 to ${decodeRows} rows, not ${rows.length}.`);
-    }
-    if (new Set(rows.map((row) => row.slot)).size < rows.length) {
-      throw new RangeError('Two rows of a decode have the same slot.');
-    }
-    for (const row of rows) {
-      this.checkPlace(row.slot, row.position, 1);
-      this.checkTokenId(row.tokenId);
-    }
-  }
-
-  /** What lies outside would be read and written outside of the slot: the kernels do not look. */
-  private checkPlace(slot: number, position: number, length: number): void {
-    const { slots, contextTokens } = this.limits;
-    if (!Number.isInteger(slot) || slot < 0 || slot >= slots) {
-      throw new RangeError(`Slot ${slot} is not one of 0 to ${slots - 1}.`);
-    }
-    if (!Number.isInteger(position) || position < 0 || position + length > contextTokens) {
-      throw new RangeError(
-        `Positions ${position} to ${position + length - 1} are not in a context of ${contextTokens}.`,
-      );
-    }
-  }
-
-  private checkTokenId(tokenId: number): void {
-    const { vocabularySize } = this.limits;
-    if (!Number.isInteger(tokenId) || tokenId < 0 || tokenId >= vocabularySize) {
-      throw new RangeError(`Token ${tokenId} is not in a vocabulary of ${vocabularySize}.`);
-    }
-  }
-}
-
-/** Ranges [start, end) of rows, sorted by slot, whose slots follow one another. */
-function* neighbours(rows: readonly DecodeRow[]): Generator<readonly [number, number]> {
-  let start = 0;
-  for (let end = 1; end <= rows.length; end++) {
-    if (end < rows.length && rows[end]!.slot === rows[end - 1]!.slot + 1) continue;
-    yield [start, end];
-    start = end;
   }
 }
