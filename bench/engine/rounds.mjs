@@ -29,6 +29,8 @@ export async function runRounds({ rounds, prefix = '', cases, start, peerSetting
     };
     for (const [index, each] of cases.entries()) {
       const { name } = each;
+      // V8 compiles JavaScript in threads beside the first hundreds of steps, on the cores that compute: once in a worker's life.
+      if (each.kind === 'decode') for (const engine of ['hydra', 'peer']) await ask[engine](each);
       for (const engine of orderOf(['hydra', 'peer'], round, index)) {
         answers.get(name)[engine].push(await ask[engine](each));
       }
