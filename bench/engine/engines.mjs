@@ -6,6 +6,8 @@ const GENAI = new URL('../onnxruntime-genai/peer-process.mjs', import.meta.url);
 
 /** Peers have one copy of the weights, too; the pairs of which it is said have a second one. */
 const ONE_COPY = { HYDRA_PREFILL_WEIGHTS: 'same' };
+/** As `make run` has it: the second copy is there where it may be, and a graph that only decodes with it. */
+export const AS_STARTED = { HYDRA_PREFILL_WEIGHTS: 'auto' };
 
 /** @param {Record<string, string>} env  settings other than those of hydra.yaml */
 export const startHydra = (args = [], env = {}) => EngineProcess.start(HYDRA, args, { ...ONE_COPY, ...env });

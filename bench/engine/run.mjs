@@ -7,7 +7,7 @@ import { loadavg } from 'node:os';
 import { basename } from 'node:path';
 import { installPeer } from '../node-llama-cpp/install.mjs';
 import { GATEWAY_CASE, JAVASCRIPT_CASE, MEMORY_CASE } from './cases.mjs';
-import { describeHydra, startHydra, startLlamaCpp } from './engines.mjs';
+import { AS_STARTED, describeHydra, startHydra, startLlamaCpp } from './engines.mjs';
 import { gatewayRates } from './gateway.mjs';
 import { javascriptShares } from './javascript-shares.mjs';
 import { measurer } from './measure.mjs';
@@ -24,9 +24,6 @@ import { writeDocs } from './write-docs.mjs';
 const RETAKES_MS = 8 * 60_000;
 /** Something hangs: the whole is given up. Chosen; processes of the bench end with it. */
 const RUN_LIMIT_MS = 60 * 60_000;
-
-/** `make run` decides whether there is a second copy of the weights. */
-const AS_STARTED = { HYDRA_PREFILL_WEIGHTS: 'auto' };
 
 const say = (line) => process.stderr.write(`${line}\n`);
 // Without a handler a signal would leave the platform's processes behind.

@@ -4,7 +4,7 @@ import { loadConfig } from '#lib/config';
 import { quantizeGgufToQ8_0 } from '../node-llama-cpp/rewrite-gguf.mjs';
 import { GenaiUnavailableError, installGenai, wrapGraph } from '../onnxruntime-genai/install.mjs';
 import { GENAI_CASES, INT8_CASES, PREFILL_COPY_CASES, W8A8_CASES } from './cases.mjs';
-import { describeHydra, startGenai, startHydra, startLlamaCpp } from './engines.mjs';
+import { AS_STARTED, describeHydra, startGenai, startHydra, startLlamaCpp } from './engines.mjs';
 import { readBandwidth } from './read-bandwidth.mjs';
 import { bandwidthFigures, rateFigures } from './report.mjs';
 import { runRounds } from './rounds.mjs';
@@ -99,7 +99,10 @@ export class SidePairs {
       peer: `onnxruntime-genai, ${what}`,
       ours: model.weights,
       cases: GENAI_CASES,
-      start: { hydra: () => startHydra(), peer: () => startGenai({ python, folder, threads: model.threads }) },
+      start: {
+        hydra: () => startHydra([], AS_STARTED),
+        peer: () => startGenai({ python, folder, threads: model.threads }),
+      },
     });
   }
 

@@ -92,14 +92,15 @@ def configuration(manifest: dict) -> dict:
 
 
 def main(compiled: Path, output: Path) -> None:
-    model = onnx.load(compiled / "model.onnx", load_external_data=False)
+    manifest = json.loads((compiled / "manifest.json").read_text())
+    graph_file = "decode.onnx" if "decode" in manifest else "model.onnx"
+    model = onnx.load(compiled / graph_file, load_external_data=False)
     wrap(model.graph)
     output.mkdir(parents=True, exist_ok=True)
     weights = output / "weights.bin"
     weights.unlink(missing_ok=True)
     shutil.copyfile(compiled / "weights.bin", weights)  # ONNX Runtime follows no link out of the folder
     onnx.save(model, output / "model.onnx")
-    manifest = json.loads((compiled / "manifest.json").read_text())
     (output / "genai_config.json").write_text(json.dumps(configuration(manifest), indent=2))
 
 

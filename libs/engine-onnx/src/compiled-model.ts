@@ -13,6 +13,9 @@ export const COMPILER_REVISION = 7;
 export const GRAPH_FILE = 'model.onnx';
 /** The same graph, to which adapters add; runtime/adapter-graph.ts has what it takes beside the other's. */
 export const ADAPTER_GRAPH_FILE = 'adapters.onnx';
+/** Both once more, for runs in which each sequence has one token: compile/decode-graph.ts. */
+export const DECODE_GRAPH_FILE = 'decode.onnx';
+export const DECODE_ADAPTER_GRAPH_FILE = 'decode-adapters.onnx';
 /** The large initializers of the graphs. */
 export const WEIGHTS_FILE = 'weights.bin';
 export const MANIFEST_FILE = 'manifest.json';
@@ -59,6 +62,12 @@ export interface CompiledModelManifest {
     readonly products: AdapterProducts;
     readonly sites: readonly AdapterSite[];
   };
+  /** Absent where no other form ever computes the prompts: in encoders, in `fp32`, and in what is for prompts. */
+  readonly decode?: {
+    readonly graphBytes: number;
+    /** Absent where adapters cannot be added. */
+    readonly adapterGraphBytes?: number;
+  };
   readonly weightsBytes: number;
 }
 
@@ -84,6 +93,7 @@ export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
   fingerprint: z.string(),
   graphBytes: count,
   adapters: z.object({ graphBytes: count, products: z.enum(ADAPTER_PRODUCTS), sites: z.array(adapterSite) }).optional(),
+  decode: z.object({ graphBytes: count, adapterGraphBytes: count.optional() }).optional(),
   weightsBytes: count,
 });
 
@@ -91,5 +101,7 @@ export const manifestSchema: z.ZodType<CompiledModelManifest> = z.object({
 export interface CompiledModel {
   readonly folder: string;
   readonly graphPath: string;
+  /** The graph that decodes where another model computes the prompts. */
+  readonly decodeGraphPath: string | undefined;
   readonly manifest: CompiledModelManifest;
 }

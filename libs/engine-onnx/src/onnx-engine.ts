@@ -106,12 +106,16 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
   const prefill = await readPrefill(options, compiled);
   signal.throwIfAborted();
   const chunkTokens = chunkTokensOf(compiled.manifest);
-  const runner = await OnnxModelRunner.load(decoderGraph(compiled), {
-    ...options,
-    chunkTokens,
-    prefillGraphPath: prefill?.graphPath,
-    adapters: adapterRoom(options, compiled, prefill),
-  });
+  const { decodeGraphPath = compiled.graphPath } = prefill === undefined ? {} : compiled;
+  const runner = await OnnxModelRunner.load(
+    { ...decoderGraph(compiled), path: decodeGraphPath },
+    {
+      ...options,
+      chunkTokens,
+      prefillGraphPath: prefill?.graphPath,
+      adapters: adapterRoom(options, compiled, prefill),
+    },
+  );
   try {
     trimNativeHeap();
     signal.throwIfAborted();
@@ -129,7 +133,7 @@ function adapterRoom(
   compiled: CompiledModel,
   prefill: CompiledModel | undefined,
 ): OnnxModelRunnerOptions['adapters'] {
-  const decodeGraph = adapterGraphOf(compiled);
+  const decodeGraph = adapterGraphOf(compiled, prefill !== undefined);
   const prefillGraph = prefill && adapterGraphOf(prefill);
   if (adapters === undefined || adapters.most === 0 || decodeGraph === undefined) return undefined;
   const graphs = { decode: decodeGraph, prefill: prefillGraph };

@@ -62,7 +62,7 @@ describe('a runner with a copy in fp32 for prompts', () => {
   });
   const load = ({ compiled, prefill }: CompiledForms) =>
     OnnxModelRunner.load(
-      { ...compiled.manifest, path: compiled.graphPath },
+      { ...compiled.manifest, path: (prefill && compiled.decodeGraphPath) ?? compiled.graphPath },
       { threads: 2, kvBytes: 8 << 20, chunkTokens: 200, prefillGraphPath: prefill?.graphPath },
     );
   const logitsOf = async (runner: OnnxModelRunner, tokenIds: readonly number[], position: number, slot = 0) =>
@@ -132,6 +132,35 @@ describe('a runner with a copy in fp32 for prompts', () => {
     const floats = await logitsOf(runner, [...prompt, 10], 0, 1);
     expect(decoded).not.toEqual(floats);
     for (const [id, logit] of decoded.entries()) expect(Math.abs(logit - floats[id]!)).toBeLessThan(0.5);
+    await Promise.all([runner.close(), same.close()]);
+  });
+
+  it('given rows of any lengths, when they decode in the graph for single tokens, then each is to the bit as alone and near the other graph', async () => {
+    const [runner, same] = [await load(forms), await load({ ...forms, prefill: undefined })];
+    const { vocabularySize } = runner.limits;
+    const tokenId = fc.nat(vocabularySize - 1);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(tokenId, { minLength: 1, maxLength: 60 }), { minLength: 1, maxLength: 5 }),
+        tokenId,
+        async (prompts, next) => {
+          const rows = prompts.map(({ length }, slot) => ({ slot, position: length, tokenId: next }));
+          for (const [slot, tokenIds] of prompts.entries()) {
+            for (const each of [runner, same]) await each.prefill({ slot, position: 0, tokenIds, logitsFor: 'none' });
+          }
+          const together = Float32Array.from((await runner.decode(rows)).data);
+          const others = Float32Array.from((await same.decode(rows)).data);
+          for (const row of rows) {
+            const part = [row.slot * vocabularySize, (row.slot + 1) * vocabularySize] as const;
+            expect(Float32Array.from((await runner.decode([row])).data)).toEqual(together.slice(...part));
+            for (const [id, logit] of together.slice(...part).entries()) {
+              expect(Math.abs(logit - others[part[0] + id]!)).toBeLessThan(0.5);
+            }
+          }
+        },
+      ),
+      { numRuns: 20 },
+    );
     await Promise.all([runner.close(), same.close()]);
   });
 });

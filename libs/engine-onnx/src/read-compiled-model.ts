@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import {
   ADAPTER_GRAPH_FILE,
   type CompiledModel,
+  DECODE_ADAPTER_GRAPH_FILE,
+  DECODE_GRAPH_FILE,
   GRAPH_FILE,
   MANIFEST_FILE,
   manifestSchema,
@@ -30,13 +32,22 @@ export async function readCompiledModel(folder: string): Promise<CompiledModel> 
   const manifest = await readManifest(folder);
   await checkSize(folder, GRAPH_FILE, manifest.graphBytes);
   await checkSize(folder, WEIGHTS_FILE, manifest.weightsBytes);
-  if (manifest.adapters !== undefined) await checkSize(folder, ADAPTER_GRAPH_FILE, manifest.adapters.graphBytes);
-  return { folder, graphPath: join(folder, GRAPH_FILE), manifest };
+  const { adapters, decode } = manifest;
+  if (adapters !== undefined) await checkSize(folder, ADAPTER_GRAPH_FILE, adapters.graphBytes);
+  if (decode !== undefined) await checkSize(folder, DECODE_GRAPH_FILE, decode.graphBytes);
+  if (decode?.adapterGraphBytes !== undefined)
+    await checkSize(folder, DECODE_ADAPTER_GRAPH_FILE, decode.adapterGraphBytes);
+  const decodeGraphPath = decode && join(folder, DECODE_GRAPH_FILE);
+  return { folder, graphPath: join(folder, GRAPH_FILE), decodeGraphPath, manifest };
 }
 
-/** The graph that adapters add to, where there is one. */
-export function adapterGraphOf({ folder, manifest: { adapters } }: CompiledModel): AdapterGraph | undefined {
-  return adapters && { path: join(folder, ADAPTER_GRAPH_FILE), products: adapters.products, sites: adapters.sites };
+/** The graph that adapters add to, where there is one. @param decodesOnly  whether another model computes the prompts */
+export function adapterGraphOf({ folder, manifest }: CompiledModel, decodesOnly = false): AdapterGraph | undefined {
+  const { adapters, decode } = manifest;
+  if (adapters === undefined) return undefined;
+  const hasOwn = decodesOnly && decode?.adapterGraphBytes !== undefined;
+  const path = join(folder, hasOwn ? DECODE_ADAPTER_GRAPH_FILE : ADAPTER_GRAPH_FILE);
+  return { path, products: adapters.products, sites: adapters.sites };
 }
 
 async function readManifest(folder: string): Promise<CompiledModel['manifest']> {

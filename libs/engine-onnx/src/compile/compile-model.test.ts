@@ -132,6 +132,8 @@ describe('compileModel', () => {
   it.each([
     ['weights.bin', (path: string) => truncateSync(path, 1000)],
     ['model.onnx', (path: string) => rmSync(path)],
+    ['decode.onnx', (path: string) => rmSync(path)],
+    ['decode-adapters.onnx', (path: string) => truncateSync(path, 1000)],
     ['manifest.json', (path: string) => writeFileSync(path, '{"compilerRevision": 0}')],
   ])('given a damaged %s in the store, when asked again, then it is compiled again', async (file, damage) => {
     const storeFolder = newStore();

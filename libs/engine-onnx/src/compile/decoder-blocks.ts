@@ -10,6 +10,7 @@ export interface AttentionOptions {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** The tables hold the root of the scale that products of queries and keys have. */
   readonly cos: Value;
   readonly sin: Value;
 }
@@ -139,6 +140,7 @@ export class DecoderBlocks {
       kv_num_heads: options.kvHeads,
       do_rotary: 1,
       rotary_interleaved: 0,
+      scale: { float: 1 }, // the rotary tables have it
     });
     return this.rows(name, attended, options.heads * options.headDim);
   }

@@ -107,10 +107,7 @@ export class GraphBuilder {
     values: ReadonlySet<Value>,
     between: (graph: GraphBuilder, value: Value, given: Value) => void,
   ): GraphBuilder {
-    const copy = new GraphBuilder();
-    copy.inputs.push(...this.inputs);
-    copy.outputs.push(...this.outputs);
-    for (const [name, tensor] of this.initializers) copy.initializers.set(name, tensor);
+    const copy = this.withoutNodes();
     for (const node of this.nodes) {
       const value = node.output?.[0] ?? NONE;
       if (!values.has(value)) {
@@ -121,6 +118,35 @@ export class GraphBuilder {
       copy.nodes.push({ ...node, name: `${given}/${node.opType}`, output: [given, ...(node.output ?? []).slice(1)] });
       between(copy, value, given);
     }
+    return copy;
+  }
+
+  /**
+   * A graph like this one, in which nodes of a type have further outputs and attributes.
+   * @param further  by the first output of such a node
+   */
+  withFurther(
+    opType: string,
+    further: (value: Value) => { outputs: readonly Value[]; attributes: Readonly<Record<string, Attribute>> },
+  ): GraphBuilder {
+    const copy = this.withoutNodes();
+    for (const node of this.nodes) {
+      if (node.opType !== opType) {
+        copy.nodes.push(node);
+        continue;
+      }
+      const { outputs, attributes } = further(node.output?.[0] ?? NONE);
+      const attribute = [...(node.attribute ?? []), ...toAttributes(attributes)];
+      copy.nodes.push({ ...node, output: [...(node.output ?? []), ...outputs], attribute });
+    }
+    return copy;
+  }
+
+  private withoutNodes(): GraphBuilder {
+    const copy = new GraphBuilder();
+    copy.inputs.push(...this.inputs);
+    copy.outputs.push(...this.outputs);
+    for (const [name, tensor] of this.initializers) copy.initializers.set(name, tensor);
     return copy;
   }
 
@@ -156,7 +182,6 @@ export class GraphBuilder {
     outputs: readonly Value[],
     attributes: Readonly<Record<string, Attribute>>,
   ): Value {
-    const attribute = Object.entries(attributes).map(([name, value]) => toAttribute(name, value));
     const first = outputs[0] as Value;
     this.nodes.push({
       name: `${first}/${opType}`,
@@ -164,10 +189,14 @@ export class GraphBuilder {
       opType,
       input: [...inputs],
       output: [...outputs],
-      attribute,
+      attribute: toAttributes(attributes),
     });
     return first;
   }
+}
+
+function toAttributes(attributes: Readonly<Record<string, Attribute>>): onnx.IAttributeProto[] {
+  return Object.entries(attributes).map(([name, value]) => toAttribute(name, value));
 }
 
 function toAttribute(name: string, value: Attribute): onnx.IAttributeProto {

@@ -69,4 +69,13 @@ describe('ropeTables', () => {
       }),
     );
   });
+
+  it('given a factor, when looked up, then they are multiplied with it and rounded once', () => {
+    const { cos, sin } = ropeTables({ rope: { theta }, headDim: HEAD_DIM }, 64, 1 / 3);
+    for (const at of [0, 31, 40, 63 * 32 + 5]) {
+      const angle = Math.floor(at / 32) * plain[at % 32]!;
+      expect(cos[at]).toBe(Math.fround(Math.cos(angle) / 3));
+      expect(sin[at]).toBeCloseTo(Math.sin(angle) / 3, 7);
+    }
+  });
 });

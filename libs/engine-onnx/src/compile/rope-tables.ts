@@ -6,8 +6,15 @@ export interface RopeTables {
   readonly sin: Float32Array;
 }
 
-/** @see Su et al. 2021, RoFormer, arXiv:2104.09864 */
-export function ropeTables({ rope, headDim }: Pick<ModelConfig, 'rope' | 'headDim'>, positions: number): RopeTables {
+/**
+ * @param factor  what all of them are multiplied with
+ * @see Su et al. 2021, RoFormer, arXiv:2104.09864
+ */
+export function ropeTables(
+  { rope, headDim }: Pick<ModelConfig, 'rope' | 'headDim'>,
+  positions: number,
+  factor = 1,
+): RopeTables {
   const half = headDim / 2;
   const frequencies = inverseFrequencies(rope, headDim);
   const cos = new Float32Array(positions * half);
@@ -15,8 +22,8 @@ export function ropeTables({ rope, headDim }: Pick<ModelConfig, 'rope' | 'headDi
   for (let position = 0; position < positions; position++) {
     for (let i = 0; i < half; i++) {
       const angle = position * (frequencies[i] as number);
-      cos[position * half + i] = Math.cos(angle);
-      sin[position * half + i] = Math.sin(angle);
+      cos[position * half + i] = factor * Math.cos(angle);
+      sin[position * half + i] = factor * Math.sin(angle);
     }
   }
   return { cos, sin };

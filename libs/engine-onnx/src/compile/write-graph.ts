@@ -6,6 +6,8 @@ import {
   ADAPTER_GRAPH_FILE,
   COMPILER_REVISION,
   type CompiledModelManifest,
+  DECODE_ADAPTER_GRAPH_FILE,
+  DECODE_GRAPH_FILE,
   GRAPH_FILE,
   MANIFEST_FILE,
   type WeightsForm,
@@ -13,6 +15,7 @@ import {
 import { withAdapters } from './adapter-graph.js';
 import type { BuildArchitecture } from './architectures/architecture.js';
 import { CheckpointTensors, type TensorDone } from './checkpoint-tensors.js';
+import { forSingleTokens } from './decode-graph.js';
 import { DecoderBlocks, type WeightedProduct } from './decoder-blocks.js';
 import { EncoderBlocks } from './encoder-blocks.js';
 import { GraphBuilder } from './graph-builder.js';
@@ -65,6 +68,8 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
   const graphFile = graph.encode();
   await writeSynced(join(folder, GRAPH_FILE), graphFile);
   const adapters = products.length === 0 ? undefined : await writeAdapterGraph(folder, graph, products, form);
+  const hasDecode = build.task !== 'embed' && form !== 'fp32' && !isForPrompts;
+  const decode = hasDecode ? await writeDecodeGraphs(folder, graph, products) : undefined;
   const manifest: CompiledModelManifest = {
     compilerRevision: COMPILER_REVISION,
     architecture: config.architecture,
@@ -80,6 +85,7 @@ export async function writeGraph(folder: string, input: GraphInput): Promise<voi
     fingerprint: createHash('sha256').update(file.digest()).update(graphFile).digest('hex'),
     graphBytes: graphFile.length,
     ...(adapters === undefined ? {} : { adapters }),
+    ...(decode === undefined ? {} : { decode }),
     weightsBytes: file.byteLength,
   };
   await writeSynced(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -99,6 +105,20 @@ async function writeAdapterGraph(
   return { graphBytes: file.length, products: kind, sites };
 }
 
+async function writeDecodeGraphs(
+  folder: string,
+  graph: GraphBuilder,
+  products: readonly WeightedProduct[],
+): Promise<NonNullable<CompiledModelManifest['decode']>> {
+  const decode = forSingleTokens(graph);
+  const file = decode.encode();
+  await writeSynced(join(folder, DECODE_GRAPH_FILE), file);
+  if (products.length === 0) return { graphBytes: file.length };
+  const adapterFile = withAdapters(decode, products, 'together').encode();
+  await writeSynced(join(folder, DECODE_ADAPTER_GRAPH_FILE), adapterFile);
+  return { graphBytes: file.length, adapterGraphBytes: adapterFile.length };
+}
+
 /** The inputs and outputs that every decoder has, as runtime/decoder-graph.ts describes them. */
 function declareStep(graph: GraphBuilder, { vocabularySize }: ModelConfig): void {
   graph.input('input_ids', 'int64', ['B', 'S']);
@@ -115,8 +135,12 @@ function declareEncoder(graph: GraphBuilder, { hiddenSize }: ModelConfig): void 
   graph.output('vectors', 'float32', ['B', hiddenSize]);
 }
 
+/**
+ * Queries and keys are both turned by the tables, so these hold the root of attention's scale, 1 / √headDim: products of one row are vectorized only when nothing is
+ * to be multiplied with them (ONNX Runtime's `MlasSgemm`).
+ */
 function addRopeTables(graph: GraphBuilder, config: ModelConfig, contextTokens: number) {
-  const tables = ropeTables(config, contextTokens);
+  const tables = ropeTables(config, contextTokens, config.headDim ** -0.25);
   const shape = [contextTokens, config.headDim / 2];
   return {
     cos: graph.constant('rope.cos', 'float32', shape, tables.cos),
