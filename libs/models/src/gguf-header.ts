@@ -1,5 +1,5 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { type GGUFTensorInfo, gguf } from '@huggingface/gguf';
+import type { GGUFTensorInfo } from '@huggingface/gguf';
 import { LARGEST_FACTOR, MOST, SMALLEST_FACTOR } from './config-values.js';
 import { UnsupportedModelError } from './errors.js';
 
@@ -15,6 +15,7 @@ export class GgufHeader {
 
   /** @throws UnsupportedModelError when it is no GGUF file */
   static async read(path: string): Promise<GgufHeader> {
+    const { gguf } = await import('@huggingface/gguf'); // only here: it brings much that other formats do without
     let parsed: Awaited<ReturnType<typeof gguf>>;
     try {
       parsed = await gguf(path, { allowLocalFile: true });

@@ -15,6 +15,9 @@ export interface ReadinessState {
   readonly detail: string;
 }
 
+/** The gateway's document describes these routes itself; in the other apps Swagger would take memory for nothing. */
+const UNDOCUMENTED = { noCache: true, swaggerDocumentation: false };
+
 /**
  * `/health/live` (the process runs), `/health/startup` (it has started), `/health/ready` (it can answer a request) and, as
  * other servers have it, `/health` for the last.
@@ -28,20 +31,20 @@ export class HealthController {
   ) {}
 
   @Get('live')
-  @HealthCheck()
+  @HealthCheck(UNDOCUMENTED)
   live() {
     return this.health.check([]);
   }
 
   @Get('startup')
-  @HealthCheck()
+  @HealthCheck(UNDOCUMENTED)
   startup() {
     const { isStarted, detail } = this.readiness.check();
     return this.health.check([() => this.indicate('startup', isStarted, detail)]);
   }
 
   @Get(['ready', ''])
-  @HealthCheck()
+  @HealthCheck(UNDOCUMENTED)
   ready() {
     const { isReady, detail } = this.readiness.check();
     return this.health.check([() => this.indicate('ready', isReady, detail)]);

@@ -1,10 +1,13 @@
-import onnxProto, { type onnx } from 'onnx-proto';
+import { createRequire } from 'node:module';
+import type { onnx } from 'onnx-proto';
 
-const { AttributeProto, ModelProto } = onnxProto.onnx; // CommonJS without named exports
+const require = createRequire(import.meta.url);
 
 /** ONNX's numbers of the element types used here. @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 export const ELEMENT = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 export type Element = keyof typeof ELEMENT;
+/** ONNX's numbers of the attributes' types used here. @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
+const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 /** A name of a value in the graph: an input, an initializer, or what a node gave. */
 export type Value = string;
@@ -152,6 +155,7 @@ export class GraphBuilder {
 
   /** The finished model, encoded. */
   encode(): Uint8Array {
+    const { ModelProto } = (require('onnx-proto') as { onnx: typeof onnx }).onnx; // only here: workers with a compiled model do without
     const model = ModelProto.create({
       irVersion: IR_VERSION,
       producerName: 'hydraserve',
@@ -200,11 +204,10 @@ function toAttributes(attributes: Readonly<Record<string, Attribute>>): onnx.IAt
 }
 
 function toAttribute(name: string, value: Attribute): onnx.IAttributeProto {
-  const { AttributeType } = AttributeProto;
-  if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
-  if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
-  if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
-  return { name, type: AttributeType.INTS, ints: [...value] };
+  if (typeof value === 'number') return { name, type: ATTRIBUTE.int, i: value };
+  if (typeof value === 'string') return { name, type: ATTRIBUTE.string, s: new TextEncoder().encode(value) };
+  if ('float' in value) return { name, type: ATTRIBUTE.float, f: value.float };
+  return { name, type: ATTRIBUTE.ints, ints: [...value] };
 }
 
 function valueInfo(name: string, element: Element, shape: readonly (number | string)[]): onnx.IValueInfoProto {

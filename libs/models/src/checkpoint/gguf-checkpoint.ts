@@ -1,5 +1,4 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { GGMLQuantizationType } from '@huggingface/gguf';
 import { GgufHeader } from '../gguf-header.js';
 import { Checkpoint, CheckpointError, rowsOf, type TensorDtype } from './checkpoint.js';
 import { rowBytes } from './element-codecs.js';
@@ -7,15 +6,8 @@ import { hubTensorName } from './gguf-names.js';
 import { readExactly } from './read-exactly.js';
 import { checkStoredTensors, type StoredTensor } from './stored-tensor.js';
 
-/** By ggml's numbers. @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
-const DTYPES = new Map<number, TensorDtype>([
-  [GGMLQuantizationType.F32, 'F32'],
-  [GGMLQuantizationType.F16, 'F16'],
-  [GGMLQuantizationType.Q4_0, 'Q4_0'],
-  [GGMLQuantizationType.Q4_1, 'Q4_1'],
-  [GGMLQuantizationType.Q8_0, 'Q8_0'],
-  [GGMLQuantizationType.BF16, 'BF16'],
-]);
+/** Of ggml's types, which have the same names. @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+const READABLE = ['F32', 'F16', 'Q4_0', 'Q4_1', 'Q8_0', 'BF16'] as const satisfies readonly TensorDtype[];
 
 /** Architectures whose query and key rows GGUF interleaves for its form of rotary embedding; others keep the hub's order. */
 const INTERLEAVED = new Set(['llama']);
@@ -34,14 +26,14 @@ export class GgufCheckpoint extends Checkpoint {
 
   /** @throws CheckpointError when the file is damaged; UnsupportedModelError when it is no GGUF file */
   static async open(path: string): Promise<GgufCheckpoint> {
+    const { GGMLQuantizationType } = await import('@huggingface/gguf');
     const header = await GgufHeader.read(path);
     const stored = new Map<string, StoredTensor>();
     const unreadable = new Map<string, string>();
     for (const info of header.tensorInfos) {
-      const dtype = DTYPES.get(info.dtype);
-      if (dtype === undefined) {
-        const type = GGMLQuantizationType[info.dtype] ?? `number ${info.dtype}`;
-        const known = [...DTYPES.values()].join(', ');
+      const type = GGMLQuantizationType[info.dtype] ?? `number ${info.dtype}`;
+      if (!isReadable(type)) {
+        const known = READABLE.join(', ');
         const sentence = `${path}: the tensor ${info.name} is of type ${type}, which is not read; ${known} are.`;
         unreadable.set(hubTensorName(info.name), sentence);
         continue;
@@ -49,8 +41,8 @@ export class GgufCheckpoint extends Checkpoint {
       // GGUF lists the fastest dimension first.
       const shape = info.shape.map(Number).reverse();
       const { rows, columns } = rowsOf({ shape });
-      const byteLength = Math.ceil(rows * rowBytes(dtype, columns));
-      stored.set(info.name, { dtype, shape, byteLength, offset: header.tensorDataOffset + Number(info.offset) });
+      const byteLength = Math.ceil(rows * rowBytes(type, columns));
+      stored.set(info.name, { dtype: type, shape, byteLength, offset: header.tensorDataOffset + Number(info.offset) });
     }
     const file = await open(path);
     try {
@@ -110,6 +102,10 @@ function separateHalves(
     separated.set(bytes.subarray(stored * stride, (stored + 1) * stride), index * stride);
   }
   return separated;
+}
+
+function isReadable(type: string): type is (typeof READABLE)[number] {
+  return (READABLE as readonly string[]).includes(type);
 }
 
 /** @throws CheckpointError when the rows do not divide into the heads of the metadata */
