@@ -33,6 +33,6 @@ export async function explainedCompletion(
   return {
     tokenIds: answer.choices[0]!.token_ids,
     cached: answer.usage.prompt_tokens_details.cached_tokens,
-    placement: JSON.parse(response.headers.get('x-hydra-placement')!),
+    placement: JSON.parse(`[${response.headers.get('x-hydra-placement')}]`).at(-1), // of the attempt that was answered
   };
 }
