@@ -67,7 +67,7 @@ describe('hydra simulate', () => {
     [['--strategy', 'fastest'], 'known are round-robin'],
     [['--strategy', 'all', '--decisions', '/dev/null'], 'one strategy'],
     [['--strategy', 'all', '--speedup', '0'], 'a number above 0'],
-    [['--strategy', 'all', '--format', 'csv'], 'line 2 of the trace'],
+    [['--strategy', 'all', '--format', 'csv'], 'line 1 of the trace: expected the header'],
     [['--strategy', 'all', '--trace', '/nowhere'], 'no such file'],
     [['--strategy', 'all', '--model', TRACE], 'JSON'],
   ])('given %j, then it says what is wrong', async (args, message) => {
