@@ -1,4 +1,5 @@
 import { marksOf } from './prefix-marks.js';
+import { hashWord } from './short-hash.js';
 
 /**
  * Prefixes whose uses are remembered for each block of the index. Chosen: prompts come back after several times as long as blocks stay, and 64 bytes
@@ -89,8 +90,8 @@ export class PrefixUses {
   /** Looks at a prefix. */
   private usesOf(hash: Uint8Array): number {
     const { counters, places, youngShift } = this;
-    const line = (wordOf(hash, 8) & this.lineMask) * LINE_COUNTERS;
-    let bits = wordOf(hash, 12);
+    const line = (hashWord(hash, 8) & this.lineMask) * LINE_COUNTERS;
+    let bits = hashWord(hash, 12);
     let young = MOST_USES;
     let old = MOST_USES;
     for (let index = 0; index < COUNTERS_PER_PREFIX; index++, bits >>>= 6) {
@@ -127,8 +128,4 @@ export class PrefixUses {
 /** So many blocks have been used at least so often. */
 function note(blocks: number[], depth: number, uses: number): void {
   for (let index = 0; index < Math.min(uses, MOST_USES - 1); index++) blocks[index] = depth;
-}
-
-function wordOf(hash: Uint8Array, at: number): number {
-  return ((hash[at]! << 24) | (hash[at + 1]! << 16) | (hash[at + 2]! << 8) | hash[at + 3]!) >>> 0;
 }

@@ -12,13 +12,14 @@ export function readTokenizerJson(files: TextFiles): string | undefined {
   const missing = configuredTokens(files).filter(({ content }) => !listsContent(source, content));
   if (missing.length === 0) return source;
   const file = readJsonObject(files, 'tokenizer.json')!; // it is there
-  const listed: unknown[] = Array.isArray(file['added_tokens']) ? [...file['added_tokens']] : [];
+  const given: readonly unknown[] = Array.isArray(file['added_tokens']) ? file['added_tokens'] : [];
+  const listed = [...given];
   const model = isJsonObject(file['model']) ? file['model'] : {};
   for (const { content, token } of missing) {
     if (listed.some((one) => isJsonObject(one) && one['content'] === content)) continue;
     listed.push({ ...FLAGS, ...token, id: idIn(model, content) ?? nextId(model, listed), content });
   }
-  if (listed.length === (Array.isArray(file['added_tokens']) ? file['added_tokens'].length : 0)) return source;
+  if (listed.length === given.length) return source;
   return JSON.stringify({ ...file, added_tokens: listed });
 }
 

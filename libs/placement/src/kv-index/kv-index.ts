@@ -1,3 +1,4 @@
+import { hashWord } from '../short-hash.js';
 import { PrefixDepths } from './prefix-depths.js';
 
 /** Which workers hold which prefix blocks. */
@@ -182,5 +183,5 @@ export class KvIndex extends PrefixLookup {
 }
 
 /** Never 0: a hash of zeros would look like a free slot. */
-const highOf = (hash: Uint8Array) => ((hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!) >>> 0 || 1;
-const lowOf = (hash: Uint8Array) => ((hash[4]! << 24) | (hash[5]! << 16) | (hash[6]! << 8) | hash[7]!) >>> 0;
+const highOf = (hash: Uint8Array) => hashWord(hash, 0) || 1;
+const lowOf = (hash: Uint8Array) => hashWord(hash, 4);
