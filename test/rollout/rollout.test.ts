@@ -47,3 +47,23 @@ it('given the embedded engine and two caches of KV blocks under load, when every
   expect(report.truncated).toEqual([]);
   expect(report.restarts).toHaveLength(ROUNDS * 7);
 });
+
+it.each([1, 2])(
+  'given schedulers behind names (%i) under load, when each is followed by a successor that starts before it ends, then no request fails or is cut short',
+  async (schedulers) => {
+    const report = await roll({
+      name: `the mock engine, ${schedulers} schedulers behind names, these alone`,
+      ...{ schedulers, schedulersHaveNames: true, restarted: (fleet) => fleet.schedulers },
+      yaml: 'engine: mock\nmodels: [{ id: mock }]\nmock: { ttftMs: 20, itlMs: 10 }\n',
+      workerModels: ['mock', 'mock'],
+      lanes: waysOf('mock'),
+      rounds: ROUNDS,
+      answersBefore: 200,
+      answersBetween: 50,
+    });
+    console.log(shownReport(report));
+    expect(report.failed).toEqual([]);
+    expect(report.truncated).toEqual([]);
+    expect(report.restarts).toHaveLength(ROUNDS * schedulers);
+  },
+);

@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isListeningMessage, type ListeningMessage } from '#lib/observability';
+import { eventually } from '../../support/eventually.js';
+import type { ServiceName } from './service-name.js';
 
 export type AppKind = 'gateway' | 'scheduler' | 'inference' | 'kvcache';
 
@@ -15,9 +18,17 @@ export interface AppOptions {
   readonly portVariables: readonly [grpc: string, http: string];
   /** Folder of log files. */
   readonly logs: string;
+  /** By which the others know it, instead of by a port that stays. */
+  readonly service?: ServiceName | undefined;
 }
 
-/** One app of the platform in a process of its own, from the build. Ends with SIGTERM and has its ports again when it is started anew. */
+/** How long two processes stand behind one name: as long as controllers take to end the old one. Chosen. */
+const OVERLAP_MS = 500;
+
+/**
+ * One app of the platform in a process of its own, from the build. Ends with SIGTERM and has its ports again when it is started anew; behind a
+ * name, a successor may start before it ends.
+ */
 export class AppProcess {
   readonly name: string;
   private child: ChildProcess | undefined;
@@ -31,7 +42,7 @@ export class AppProcess {
   }
 
   get grpcTarget(): string {
-    return `127.0.0.1:${this.ports?.grpcPort}`;
+    return this.options.service?.target ?? `127.0.0.1:${this.ports?.grpcPort}`;
   }
 
   get url(): string {
@@ -50,7 +61,8 @@ export class AppProcess {
 
   /** Resolves when it listens; rejects when it ended before. */
   async start(): Promise<void> {
-    const { app, env, portVariables } = this.options;
+    const { app, env, portVariables, service } = this.options;
+    const lastPorts = service === undefined ? this.ports : undefined;
     const main = fileURLToPath(new URL(`../../../dist/apps/${app}/src/main.js`, import.meta.url));
     if (!existsSync(main)) throw new Error('no build: run `make build` first');
     const [grpc, http] = portVariables;
@@ -60,8 +72,8 @@ export class AppProcess {
         HOME: process.env['HOME'],
         TMPDIR: process.env['TMPDIR'],
         ...env(),
-        [grpc]: String(this.ports?.grpcPort ?? 0),
-        [http]: String(this.ports?.httpPort ?? 0),
+        [grpc]: String(lastPorts?.grpcPort ?? 0),
+        [http]: String(lastPorts?.httpPort ?? 0),
       },
       execArgv: [], // not the test runner's, which resolve sources
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -78,27 +90,47 @@ export class AppProcess {
         throw new Error(`${this.name} ended with code ${code} before it listened`);
       }),
     ]);
+    if (service === undefined) return;
+    await eventually(async () => (await this.answers('/health/startup')) || undefined);
+    service.add(this.ports.grpcPort);
   }
 
   /** SIGTERM. @returns the exit code */
   stop(): Promise<number | null> {
+    if (this.ports !== undefined) this.options.service?.remove(this.ports.grpcPort);
     this.signal('SIGTERM');
     return this.exited;
+  }
+
+  /** A successor stands behind the name beside it before it ends. @returns its exit code */
+  async succeed(): Promise<number | null> {
+    const { child, ports, exited } = this;
+    await this.start();
+    await delay(OVERLAP_MS);
+    this.options.service?.remove(ports?.grpcPort ?? 0);
+    child?.kill('SIGTERM');
+    return exited;
+  }
+
+  get isNamed(): boolean {
+    return this.options.service !== undefined;
   }
 
   signal(signal: NodeJS.Signals): void {
     this.child?.kill(signal);
   }
 
-  async isReady(): Promise<boolean> {
-    const response = await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(
-      () => undefined,
-    );
-    await response?.arrayBuffer().catch(() => undefined);
-    return response?.status === 200;
+  isReady(): Promise<boolean> {
+    return this.answers('/health/ready');
   }
 
   metrics(): Promise<string> {
     return fetch(`${this.url}/metrics`).then((response) => response.text());
+  }
+
+  private async answers(path: string): Promise<boolean> {
+    const response = await fetch(`${this.url}${path}`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    await response?.arrayBuffer().catch(() => undefined);
+    return response?.status === 200;
   }
 }

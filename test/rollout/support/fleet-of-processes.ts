@@ -5,6 +5,7 @@ import { eventually } from '../../support/eventually.js';
 import { fleetMembers } from '../../support/fleet.js';
 import { freePorts } from '../../support/free-port.js';
 import { type AppKind, AppProcess } from './app-process.js';
+import { ServiceName } from './service-name.js';
 
 /** A bound for a stuck start or end, not a claim. */
 const LONGEST_STEP_MS = 120_000;
@@ -17,6 +18,8 @@ export interface FleetOptions {
   readonly workerModels: readonly string[];
   /** One by default. */
   readonly schedulers?: number;
+  /** Schedulers stand behind names, as on Kubernetes: a successor starts before one ends. */
+  readonly schedulersHaveNames?: boolean;
   /** Caches of KV blocks; none by default. */
   readonly kvcaches?: number;
 }
@@ -30,11 +33,15 @@ export class FleetOfProcesses {
   readonly workers: readonly AppProcess[];
   readonly gateways: readonly AppProcess[];
 
-  private constructor(options: FleetOptions, schedulerPorts: readonly number[]) {
+  private constructor(
+    options: FleetOptions,
+    schedulerPorts: readonly number[],
+    private readonly names: readonly ServiceName[],
+  ) {
     this.writeConfig(options.yaml);
     const logs = join(this.folder, 'logs');
     mkdirSync(logs);
-    const schedulerTargets = schedulerPorts.map((port) => `127.0.0.1:${port}`);
+    const schedulerTargets = schedulerPorts.map((port, i) => names[i]?.target ?? `127.0.0.1:${port}`);
     const common = {
       HYDRA_CONFIG: this.configFile,
       HYDRA_LOG_LEVEL: 'debug',
@@ -43,9 +50,15 @@ export class FleetOfProcesses {
       ...options.env,
     };
     const kvcacheTargets = () => this.kvcaches.map(({ grpcTarget }) => grpcTarget).join();
-    const app = (name: string, kind: AppKind, variables: [string, string], env: object = {}) =>
+    const app = (
+      name: string,
+      kind: AppKind,
+      variables: [string, string],
+      env: object = {},
+      service: ServiceName | undefined = undefined,
+    ) =>
       new AppProcess({
-        ...{ name, app: kind, portVariables: variables, logs },
+        ...{ name, app: kind, portVariables: variables, logs, service },
         // The ports of caches are known when those start that need them.
         env: () => ({ ...common, ...(kind === 'kvcache' ? {} : { HYDRA_KVCACHE_TARGETS: kvcacheTargets() }), ...env }),
       });
@@ -54,9 +67,8 @@ export class FleetOfProcesses {
         schedulerTargets.length === 1 ? 'scheduler' : `scheduler-${i}`,
         'scheduler',
         ['HYDRA_SCHEDULER_GRPC_PORT', 'HYDRA_SCHEDULER_HTTP_PORT'],
-        {
-          HYDRA_SCHEDULER_TARGET: target,
-        },
+        { HYDRA_SCHEDULER_TARGET: target },
+        names[i],
       ).at(schedulerPorts[i]!),
     );
     this.kvcaches = Array.from({ length: options.kvcaches ?? 0 }, (_, i) =>
@@ -77,7 +89,9 @@ export class FleetOfProcesses {
 
   /** Starts all of them; resolves when each knows the others. Schedulers know each other's ports before they start. */
   static async start(options: FleetOptions): Promise<FleetOfProcesses> {
-    const fleet = new FleetOfProcesses(options, await freePorts(options.schedulers ?? 1));
+    const { schedulers = 1, schedulersHaveNames = false } = options;
+    const names = await Promise.all(Array.from({ length: schedulersHaveNames ? schedulers : 0 }, ServiceName.create));
+    const fleet = new FleetOfProcesses(options, await freePorts(schedulers), names);
     await fleet.startAll();
     return fleet;
   }
@@ -92,12 +106,15 @@ export class FleetOfProcesses {
     renameSync(`${file}.new`, file);
   }
 
-  /** SIGTERM, its end, a new process, and the fleet whole again. @returns how long it took, in milliseconds */
+  /**
+   * SIGTERM, its end, a new process, and the fleet whole again; behind a name, the new process comes first.
+   * @returns how long it took, in milliseconds
+   */
   async restart(app: AppProcess): Promise<number> {
     const startedMs = performance.now();
-    const code = await app.stop();
+    const code = await (app.isNamed ? app.succeed() : app.stop());
     if (code !== 0) throw new Error(`${app.name} ended with code ${code}`);
-    await app.start();
+    if (!app.isNamed) await app.start();
     await this.untilWhole();
     return performance.now() - startedMs;
   }
@@ -106,6 +123,7 @@ export class FleetOfProcesses {
     await Promise.all(this.gateways.map((gateway) => gateway.stop()));
     await Promise.all(this.workers.map((worker) => worker.stop()));
     await Promise.all([...this.schedulers, ...this.kvcaches].map((app) => app.stop()));
+    for (const name of this.names) name.close();
   }
 
   /** The end of every app's log, for a failure's message. */

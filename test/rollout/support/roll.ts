@@ -9,14 +9,16 @@ import { type Lane, type Outcome, SteadyLoad } from './steady-load.js';
 export interface RollOptions extends FleetOptions {
   readonly name: string;
   readonly lanes: readonly Lane[];
-  /** How often every app is restarted. */
+  /** Which apps; all by default. */
+  readonly restarted?: (fleet: FleetOfProcesses) => readonly AppProcess[];
+  /** How often each is restarted. */
   readonly rounds: number;
   /** Answers awaited before the first restart, and between two. */
   readonly answersBefore: number;
   readonly answersBetween: number;
 }
 
-/** Restarts every app of a fleet, one after another, while the load goes on. */
+/** Restarts apps of a fleet, one after another, while the load goes on. */
 export async function roll(options: RollOptions): Promise<RollReport> {
   const fleet = await FleetOfProcesses.start(options);
   const balancer = await new Balancer(fleet.gateways).start();
@@ -28,7 +30,7 @@ export async function roll(options: RollOptions): Promise<RollReport> {
     await answers(outcomes, options.answersBefore);
     const startedMs = performance.now();
     for (let round = 1; round <= options.rounds; round++) {
-      for (const app of fleet.all) {
+      for (const app of options.restarted?.(fleet) ?? fleet.all) {
         const tookMs = await fleet.restart(app);
         await untilBalanced(balancer, fleet.gateways);
         restarts.push({ app: app.name, round, tookMs });
