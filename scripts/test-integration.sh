@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what the integration suites need, under .cache, and runs them: all, or those that are named.
-# Needs beside Node: python3 (with venv), go (for grpcurl and actionlint), Chromium (installed with apt-get where that may be), and Prometheus:
-# that of the PATH or of HYDRA_TEST_PROMETHEUS and HYDRA_TEST_PROMTOOL, else Debian's package, unpacked without root. What is missing is an error,
-# never a skipped test.
+# Needs beside Node: python3 (with venv), go (for grpcurl, actionlint and the OpenTelemetry Collector), Chromium (installed with apt-get where that
+# may be), and Prometheus: that of the PATH or of HYDRA_TEST_PROMETHEUS and HYDRA_TEST_PROMTOOL, else Debian's package, unpacked without root. What
+# is missing is an error, never a skipped test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 need() { command -v "$1" >/dev/null || { echo "test-integration needs $1: $2" >&2; exit 1; }; }
 need python3 'https://www.python.org/downloads/'
-need go 'https://go.dev/dl/, to build grpcurl and actionlint'
+need go 'https://go.dev/dl/, to build grpcurl, actionlint and the OpenTelemetry Collector'
 
 cache=$PWD/.cache
 stamp=$cache/venv/.stamp-$(cksum < test/integration/requirements.txt | cut -d' ' -f1)
@@ -24,6 +24,13 @@ fi
 if [ ! -x "$cache/bin/actionlint" ]; then
   echo 'Building actionlint ...'
   GOBIN=$cache/bin GOFLAGS=-mod=mod go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+fi
+collector=$PWD/test/integration/tools/collector
+HYDRA_TEST_COLLECTOR=$cache/bin/collector-$(cat "$collector"/* | cksum | cut -d' ' -f1)
+export HYDRA_TEST_COLLECTOR
+if [ ! -x "$HYDRA_TEST_COLLECTOR" ]; then
+  echo 'Building the OpenTelemetry Collector ...'
+  (cd "$collector" && CGO_ENABLED=0 go build -mod=mod -trimpath -buildvcs=false -ldflags '-s -w' -o "$HYDRA_TEST_COLLECTOR" .)
 fi
 if [ -z "${HYDRA_TEST_PROMETHEUS:-}" ] || [ -z "${HYDRA_TEST_PROMTOOL:-}" ]; then
   if ! command -v prometheus >/dev/null || ! command -v promtool >/dev/null; then
