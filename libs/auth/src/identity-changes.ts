@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ExpressionBuilder, type Kysely, sql, type Transaction } from 'kysely';
 import type { Database } from '#lib/database';
 import { AdministrationError } from './errors.js';
+import { type ListPart, noEntry } from './list-part.js';
 
 type Tables = Database extends Kysely<infer T> ? T : never;
 export type Change = Transaction<Tables>;
@@ -62,20 +63,20 @@ export class IdentityChanges {
   /**
    * Newest first.
    * @param tenantId  absent: of all tenants
-   * @param after  id of the last entry of the page before
-   * @throws AdministrationError not-found when there is no such entry
+   * @throws AdministrationError not-found when the entry is not there after which to begin
    */
-  async audit(tenantId: string | undefined, limit: number, after?: string): Promise<AuditEntry[]> {
+  async audit(tenantId: string | undefined, { limit, after }: ListPart): Promise<AuditEntry[]> {
     let query = this.database.selectFrom('auditLog').selectAll();
     if (tenantId !== undefined) query = query.where('tenantId', '=', tenantId);
     if (after !== undefined) {
       const last = await this.database.selectFrom('auditLog').select('atMs').where('id', '=', after).executeTakeFirst();
-      if (last === undefined) throw new AdministrationError('not-found', `there is no entry '${after}'`, 'after');
+      if (last === undefined) throw noEntry(after);
       const isEarlier = (where: ExpressionBuilder<Tables, 'auditLog'>) =>
         where.or([where('atMs', '<', last.atMs), where.and([where('atMs', '=', last.atMs), where('id', '<', after)])]);
       query = query.where(isEarlier);
     }
-    const rows = await query.orderBy('atMs', 'desc').orderBy('id', 'desc').limit(limit).execute();
+    if (limit !== undefined) query = query.limit(limit);
+    const rows = await query.orderBy('atMs', 'desc').orderBy('id', 'desc').execute();
     return rows.map(({ detailsJson, tenantId: of, ...row }) => ({
       ...row,
       tenantId: of ?? undefined,

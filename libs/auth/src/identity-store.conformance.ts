@@ -4,6 +4,9 @@ import { parseApiKey } from './api-key.js';
 import { AdministrationError } from './errors.js';
 import { IdentityStore } from './identity-store.js';
 import { isGood } from './key-store.js';
+import { idOfLimits } from './limit-store.js';
+import type { ListPart } from './list-part.js';
+import type { Tenant } from './tenant-store.js';
 
 const ACTOR = { name: 'key:abc', address: '10.0.0.7' };
 const HOUR_MS = 3_600_000;
@@ -147,15 +150,15 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
 
     it('given a rotation, then it is one act; one that is refused leaves no key and no entry', async () => {
       const { key } = await createKey();
-      const before = (await store.changes.audit('acme', 100)).length;
+      const before = (await store.changes.audit('acme', { limit: 100 })).length;
       const { key: next } = await store.keys.rotate('acme', key.id, 0, ACTOR);
-      const [entry, ...others] = await store.changes.audit('acme', 100);
+      const [entry, ...others] = await store.changes.audit('acme', { limit: 100 });
       expect(entry).toMatchObject({ action: 'key-rotate', target: key.id, details: { madeId: next.id } });
       expect(others).toHaveLength(before);
       const keys = (await store.keys.list('acme')).length;
       expect(await reason(store.keys.rotate('acme', key.id, 0, ACTOR))).toBe('conflict');
       expect(await store.keys.list('acme')).toHaveLength(keys);
-      expect(await store.changes.audit('acme', 100)).toHaveLength(before + 1);
+      expect(await store.changes.audit('acme', { limit: 100 })).toHaveLength(before + 1);
     });
 
     it('given a service account, when its roles change, then those of its keys do; of none there is nothing to change', async () => {
@@ -172,12 +175,51 @@ export function describeIdentityStore(name: string, open: () => Promise<Database
       await createKey();
       await reason(store.tenants.create({ id: 'acme', name: 'x' }, ACTOR));
       expect(await store.changes.revision()).toBe(before + 1);
-      const [last, ...earlier] = await store.changes.audit('acme', 10);
+      const [last, ...earlier] = await store.changes.audit('acme', { limit: 10 });
       expect(last).toMatchObject({ actor: 'key:abc', address: '10.0.0.7', action: 'key-create', tenantId: 'acme' });
       expect(last?.details).toMatchObject({ accountName: 'bot', scopes: ['inference'] });
       expect(earlier.map(({ action }) => action)).toEqual(['account-create', 'tenant-create']);
-      expect(await store.changes.audit('acme', 10, last?.id)).toEqual(earlier);
-      expect((await store.changes.audit(undefined, 10)).length).toBe(5);
+      expect(await store.changes.audit('acme', { limit: 10, after: String(last?.id) })).toEqual(earlier);
+      expect((await store.changes.audit(undefined, { limit: 10 })).length).toBe(5);
+    });
+
+    it('given a list, when read part by part, then each entry comes once and in order; after what is not there comes nothing', async () => {
+      nowMs = 1_900_000_000_000;
+      const frozen = new IdentityStore(database, () => nowMs); // ties are told apart by id
+      const common = { role: 'user', actions: ['use'], models: ['*'], caps: {} } as const;
+      for (let i = 0; i < 5; i++) {
+        await frozen.tenants.create({ id: `t${i}`, name: 'x' }, ACTOR);
+        await frozen.tenants.createAccount({ tenantId: 'acme', name: `a${i}`, roles: [] }, ACTOR);
+        const { key } = await frozen.keys.create(
+          { tenantId: 'acme', accountName: 'bot', scopes: [], expiresAtMs: undefined },
+          ACTOR,
+        );
+        await frozen.policies.create({ ...common, ...(i % 2 === 0 && { tenantId: 'acme' }) }, ACTOR);
+        const wish = { keyId: i === 4 ? undefined : key.id, modelId: i < 2 ? undefined : `m/${i}` };
+        await frozen.limits.set('acme', { ...wish, limits: { tokensPerDay: 1 } }, ACTOR);
+      }
+      const lists: [(part: ListPart) => Promise<readonly unknown[]>, (entry: never) => string][] = [
+        [(part) => frozen.tenants.list(part), ({ id }: Tenant) => id],
+        [(part) => frozen.tenants.accounts('acme', part), ({ id }: Tenant) => id],
+        [(part) => frozen.keys.list('acme', part), ({ id }: Tenant) => id],
+        [(part) => frozen.policies.list('acme', part), ({ id }: Tenant) => id],
+        [(part) => frozen.limits.list('acme', part), idOfLimits],
+        [(part) => frozen.changes.audit('acme', part), ({ id }: Tenant) => id],
+      ];
+      for (const [list, idOf] of lists) {
+        const whole = await list({});
+        expect(whole.length).toBeGreaterThanOrEqual(5);
+        const parts: unknown[] = [];
+        for (let part = await list({ limit: 2 }); part.length > 0; ) {
+          expect(part.length).toBeLessThanOrEqual(2);
+          parts.push(...part);
+          part = await list({ limit: 2, after: idOf(part.at(-1) as never) });
+        }
+        expect(parts).toEqual(whole);
+        expect(await reason(list({ after: 'nothing' }))).toBe('not-found');
+      }
+      const [foreign] = await frozen.tenants.accounts('other');
+      expect(await reason(frozen.tenants.accounts('acme', { after: String(foreign?.id) }))).toBe('not-found');
     });
 
     it('given nulls that an earlier version stored, then they are read as what is absent', async () => {

@@ -3,6 +3,7 @@ import type { ApiKeyRow, Database } from '#lib/database';
 import { type MintedKey, mintApiKey } from './api-key.js';
 import { AdministrationError } from './errors.js';
 import { type Actor, type Change, type IdentityChanges, noAccount } from './identity-changes.js';
+import { type ListPart, noEntry } from './list-part.js';
 import type { Scope } from './principal.js';
 import { parseList } from './stored-json.js';
 
@@ -87,11 +88,19 @@ export class KeyStore {
     return row === undefined ? undefined : toKey(row);
   }
 
-  async list(tenantId: string): Promise<StoredKey[]> {
-    const rows = await keyRows(this.changes.database)
-      .where('apiKeys.tenantId', '=', tenantId)
-      .orderBy('apiKeys.createdAtMs')
-      .execute();
+  /** In the order in which they were made. @throws AdministrationError not-found when the key is not there after which to begin */
+  async list(tenantId: string, { limit, after }: ListPart = {}): Promise<StoredKey[]> {
+    const ofTenant = keyRows(this.changes.database).where('apiKeys.tenantId', '=', tenantId);
+    let query = ofTenant;
+    if (after !== undefined) {
+      const last = await ofTenant.where('apiKeys.id', '=', after).executeTakeFirst();
+      if (last === undefined) throw noEntry(after);
+      query = query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('apiKeys.createdAtMs', 'apiKeys.id'), '>', tuple(last.createdAtMs, last.id)),
+      );
+    }
+    if (limit !== undefined) query = query.limit(limit);
+    const rows = await query.orderBy('apiKeys.createdAtMs').orderBy('apiKeys.id').execute();
     return rows.map(toKey).map(({ hash: _, ...key }) => key);
   }
 

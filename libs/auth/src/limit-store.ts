@@ -1,6 +1,7 @@
 import { hasLimit, type Limits } from '#lib/limits';
 import { AdministrationError } from './errors.js';
 import { type Actor, assertTenant, type Change, type IdentityChanges } from './identity-changes.js';
+import { type ListPart, noEntry } from './list-part.js';
 import { parseRecord } from './stored-json.js';
 
 /** The limits of a tenant, or of one of its keys; with one model, or with all together. */
@@ -39,21 +40,39 @@ export class LimitStore {
     });
   }
 
-  /** Of the tenant as a whole first, and of all models together before those of each. */
-  async list(tenantId: string): Promise<StoredLimits[]> {
-    const rows = await this.changes.database
-      .selectFrom('limits')
-      .selectAll()
-      .where('tenantId', '=', tenantId)
-      .orderBy('keyId')
-      .orderBy('modelId')
-      .execute();
+  /**
+   * Of the tenant as a whole first, and of all models together before those of each.
+   * @param part  begins after an `idOfLimits`, whether they are there or not
+   */
+  async list(tenantId: string, { limit, after }: ListPart = {}): Promise<StoredLimits[]> {
+    let query = this.changes.database.selectFrom('limits').selectAll().where('tenantId', '=', tenantId);
+    if (after !== undefined) {
+      const [keyId, modelId] = keyAndModelOf(after);
+      query = query.where(({ eb, refTuple, tuple }) => eb(refTuple('keyId', 'modelId'), '>', tuple(keyId, modelId)));
+    }
+    if (limit !== undefined) query = query.limit(limit);
+    const rows = await query.orderBy('keyId').orderBy('modelId').execute();
     return rows.map(({ keyId, modelId, limitsJson }) => ({
       keyId: keyId === '' ? undefined : keyId,
       modelId: modelId === '' ? undefined : modelId,
       limits: parseRecord<Limits>(limitsJson),
     }));
   }
+}
+
+const OF_TENANT = 'tenant';
+
+/** What tells limits of a tenant apart: whose they are, and with which model. */
+export function idOfLimits({ keyId, modelId }: StoredLimits): string {
+  return `${keyId ?? OF_TENANT}/${modelId ?? ''}`;
+}
+
+/** As they are stored. @throws AdministrationError not-found for what is no id of limits */
+function keyAndModelOf(id: string): [keyId: string, modelId: string] {
+  const end = id.indexOf('/');
+  if (end < 0) throw noEntry(id);
+  const of = id.slice(0, end);
+  return [of === OF_TENANT ? '' : of, id.slice(end + 1)];
 }
 
 /** @throws AdministrationError not-found */

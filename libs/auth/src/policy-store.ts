@@ -1,5 +1,6 @@
 import { AdministrationError } from './errors.js';
 import { type Actor, assertTenant, type IdentityChanges, newId } from './identity-changes.js';
+import { type ListPart, noEntry } from './list-part.js';
 import type { Caps, ModelAction, Policy } from './policy.js';
 import { parseList, parseRecord } from './stored-json.js';
 
@@ -39,15 +40,25 @@ export class PolicyStore {
     });
   }
 
-  /** Those of the tenant and those of every tenant. */
-  async list(tenantId: string): Promise<Policy[]> {
-    const rows = await this.changes.database
+  /**
+   * Those of the tenant and those of every tenant, in the order in which they were made.
+   * @throws AdministrationError not-found when the policy is not there after which to begin
+   */
+  async list(tenantId: string, { limit, after }: ListPart = {}): Promise<Policy[]> {
+    const ofTenant = this.changes.database
       .selectFrom('policies')
       .selectAll()
-      .where((where) => where.or([where('tenantId', 'is', null), where('tenantId', '=', tenantId)]))
-      .orderBy('createdAtMs')
-      .orderBy('id')
-      .execute();
+      .where((where) => where.or([where('tenantId', 'is', null), where('tenantId', '=', tenantId)]));
+    let query = ofTenant;
+    if (after !== undefined) {
+      const last = await ofTenant.where('id', '=', after).executeTakeFirst();
+      if (last === undefined) throw noEntry(after);
+      query = query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('createdAtMs', 'id'), '>', tuple(last.createdAtMs, last.id)),
+      );
+    }
+    if (limit !== undefined) query = query.limit(limit);
+    const rows = await query.orderBy('createdAtMs').orderBy('id').execute();
     return rows.map(({ id, role, actionsJson, modelsJson, capsJson, ...row }) => ({
       ...{ id, role, tenantId: row.tenantId ?? undefined },
       actions: parseList<ModelAction>(actionsJson),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AdministrationError } from './errors.js';
 import { type Actor, assertTenant, type IdentityChanges, newId, noAccount, noTenant } from './identity-changes.js';
+import { type ListPart, noEntry } from './list-part.js';
 import { parseList } from './stored-json.js';
 
 export interface Tenant {
@@ -67,8 +68,15 @@ export class TenantStore {
     return this.changes.database.selectFrom('tenants').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
-  async list(): Promise<Tenant[]> {
-    return this.changes.database.selectFrom('tenants').selectAll().orderBy('id').execute();
+  /** @throws AdministrationError not-found when the tenant is not there after which to begin */
+  async list({ limit, after }: ListPart = {}): Promise<Tenant[]> {
+    let query = this.changes.database.selectFrom('tenants').selectAll();
+    if (after !== undefined) {
+      if ((await this.find(after)) === undefined) throw noEntry(after);
+      query = query.where('id', '>', after);
+    }
+    if (limit !== undefined) query = query.limit(limit);
+    return query.orderBy('id').execute();
   }
 
   /** @throws AdministrationError not-found without its tenant; conflict when the name is taken */
@@ -111,13 +119,17 @@ export class TenantStore {
     });
   }
 
-  async accounts(tenantId: string): Promise<ServiceAccount[]> {
-    const rows = await this.changes.database
-      .selectFrom('serviceAccounts')
-      .selectAll()
-      .where('tenantId', '=', tenantId)
-      .orderBy('name')
-      .execute();
+  /** By name. @throws AdministrationError not-found when the account is not there after which to begin */
+  async accounts(tenantId: string, { limit, after }: ListPart = {}): Promise<ServiceAccount[]> {
+    const ofTenant = this.changes.database.selectFrom('serviceAccounts').selectAll().where('tenantId', '=', tenantId);
+    let query = ofTenant;
+    if (after !== undefined) {
+      const last = await ofTenant.where('id', '=', after).executeTakeFirst();
+      if (last === undefined) throw noEntry(after);
+      query = query.where('name', '>', last.name);
+    }
+    if (limit !== undefined) query = query.limit(limit);
+    const rows = await query.orderBy('name').execute();
     return rows.map(({ rolesJson, ...row }) => ({ ...row, roles: parseList(rolesJson) }));
   }
 }

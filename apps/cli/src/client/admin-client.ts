@@ -19,17 +19,45 @@ export function withAdminOptions(command: Command): Command {
     .addHelpText('after', ADMIN_HELP);
 }
 
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+interface Page<T> {
+  readonly data: readonly T[];
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+  readonly has_more: boolean;
+}
+
+/** The most entries that the gateway answers at once. */
+const PAGE = 1_000;
+
 /** Asks the gateway's administration; segments of the path are encoded. @returns `undefined` for an answer without a body */
 export async function administer<T>(
   { url }: AdminOptions,
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  method: Method,
   path: readonly string[],
   body?: object,
 ): Promise<T> {
-  const target = `${gatewayUrl(url)}/v1/admin/${path.map(encodeURIComponent).join('/')}`;
   const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  const response = await ask(target, { method, ...content });
+  const response = await ask(addressOf(url, path), { method, ...content });
   return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+function addressOf(url: string | undefined, path: readonly string[]): string {
+  return `${gatewayUrl(url)}/v1/admin/${path.map(encodeURIComponent).join('/')}`;
+}
+
+/** A list of the gateway's administration, read page by page and put together as one. */
+export async function administerList<T>({ url }: AdminOptions, path: readonly string[]): Promise<Page<T>> {
+  const pages: Page<T>[] = [];
+  for (let after: string | undefined; ; ) {
+    const query = new URLSearchParams({ limit: String(PAGE), ...(after !== undefined && { after }) });
+    const page = (await (await ask(`${addressOf(url, path)}?${query}`, { method: 'GET' })).json()) as Page<T>;
+    pages.push(page);
+    if (!page.has_more || page.last_id === null)
+      return { ...page, data: pages.flatMap(({ data }) => data), first_id: pages[0]?.first_id ?? null };
+    after = page.last_id;
+  }
 }
 
 /** Prints what came: as it is, or as `show` puts it. */

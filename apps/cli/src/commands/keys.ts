@@ -1,6 +1,13 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { type AdminOptions, administer, print, shownTime, withAdminOptions } from '../client/admin-client.js';
+import {
+  type AdminOptions,
+  administer,
+  administerList,
+  print,
+  shownTime,
+  withAdminOptions,
+} from '../client/admin-client.js';
 import { wholeNumber } from '../terminal/number-options.js';
 import { formatTable } from '../terminal/table.js';
 import { bootstrap } from './bootstrap.js';
@@ -62,7 +69,7 @@ The key goes to standard output, once; nobody can show it again. For example:
 }
 
 async function list(tenant: string, options: AdminOptions): Promise<void> {
-  print(options, await administer<{ data: Key[] }>(options, 'GET', ['tenants', tenant, 'keys']), ({ data }) =>
+  print(options, await administerList<Key>(options, ['tenants', tenant, 'keys']), ({ data }) =>
     formatTable(['key', 'account', 'roles', 'scopes', 'since', 'expires', 'ends', 'last used'], data.map(row)),
   );
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type AdminOptions, administer, print, withAdminOptions } from '../client/admin-client.js';
+import { type AdminOptions, administer, administerList, print, withAdminOptions } from '../client/admin-client.js';
 import { wholeNumber } from '../terminal/number-options.js';
 import { formatTable } from '../terminal/table.js';
 
@@ -58,7 +58,7 @@ export function addLimits(tenants: Command): void {
 }
 
 async function list(tenant: string, options: AdminOptions): Promise<void> {
-  print(options, await administer<{ data: Limits[] }>(options, 'GET', ['tenants', tenant, 'limits']), ({ data }) =>
+  print(options, await administerList<Limits>(options, ['tenants', tenant, 'limits']), ({ data }) =>
     formatTable(
       ['of', 'model', ...LIMITS.map(({ head }) => head)],
       data.map((one) => [

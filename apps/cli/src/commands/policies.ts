@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type AdminOptions, administer, print, withAdminOptions } from '../client/admin-client.js';
+import { type AdminOptions, administer, administerList, print, withAdminOptions } from '../client/admin-client.js';
 import { wholeNumber } from '../terminal/number-options.js';
 import { formatTable } from '../terminal/table.js';
 
@@ -41,7 +41,7 @@ export function addPolicies(program: Command): void {
 }
 
 async function list(tenant: string, options: AdminOptions): Promise<void> {
-  print(options, await administer<{ data: Policy[] }>(options, 'GET', ['tenants', tenant, 'policies']), ({ data }) =>
+  print(options, await administerList<Policy>(options, ['tenants', tenant, 'policies']), ({ data }) =>
     formatTable(['policy', 'tenant', 'role', 'may', 'caps', 'models'], data.map(row)),
   );
 }

@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { type AdminOptions, administer, print, shownTime, withAdminOptions } from '../client/admin-client.js';
+import {
+  type AdminOptions,
+  administer,
+  administerList,
+  print,
+  shownTime,
+  withAdminOptions,
+} from '../client/admin-client.js';
 import { formatTable } from '../terminal/table.js';
 import { addLimits } from './limits.js';
 
@@ -51,7 +58,7 @@ export function addTenants(program: Command): void {
 }
 
 async function list(options: AdminOptions): Promise<void> {
-  print(options, await administer<{ data: Tenant[] }>(options, 'GET', ['tenants']), ({ data }) =>
+  print(options, await administerList<Tenant>(options, ['tenants']), ({ data }) =>
     formatTable(
       ['tenant', 'name', 'state', 'since'],
       data.map(({ id, name, state, created_at }) => [id, name, state, shownTime(created_at)]),
@@ -65,7 +72,7 @@ async function create(id: string, options: AdminOptions & { readonly name?: stri
 }
 
 async function accounts(tenant: string, options: AdminOptions): Promise<void> {
-  print(options, await administer<{ data: Account[] }>(options, 'GET', ['tenants', tenant, 'accounts']), ({ data }) =>
+  print(options, await administerList<Account>(options, ['tenants', tenant, 'accounts']), ({ data }) =>
     formatTable(
       ['account', 'roles', 'since'],
       data.map(({ name, roles, created_at }) => [name, roles.join(','), shownTime(created_at)]),

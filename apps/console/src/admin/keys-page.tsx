@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ApiClient } from '../api/api-client.js';
 import type { ApiKey, Caller, List } from '../api/resources.js';
-import { useResource } from '../api/use-resource.js';
+import { readPages, useResource } from '../api/use-resource.js';
 import { Icon } from '../widgets/icon.js';
 import { ProblemNotice } from '../widgets/problem-notice.js';
 import { day } from '../widgets/quantities.js';
@@ -18,7 +18,7 @@ type OpenDialog = { readonly kind: 'new' } | { readonly kind: 'revoke'; readonly
 export function KeysPage({ client, caller }: { readonly client: ApiClient; readonly caller: Caller }) {
   const { tenants, tenant, choose, list } = useTenant(client, caller);
   const address = `/v1/admin/tenants/${encodeURIComponent(tenant)}/keys`;
-  const keys = useResource<List<ApiKey>>(client, address);
+  const keys = useResource<List<ApiKey>>(client, address, { read: readPages });
   const [dialog, setDialog] = useState<OpenDialog | undefined>(undefined);
   const problem = list.problem ?? keys.problem;
   const nowS = Date.now() / 1_000;

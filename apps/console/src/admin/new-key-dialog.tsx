@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ApiClient } from '../api/api-client.js';
 import type { List, NewApiKey, ServiceAccount } from '../api/resources.js';
-import { useResource } from '../api/use-resource.js';
+import { readPages, useResource } from '../api/use-resource.js';
 import { CopyButton } from '../widgets/copy-button.js';
 import { Dialog } from '../widgets/dialog.js';
 import { Field } from '../widgets/field.js';
@@ -28,7 +28,7 @@ interface Props {
 
 export function NewKeyDialog({ client, tenant, onClose }: Props) {
   const address = `/v1/admin/tenants/${encodeURIComponent(tenant)}`;
-  const accounts = useResource<List<ServiceAccount>>(client, `${address}/accounts`);
+  const accounts = useResource<List<ServiceAccount>>(client, `${address}/accounts`, { read: readPages });
   const [chosen, setChosen] = useState('');
   const [scopes, setScopes] = useState<readonly string[]>(DEFAULT_SCOPES);
   const [days, setDays] = useState<number>(LIFETIMES_DAYS[1]);

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ApiClient } from '../api/api-client.js';
 import type { Caller, List, Tenant } from '../api/resources.js';
-import { type Resource, useResource } from '../api/use-resource.js';
+import { type Resource, readPages, useResource } from '../api/use-resource.js';
 
 export interface TenantChoice {
   /** Those that the caller may look at. */
@@ -14,7 +14,7 @@ export interface TenantChoice {
 /** Operators see all tenants, others their own. */
 export function useTenant(client: ApiClient, caller: Caller): TenantChoice {
   const isOperator = caller.roles.includes('operator') && caller.scopes.includes('admin');
-  const list = useResource<List<Tenant>>(client, isOperator ? '/v1/admin/tenants' : undefined);
+  const list = useResource<List<Tenant>>(client, isOperator ? '/v1/admin/tenants' : undefined, { read: readPages });
   const [chosen, setChosen] = useState(caller.tenant);
   const tenants = list.data?.data.map(({ id }) => id) ?? [caller.tenant];
   return { tenants, tenant: chosen, choose: setChosen, list };

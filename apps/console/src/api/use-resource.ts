@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { ApiClient } from './api-client.js';
+import type { ApiClient, Call } from './api-client.js';
 import { type Problem, toProblem } from './problem.js';
+import type { List } from './resources.js';
 
 export interface Resource<T> {
   /** The last that was read; stays while the next read fails. */
@@ -16,6 +17,17 @@ export interface ResourceOptions<T> {
   readonly intervalMs?: number;
   /** Of an answer of its own kind where the next read should come at another time. */
   readonly intervalAfter?: (data: T) => number;
+  /** How it is read; the same for as long as the page lives. Absent: as one answer. */
+  readonly read?: (client: ApiClient, path: string, call: Call) => Promise<T>;
+}
+
+/** Of a list of administration, however many pages it has. */
+export function readPages<T>(client: ApiClient, path: string, call: Call): Promise<List<T>> {
+  return client.list<T>(path, call);
+}
+
+function readOnce<T>(client: ApiClient, path: string, call: Call): Promise<T> {
+  return client.json<T>(path, call);
 }
 
 /** Codes that another read cannot change: a person must do something first. */
@@ -28,7 +40,7 @@ const FINAL_CODES = ['invalid_api_key', 'insufficient_permissions', 'not_found',
 export function useResource<T>(
   client: ApiClient,
   path: string | undefined,
-  { intervalMs, intervalAfter }: ResourceOptions<T> = {},
+  { intervalMs, intervalAfter, read: readFrom = readOnce }: ResourceOptions<T> = {},
 ): Resource<T> {
   const [state, setState] = useState<Omit<Resource<T>, 'reload'>>({
     data: undefined,
@@ -38,6 +50,7 @@ export function useResource<T>(
   const [round, setRound] = useState(0);
   const interval = useRef(intervalAfter);
   interval.current = intervalAfter;
+  const from = useRef(readFrom);
 
   useEffect(() => {
     setState({ data: undefined, problem: undefined, isLoading: path !== undefined });
@@ -52,7 +65,7 @@ export function useResource<T>(
     };
     const read = async () => {
       try {
-        const data = await client.json<T>(path, { signal: controller.signal });
+        const data = await from.current(client, path, { signal: controller.signal });
         setState({ data, problem: undefined, isLoading: false });
         next(interval.current?.(data) ?? intervalMs);
       } catch (error) {

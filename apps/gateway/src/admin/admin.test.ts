@@ -27,6 +27,59 @@ describe('administration by operators', () => {
     expect(accounts.body.data).toMatchObject([{ name: 'admin' }, { name: 'user', roles: ['user'] }]);
   });
 
+  it.each<[string, (tenant: string) => string]>([
+    ['tenants', () => 'tenants'],
+    ['accounts', (tenant) => `tenants/${tenant}/accounts`],
+    ['keys', (tenant) => `tenants/${tenant}/keys`],
+    ['policies', (tenant) => `tenants/${tenant}/policies`],
+    ['limits', (tenant) => `tenants/${tenant}/limits`],
+    ['acts', () => 'audit'],
+  ])(
+    'given several %s, when listed page by page, then each comes once, and the last page says so',
+    async (name, pathOf) => {
+      const tenant = `paged-${name}`;
+      const { user } = await makeTenant(tenant);
+      const path = pathOf(tenant);
+      for (const [role, limits] of [
+        ['user', { tokens_per_day: 1 }],
+        ['admin', { key: idOf(user), tokens_per_day: 1 }],
+        ['else', { key: idOf(user), model: 'test-model', tokens_per_day: 1 }],
+      ] as const) {
+        await ask(operator, 'POST', `tenants/${tenant}/policies`, { role, models: ['*'] });
+        await ask(operator, 'PUT', `tenants/${tenant}/limits`, limits);
+      }
+      const whole = (await ask(operator, 'GET', `${path}?limit=1000`)).body;
+      expect(whole.has_more).toBe(false);
+      const read = [];
+      for (let after = ''; ; ) {
+        const { body } = await ask(operator, 'GET', `${path}?limit=1${after}`);
+        expect(body).toMatchObject({ object: 'list', first_id: body.data[0].id, last_id: body.data[0].id });
+        read.push(...body.data);
+        if (!body.has_more) break;
+        after = `&after=${encodeURIComponent(body.last_id)}`;
+      }
+      expect(read.length).toBeGreaterThanOrEqual(2);
+      expect(read).toEqual(whole.data);
+      const { body: none } = await ask(operator, 'GET', `${path}?after=${encodeURIComponent(whole.last_id)}`);
+      expect(none).toEqual({ object: 'list', data: [], first_id: null, last_id: null, has_more: false });
+      for (const [query, param, status] of [
+        ['limit=0', 'limit', 400],
+        ['limit=1001', 'limit', 400],
+        ['limit=1.5', 'limit', 400],
+        ['limit=', 'limit', 400],
+        ['limit=ten', 'limit', 400],
+        ['limit=1&limit=2', 'limit', 400],
+        ['after=', 'after', 400],
+        [`after=${'x'.repeat(513)}`, 'after', 400],
+        ['before=x', 'before', 400],
+        ['after=nothing', 'after', 404],
+      ] as const) {
+        const answer = await ask(operator, 'GET', `${path}?${query}`);
+        expect(answer, query).toMatchObject({ status, body: { error: { param, type: 'invalid_request_error' } } });
+      }
+    },
+  );
+
   it('given keys, when listed, then nothing shows what they are made of', async () => {
     const { body } = await ask(operator, 'GET', 'tenants/default/keys');
     expect(body.data).toMatchObject([{ object: 'api_key', id: idOf(operator), account: 'operator', revoked_at: null }]);

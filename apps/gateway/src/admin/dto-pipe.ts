@@ -16,6 +16,7 @@ export class DtoPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if (metatype === undefined || (type !== 'body' && type !== 'query')) return value;
     const isAbsent = type === 'body' && !(value as Buffer | undefined)?.length && 'mayBeAbsent' in metatype;
+    if (type === 'query') assertOnce(value as Readonly<Record<string, unknown>>);
     const plain = isAbsent ? {} : type === 'body' ? withoutNulls(this.parse(value)) : value;
     const dto = plainToInstance(metatype, plain, { enableImplicitConversion: type === 'query' });
     const [first] = validateSync(dto as object, { whitelist: true, forbidNonWhitelisted: true });
@@ -26,6 +27,14 @@ export class DtoPipe implements PipeTransform {
   private parse(body: unknown): unknown {
     return parseJsonBody((body as Buffer | undefined) ?? Buffer.alloc(0), this.config.gateway.bodyDepth);
   }
+}
+
+/** @throws ApiError for a parameter that is there several times, which says nothing clear */
+function assertOnce(query: Readonly<Record<string, unknown>>): void {
+  const repeated = Object.keys(query).find((name) => Array.isArray(query[name]));
+  if (repeated === undefined) return;
+  const param = repeated.slice(0, 128);
+  throw new ApiError('invalid_value', `Invalid '${param}': expected it once.`, { param });
 }
 
 /** Without the fields of objects that are null; entries of arrays stay what they are. As deep as the body, which is bounded. */

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Req, UseGuards, UsePipes } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards, UsePipes } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { IdentityStore } from '#lib/auth';
@@ -8,8 +8,9 @@ import { actorOfRequest } from './actor.js';
 import { AdminGuard } from './admin-guard.js';
 import { Authority } from './authority.js';
 import { DtoPipe } from './dto-pipe.js';
+import { oneMore, PageQuery, pageOf } from './page.js';
 import { CreateKey, RotateKey } from './requests.js';
-import { KeyResource, listOf, NewKeyResource } from './resources.js';
+import { KeyResource, NewKeyResource } from './resources.js';
 
 /** Keys of a tenant. */
 @ApiTags('administration')
@@ -22,8 +23,12 @@ export class KeysController {
   @Get()
   @ApiOperation({ operationId: 'listKeys', summary: 'Keys of a tenant, without what they are made of.' })
   @ApiResponse({ status: 200, description: 'The list.', type: [KeyResource] })
-  async list(@Param('tenant') tenant: string) {
-    return listOf((await this.identity.keys.list(tenant)).map((key) => new KeyResource(key)));
+  async list(@Param('tenant') tenant: string, @Query() page: PageQuery) {
+    const keys = await this.identity.keys.list(tenant, oneMore(page));
+    return pageOf(
+      keys.map((key) => new KeyResource(key)),
+      page,
+    );
   }
 
   @Post()

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Put, Req, UseGuards, UsePipes } from '@nestjs/common';
+import { Body, Controller, Get, Param, Put, Query, Req, UseGuards, UsePipes } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { IdentityStore, type StoredKey } from '#lib/auth';
@@ -12,7 +12,8 @@ import { AdminGuard } from './admin-guard.js';
 import { Authority } from './authority.js';
 import { DtoPipe } from './dto-pipe.js';
 import { SetLimits } from './limits-request.js';
-import { LimitsResource, listOf } from './resources.js';
+import { oneMore, PageQuery, pageOf } from './page.js';
+import { LimitsResource } from './resources.js';
 
 /** Limits, quotas and budgets of a tenant, by operators; of its keys, by its administrators, too. */
 @ApiTags('administration')
@@ -29,9 +30,13 @@ export class LimitsController {
   @Get()
   @ApiOperation({ operationId: 'listLimits', summary: 'Limits of a tenant and of its keys.' })
   @ApiResponse({ status: 200, description: 'The list.', type: [LimitsResource] })
-  async list(@Param('tenant') tenant: string) {
-    const [limits, keys] = await Promise.all([this.identity.limits.list(tenant), this.identity.keys.list(tenant)]);
-    return listOf(limits.map((stored) => new LimitsResource(stored, lastOf(keys, stored.keyId))));
+  async list(@Param('tenant') tenant: string, @Query() page: PageQuery) {
+    const { limits, keys } = this.identity;
+    const [stored, all] = await Promise.all([limits.list(tenant, oneMore(page)), keys.list(tenant)]);
+    return pageOf(
+      stored.map((one) => new LimitsResource(one, lastOf(all, one.keyId))),
+      page,
+    );
   }
 
   @Put()

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Req, UseGuards, UsePipes } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards, UsePipes } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { IdentityStore } from '#lib/auth';
@@ -7,8 +7,9 @@ import { actorOfRequest } from './actor.js';
 import { AdminGuard } from './admin-guard.js';
 import { Authority } from './authority.js';
 import { DtoPipe } from './dto-pipe.js';
+import { oneMore, PageQuery, pageOf } from './page.js';
 import { CreatePolicy } from './requests.js';
-import { listOf, PolicyResource } from './resources.js';
+import { PolicyResource } from './resources.js';
 
 /** Policies of a tenant or of all: written by operators, since they also bound what administrators may do. */
 @ApiTags('administration')
@@ -21,8 +22,12 @@ export class PoliciesController {
   @Get('tenants/:tenant/policies')
   @ApiOperation({ operationId: 'listPolicies', summary: 'What holds in a tenant: its own policies and those of all.' })
   @ApiResponse({ status: 200, description: 'The list.', type: [PolicyResource] })
-  async list(@Param('tenant') tenant: string) {
-    return listOf((await this.identity.policies.list(tenant)).map((policy) => new PolicyResource(policy)));
+  async list(@Param('tenant') tenant: string, @Query() page: PageQuery) {
+    const policies = await this.identity.policies.list(tenant, oneMore(page));
+    return pageOf(
+      policies.map((policy) => new PolicyResource(policy)),
+      page,
+    );
   }
 
   @Post('tenants/:tenant/policies')

@@ -17,6 +17,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { DEFAULT_SCOPES, MODEL_ACTIONS, type ModelAction, SCOPES, type Scope } from '#lib/auth';
+import { PageQuery } from './page.js';
 
 /** What administration is asked, validated by `DtoPipe`. */
 
@@ -185,21 +186,9 @@ export class CreatePolicy {
   readonly caps: CapsRequest = new CapsRequest();
 }
 
-export class AuditQuery {
+export class AuditQuery extends PageQuery {
   @ApiProperty({ required: false, description: 'Only of this tenant.' })
   @IsOptional()
   @Matches(SLUG, SLUG_WORDS)
   readonly tenant?: string;
-
-  @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, required: false, default: 100 })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(1_000)
-  readonly limit: number = 100;
-
-  @ApiProperty({ required: false, description: '`id` of the last entry of the page before.' })
-  @IsOptional()
-  @Matches(/^[0-9a-f]{32}$/, { message: 'expected the id of an entry' })
-  readonly after?: string;
 }

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { AuditEntry, Policy, ServiceAccount, StoredKey, StoredLimits, Tenant } from '#lib/auth';
-import { MODEL_ACTIONS, SCOPES } from '#lib/auth';
+import { idOfLimits, MODEL_ACTIONS, SCOPES } from '#lib/auth';
 
 /** What administration answers. Times are seconds since the Unix epoch, as everywhere in the public API. */
 
@@ -110,6 +110,7 @@ export class PolicyResource {
 
 export class LimitsResource {
   @ApiProperty({ enum: ['limits'] }) readonly object = 'limits';
+  @ApiProperty({ description: 'Whose they are, and with which model: unique in the tenant.' }) readonly id: string;
   @ApiProperty({
     type: String,
     nullable: true,
@@ -131,7 +132,9 @@ export class LimitsResource {
   @ApiProperty(LIMIT) readonly cost_micros_per_month: number | undefined;
 
   /** @param lastKeyId  of the lineage that the limits are of */
-  constructor({ keyId: lineageId, modelId, limits }: StoredLimits, lastKeyId = lineageId) {
+  constructor(stored: StoredLimits, lastKeyId = stored.keyId) {
+    const { keyId: lineageId, modelId, limits } = stored;
+    this.id = idOfLimits(stored);
     this.key = lastKeyId ?? null;
     this.lineage = lineageId ?? null;
     this.model = modelId ?? null;
@@ -166,11 +169,6 @@ export class AuditResource {
     this.details = entry.details;
     this.address = entry.address;
   }
-}
-
-/** A list in OpenAI's shape. */
-export function listOf<T>(data: readonly T[]) {
-  return { object: 'list' as const, data };
 }
 
 function toSeconds(ms: number): number {

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Patch, Post, Req, UseGuards, UsePipes } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query, Req, UseGuards, UsePipes } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { IdentityStore } from '#lib/auth';
@@ -7,8 +7,9 @@ import { actorOfRequest } from './actor.js';
 import { AdminGuard } from './admin-guard.js';
 import { Authority } from './authority.js';
 import { DtoPipe } from './dto-pipe.js';
+import { oneMore, PageQuery, pageOf } from './page.js';
 import { ChangeServiceAccount, ChangeTenant, CreateServiceAccount, CreateTenant } from './requests.js';
-import { listOf, ServiceAccountResource, TenantResource } from './resources.js';
+import { ServiceAccountResource, TenantResource } from './resources.js';
 
 /** Tenants, for operators; service accounts, for the administrators of their tenant, too. */
 @ApiTags('administration')
@@ -19,10 +20,14 @@ export class TenantsController {
   constructor(private readonly identity: IdentityStore) {}
 
   @Get()
-  @ApiOperation({ operationId: 'listTenants', summary: 'All tenants.' })
+  @ApiOperation({ operationId: 'listTenants', summary: 'All tenants, by id.' })
   @ApiResponse({ status: 200, description: 'The list.', type: [TenantResource] })
-  async list() {
-    return listOf((await this.identity.tenants.list()).map((tenant) => new TenantResource(tenant)));
+  async list(@Query() page: PageQuery) {
+    const tenants = await this.identity.tenants.list(oneMore(page));
+    return pageOf(
+      tenants.map((tenant) => new TenantResource(tenant)),
+      page,
+    );
   }
 
   @Post()
@@ -44,8 +49,12 @@ export class TenantsController {
   @Get(':tenant/accounts')
   @ApiOperation({ operationId: 'listServiceAccounts', summary: 'Service accounts of a tenant.' })
   @ApiResponse({ status: 200, description: 'The list.', type: [ServiceAccountResource] })
-  async accounts(@Param('tenant') tenant: string) {
-    return listOf((await this.identity.tenants.accounts(tenant)).map((account) => new ServiceAccountResource(account)));
+  async accounts(@Param('tenant') tenant: string, @Query() page: PageQuery) {
+    const accounts = await this.identity.tenants.accounts(tenant, oneMore(page));
+    return pageOf(
+      accounts.map((account) => new ServiceAccountResource(account)),
+      page,
+    );
   }
 
   @Post(':tenant/accounts')
