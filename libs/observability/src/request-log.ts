@@ -6,6 +6,9 @@ import type { RequestRecord } from './tracing/request-record.js';
 /** Asked for by probes every few seconds. */
 const UNLOGGED = /^\/(health|metrics)/;
 
+/** Most characters of a path in a log line: clients write what they like. */
+const MAX_URL = 512;
+
 /** Of each request its record or, where none is kept, the id of its tenant. */
 const origins = new WeakMap<FastifyRequest, RequestRecord | string>();
 
@@ -49,7 +52,8 @@ export function logRequests(instance: FastifyInstance, logger: Logger): void {
 function fieldsOf(request: FastifyRequest, reply: FastifyReply) {
   return {
     ...requestFields(request),
-    req: { method: request.method, url: request.url.split('?', 1)[0] }, // a query may hold what is no business of a log
+    // a query may hold what is no business of a log
+    req: { method: request.method, url: request.url.split('?', 1)[0]?.slice(0, MAX_URL) },
     res: { status: reply.statusCode },
     responseTime: Math.round(reply.elapsedTime),
   };

@@ -4,6 +4,7 @@ import { AdministrationError, IdentityStore } from '#lib/auth';
 import { ApiError } from '#lib/openai';
 import { principalOf } from '../identity/rest-authentication.js';
 import { Authority } from './authority.js';
+import { assertNames } from './path-names.js';
 
 /**
  * Lets operators administer everything that there is, and administrators what is below their own tenant. A tenant of others looks to them
@@ -16,7 +17,9 @@ export class AdminGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const authority = new Authority(principalOf(request));
-    const { tenant } = request.params as { readonly tenant?: string };
+    const params = request.params as Readonly<Record<string, string>>;
+    assertNames(params);
+    const { tenant } = params;
     if (authority.isOperator) {
       if (tenant !== undefined) await this.identity.tenants.assertThere(tenant);
       return true;

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
 import type { Limits } from '#lib/limits';
-import { VISIBLE, VISIBLE_WORDS } from './requests.js';
+import { VISIBLE, VISIBLE_WORDS } from './visible.js';
 
 /** A million of a currency unit, or a million million tokens. */
 const MAX_LIMIT = 1_000_000_000_000;
@@ -27,6 +27,7 @@ export class SetLimits {
   @IsOptional()
   @IsString()
   @Length(1, 64)
+  @Matches(VISIBLE, VISIBLE_WORDS)
   readonly key?: string;
 
   @ApiProperty({

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsInt, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
 import type { ListPart } from '#lib/auth';
+import { VISIBLE, VISIBLE_WORDS } from './visible.js';
 
 /** Which page of a list is asked for. */
 export class PageQuery {
@@ -18,6 +19,7 @@ export class PageQuery {
   @IsOptional()
   @IsString()
   @Length(1, 512)
+  @Matches(VISIBLE, VISIBLE_WORDS)
   readonly after?: string;
 }
 

@@ -18,14 +18,13 @@ import {
 } from 'class-validator';
 import { DEFAULT_SCOPES, MODEL_ACTIONS, type ModelAction, SCOPES, type Scope } from '#lib/auth';
 import { PageQuery } from './page.js';
+import { VISIBLE, VISIBLE_WORDS } from './visible.js';
 
 /** What administration is asked, validated by `DtoPipe`. */
 
 /** Ids and names of roles come into logs, metrics and paths. */
 const SLUG = /^[a-z0-9][a-z0-9-]{0,47}$/;
 const SLUG_WORDS = { message: 'expected 1 to 48 of a-z, 0-9 and -, not beginning with -' };
-export const VISIBLE = /^[^\p{C}]+$/u;
-export const VISIBLE_WORDS = { message: 'expected a text without control characters' };
 const EACH_SLUG = { ...SLUG_WORDS, each: true };
 const MAX_UNIX_S = 253_402_300_799; // the year 9999
 const MAX_OVERLAP_S = 30 * 86_400;
@@ -86,6 +85,7 @@ export class CreateKey {
   @ApiProperty({ description: 'Name of the service account that it speaks for.' })
   @IsString()
   @Length(1, 128)
+  @Matches(VISIBLE, VISIBLE_WORDS)
   readonly account!: string;
 
   @ApiProperty({ enum: SCOPES, isArray: true, required: false, default: DEFAULT_SCOPES })

@@ -3,6 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '#lib/openai';
 import { Authority } from '../admin/authority.js';
+import { assertNames } from '../admin/path-names.js';
 import { principalOf } from '../identity/rest-authentication.js';
 import { FleetOperations } from './fleet-operations.js';
 import { StoryResource } from './story-resource.js';
@@ -27,6 +28,7 @@ export class StoriesController {
   })
   @ApiResponse({ status: 200, description: 'The story.', type: StoryResource })
   async find(@Req() request: FastifyRequest, @Param('id') id: string): Promise<StoryResource> {
+    assertNames({ id });
     const principal = principalOf(request);
     const seesAll = principal.kind === 'anonymous' || new Authority(principal).isOperator;
     const story = await this.operations.find(ANSWER_ID.exec(id)?.[1] ?? id, seesAll ? undefined : principal.tenantId);

@@ -12,6 +12,8 @@ import { answerBroken, answerUnroutable } from './broken-requests.js';
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Time an idle connection is kept for its next request: Fastify's default, longer than the 60 s of common load balancers. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** Most characters of a part of a path that stands for an id. */
+const MAX_PATH_PART = 512;
 /** How often, at least, Node looks for connections whose time is over, in milliseconds. */
 const LONGEST_CHECK_INTERVAL_MS = 250;
 /** Time for the last event of a request that ran into its deadline. */
@@ -48,10 +50,10 @@ export function createHttpAdapter({ gateway }: HydraConfig, tls?: TlsListenerOpt
     genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
     requestIdHeader: false,
     trustProxy: gateway.trustedProxies.length > 0 ? [...gateway.trustedProxies] : false,
-    routerOptions: { maxParamLength: 512 },
+    routerOptions: { maxParamLength: MAX_PATH_PART },
     clientErrorHandler: answerBroken,
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
-      const answer = new ApiError('bad_request', `The request is not valid: ${error.message}.`);
+      const answer = new ApiError('bad_request', `The request is not valid: ${toReason(error)}.`);
       void reply.status(answer.httpStatus).header('x-request-id', request.id).send(toErrorBody(answer));
     },
   });
@@ -75,6 +77,13 @@ export function createHttpAdapter({ gateway }: HydraConfig, tls?: TlsListenerOpt
     done(new ApiError('unsupported_media_type', `Content-Encoding '${encoding.slice(0, 32)}' is not supported.`));
   });
   return adapter;
+}
+
+/** Fastify says the whole path again, which may be as long as a head. */
+function toReason(error: Error): string {
+  const isTooLong = 'code' in error && error.code === 'FST_ERR_MAX_PARAM_LENGTH';
+  if (isTooLong) return `a part of the path has more than ${MAX_PATH_PART} characters`;
+  return error.message.length > 256 ? 'its path cannot be read' : error.message;
 }
 
 /** As Fastify makes one, with its options, but guarded: it makes one for each address of `localhost`. */

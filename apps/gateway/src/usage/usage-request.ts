@@ -1,7 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { ArrayUnique, IsIn, IsInt, IsOptional, IsString, Length, Max, Min, ValidateBy } from 'class-validator';
+import { ArrayUnique, IsIn, IsInt, IsOptional, IsString, Length, Matches, Max, Min, ValidateBy } from 'class-validator';
 import { USAGE_DIMENSIONS, type UsageDimension } from '#lib/ledger';
+import { VISIBLE, VISIBLE_WORDS } from '../admin/visible.js';
 
 /** A day that there is: 2026-02-30 is none. */
 function IsDay() {
@@ -26,18 +27,21 @@ export class UsageQuery {
   @IsOptional()
   @IsString()
   @Length(1, 64)
+  @Matches(VISIBLE, VISIBLE_WORDS)
   readonly tenant?: string;
 
   @ApiProperty({ required: false, description: 'Only of this key, by its public part.' })
   @IsOptional()
   @IsString()
   @Length(1, 64)
+  @Matches(VISIBLE, VISIBLE_WORDS)
   readonly key?: string;
 
   @ApiProperty({ required: false, description: 'Only of this model, by its id.' })
   @IsOptional()
   @IsString()
   @Length(1, 256)
+  @Matches(VISIBLE, VISIBLE_WORDS)
   readonly model?: string;
 
   @ApiProperty({ required: false, format: 'date', description: 'First day, by UTC. Default: the first of the month.' })
