@@ -1,14 +1,14 @@
 export { AnonymousStrategy } from './anonymous-strategy.js';
 export { ApiKeyStrategy } from './api-key-strategy.js';
 export { Authenticator } from './authenticator.js';
-export { CertificateStrategy } from './certificate-strategy.js';
+export { type CertificateMapping, CertificateStrategy } from './certificate-strategy.js';
 export { AdministrationError, AuthenticationError, type AuthenticationFailure } from './errors.js';
 export { exposureProblems } from './exposure.js';
 export { FailureThrottle } from './failure-throttle.js';
 export type { Actor, AuditEntry } from './identity-changes.js';
 export { IdentityDirectory } from './identity-directory.js';
 export { IdentityStore } from './identity-store.js';
-export { JwtStrategy } from './jwt-strategy.js';
+export { type JwtMapping, JwtStrategy } from './jwt-strategy.js';
 export { type JwtIssuer, JwtVerifier } from './jwt-verifier.js';
 export type { StoredKey } from './key-store.js';
 export { KeyUsage } from './key-usage.js';

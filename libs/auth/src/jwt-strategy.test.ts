@@ -24,11 +24,13 @@ beforeEach(async () => {
 });
 afterEach(() => database.destroy());
 
+const unknown: (string | undefined)[] = [];
+
 async function principalOf(claims: JWTPayload, scopes: readonly Scope[], roles: readonly string[] = ['user']) {
   const keySet = { keys: [{ ...(await exportJWK(PAIR.publicKey)), alg: 'EdDSA' }] };
   const verifier = new JwtVerifier([{ ...ISSUER, keys: { kind: 'static', keySet } }]);
   const mapping = { issuer: ISSUER.issuer, tenantClaim: 'tenant', rolesClaim: 'roles', roles, scopes };
-  const strategies = [new JwtStrategy(verifier, [mapping], directory)];
+  const strategies = [new JwtStrategy(verifier, [mapping], directory, (_, tenantId) => unknown.push(tenantId))];
   const authenticator = new Authenticator(strategies, new FailureThrottle({ freeFailures: 10 }));
   const token = await new SignJWT({ tenant: 'acme', ...claims })
     .setProtectedHeader({ alg: 'EdDSA' })
@@ -51,4 +53,10 @@ it('given a token with roles and scopes that its issuer may not give, then these
 it('given a token without scopes, then they are the usual ones, as far as its issuer may give them', async () => {
   expect((await principalOf({}, ['inference', 'usage', 'admin'])).scopes).toEqual(['inference', 'usage']);
   expect((await principalOf({}, ['inference'])).scopes).toEqual(['inference']);
+});
+
+it('given a good token of a tenant that is not there, or of none, then nobody is let in, and it is told', async () => {
+  for (const tenant of ['nobody', 7]) await expect(principalOf({ tenant }, ['inference'])).rejects.toThrow();
+  expect((await principalOf({}, ['inference'])).tenantId).toBe('acme');
+  expect(unknown).toEqual(['nobody', undefined]);
 });

@@ -26,12 +26,16 @@ export interface JwtMapping {
 
 const MAX_WORDS = 64;
 
+/** Told of good tokens that nobody is let in with. @param tenantId  as the claim says; `undefined` where there is none */
+export type TellUnknownTenant = (mapping: JwtMapping, tenantId: string | undefined) => void;
+
 /** Lets in who has a token of a known issuer for a known tenant. */
 export class JwtStrategy extends BearerStrategy {
   constructor(
     private readonly verifier: JwtVerifier,
     private readonly mappings: readonly JwtMapping[],
     private readonly directory: IdentityDirectory,
+    private readonly tellUnknown: TellUnknownTenant = () => {},
   ) {
     super('jwt');
   }
@@ -49,9 +53,13 @@ export class JwtStrategy extends BearerStrategy {
     const mapping = this.mappings.find(({ issuer }) => issuer === verified?.issuer.issuer);
     if (verified === undefined || mapping === undefined) return undefined;
     const { claims } = verified;
-    const tenantId = claims[mapping.tenantClaim];
-    const view = typeof tenantId === 'string' ? await this.directory.tenant(tenantId) : undefined;
-    if (view === undefined) return undefined;
+    const claim = claims[mapping.tenantClaim];
+    const tenantId = typeof claim === 'string' ? claim : undefined;
+    const view = tenantId === undefined ? undefined : await this.directory.tenant(tenantId);
+    if (view === undefined) {
+      this.tellUnknown(mapping, tenantId);
+      return undefined;
+    }
     const { id, cacheSalt } = view.tenant;
     return {
       kind: 'jwt',

@@ -16,6 +16,7 @@ import {
 import { ConfigError, type HydraConfig } from '#lib/config';
 import { type Database, openDatabase } from '#lib/database';
 import type { Logger } from '#lib/observability';
+import { tellUnknownTenants, warnOfUnknownTenants } from './unknown-tenants.js';
 
 /** Who may come in: made once at start, closed at the end. */
 export abstract class Identity {
@@ -53,10 +54,11 @@ export async function openIdentity(config: HydraConfig, logger: Logger): Promise
   const directory = new IdentityDirectory(store, { entries, refreshIntervalMs, outageGraceMs });
   await directory.sync();
   directory.watch();
+  await warnOfUnknownTenants(config.auth.clientCertificates, directory, logger);
   const usage = new KeyUsage(store, (error) => logger.warn({ error }, 'the last use of keys could not be written'));
   const strategies = [
     new ApiKeyStrategy(directory, usage),
-    new JwtStrategy(new JwtVerifier(issuers), config.auth.jwt, directory),
+    new JwtStrategy(new JwtVerifier(issuers), config.auth.jwt, directory, tellUnknownTenants(logger)),
     new CertificateStrategy(config.auth.clientCertificates, directory),
   ];
   const authenticator = new Authenticator(strategies, throttle);
