@@ -36,6 +36,17 @@ describe('hydra', () => {
   });
 });
 
+it('given days that are none, or more than the authority has, when a certificate is issued, then it says so', async () => {
+  const env = { HYDRA_CERTIFICATES: join(home, 'certificates') };
+  expect((await hydra(['certs', 'init'], env)).code).toBe(0);
+  for (const days of ['0', '-1', '1.5', 'ten', '']) {
+    const { code, stderr } = await hydra(['certs', 'issue', 'client', 'alice', `--days=${days}`], env);
+    expect([code === 0, stderr], days).toEqual([false, expect.stringContaining('Expected a whole number, at least 1')]);
+  }
+  const { code, stderr } = await hydra(['certs', 'issue', 'client', 'alice', '--days', '4000'], env);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('4000 days are beyond the end of the authority')]);
+});
+
 it('given a file that is not there, when checked, then it is named, and no variable is blamed', async () => {
   const { code, stderr } = await hydra(['config', 'check', '/nowhere.yaml']);
   expect(code).not.toBe(0);

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -80,6 +80,35 @@ describe('a folder of certificates', () => {
     expect(text('ca.crt').match(/BEGIN/g)).toHaveLength(1);
     expect(isSignedBy('gateway.crt', certificate('ca.crt'))).toBe(true);
     expect(isSignedBy('gateway.crt', old)).toBe(false);
+  });
+
+  it('given days beyond the end of the authority, then they are refused with what is left; without a word of days, its end counts', async () => {
+    await folder.init();
+    const endMs = certificate('ca.crt').validToDate.getTime();
+    const left = Math.floor((endMs - at.ms) / DAY_MS);
+    await folder.issue('worker', 'long', { days: left });
+    expect(certificate('worker-long.crt').validToDate.getTime()).toBeLessThanOrEqual(endMs);
+    const tooLong = folder.issue('worker', 'a', { days: left + 1 });
+    await expect(tooLong).rejects.toThrow(/beyond the end of the authority, \d{4}-\d\d-\d\d: give at most \d+, or/);
+    await expect(folder.issue('worker', 'a', { days: Number.MAX_SAFE_INTEGER })).rejects.toThrow('beyond the end');
+    expect(existsSync(join(path, 'worker-a.crt'))).toBe(false);
+
+    at.ms = endMs - 10 * DAY_MS;
+    await folder.issue('worker', 'a');
+    expect(certificate('worker-a.crt').validToDate.getTime()).toBe(endMs);
+    at.ms = endMs - 1_000;
+    await expect(folder.issue('worker', 'a', { days: 1 })).rejects.toThrow('less than a day is left');
+    at.ms = endMs;
+    for (const options of [{}, { days: 1 }]) {
+      await expect(folder.issue('worker', 'a', options)).rejects.toThrow(/the authority ended .*hydra certs rotate/);
+    }
+    await expect(folder.renew('all')).rejects.toThrow('the authority ended');
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('given %s days, then nothing is issued', async (days) => {
+    await folder.init();
+    await expect(folder.issue('worker', 'a', { days })).rejects.toThrow('a whole number of days, at least 1');
+    expect(existsSync(join(path, 'worker-a.crt'))).toBe(false);
   });
 
   it('given an identity of another trust domain, when renewed, then nothing is signed', async () => {

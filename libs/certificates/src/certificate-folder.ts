@@ -11,8 +11,8 @@ export interface FolderEntry extends DescribedCertificate {
 }
 
 export interface IssueOptions {
-  /** Default: 90. */
-  readonly days?: number;
+  /** Whole ones; not beyond the end of the authority. Default: 90, or until the authority ends. */
+  readonly days?: number | undefined;
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
 }
@@ -29,6 +29,7 @@ const AUTHORITY_DAYS = 3_650;
 /** Chosen: long enough that a machine which sleeps for weeks comes back, short enough that renewal is no rare event. */
 const LEAF_DAYS = 90;
 const DAY_MS = 86_400_000;
+const NEXT_AUTHORITY = 'make another authority with: hydra certs rotate';
 /** Clocks of other machines may be behind. */
 const BACKDATED_MS = 5 * 60_000;
 /** Renewed when less than this share of its life is left, as certbot and cert-manager do. */
@@ -95,11 +96,16 @@ export class CertificateFolder {
     this.write(AUTHORITY, { certificate: splitCertificates(certificate)[0] as string, key });
   }
 
-  /** Makes an identity, in the place of one of the same name. @returns its files */
+  /**
+   * Makes an identity, in the place of one of the same name.
+   * @returns its files
+   * @throws CertificateFolderError for days that the authority does not have, or that are none
+   */
   async issue(service: ServiceName, name = DEFAULT_NAME, options: IssueOptions = {}) {
     const identity: ServiceIdentity = { trustDomain: this.trustDomain, service, name };
-    const lifeMs = (options.days ?? LEAF_DAYS) * DAY_MS;
-    const { dnsNames = [], ipAddresses = [] } = options;
+    const { days, dnsNames = [], ipAddresses = [] } = options;
+    if (days !== undefined) this.assertDays(days);
+    const lifeMs = (days ?? LEAF_DAYS) * DAY_MS;
     await this.sign(stemOf(identity), { uri: identityUri(identity), dnsNames, ipAddresses }, lifeMs);
     return certificateFiles(this.folder, service, name);
   }
@@ -160,12 +166,29 @@ export class CertificateFolder {
     const { certificate, key } = this.authority();
     const [newest] = describeCertificates(certificate);
     const nowMs = this.now();
-    const notAfter = new Date(Math.min(nowMs + lifeMs, newest.notAfter.getTime()));
+    const endMs = newest.notAfter.getTime();
+    if (endMs <= nowMs) throw new CertificateFolderError(`the authority ended ${day(endMs)}; ${NEXT_AUTHORITY}`);
+    const notAfter = new Date(Math.min(nowMs + lifeMs, endMs));
     const authority = { certificate: splitCertificates(certificate)[0] as string, key };
     const { issueCertificate } = await library();
     this.write(
       stem,
       await issueCertificate(authority, { ...names, notBefore: new Date(nowMs - BACKDATED_MS), notAfter }),
+    );
+  }
+
+  /** Nobody gets less than he asked for without a word. */
+  private assertDays(days: number): void {
+    if (!Number.isSafeInteger(days) || days < 1) {
+      throw new CertificateFolderError(`expected a whole number of days, at least 1, not ${days}`);
+    }
+    const endMs = describeCertificates(this.authority().certificate)[0].notAfter.getTime();
+    const leftMs = endMs - this.now();
+    const leftDays = Math.floor(leftMs / DAY_MS);
+    if (days <= leftDays || leftMs <= 0) return; // of one that has ended, `sign` says so
+    const most = leftDays === 0 ? 'less than a day is left' : `give at most ${leftDays}`;
+    throw new CertificateFolderError(
+      `${days} ${days === 1 ? 'day is' : 'days are'} beyond the end of the authority, ${day(endMs)}: ${most}, or ${NEXT_AUTHORITY}`,
     );
   }
 
@@ -202,6 +225,11 @@ export class CertificateFolder {
   private path(stem: string, kind: 'crt' | 'key'): string {
     return join(this.folder, `${stem}.${kind}`);
   }
+}
+
+/** By UTC. */
+function day(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
 }
 
 /** Loaded when something is signed: services only read, and their start need not wait for it. */

@@ -34,7 +34,7 @@ take new files by themselves. A new authority, with nobody refused in between:
     .description('make an identity, or make it anew')
     .argument('<service>', SERVICES.join(', '), service)
     .argument('[name]', 'letters, digits, ".", "_", "-"', identityName, DEFAULT_NAME)
-    .option('--days <n>', 'days until it ends', wholeNumber, 90)
+    .option('--days <n>', 'days until it ends; default: 90, or until the authority ends', wholeNumber)
     .option('--dns <name...>', 'names that it is good for beside its identity')
     .option('--ip <address...>', 'addresses that it is good for beside its identity', addresses)
     .action(issue);
@@ -63,7 +63,7 @@ async function init(): Promise<void> {
 async function issue(
   service: ServiceName,
   name: string,
-  { days, dns, ip }: { readonly days: number; readonly dns?: string[]; readonly ip?: string[] },
+  { days, dns, ip }: { readonly days?: number; readonly dns?: string[]; readonly ip?: string[] },
 ): Promise<void> {
   const { certificateFile, keyFile } = await openFolder().issue(service, name, {
     days,
