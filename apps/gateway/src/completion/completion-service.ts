@@ -24,7 +24,7 @@ import { beginAnswerSpan, failSpan, operationOf, setCall, setModel, setUsage } f
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
 import { GenAiMetrics } from '../observation/gen-ai-metrics.js';
 import { LatencyTimer } from '../observation/latency-timer.js';
-import { outcomeOf } from '../observation/outcome.js';
+import { endedByClient, outcomeOf } from '../observation/outcome.js';
 import { GenerationRunner, SiblingFailedError } from '../placement/generation-runner.js';
 import { AdmissionGate } from './admission-gate.js';
 import type { AnswerSink } from './answer-sink.js';
@@ -117,9 +117,10 @@ export class CompletionService {
         failSpan(span, cause);
         return spending.usage;
       }
-      isLost = !call.stream && outcomeOf(cause) !== 'client_closed'; // who leaves pays for what was computed until then
+      const told = life.attributed(cause);
+      isLost = !call.stream && !endedByClient(told); // who leaves, or lets his own deadline pass, pays for what was computed until then
       failSpan(span, cause);
-      throw life.attributed(cause);
+      throw told;
     } finally {
       spending?.end(usage, isLost);
       life.close();
