@@ -1,6 +1,6 @@
-import { copyFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { usableTextFiles } from './usable-text-files.js';
@@ -37,3 +37,20 @@ it.each([
   harm(join(folder, 'tokenizer.json'));
   await expect(usableTextFiles(at(folder))).rejects.toThrow(sentence);
 });
+
+it.each([
+  ['chat_template.jinja', 'open', '{% if x %}'],
+  ['chat_template.jinja', 'of an unknown statement', '{% nonsense %}'],
+  ['additional_chat_templates/tool_use.jinja', 'cut off', '{{ messages['],
+])(
+  'given %s that is %s, when read, then the model is refused at its start, with the reason',
+  async (file, _, template) => {
+    const folder = mkdtempSync(join(home, 'llama-'));
+    cpSync(join(MODELS, 'llama'), folder, { recursive: true });
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), template);
+    await expect(usableTextFiles(at(folder))).rejects.toThrow(
+      /cannot be used: The chat template does not parse: .+\.$/,
+    );
+  },
+);

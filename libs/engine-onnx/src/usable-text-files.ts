@@ -11,7 +11,7 @@ export async function usableTextFiles(model: ResolvedModel): Promise<TextFiles> 
   try {
     const text = TextModel.load(files);
     void text.table;
-    text.chatTemplate?.compile();
+    text.chatTemplates?.compile();
   } catch (cause) {
     if (!(cause instanceof TextFilesError) && !(cause instanceof ChatTemplateError)) throw cause;
     throw new UnsupportedModelError(model.id, cause.message.replace(/\.$/, ''), { cause });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readGolden, readTestData, textFiles } from '../testing/text-fixtures.js';
+import { readGolden, readTestData } from '../testing/text-fixtures.js';
 import type { ChatMessage } from './chat-messages.js';
 import { ChatTemplate } from './chat-template.js';
 import { ChatTemplateError } from './chat-template-error.js';
@@ -144,33 +144,5 @@ describe('ChatTemplate', () => {
   it('given dates, when a template prints them, then they are in English', () => {
     const template = new ChatTemplate("{{ strftime_now('%A %a %d %B %b %Y %y %H:%M:%S %I %p %% %Q') }}", {}, { now });
     expect(template.render([user])).toBe('Thursday Thu 05 March Mar 2026 26 14:07:09 02 PM % %Q');
-  });
-
-  describe('fromFiles', () => {
-    const render = (files: Record<string, unknown>) => ChatTemplate.fromFiles(textFiles(files))?.render([user]);
-
-    it('given no template, then there is none', () => {
-      expect(ChatTemplate.fromFiles(textFiles({ 'tokenizer_config.json': {} }))).toBeUndefined();
-      expect(ChatTemplate.fromFiles(new Map())).toBeUndefined();
-    });
-
-    it('given the jinja file and the configuration, then the file counts', () => {
-      expect(render({ 'chat_template.jinja': 'file', 'tokenizer_config.json': { chat_template: 'config' } })).toBe(
-        'file',
-      );
-      expect(render({ 'tokenizer_config.json': { chat_template: 'config' } })).toBe('config');
-    });
-
-    it('given named templates, then the default one counts, else the first', () => {
-      const named = ['tool_use', 'default'].map((name) => ({ name, template: name }));
-      expect(render({ 'tokenizer_config.json': { chat_template: named } })).toBe('default');
-      expect(render({ 'tokenizer_config.json': { chat_template: named.slice(0, 1) } })).toBe('tool_use');
-    });
-
-    it('given special tokens in both forms, then the template sees their text', () => {
-      const config = { bos_token: '<s>', eos_token: { content: '</s>', special: true }, pad_token: null };
-      const chat = { 'chat_template.jinja': '{{ bos_token }}{{ eos_token }}{{ pad_token is defined }}' };
-      expect(render({ ...chat, 'tokenizer_config.json': config })).toBe('<s></s>False');
-    });
   });
 });

@@ -4,8 +4,7 @@ import type { RenderLimits } from './jinja/bounds.js';
 import { TEMPLATE_GLOBALS } from './jinja/globals.js';
 import { renderWithin } from './jinja/render.js';
 import { type Node, parseTemplate } from './jinja/syntax.js';
-import { readSpecialTokens, type SpecialTokens } from './special-tokens.js';
-import { isJsonObject, readJsonObject, readText, type TextFiles } from './text-files.js';
+import type { SpecialTokens } from './special-tokens.js';
 import { DEFAULT_MAX_CHARACTERS } from './tokenizer.js';
 
 export interface ChatTemplateOptions {
@@ -38,15 +37,6 @@ export class ChatTemplate {
   ) {
     this.limits = { maxCharacters: settings.maxCharacters ?? DEFAULT_MAX_CHARACTERS, maxMs: settings.maxMs ?? 2_000 };
     this.now = settings.now ?? (() => new Date());
-  }
-
-  /**
-   * Finds it in chat_template.jinja, else in tokenizer_config.json.
-   * @returns `undefined` when the model has none
-   */
-  static fromFiles(files: TextFiles, settings?: ChatTemplateSettings): ChatTemplate | undefined {
-    const source = readText(files, 'chat_template.jinja') ?? configuredTemplate(files);
-    return source === undefined ? undefined : new ChatTemplate(source, readSpecialTokens(files), settings);
   }
 
   /** @throws ChatTemplateError with who is at fault, see ChatTemplateFault */
@@ -121,14 +111,4 @@ function failure(fault: ChatTemplateFault, what: string, cause: unknown): ChatTe
 
 function hasToolCalls(message: ChatMessage): boolean {
   return Array.isArray(message['tool_calls']);
-}
-
-/** `chat_template` is a text, or a list of named ones of which `default` is for chats. */
-function configuredTemplate(files: TextFiles): string | undefined {
-  const configured = readJsonObject(files, 'tokenizer_config.json')?.['chat_template'];
-  if (typeof configured === 'string') return configured;
-  if (!Array.isArray(configured)) return undefined;
-  const named = configured.filter(isJsonObject);
-  const chosen = named.find((entry) => entry['name'] === 'default') ?? named[0];
-  return typeof chosen?.['template'] === 'string' ? chosen['template'] : undefined;
 }

@@ -1,6 +1,7 @@
 export type { ChatMessage } from './chat-messages.js';
-export { ChatTemplate, type ChatTemplateOptions, type ChatTemplateSettings } from './chat-template.js';
+export type { ChatTemplateOptions } from './chat-template.js';
 export { ChatTemplateError, type ChatTemplateFault, NoChatTemplateError } from './chat-template-error.js';
+export { ChatTemplates } from './chat-templates.js';
 export { type GenerationDefaults, readGenerationDefaults } from './generation-defaults.js';
 export { type DetokenizerOptions, IncrementalDetokenizer } from './incremental-detokenizer.js';
 export { type SequencePiece, SequenceText, type SequenceTextOptions } from './sequence-text.js';

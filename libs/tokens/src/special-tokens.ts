@@ -8,9 +8,14 @@ export type SpecialTokenName = (typeof NAMES)[number];
 /** The text of the special tokens a model names; a name it does not use is absent. */
 export type SpecialTokens = { readonly [name in SpecialTokenName]?: string };
 
-/** Reads tokenizer_config.json, where each is a string or an object with `content`. */
+/**
+ * Reads tokenizer_config.json, where each is a string or an object with `content`. As in transformers, special_tokens_map.json has the last word
+ * for models from before the configuration held `added_tokens_decoder`, and none for later ones, which write it for old readers only.
+ */
 export function readSpecialTokens(files: TextFiles): SpecialTokens {
-  const config = readJsonObject(files, 'tokenizer_config.json') ?? {};
+  const own = readJsonObject(files, 'tokenizer_config.json') ?? {};
+  const isLater = 'added_tokens_decoder' in own;
+  const config = isLater ? own : { ...own, ...readJsonObject(files, 'special_tokens_map.json') };
   const tokens: { [name in SpecialTokenName]?: string } = {};
   for (const name of NAMES) {
     const token = tokenText(config[name]);

@@ -1,6 +1,7 @@
 /**
  * The files that turn text into token ids and back, by name: `tokenizer.json`, and where a model has them
- * `tokenizer_config.json`, `chat_template.jinja`, `generation_config.json`. Other names are ignored.
+ * `tokenizer_config.json`, `special_tokens_map.json`, `chat_template.jinja`, `additional_chat_templates/default.jinja` and
+ * `…/tool_use.jinja`, `generation_config.json`. Other names are ignored.
  */
 export type TextFiles = ReadonlyMap<string, Uint8Array>;
 

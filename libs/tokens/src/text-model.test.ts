@@ -25,7 +25,7 @@ describe('TextModel', () => {
   it('given a base model, when a chat is asked of it, then the error says that it has no template', async () => {
     const files = new Map([...llamaTextFiles()].filter(([name]) => name !== 'chat_template.jinja'));
     const base = TextModel.load(files);
-    expect(base.chatTemplate).toBeUndefined();
+    expect(base.chatTemplates).toBeUndefined();
     await expect(base.promptFromChat([{ role: 'user', content: 'hi' }])).rejects.toThrow(NoChatTemplateError);
   });
 

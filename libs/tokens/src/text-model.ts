@@ -1,6 +1,7 @@
 import type { ChatMessage } from './chat-messages.js';
-import { ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
+import type { ChatTemplateOptions } from './chat-template.js';
 import { NoChatTemplateError } from './chat-template-error.js';
+import { ChatTemplates } from './chat-templates.js';
 import { type GenerationDefaults, readGenerationDefaults } from './generation-defaults.js';
 import type { TextFiles } from './text-files.js';
 import { TokenTable } from './token-table.js';
@@ -28,7 +29,7 @@ export class TextModel {
     private readonly files: TextFiles,
     readonly tokenizer: Tokenizer,
     /** `undefined` for a base model. */
-    readonly chatTemplate: ChatTemplate | undefined,
+    readonly chatTemplates: ChatTemplates | undefined,
     readonly generationDefaults: GenerationDefaults,
   ) {}
 
@@ -36,8 +37,8 @@ export class TextModel {
   static load(files: TextFiles, options: TextModelOptions = {}): TextModel {
     const maxCharacters = options.maxPromptCharacters;
     const tokenizer = Tokenizer.fromFiles(files, { maxCharacters });
-    const chatTemplate = ChatTemplate.fromFiles(files, { maxCharacters, now: options.now });
-    return new TextModel(files, tokenizer, chatTemplate, readGenerationDefaults(files, tokenizer.eosTokenId));
+    const chatTemplates = ChatTemplates.fromFiles(files, { maxCharacters, now: options.now });
+    return new TextModel(files, tokenizer, chatTemplates, readGenerationDefaults(files, tokenizer.eosTokenId));
   }
 
   /** From now on short prompts are encoded at once, where they can be: for those who encode with every request. */
@@ -57,8 +58,8 @@ export class TextModel {
    * @throws TextTooLongError, TooManyTokensError when the prompt is over its bound
    */
   async promptFromChat(messages: readonly ChatMessage[], options: ChatPromptOptions = {}): Promise<readonly number[]> {
-    if (this.chatTemplate === undefined) throw new NoChatTemplateError();
-    const prompt = this.chatTemplate.render(messages, options);
+    if (this.chatTemplates === undefined) throw new NoChatTemplateError();
+    const prompt = this.chatTemplates.render(messages, options);
     const { addSpecialTokens = false, maxTokens } = options;
     return this.tokenizer.encode(prompt, { addSpecialTokens, maxTokens });
   }

@@ -135,6 +135,10 @@ TEMPLATES = [
     "{{ {1: 'x', none: 'y'}[1] }} {{ dict(a=1) }} {{ {'items': 5}['items'] }} {{ {'a': none}.get('a', 2) }} {{ {'a': 1}.get('b') }}", "{{ messages.append(1) }}",
     "{{ 4 is divisibleby 2 }} {{ 4 is not divisibleby(3) and true }} {{ 1 is in [1] }} {{ 1 is not in [1] }} {{ 'a' is eq 'a' }} {{ 1 is sameas 1 }} {{ 1 is true }} {{ 3 is odd }}", "{{ strftime_now('%-d %j %U %e') }}",
     "{% set ns = namespace(a=none) %}{{ ns.a is none }}{% set ns.a = 1 %}{{ ns.a }}", "{{ messages[0]['content'] }}{{ messages[0].get('nothing', 'x') }}{{ messages[-1].role.upper() }}",
+    "{% set c = cycler('a', 'b', 3) %}{% for i in range(7) %}{{ c.next() }}{{ c.current }};{% endfor %}{{ c.pos }}{% set _ = c.reset() %}{{ c.current }}{{ c.next() }}", "{{ cycler() }}", "{{ cycler(1).next(2) }}",
+    "{% set row = cycler(none, [1]) %}{{ row.next() }}{{ row.next() }}{{ row.next() }}{{ row.current is none }}{{ row.nothing }}|", "{% set c = cycler(1) %}{% set c.pos = 2 %}",
+    "{% set j = joiner() %}{% for m in messages %}{{ j() }}{{ m.role }}{% endfor %}", "{% set j = joiner(' | ') %}{% set k = joiner(sep=none) %}{{ j() }}{{ j() }}{{ j() }}{{ k() }}{{ k() }}", "{{ joiner()(1) }}",
+    "{{ joiner is callable }} {{ cycler(1).next is callable }} {{ joiner() is true }}", "{% for x in cycler(1, 2) %}{{ x }}{% endfor %}",
 ]
 
 

@@ -21,7 +21,7 @@ import {
   WorkerRole,
   WorkerService,
 } from '#lib/contracts';
-import { syntheticTextFiles } from '#lib/tokens';
+import { syntheticTextFiles, type TextFiles } from '#lib/tokens';
 import { Signal } from './signal.js';
 
 type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
@@ -99,6 +99,8 @@ export class FakeWorker {
   fileReads = 0;
   /** Set to keep readers of the model's files waiting: they are served when it resolves. */
   fileGate: Promise<void> | undefined;
+  /** Of its model. */
+  textFiles: TextFiles = syntheticTextFiles();
   private server: Server | undefined;
   private port = 0;
 
@@ -121,7 +123,7 @@ export class FakeWorker {
         this.fileReads++;
         this.changed.fire();
         await this.fileGate;
-        for (const [name, data] of syntheticTextFiles()) call.write({ name, data: Buffer.from(data), last: true });
+        for (const [name, data] of this.textFiles) call.write({ name, data: Buffer.from(data), last: true });
         call.end();
       },
     });

@@ -35,6 +35,8 @@ export async function startTestPlatform(
     expectReady?: boolean;
     /** What the model can do. Default `generate`. */
     task?: 'generate' | 'embed';
+    /** Of the model. Default: one that writes roles as tokens. */
+    chatTemplate?: string;
   } = {},
 ): Promise<TestPlatform> {
   const { workerCount = 1, expectReady = true, task = 'generate' } = settings;
@@ -43,6 +45,9 @@ export async function startTestPlatform(
     Array.from({ length: workerCount }, (_, index) => {
       const worker = new FakeWorker(`worker-${index}`);
       if (task === 'embed') worker.tasks = [task];
+      if (settings.chatTemplate !== undefined) {
+        worker.textFiles = new Map(worker.textFiles).set('chat_template.jinja', Buffer.from(settings.chatTemplate));
+      }
       return worker.listen();
     }),
   );

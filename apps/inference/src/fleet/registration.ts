@@ -1,6 +1,6 @@
 import { type Registration, WorkerRole } from '#lib/contracts';
 import type { EngineAdapter, EngineDescription } from '#lib/engine';
-import { ChatTemplate } from '#lib/tokens';
+import { ChatTemplates } from '#lib/tokens';
 import type { WorkerIdentity } from '../worker-identity.js';
 import type { DeviceMeter } from './device-meter.js';
 import { samplingDefaultsOf } from './sampling-defaults.js';
@@ -34,6 +34,6 @@ export function registrationOf(
 
 /** What the engine does, and `chat` when the model's text files have a template for it. */
 function tasksOf({ model: { tasks }, textFiles }: EngineDescription): string[] {
-  const canChat = tasks.includes('generate') && ChatTemplate.fromFiles(textFiles) !== undefined;
+  const canChat = tasks.includes('generate') && ChatTemplates.fromFiles(textFiles) !== undefined;
   return canChat ? [...tasks, 'chat'] : tasks;
 }

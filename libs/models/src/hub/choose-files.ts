@@ -1,5 +1,6 @@
 import { MODULES_FILE, SENTENCE_FILES } from '../encoder-files.js';
 import { UnsupportedModelError } from '../errors.js';
+import { TEMPLATE_FILES } from '../text/template-files.js';
 import type { HubFile } from './hub-listing.js';
 
 /** What of a repository is needed. Everything else in it (other formats, pictures, training state) stays there. */
@@ -13,7 +14,7 @@ const TEXT_FILES = new Set([
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
-  'chat_template.jinja',
+  ...TEMPLATE_FILES,
   'chat_template.json',
   MODULES_FILE,
   ...SENTENCE_FILES,

@@ -73,9 +73,11 @@ describe('ggufTextFiles', () => {
     const files = await textFilesOf({
       ...metadata,
       'tokenizer.chat_template': '{{ x }}',
+      'tokenizer.chat_template.tool_use': '{{ y }}',
       'tokenizer.ggml.eot_token_id': 0,
     });
     expect(files.get('chat_template.jinja')).toBe('{{ x }}');
+    expect(files.get('additional_chat_templates/tool_use.jinja')).toBe('{{ y }}');
     expect(JSON.parse(files.get('generation_config.json') ?? '')).toEqual({ bos_token_id: 0, eos_token_id: [0, 1] });
     expect(JSON.parse(files.get('tokenizer_config.json') ?? '')).toMatchObject({
       bos_token: '<|begin|>',

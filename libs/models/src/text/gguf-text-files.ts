@@ -4,6 +4,7 @@ import { ggufEosTokenIds } from '../gguf-model-config.js';
 import { byteLevelTokenizer } from './byte-level-tokenizer.js';
 import { GgufVocabulary } from './gguf-vocabulary.js';
 import { sentencePieceTokenizer } from './sentence-piece-tokenizer.js';
+import { TOOL_USE_TEMPLATE } from './template-files.js';
 
 /** Makes the hub's text files from the metadata of a GGUF file. */
 export async function ggufTextFiles(path: string): Promise<Map<string, Uint8Array>> {
@@ -17,6 +18,8 @@ export async function ggufTextFiles(path: string): Promise<Map<string, Uint8Arra
   put('generation_config.json', JSON.stringify({ bos_token_id: bosTokenId, eos_token_id: ggufEosTokenIds(header) }));
   const template = header.string('tokenizer.chat_template');
   if (template !== undefined) put('chat_template.jinja', template);
+  const toolUse = header.string('tokenizer.chat_template.tool_use');
+  if (toolUse !== undefined) put(TOOL_USE_TEMPLATE, toolUse);
   return files;
 }
 

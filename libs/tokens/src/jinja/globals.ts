@@ -2,6 +2,7 @@ import { ChatTemplateError } from '../chat-template-error.js';
 import { strftime } from '../strftime.js';
 import { Arguments } from './arguments.js';
 import type { RenderBounds } from './bounds.js';
+import { cycler, joiner } from './cycler-joiner.js';
 import { print } from './print.js';
 import { Attributes, Callable, fail, isDict, iterate, type Keywords, type Value } from './values.js';
 
@@ -20,6 +21,8 @@ export const TEMPLATE_GLOBALS: ReadonlySet<string> = new Set([
   'range',
   'dict',
   'namespace',
+  'cycler',
+  'joiner',
   'raise_exception',
   'strftime_now',
 ]);
@@ -33,6 +36,8 @@ export function templateGlobals(now: () => Date, bounds: RenderBounds): Readonly
     range: define('range', (given) => range(given, bounds)),
     dict: define('dict', (given) => new Map<Value, Value>(entries(given))),
     namespace: define('namespace', (given) => new Attributes('namespace', new Map(entries(given)))),
+    cycler: define('cycler', cycler),
+    joiner: define('joiner', joiner),
     strftime_now: define('strftime_now', (given) => strftime(now(), given.text(0, 'format'))),
     raise_exception: define('raise_exception', (given) => {
       throw new ChatTemplateError('raised', print(given.required(0, 'message'), bounds));

@@ -24,10 +24,10 @@ export class Tuple {
 /** Keys are strings, integers, booleans or none, as JSON and templates have them. */
 export type Dict = ReadonlyMap<Value, Value>;
 
-/** An object of attributes: a `namespace`, which templates may write to, or `loop`. */
+/** An object of attributes: a `namespace`, which templates may write to, `loop`, or a `cycler`. */
 export class Attributes {
   constructor(
-    readonly kind: 'namespace' | 'loop',
+    readonly kind: 'namespace' | 'loop' | 'cycler',
     readonly entries: Map<string, Value>,
   ) {}
 }

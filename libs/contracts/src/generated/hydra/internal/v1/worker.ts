@@ -169,7 +169,7 @@ export interface GetModelFilesRequest {
 
 /** A piece of one file. Files follow one another; a file's pieces are in order. */
 export interface ModelFileChunk {
-  /** `tokenizer.json`, `chat_template.jinja`, `tokenizer_config.json`, `generation_config.json`. */
+  /** As in the model's folder: `tokenizer.json`, `chat_template.jinja`, `additional_chat_templates/tool_use.jinja`, … */
   name: string;
   /** At most 1 MiB. */
   data: Buffer;
