@@ -24,7 +24,7 @@ interface Progress {
   readonly tokens: number[];
 }
 
-describe.each(['llama', 'llama-rope3'])('the model runner on the tiny model %s', (name) => {
+describe.each(['llama', 'llama-rope3', 'llama-yarn'])('the model runner on the tiny model %s', (name) => {
   const folder = fileURLToPath(new URL(`../../../test/data/models/${name}`, import.meta.url));
   const { cases } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as { cases: GoldenCase[] };
   const storeFolder = mkdtempSync(join(tmpdir(), 'golden-models-'));

@@ -3,8 +3,9 @@ import { ConfigValues } from './config-values.js';
 import { commonConfig, encoderConfig } from './encoder-config.js';
 import { type EncoderFiles, readEncoderFiles, readJson } from './encoder-files.js';
 import { UnsupportedModelError } from './errors.js';
+import { ropeOfFolder } from './folder-rope.js';
 import type { JsonObject } from './json-object.js';
-import type { ModelConfig, RopeScaling } from './model-config.js';
+import type { ModelConfig } from './model-config.js';
 
 /** Reads the shape from config.json, what ends a generation from generation_config.json, an encoder's use from sentence-transformers' files. */
 export async function modelConfigOfFolder(folder: string): Promise<ModelConfig> {
@@ -35,6 +36,7 @@ export function toModelConfig(
 
   const hiddenSize = size('hidden_size');
   const attentionHeads = size('num_attention_heads');
+  const rope = ropeOfFolder(values, name);
   return {
     architecture,
     hiddenSize,
@@ -44,10 +46,10 @@ export function toModelConfig(
     kvHeads: values.size('num_key_value_heads') ?? attentionHeads,
     headDim: values.size('head_dim') ?? hiddenSize / attentionHeads,
     vocabularySize: size('vocab_size'),
-    contextTokens: size('max_position_embeddings'),
+    contextTokens: Math.max(size('max_position_embeddings'), stretchedContext(rope)),
     rmsNormEps: values.number('rms_norm_eps', 0, 1) ?? 1e-6,
     hiddenActivation: activation(values.string('hidden_act')),
-    rope: rope(values, name),
+    rope,
     tiedEmbeddings: values.boolean('tie_word_embeddings') ?? false,
     attentionBias: values.boolean('attention_bias') ?? architecture === 'qwen2',
     mlpBias: values.boolean('mlp_bias') ?? false,
@@ -60,44 +62,16 @@ export function toModelConfig(
   };
 }
 
+/** Models that YaRN was added to afterwards, as Qwen's cards say how, keep their old `max_position_embeddings`. */
+function stretchedContext({ scaling }: ModelConfig['rope']): number {
+  return scaling?.type === 'yarn'
+    ? Math.min(Math.floor(scaling.originalContextTokens * scaling.factor), 2 ** 31 - 1)
+    : 0;
+}
+
 /** transformers has two names for SiLU. */
 function activation(name: string | undefined): string {
   return name === undefined || name === 'swish' ? 'silu' : name;
-}
-
-/** transformers 5 writes `rope_parameters`, older ones `rope_theta` and `rope_scaling`. */
-function rope(values: ConfigValues, name: string): ModelConfig['rope'] {
-  const parameters = values.object('rope_parameters');
-  const older = values.object('rope_scaling');
-  const place = parameters === undefined ? 'rope_scaling' : 'rope_parameters';
-  const scaling = new ConfigValues(parameters ?? older ?? {}, name, `${place} of its config.json`);
-  const theta = (parameters && scaling.factor('rope_theta')) ?? values.factor('rope_theta') ?? 10_000;
-  return { theta, scaling: ropeScaling(scaling, name) };
-}
-
-function ropeScaling(values: ConfigValues, name: string): RopeScaling | undefined {
-  const factor = (key: string) => values.required(key, values.factor(key));
-  const type = values.string('rope_type') ?? values.string('type');
-  switch (type) {
-    case undefined:
-    case 'default':
-      return undefined;
-    case 'linear':
-      return { type, factor: factor('factor') };
-    case 'llama3': {
-      const key = 'original_max_position_embeddings';
-      const lowFreqFactor = factor('low_freq_factor');
-      const highFreqFactor = factor('high_freq_factor');
-      if (highFreqFactor <= lowFreqFactor) {
-        const reason = `high_freq_factor of its rope scaling is ${highFreqFactor}, where more than low_freq_factor, ${lowFreqFactor}, is expected`;
-        throw new UnsupportedModelError(name, reason);
-      }
-      const originalContextTokens = values.required(key, values.size(key));
-      return { type, factor: factor('factor'), lowFreqFactor, highFreqFactor, originalContextTokens };
-    }
-    default:
-      throw new UnsupportedModelError(name, `its rope scaling ${JSON.stringify(type)} is not known`);
-  }
 }
 
 function tokenIds(value: unknown): number[] {

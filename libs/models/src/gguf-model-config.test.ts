@@ -78,7 +78,7 @@ describe('modelConfigOfGguf', () => {
   });
 
   it.each([
-    [{ 'llama.rope.scaling.type': 'yarn' }, /its rope scaling "yarn" is not known/],
+    [{ 'llama.rope.scaling.type': 'yarn' }, /its rope scaling "yarn" is not known; known are linear/],
     [{ 'llama.rope.dimension_count': 8 }, /it rotates 8 of 16 dimensions of a head/],
     [{ 'llama.block_count': 0 }, /its metadata llama\.block_count is not a whole number from 1 to 2147483647, but 0/],
     [{ 'llama.context_length': 1.5 }, /llama\.context_length is not a whole number from 1 to 2147483647, but 1\.5/],

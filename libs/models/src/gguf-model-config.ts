@@ -62,5 +62,8 @@ async function ropeScaling(header: GgufHeader, family: string): Promise<RopeScal
   const factor = header.factor(`${family}.rope.scaling.factor`) ?? 1;
   if (type === 'none' || (type === 'linear' && factor === 1)) return undefined;
   if (type === 'linear') return { type, factor };
-  throw new UnsupportedModelError(header.path, `its rope scaling ${JSON.stringify(type)} is not known`);
+  throw new UnsupportedModelError(
+    header.path,
+    `its rope scaling ${JSON.stringify(type)} is not known; known are linear and Llama 3's factors`,
+  );
 }

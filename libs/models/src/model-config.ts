@@ -8,6 +8,19 @@ export type RopeScaling =
       readonly highFreqFactor: number;
       readonly originalContextTokens: number;
     }
+  | {
+      /** By how often a pair of dimensions turns over the context of before: seldom is stretched, often is kept. */
+      readonly type: 'yarn';
+      readonly factor: number;
+      readonly originalContextTokens: number;
+      /** Turns over the original context from which on a pair is kept, and up to which it is stretched whole. */
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      /** Whether the bounds between them are rounded to whole pairs, outwards. */
+      readonly truncate: boolean;
+      /** What cosines and sines are multiplied with. */
+      readonly attentionFactor: number;
+    }
   | { /** Positions are divided by the factor. */ readonly type: 'linear'; readonly factor: number }
   | {
       /** GGUF files carry Llama 3's scaling worked out: inverse frequency i is divided by factors[i], [headDim / 2]. */

@@ -52,9 +52,45 @@ describe('toModelConfig', () => {
   });
 
   it('given an unknown rope scaling, when read, then the error names it', () => {
-    const read = () => toModelConfig({ ...llama, rope_scaling: { rope_type: 'yarn', factor: 4 } }, {}, 'org/m');
-    expect(read).toThrow(new UnsupportedModelError('org/m', 'its rope scaling "yarn" is not known'));
+    const read = (type: string) => () =>
+      toModelConfig({ ...llama, rope_scaling: { rope_type: type, factor: 4 } }, {}, 'org/m');
+    const known = 'known are linear, llama3 and yarn';
+    expect(read('other')).toThrow(
+      new UnsupportedModelError('org/m', `its rope scaling "other" is not known; ${known}`),
+    );
+    expect(read('dynamic')).toThrow('its rope scaling "dynamic" turns keys otherwise the longer a text becomes');
   });
+
+  it('given yarn, when read, then defaults are those of transformers, and the context is the stretched one', () => {
+    const read = (parameters: object, others: object = {}) => {
+      const rope_scaling = { type: 'yarn', factor: 4, ...parameters };
+      return toModelConfig({ ...llama, max_position_embeddings: 512, rope_scaling, ...others }, {}, 'm');
+    };
+    const usual = { type: 'yarn', factor: 4, betaFast: 32, betaSlow: 1, truncate: true };
+    const attentionFactor = 0.1 * Math.log(4) + 1;
+    const added = read({ original_max_position_embeddings: 512 });
+    expect(added.rope.scaling).toEqual({ ...usual, originalContextTokens: 512, attentionFactor });
+    expect(added.contextTokens).toBe(2_048);
+    expect(read({ original_max_position_embeddings: 128 }).contextTokens).toBe(512);
+    const outside = read({ original_max_position_embeddings: 128 }, { original_max_position_embeddings: 256 });
+    expect(outside.rope.scaling).toMatchObject({ originalContextTokens: 256 });
+    const own = { beta_fast: 8, beta_slow: 2, truncate: false, attention_factor: 1.5, mscale: 9, mscale_all_dim: 9 };
+    expect(read(own).rope.scaling).toMatchObject({ betaFast: 8, betaSlow: 2, truncate: false, attentionFactor: 1.5 });
+  });
+
+  it.each<[string, object, string]>([
+    ['beta_fast', { beta_fast: -1 }, 'beta_fast in rope_scaling of its config.json is -1'],
+    ['attention_factor', { attention_factor: 'x' }, 'attention_factor in rope_scaling of its config.json is "x"'],
+    ['truncate', { truncate: 1 }, 'truncate in rope_scaling of its config.json is 1'],
+    ['rope_theta', { rope_theta: 1 }, 'its rope_theta is 1, where yarn needs more than 1'],
+  ])(
+    'given yarn with a %s that is none, when read, then it is refused',
+    (_, { rope_theta = 10_000, ...parameters }: { rope_theta?: number }, message) => {
+      const read = () =>
+        toModelConfig({ ...llama, rope_theta, rope_scaling: { type: 'yarn', factor: 4, ...parameters } }, {}, 'm');
+      expect(read).toThrow(message);
+    },
+  );
 
   it('given a missing field, when read, then the error names it', () => {
     const { hidden_size: _, ...rest } = llama;

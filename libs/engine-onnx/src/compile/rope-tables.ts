@@ -1,4 +1,5 @@
 import type { ModelConfig } from '#lib/models';
+import { yarnFrequencies } from './yarn.js';
 
 /** Cosines and sines of rotary embedding, float32 [positions, headDim / 2] each. */
 export interface RopeTables {
@@ -7,7 +8,7 @@ export interface RopeTables {
 }
 
 /**
- * @param factor  what all of them are multiplied with
+ * @param factor  what all of them are multiplied with, beside what their scaling asks for
  * @see Su et al. 2021, RoFormer, arXiv:2104.09864
  */
 export function ropeTables(
@@ -17,13 +18,14 @@ export function ropeTables(
 ): RopeTables {
   const half = headDim / 2;
   const frequencies = inverseFrequencies(rope, headDim);
+  const scale = rope.scaling?.type === 'yarn' ? factor * rope.scaling.attentionFactor : factor;
   const cos = new Float32Array(positions * half);
   const sin = new Float32Array(positions * half);
   for (let position = 0; position < positions; position++) {
     for (let i = 0; i < half; i++) {
       const angle = position * (frequencies[i] as number);
-      cos[position * half + i] = factor * Math.cos(angle);
-      sin[position * half + i] = factor * Math.sin(angle);
+      cos[position * half + i] = scale * Math.cos(angle);
+      sin[position * half + i] = scale * Math.sin(angle);
     }
   }
   return { cos, sin };
@@ -39,6 +41,8 @@ export function inverseFrequencies({ theta, scaling }: ModelConfig['rope'], head
       return base.map((frequency) => Math.fround(frequency / scaling.factor));
     case 'frequency-factors':
       return base.map((frequency, i) => Math.fround(frequency / (scaling.factors[i] ?? 1)));
+    case 'yarn':
+      return yarnFrequencies(scaling, theta, headDim);
     case 'llama3':
       return base.map((frequency) => Math.fround(llama3(frequency, scaling)));
     default:
