@@ -1,5 +1,5 @@
+export { AdapterError } from './adapter/adapter-error.js';
 export { type LoraPair, PeftAdapter } from './adapter/peft-adapter.js';
-export { AdapterError } from './adapter/peft-config.js';
 export {
   CATALOGUE,
   type CatalogueEntry,

@@ -1,6 +1,7 @@
 import type { AdapterRoom, OpenedAdapter } from '#lib/engine';
-import { PeftAdapter } from '#lib/models';
+import { AdapterError, PeftAdapter } from '#lib/models';
 import type { AdapterSite } from '../compiled-model.js';
+import { OrtError } from '../runtime/ort-error.js';
 import type { AdapterMemory } from './adapter-memory.js';
 
 export interface AdapterSlotsOptions {
@@ -36,7 +37,12 @@ export class AdapterSlots implements AdapterRoom {
       version,
       rank,
       bytes: this.options.memory.bytesOf(rank),
-      load: (slot, loadSignal) => this.load(slot, adapter, loadSignal),
+      load: (slot, loadSignal) =>
+        this.load(slot, adapter, loadSignal).catch((cause: unknown) => {
+          // ONNX Runtime speaks of its own files, if of any.
+          if (!(cause instanceof OrtError)) throw cause;
+          throw new AdapterError(`The adapter in ${source} cannot be loaded: ${cause.message}.`, { cause });
+        }),
       close: () => adapter.close(),
     };
   }

@@ -1,6 +1,6 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DecodeRow } from '#lib/engine';
 import { compileModel } from '../compile/compile-model.js';
@@ -253,6 +253,30 @@ describe('adapters that come and go', () => {
     const runner = await load('fp32', 1, { slots: 1, mostRank: 8 });
     await expect(loadAdapter(runner, 0, 'r16-rs')).rejects.toThrow(/rank 16.*up to 8/);
     await expect(loadAdapter(runner, 0, 'nowhere')).rejects.toThrow(/adapter_config.json cannot be read \(ENOENT\)/);
+    const one = sequence(0, GOLDEN.cases[0]!);
+    await run(runner, [one]);
+    expect(one.tokens).toEqual(one.golden.greedy);
+  });
+
+  it('given a graph for adapters that ONNX Runtime cannot open, when one is loaded, then the reason names its folder, and the model is as it was', async () => {
+    const folder = mkdtempSync(join(storeFolder, 'damaged-'));
+    const model = compiled.get('fp32')!;
+    cpSync(dirname(model.graphPath), folder, { recursive: true });
+    const graph = adapterGraphOf(model)!;
+    const damaged = join(folder, basename(graph.path));
+    writeFileSync(damaged, 'no graph');
+    const runner = await OnnxModelRunner.load(
+      { ...model.manifest, path: model.graphPath },
+      {
+        ...{ threads: 1, kvBytes: 8 << 20, numerics: 'exact' },
+        adapters: { graphs: { decode: { ...graph, path: damaged }, prefill: undefined }, ...ROOM },
+      },
+    );
+    opened.push(runner);
+    const source = join(GOLDEN_MODEL, 'adapters', 'r4-qv');
+    await expect(loadAdapterFrom(runner, 0, source)).rejects.toThrow(
+      `The adapter in ${source} cannot be loaded: ONNX Runtime CreateSession: `,
+    );
     const one = sequence(0, GOLDEN.cases[0]!);
     await run(runner, [one]);
     expect(one.tokens).toEqual(one.golden.greedy);

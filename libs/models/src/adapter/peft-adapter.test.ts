@@ -124,6 +124,17 @@ describe('PeftAdapter', () => {
     await adapter.close();
   });
 
+  it('given patterns that are regular expressions, when read, then the first that fits counts, as in PEFT', async () => {
+    const path = written(
+      { ...PAIR('a.q', 2), ...PAIR('b.q') },
+      { rank_pattern: { '[a]\\.q': 2, '.*q': 1 }, alpha_pattern: { '(a|b)\\.q$': 8, 'b.q': 1 }, target_modules: '.*q' },
+    );
+    const adapter = await PeftAdapter.open(path, SMALL, 4);
+    expect(await adapter.read('a.q')).toMatchObject({ rank: 2, scale: 4 });
+    expect(await adapter.read('b.q')).toMatchObject({ rank: 1, scale: 8 });
+    await adapter.close();
+  });
+
   it.each([
     [{ use_dora: true }, /DoRA \(use_dora\)/],
     [{ bias: 'all' }, /changes biases \(bias: all\)/],
@@ -138,7 +149,8 @@ describe('PeftAdapter', () => {
       { target_modules: ['q_proj', 'v_proj', 'o_proj'] },
       /names model\.layers\.0\.self_attn\.o_proj, for which there are no/,
     ],
-    [{ rank_pattern: { 'layers.[01].*': 4 } }, /regular expressions are not read/],
+    [{ rank_pattern: { '(?!q)q_proj': 4 } }, /adapter_config\.json: the pattern .* cannot be read by RE2/],
+    [{ alpha_pattern: { 'q_proj(': 4 } }, /adapter_config\.json: the pattern .* cannot be read by RE2/],
     [{ r: 8 }, /does not fit the model: .*q_proj\.lora_A\.weight is \[4, 64\], where \[8, 64\]/],
   ])('given the configuration %j, when opened, then it is refused with its reason', async (config, reason) => {
     await expect(open(changed('r4-qv', config))).rejects.toThrow(reason);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { rowsOf } from '../checkpoint/checkpoint.js';
 import { toFloats } from '../checkpoint/element-codecs.js';
 import { SafetensorsCheckpoint } from '../checkpoint/safetensors-checkpoint.js';
-import { AdapterError, PeftConfig } from './peft-config.js';
+import { AdapterError } from './adapter-error.js';
+import { PeftConfig } from './peft-config.js';
 
 const CONFIG_FILE = 'adapter_config.json';
 const WEIGHTS_FILE = 'adapter_model.safetensors';
@@ -67,7 +68,7 @@ export class PeftAdapter {
       });
     });
     if (text.length > MOST_CONFIG_CHARACTERS) throw new AdapterError(`${configPath} is too long for a configuration.`);
-    const config = PeftConfig.parse(configPath, text);
+    const config = await PeftConfig.parse(configPath, text);
     await checkHasSafetensors(folder);
     const weights = await SafetensorsCheckpoint.openFile(folder, WEIGHTS_FILE);
     try {

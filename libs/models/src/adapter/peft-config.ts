@@ -1,9 +1,6 @@
 import { z } from 'zod';
-
-/** A folder holds no LoRA adapter that can be added to the model. The message is a whole sentence. */
-export class AdapterError extends Error {
-  override readonly name = 'AdapterError';
-}
+import { AdapterError } from './adapter-error.js';
+import { ModulePatterns } from './module-patterns.js';
 
 const rank = z.number().int().positive();
 const alpha = z.number();
@@ -52,18 +49,17 @@ const INITIALISATIONS: ReadonlySet<unknown> = new Set([
 /** These take out of the model's weights what they put into the matrices: the adapter fits what is left, not the model. */
 const FITS_THE_REST = /^(pissa|corda|olora|lora_ga)/;
 
-/** A key of `rank_pattern` or `alpha_pattern` that names a module or the end of its name. */
-const PLAIN_KEY = /^\^?([\w.]|\\\.)+\$?$/;
-
 /** `adapter_config.json` of PEFT, as far as it says how two matrices are added to a module. */
 export class PeftConfig {
   private constructor(
     private readonly where: string,
     private readonly config: z.output<typeof configSchema>,
+    private readonly ranks: ModulePatterns,
+    private readonly alphas: ModulePatterns,
   ) {}
 
   /** @param where  how errors call it @throws AdapterError */
-  static parse(where: string, text: string): PeftConfig {
+  static async parse(where: string, text: string): Promise<PeftConfig> {
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -84,23 +80,17 @@ export class PeftConfig {
       throw new AdapterError(`${where} changes biases (bias: ${config['bias']}), which is not served.`);
     }
     checkInitialisation(where, config['init_lora_weights']);
-    for (const key of Object.keys({ ...config.rank_pattern, ...config.alpha_pattern })) {
-      if (!PLAIN_KEY.test(key)) {
-        throw new AdapterError(
-          `${where}: the pattern "${key}" is no name of modules; regular expressions are not read.`,
-        );
-      }
-    }
-    return new PeftConfig(where, config);
+    const ranks = await ModulePatterns.compile(where, config.rank_pattern);
+    return new PeftConfig(where, config, ranks, await ModulePatterns.compile(where, config.alpha_pattern));
   }
 
   rankOf(module: string): number {
-    return valueFor(module, this.config.rank_pattern) ?? this.config.r;
+    return this.ranks.valueOf(module) ?? this.config.r;
   }
 
   /** What B · A is multiplied by. @see Kalajdzievski 2023, arXiv:2312.03732 (rank-stabilized) */
   scaleOf(module: string): number {
-    const alphaOfModule = valueFor(module, this.config.alpha_pattern) ?? this.config.lora_alpha;
+    const alphaOfModule = this.alphas.valueOf(module) ?? this.config.lora_alpha;
     const rankOfModule = this.rankOf(module);
     return alphaOfModule / (this.config.use_rslora === true ? Math.sqrt(rankOfModule) : rankOfModule);
   }
@@ -148,15 +138,4 @@ function checkInitialisation(where: string, value: unknown): void {
 function isSet(value: unknown): boolean {
   if (value === undefined || value === null || value === false) return false;
   return typeof value !== 'object' || Object.keys(value).length > 0;
-}
-
-/** The first key that names the module, whole or by its end. */
-function valueFor(module: string, pattern: Readonly<Record<string, number>> | null | undefined): number | undefined {
-  for (const [key, value] of Object.entries(pattern ?? {})) {
-    const plain = key.replaceAll('\\.', '.').replace(/\$$/, '');
-    const isWhole = plain.startsWith('^');
-    const name = isWhole ? plain.slice(1) : plain;
-    if (module === name || (!isWhole && module.endsWith(`.${name}`))) return value;
-  }
-  return undefined;
 }
