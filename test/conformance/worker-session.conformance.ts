@@ -1,41 +1,12 @@
-import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type DrainRequest,
-  type DrainResponse,
-  FailureCode,
-  FinishReason,
-  type GenerationRequest,
-  type ListAdaptersRequest,
-  type ListAdaptersResponse,
-  type LoadAdapterRequest,
-  type LoadAdapterResponse,
-  type UnloadAdapterRequest,
-  type UnloadAdapterResponse,
-} from '#lib/contracts';
-import { type RequestParts, requestOf } from '../../libs/engine/testing/requests.js';
+import { type DrainRequest, type DrainResponse, FailureCode, FinishReason } from '#lib/contracts';
+import type { RequestParts } from '../../libs/engine/testing/requests.js';
 import { eventually } from '../support/eventually.js';
 import { metricSum } from '../support/metrics.js';
-import { TestSession } from '../support/test-session.js';
-
-export interface WorkerUnderTest {
-  readonly grpcPort: number;
-  readonly httpPort: number;
-  readonly workerId: string;
-  readonly epoch: number;
-  readonly modelId: string;
-  readonly textFingerprint: string;
-  /** Two that differ; each can be followed by 40 tokens. */
-  readonly prompts: readonly [readonly number[], readonly number[]];
-  /** Folders of two adapters that differ, and change the first prompt's tokens. */
-  readonly adapterSources: readonly [string, string];
-  /** Lines it has logged, parsed. */
-  readonly logLines: () => readonly Record<string, unknown>[];
-  /** Drains for some milliseconds, then ends. */
-  stop(): Promise<void>;
-}
+import { describeWorkerAdapters } from './worker-adapters.conformance.js';
+import { WorkerSessions, type WorkerUnderTest } from './worker-sessions.js';
 
 /**
  * What every worker must do on its session, whatever engine it runs. It is to have at most 16 slots and few places to wait,
@@ -44,32 +15,19 @@ export interface WorkerUnderTest {
 export function describeWorker(name: string, start: () => Promise<WorkerUnderTest>): void {
   describe(`${name} on its session`, () => {
     let worker: WorkerUnderTest;
-    const sessions: TestSession[] = [];
-
-    beforeAll(async () => {
+    let sessions: WorkerSessions;
+    const begin = async () => {
       worker = await start();
-    });
-    afterAll(() => worker?.stop());
-    afterEach(async () => {
-      for (const session of sessions.splice(0)) session.close();
-      await idle();
-    });
-
-    const open = async (gatewayId?: string, takesEnded?: boolean): Promise<TestSession> => {
-      const session = await TestSession.open(worker.grpcPort, gatewayId, takesEnded);
-      sessions.push(session);
-      return session;
+      sessions = new WorkerSessions(worker);
     };
-    const request = (parts: RequestParts = {}): GenerationRequest =>
-      requestOf({
-        modelId: worker.modelId,
-        workerEpoch: worker.epoch,
-        promptTokenIds: [...worker.prompts[0]],
-        ...parts,
-      });
-    const metrics = async () => (await fetch(`http://127.0.0.1:${worker.httpPort}/metrics`)).text();
-    const running = async () => metricSum(await metrics(), 'hydra_worker_running_generations');
-    const idle = () => eventually(async () => (await running()) === 0 || undefined);
+    const open = (gatewayId?: string, takesEnded?: boolean) => sessions.open(gatewayId, takesEnded);
+    const request = (parts?: RequestParts) => sessions.request(parts);
+    const metrics = () => sessions.metrics();
+    const idle = () => sessions.idle();
+
+    beforeAll(begin);
+    afterAll(() => worker?.stop());
+    afterEach(() => sessions.closeAll());
 
     it('given a hello, when sent, then the worker welcomes with its id and epoch', async () => {
       const session = await open();
@@ -81,8 +39,7 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
         { $case: 'submit', value: request() },
         { $case: 'hello', value: { gatewayId: 'gateway', protocolRevision: 99, takesEnded: false } },
       ] as const) {
-        const session = new TestSession(worker.grpcPort);
-        sessions.push(session);
+        const session = sessions.connect();
         session.send(first);
         await expect(session.until(() => false)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
       }
@@ -247,7 +204,7 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
         session.submit(request({ initialCredit: 1, stop: { maxTokens: 40 } })),
       );
       await session.until(() => ids.every((id) => session.tokenIds(id).length > 0));
-      expect(await running()).toBe(3);
+      expect(await sessions.running()).toBe(3);
       session.close();
       await idle();
       const text = await metrics();
@@ -275,90 +232,7 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
       await expect(session.modelFiles('unknown')).rejects.toMatchObject({ code: status.NOT_FOUND });
     });
 
-    describe('adapters', () => {
-      const adapter = (adapterId: string, source: string) => ({
-        adapter: { ...{ adapterId, source, version: '', rank: 0 }, modelId: worker.modelId },
-      });
-      async function calls() {
-        const { client } = await open();
-        return {
-          load: promisify<LoadAdapterRequest, LoadAdapterResponse>(client.loadAdapter.bind(client)),
-          unload: promisify<UnloadAdapterRequest, UnloadAdapterResponse>(client.unloadAdapter.bind(client)),
-          list: promisify<ListAdaptersRequest, ListAdaptersResponse>(client.listAdapters.bind(client)),
-        };
-      }
-      async function tokensOf(adapterId: string): Promise<readonly number[]> {
-        const session = await open();
-        const id = session.submit(request({ adapterId, stop: { maxTokens: 24, ignoreEos: true } }));
-        await session.end(id);
-        return session.tokenIds(id);
-      }
-
-      it('given an adapter, when loaded, then requests for it have other tokens, the base has the same, and it is listed until it is unloaded', async () => {
-        const { load, unload, list } = await calls();
-        const before = await tokensOf('');
-        const [source, otherSource] = worker.adapterSources;
-        const { adapter: loaded } = await load(adapter('tuned', source));
-        expect(loaded).toMatchObject({ adapterId: 'tuned', modelId: worker.modelId, source });
-        expect(loaded!.version).toMatch(/^[0-9a-f]{64}$/);
-        expect(loaded!.rank).toBeGreaterThan(0);
-        expect(await load(adapter('tuned', source))).toEqual({ adapter: loaded });
-        expect(await list({})).toEqual({ adapters: [loaded] });
-        const tuned = await tokensOf('tuned');
-        expect(tuned).not.toEqual(before);
-        expect(await tokensOf('')).toEqual(before);
-        expect(metricSum(await metrics(), 'hydra_worker_adapter_loaded', { adapter: 'tuned' })).toBe(1);
-
-        await load(adapter('tuned', otherSource));
-        const replaced = await tokensOf('tuned');
-        expect(replaced).not.toEqual(tuned);
-        await load(adapter('second', source));
-        expect(await Promise.all(['tuned', 'second', ''].map(tokensOf))).toEqual([replaced, tuned, before]);
-
-        for (const adapterId of ['tuned', 'second']) await unload({ adapterId, graceMs: 0 });
-        expect(await list({})).toEqual({ adapters: [] });
-        expect(await tokensOf('')).toEqual(before);
-      });
-
-      it('given an adapter that is not loaded, when asked for, then the refusal says so and may be tried elsewhere', async () => {
-        const { unload } = await calls();
-        const session = await open();
-        const id = session.submit(request({ adapterId: 'gone' }));
-        await session.end(id);
-        expect(session.failed(id)).toMatchObject({ code: FailureCode.UNKNOWN_MODEL, retryable: true });
-        await expect(unload({ adapterId: 'gone', graceMs: 0 })).rejects.toMatchObject({ code: status.NOT_FOUND });
-      });
-
-      it('given a call that names no adapter of this model, when sent, then it is refused with its reason', async () => {
-        const { load } = await calls();
-        const [source] = worker.adapterSources;
-        const refused = (request: LoadAdapterRequest, code: status) =>
-          expect(load(request)).rejects.toMatchObject({ code });
-        await refused({ adapter: undefined }, status.INVALID_ARGUMENT);
-        await refused(adapter('', source), status.INVALID_ARGUMENT);
-        await refused(adapter(worker.modelId, source), status.INVALID_ARGUMENT);
-        await refused(adapter('a', 'relative/folder'), status.INVALID_ARGUMENT);
-        await refused(adapter('a', `${source}/../${basename(source)}`), status.INVALID_ARGUMENT);
-        await refused({ adapter: { ...adapter('a', source).adapter, modelId: 'another' } }, status.NOT_FOUND);
-      });
-
-      it('given a running generation, when its adapter is unloaded, then it goes on to its end', async () => {
-        const { load, unload } = await calls();
-        await load(adapter('tuned', worker.adapterSources[0]));
-        const session = await open();
-        const id = session.submit(
-          request({ adapterId: 'tuned', initialCredit: 1, stop: { maxTokens: 12, ignoreEos: true } }),
-        );
-        await session.until(() => session.tokenIds(id).length > 0);
-        await expect(unload({ adapterId: 'tuned', graceMs: 1 })).rejects.toMatchObject({
-          code: status.DEADLINE_EXCEEDED,
-        });
-        session.credit(id, 100);
-        await session.end(id);
-        expect(session.tokenIds(id)).toHaveLength(12);
-        await expect(unload({ adapterId: 'tuned', graceMs: 0 })).rejects.toMatchObject({ code: status.NOT_FOUND });
-      });
-    });
+    describe('adapters', () => describeWorkerAdapters(() => sessions));
 
     it('given a running worker, when its health and metrics are read, then they have the names that scrapers know', async () => {
       for (const path of ['live', 'startup', 'ready']) {
@@ -396,7 +270,7 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
 
     it('given a stop, when something still runs after the drain time, then it fails retryable and the session ends', async () => {
       await worker.stop();
-      worker = await start();
+      await begin();
       const session = await open();
       const id = session.submit(request({ initialCredit: 1, stop: { maxTokens: 6 } }));
       await session.until(() => session.tokenIds(id).length > 0);
@@ -404,7 +278,7 @@ export function describeWorker(name: string, start: () => Promise<WorkerUnderTes
       await session.until(() => session.isEnded);
       expect(session.failed(id)).toMatchObject({ code: FailureCode.DRAINING, retryable: true });
       expect(session.ends(id)).toBe(1);
-      worker = await start();
+      await begin();
     });
   });
 }

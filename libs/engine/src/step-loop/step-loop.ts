@@ -12,6 +12,7 @@ import { type CheckedRequest, Generation, type Sequence, type TextSource } from 
 import { GenerationEnds } from './generation-ends.js';
 import { GenerationSet } from './generation-set.js';
 import { LoopCounters } from './loop-counters.js';
+import { loadOf } from './loop-load.js';
 import { type LoopSnapshot, snapshotOf } from './loop-snapshot.js';
 import { nowUs } from './now-us.js';
 import type { PlanningView } from './planning-view.js';
@@ -261,19 +262,8 @@ export class StepLoop {
   }
 
   state(): EngineState {
-    const { live, waiting, size } = this.generations;
-    const { kvBytesPerToken, kvTotalBytes } = this.runner.limits;
-    const pendingPrefillTokens = this.generations
-      .all()
-      .flatMap(({ sequences }) => sequences)
-      .reduce((sum, sequence) => sum + sequence.pendingPrefillTokens, 0);
     return {
-      runningGenerations: size - waiting.length,
-      waitingGenerations: waiting.length,
-      pendingPrefillTokens,
-      kvUsedBytes: live.reduce((sum, { kvTokens }) => sum + kvTokens, 0) * kvBytesPerToken,
-      kvCachedBytes: this.slots.keptKvTokens * kvBytesPerToken,
-      kvTotalBytes,
+      ...loadOf(this.runner.limits, this.generations, this.slots.keptKvTokens),
       isStepping: this.isStepping,
       evictedPrefixBlocks: this.prefixes?.evictedBlocks ?? 0,
       ...this.counters.totals(),

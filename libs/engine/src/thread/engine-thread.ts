@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { FailureCode, type GenerationRequest } from '#lib/contracts';
 import {
   type AdapterOutcome,
@@ -9,7 +7,6 @@ import {
 } from '../adapters/engine-adapter.js';
 import type { EmbeddingOutcome, EmbeddingRequest } from '../engine.js';
 import { Engine, type EngineDescription, type EngineEvent, type EngineState, type SubmitOutcome } from '../engine.js';
-import { EngineStuckError } from '../engine-stuck-error.js';
 import { IDLE_STATE } from '../idle-state.js';
 import type { StoredBlock } from '../prefix/stored-block.js';
 import { refused } from '../step-loop/refusal.js';
@@ -18,38 +15,18 @@ import type { EngineThreadOutput } from './output.js';
 import { ThreadCalls } from './thread-calls.js';
 import { ThreadEmbeddings } from './thread-embeddings.js';
 import { fromThreadEvent } from './thread-event.js';
+import { ThreadLife, type ThreadLifeOptions } from './thread-life.js';
 import { Watchdog } from './watchdog.js';
 
 /** Chosen: some forty times a chunk of 256 tokens of a 135 M model on two cores (0.7 s, November 2026). */
 const DEFAULT_STEP_TIMEOUT_MS = 30_000;
 const DEFAULT_STOP_TIMEOUT_MS = 5_000;
-/** Chosen: JavaScript ends within milliseconds; a native step in flight has its usual time. */
-const DEFAULT_END_TIMEOUT_MS = 5_000;
-/**
- * V8's young generation of the thread, in MiB; unbounded it grows to 96 while a model is loaded, and stays. Chosen: a step leaves
- * some tens of kilobytes, so that a collection comes every second or two. With 12 a worker took 3 to 10 MB more (`worker-memory.test.ts`,
- * in turn: 299 against 296 and 289 MB beside weights and KV; November 29, 2026).
- */
-const YOUNG_GENERATION_MEBIBYTES = 6;
 
-export interface EngineThreadOptions {
-  /** Module that calls `serveEngine` in the thread. */
-  readonly entry: URL;
-  /** Reaches the entry as `workerData`. */
-  readonly workerData?: unknown;
+export interface EngineThreadOptions extends ThreadLifeOptions {
   /** Time that `stop` gives the engine before the thread is ended, in milliseconds. Default 5,000. */
   readonly stopTimeoutMs?: number;
-  /** Time that a thread has to end when it is told to, in milliseconds; then it is stuck. Default 5,000. */
-  readonly endTimeoutMs?: number;
   /** A step that takes longer is taken for hung and the thread is ended, in milliseconds. Default 30,000. */
   readonly stepTimeoutMs?: number;
-  /** Node's options of the thread. Default: the process's. */
-  readonly execArgv?: string[];
-  /**
-   * Called whenever a thread has ended, before another begins: frees what one that broke still held outside of
-   * JavaScript's memory, which goes with the process only.
-   */
-  readonly onThreadGone?: () => void;
 }
 
 const NOT_RUNNING = adapterRefused('unavailable', 'The engine does not run.');
@@ -61,9 +38,7 @@ const NOT_RUNNING = adapterRefused('unavailable', 'The engine does not run.');
  */
 export class EngineThread extends Engine {
   private listener: (event: EngineEvent) => void = () => {};
-  private worker: Worker | undefined;
-  /** Resolves when the last thread is gone. */
-  private gone: Promise<void> = Promise.resolve();
+  private readonly life: ThreadLife;
   private description: EngineDescription | undefined;
   private lastState: EngineState = IDLE_STATE;
   private readonly openIds = new Set<string>();
@@ -75,61 +50,31 @@ export class EngineThread extends Engine {
   private readonly watchdog: Watchdog;
   private readonly stepTimeoutMs: number;
   private readonly stopTimeoutMs: number;
-  private readonly endTimeoutMs: number;
 
-  constructor(private readonly options: EngineThreadOptions) {
+  constructor(options: EngineThreadOptions) {
     super();
+    this.life = new ThreadLife(options, {
+      receive: (output) => this.receive(output),
+      ended: (reason) => this.threadEnded(reason),
+    });
     this.stepTimeoutMs = options.stepTimeoutMs ?? DEFAULT_STEP_TIMEOUT_MS;
     this.stopTimeoutMs = options.stopTimeoutMs ?? DEFAULT_STOP_TIMEOUT_MS;
-    this.endTimeoutMs = options.endTimeoutMs ?? DEFAULT_END_TIMEOUT_MS;
     this.watchdog = new Watchdog({
       timeoutMs: this.stepTimeoutMs,
       isBusy: () => this.openIds.size > 0 || this.embeddings.size > 0,
       ask: () => this.send({ kind: 'ask' }),
-      onHang: () => this.hung(),
+      onHang: () => this.life.giveUp(`a step did not end within ${this.stepTimeoutMs / 1_000} s`),
     });
   }
 
   override async start(signal: AbortSignal): Promise<void> {
     this.assertNotRunning();
     signal.throwIfAborted();
-    await this.untilGone();
+    await this.life.untilGone();
     this.assertNotRunning();
     signal.throwIfAborted();
-    const { entry, workerData, execArgv } = this.options;
-    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MEBIBYTES };
-    const worker = new Worker(entry, { workerData, execArgv, resourceLimits, name: 'engine' });
-    const gone = Promise.withResolvers<void>();
-    this.worker = worker;
-    this.gone = gone.promise;
     this.isStopping = false;
-    let lastError: Error | undefined;
-    return new Promise<void>((resolve, reject) => {
-      const abort = () => void worker.terminate();
-      signal.addEventListener('abort', abort);
-      worker.on('message', (output: EngineThreadOutput) => {
-        if (output.kind === 'started') {
-          signal.removeEventListener('abort', abort); // it is about the start; what runs is ended by `stop`
-          resolve();
-        }
-        if (output.kind === 'start-failed') lastError = new Error(output.message);
-        this.receive(output);
-      });
-      worker.on('error', (error) => {
-        lastError = error instanceof Error ? error : new Error(String(error));
-      });
-      worker.on('exit', (code) => {
-        signal.removeEventListener('abort', abort);
-        this.options.onThreadGone?.();
-        gone.resolve();
-        const reason = lastError?.message ?? `its thread ended with code ${code}`;
-        reject(
-          signal.aborted ? signal.reason : (lastError ?? new Error(`The engine could not be started: ${reason}.`)),
-        );
-        this.threadEnded(worker, reason);
-      });
-      this.send({ kind: 'start' });
-    });
+    return this.life.begin(signal);
   }
 
   override describe(): EngineDescription {
@@ -225,19 +170,11 @@ export class EngineThread extends Engine {
   }
 
   override async stop(): Promise<void> {
-    const { worker } = this;
-    if (worker === undefined) return this.untilGone(); // one that hung may still be there
-    if (!this.isStopping) {
+    if (this.life.isThere && !this.isStopping) {
       this.isStopping = true;
       this.send({ kind: 'stop' });
     }
-    const timer = setTimeout(() => void worker.terminate(), this.stopTimeoutMs);
-    try {
-      await this.untilGone(this.stopTimeoutMs);
-    } finally {
-      clearTimeout(timer);
-      this.threadEnded(worker, 'it was stopped');
-    }
+    await this.life.end(this.stopTimeoutMs);
   }
 
   private receive(output: EngineThreadOutput): void {
@@ -274,31 +211,11 @@ export class EngineThread extends Engine {
     }
   }
 
-  /** What waits is told at once; whether the thread can be ended shows when it is to be started again. */
-  private hung(): void {
-    const { worker } = this;
-    if (worker === undefined) return;
-    worker.removeAllListeners('message'); // of generations that are over now
-    void worker.terminate();
-    this.threadEnded(worker, `a step did not end within ${this.stepTimeoutMs / 1_000} s`);
-  }
-
-  /** @throws EngineStuckError when the thread is there for longer than it may be */
-  private async untilGone(graceMs = 0): Promise<void> {
-    const abort = new AbortController();
-    const late = delay(graceMs + this.endTimeoutMs, true, { signal: abort.signal }).catch(() => true);
-    const isStuck = await Promise.race([this.gone.then(() => false), late]);
-    abort.abort();
-    if (isStuck) throw new EngineStuckError();
-  }
-
   private assertNotRunning(): void {
-    if (this.worker !== undefined) throw new Error('The engine is running already.');
+    if (this.life.isThere) throw new Error('The engine is running already.');
   }
 
-  private threadEnded(worker: Worker, reason: string): void {
-    if (this.worker !== worker) return;
-    this.worker = undefined;
+  private threadEnded(reason: string): void {
     this.watchdog.stop();
     this.loadedAdapters = [];
     const wasStarted = this.isStarted;
@@ -322,6 +239,6 @@ export class EngineThread extends Engine {
   }
 
   private send(input: EngineThreadInput, moved: readonly ArrayBuffer[] = []): void {
-    this.worker?.postMessage(input, moved);
+    this.life.send(input, moved);
   }
 }
