@@ -1,11 +1,9 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { API_KEY, API_KEY_PREFIX } from '#lib/secrets';
 
-/** Tells our keys from other tokens, for people and for secret scanners. */
-const PREFIX = 'hydra';
 const ID_BYTES = 9;
 /** 256 bits: nobody guesses one, so a fast hash is enough. */
 const SECRET_BYTES = 32;
-const FORM = /^hydra_([A-Za-z0-9-]{12})_[A-Za-z0-9_-]{43}$/;
 
 /** A key at the only moment it is known as a whole. */
 export interface MintedKey {
@@ -24,7 +22,7 @@ export interface PresentedKey {
 
 export function mintApiKey(): MintedKey {
   const id = newKeyId();
-  const text = `${PREFIX}_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+  const text = `${API_KEY_PREFIX}_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
   return { text, id, hash: hashOf(text) };
 }
 
@@ -38,7 +36,7 @@ function newKeyId(): string {
 
 /** @returns `undefined` for what cannot be one of our keys */
 export function parseApiKey(text: string): PresentedKey | undefined {
-  const id = FORM.exec(text)?.[1];
+  const id = API_KEY.exec(text)?.[1];
   return id === undefined ? undefined : { id, hash: hashOf(text) };
 }
 

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { CamelCasePlugin, type Dialect, Kysely, PostgresDialect, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import pg from 'pg';
+import { DATABASE_URL, DATABASE_URL_EXPECTED } from '#lib/secrets';
 import { createIdentity } from './migrations/identity.js';
 import { createKeyLineage } from './migrations/key-lineage.js';
 import { createLimits } from './migrations/limits.js';
@@ -75,12 +76,13 @@ async function migrateLocked(connection: Database): Promise<void> {
 }
 
 function dialectOf(url: string, connections: number): Dialect {
-  const file = /^sqlite:(.+)$/.exec(url)?.[1];
+  const place = DATABASE_URL.exec(url);
+  if (place === null) throw new Error(DATABASE_URL_EXPECTED);
+  const file = place.groups?.['file'];
   if (file !== undefined) {
     if (file === ':memory:') return nodeSqliteDialect(file);
     return nodeSqliteDialect(file.startsWith('~/') ? join(homedir(), file.slice(2)) : resolve(file));
   }
-  if (!/^postgres(ql)?:\/\//.test(url)) throw new Error('expected `sqlite:PATH` or `postgres://…`');
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,

@@ -6,7 +6,6 @@ export { HealthController, Readiness, type ReadinessState } from './health.js';
 export { isListeningMessage, type ListeningMessage, reportListening } from './listening.js';
 export { LogLevel, type LogLevelChange } from './log-level.js';
 export { createLogger, type GenerationRef, generationFields, type Logger, type LogOptions } from './logger.js';
-export { maskKeys } from './mask-keys.js';
 export {
   LATENCY_BUCKETS_SECONDS,
   ObservabilityModule,

@@ -1,4 +1,4 @@
-import { maskKeys } from './mask-keys.js';
+import { maskKeys } from '#lib/secrets';
 
 /** Chosen: what comes faster is written in several goes. */
 const MAX_WAITING_CHARACTERS = 64 * 1024;

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { maskKeys } from './mask-keys.js';
+import { maskKeys } from '#lib/secrets';
 
 const ACCEPTED = /^[\x21-\x7e]{1,128}$/;
 

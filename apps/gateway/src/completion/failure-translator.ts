@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AdministrationError } from '#lib/auth';
-import { APP_LOGGER, type Logger, maskKeys, newId } from '#lib/observability';
+import { APP_LOGGER, type Logger, newId } from '#lib/observability';
 import { ApiError, internalError } from '#lib/openai';
+import { maskKeys } from '#lib/secrets';
 
 /** What a failure is of. */
 export interface FailedRequest {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maskKeys } from './mask-keys.js';
-import { requestIdFrom } from './request-id.js';
+import { API_KEY, maskKeys } from './api-key-form.js';
 
 const ID = 'a1B2-3c4D5e6';
 const KEY = `hydra_${ID}_${'s3cr-t_X'.repeat(6).slice(0, 43)}`;
@@ -18,9 +17,10 @@ describe('maskKeys', () => {
     'given %j, which is no key, then it stays as it is',
     (text) => expect(maskKeys(text)).toBe(text),
   );
-});
 
-it('given a key as the id of a request, then it gets another one', () => {
-  expect(requestIdFrom(KEY)).toMatch(/^[0-9a-f]{32}$/);
-  expect(requestIdFrom('mine-1')).toBe('mine-1');
+  it('given what is masked, then a key as a whole is, and has its id', () => {
+    expect(API_KEY.exec(KEY)?.[1]).toBe(ID);
+    for (const none of [KEY.slice(0, -1), `${KEY}x`, ` ${KEY}`, KEY.replace('hydra', 'other')])
+      expect(API_KEY.test(none)).toBe(false);
+  });
 });
