@@ -1,10 +1,12 @@
 import type { PlaceRequest } from '#lib/contracts';
-import type { RecordedSpan, RequestRecord, Tracing } from '#lib/observability';
-import type { PlacementExplanation } from '#lib/placement';
+import { DeferredAttributes, type RecordedSpan, type RequestRecord, type Tracing } from '#lib/observability';
+import type { PlacementExplanation, PlacementTerms } from '#lib/placement';
 import type { DeskAnswer } from './askers.js';
 
 /** Of a decision, in a record: the chosen worker and those behind it. */
 const MOST_CANDIDATES = 16;
+
+type Candidate = PlacementExplanation['candidates'][number];
 
 /** Begins the record of a question for a place, in the trace of its request. */
 export function beginPlacement(tracing: Tracing, wire: PlaceRequest): RequestRecord {
@@ -46,21 +48,34 @@ export function endPlacement({ recorder }: Tracing, record: RequestRecord, answe
 
 /** One event for each worker, the chosen one first: its terms, or why it was left out. */
 function explain(span: RecordedSpan, { candidates, chosenWorkerId }: PlacementExplanation): void {
-  const isChosen = ({ workerId }: { readonly workerId: string }) => Number(workerId === chosenWorkerId);
-  const told = [...candidates].sort((a, b) => isChosen(b) - isChosen(a)).slice(0, MOST_CANDIDATES);
-  for (const { workerId, terms, filteredBy } of told) {
-    const why = filteredBy === '' ? termsOf(terms) : { 'hydra.placement.filtered_by': filteredBy };
-    span.event('candidate', {
-      'hydra.worker.id': workerId,
-      'hydra.placement.chosen': workerId === chosenWorkerId,
-      ...why,
-    });
+  const chosen = candidates.find(({ workerId }) => workerId === chosenWorkerId);
+  if (chosen !== undefined) tell(span, chosen, true);
+  let told = 1;
+  for (const candidate of candidates) {
+    if (candidate === chosen) continue;
+    if (++told > MOST_CANDIDATES) break;
+    tell(span, candidate, false);
   }
-  if (candidates.length > told.length) span.set({ 'hydra.placement.candidates': candidates.length });
+  if (candidates.length > MOST_CANDIDATES) span.set({ 'hydra.placement.candidates': candidates.length });
+}
+
+function tell(span: RecordedSpan, { workerId, terms, filteredBy }: Candidate, isChosen: boolean): void {
+  const attributes = new DeferredAttributes(2 + (filteredBy === '' ? countOf(terms) : 1), () => ({
+    'hydra.worker.id': workerId,
+    'hydra.placement.chosen': isChosen,
+    ...(filteredBy === '' ? termsOf(terms) : { 'hydra.placement.filtered_by': filteredBy }),
+  }));
+  span.event('candidate', attributes);
+}
+
+function countOf(terms: PlacementTerms): number {
+  let count = 0;
+  for (const _ in terms) count++;
+  return count;
 }
 
 /** To a thousandth: decisions are made with more, people read less. */
-function termsOf(terms: Readonly<Record<string, number>>): Record<string, number> {
+function termsOf(terms: PlacementTerms): Record<string, number> {
   return Object.fromEntries(
     Object.entries(terms).map(([name, value]) => [`hydra.placement.${name}`, Math.round(value * 1_000) / 1_000]),
   );

@@ -16,6 +16,6 @@ export { ownedName } from './owned-name.js';
 export { newId, requestIdFrom } from './request-id.js';
 export { requestFields, tieRecord, tieTenant } from './request-log.js';
 export { type TraceContext, traceIdOf } from './trace-context.js';
-export type { RecordedSpan, SpanError } from './tracing/recorded-span.js';
+export { DeferredAttributes, type RecordedSpan, type SpanError } from './tracing/recorded-span.js';
 export type { RequestRecord } from './tracing/request-record.js';
 export { Tracing } from './tracing/tracing.js';

@@ -19,6 +19,24 @@ export interface SpanEvent {
   readonly attributes: SpanAttributes;
 }
 
+/** Attributes that are put together when somebody reads them: of most spans nobody does. */
+export class DeferredAttributes {
+  /**
+   * @param count  how many there will be
+   * @param read   from what does not change any more
+   */
+  constructor(
+    readonly count: number,
+    readonly read: () => SpanAttributes,
+  ) {}
+}
+
+interface NotedEvent {
+  readonly name: string;
+  readonly atMs: number;
+  readonly attributes: SpanAttributes | DeferredAttributes;
+}
+
 /** How a span failed: a word from a bounded set, and a sentence for people. */
 export interface SpanError {
   readonly type: string;
@@ -50,7 +68,7 @@ export class RecordedSpan {
   /** As they were given, the first with a place of its own: most spans have few, and most are never read. */
   private firstGiven: SpanAttributes | undefined;
   private laterGiven: SpanAttributes[] | undefined;
-  private noted: SpanEvent[] | undefined;
+  private noted: NotedEvent[] | undefined;
 
   /** @param parentId  span id; empty for the first span of a trace */
   constructor(
@@ -87,11 +105,16 @@ export class RecordedSpan {
     return merged;
   }
 
+  /** Put together with each call. */
   get events(): readonly SpanEvent[] {
-    return this.noted ?? NO_EVENTS;
+    return (this.noted ?? NO_EVENTS).map(({ name, atMs, attributes }) => ({
+      name,
+      atMs,
+      attributes: attributes instanceof DeferredAttributes ? attributes.read() : attributes,
+    }));
   }
 
-  event(name: string, attributes: SpanAttributes = NO_ATTRIBUTES, atMs = performance.now()): void {
+  event(name: string, attributes: SpanAttributes | DeferredAttributes = NO_ATTRIBUTES, atMs = performance.now()): void {
     const event = { name, atMs, attributes };
     if (this.noted === undefined) this.noted = [event];
     else if (this.noted.length < MOST_EVENTS) this.noted.push(event);
@@ -130,18 +153,21 @@ export class RecordedSpan {
     let attributes = this.firstGiven === undefined ? 0 : countOf(this.firstGiven);
     for (const given of this.laterGiven ?? NO_GIVEN) attributes += countOf(given);
     let bytes = SPAN_BYTES + attributes * ATTRIBUTE_BYTES;
-    for (const event of this.events) bytes += EVENT_BYTES + countOf(event.attributes) * EVENT_ATTRIBUTE_BYTES;
+    for (const { attributes: given } of this.noted ?? NO_EVENTS) {
+      bytes += EVENT_BYTES + countOf(given) * EVENT_ATTRIBUTE_BYTES;
+    }
     return bytes;
   }
 }
 
-function countOf(attributes: SpanAttributes): number {
+function countOf(attributes: SpanAttributes | DeferredAttributes): number {
+  if (attributes instanceof DeferredAttributes) return attributes.count;
   let count = 0;
   for (const _ in attributes) count++;
   return count;
 }
 
-const NO_EVENTS: readonly SpanEvent[] = [];
+const NO_EVENTS: readonly NotedEvent[] = [];
 const NO_ATTRIBUTES: SpanAttributes = {};
 const NO_GIVEN: readonly SpanAttributes[] = [];
 
