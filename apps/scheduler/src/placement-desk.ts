@@ -18,6 +18,7 @@ import {
 import { Askers, type DeskAnswer } from './askers.js';
 import { DueTimer } from './due-timer.js';
 import { FleetLog } from './fleet-log.js';
+import { KvIndexSweep } from './kv-index-sweep.js';
 import { ModelStrategies } from './model-strategies.js';
 import { OwnReigns } from './own-reigns.js';
 import { PlacementMetrics } from './placement-metrics.js';
@@ -62,6 +63,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   isClosed = false;
 
   private readonly kvFollower: KvFollower;
+  private readonly kvSweep: KvIndexSweep;
   private readonly reigns: OwnReigns;
   private readonly askers = new Askers();
   private readonly log: FleetLog;
@@ -80,7 +82,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     private readonly strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
-    const { leases, fleet, queue, kvFollower } = createPlacementParts(
+    const { leases, fleet, queue, prefixes, kvFollower } = createPlacementParts(
       config,
       strategies,
       this.schedulerEpoch.toString(36),
@@ -89,6 +91,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     this.fleet = fleet;
     this.queue = queue;
     this.kvFollower = kvFollower;
+    this.kvSweep = new KvIndexSweep(prefixes);
     this.configuredModelIds = new Set(config.models.map((model) => model.id));
     this.reigns = new OwnReigns(config, this.fleet, logger, {
       reignBegan: (modelId, term) => {
@@ -170,7 +173,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   register(registration: Registration): RegisterOutcome {
     const outcome = this.fleet.register(registration, nowMs());
     this.log.registered(registration, outcome);
-    if (outcome.kind === 'replaced') this.kvFollower.forget(registration.workerId);
+    if (outcome.kind === 'replaced') this.forgetBlocks(registration.workerId);
     if (outcome.kind === 'updated') this.carryOut(this.queue.place(nowMs()));
     else this.awaitFirstReport();
     return outcome;
@@ -190,7 +193,9 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   /** @returns whether the worker is to send a snapshot of all it holds */
   applyKvEvents(workerId: string, workerEpoch: number, events: KvEvents): boolean {
     this.heard(workerId, workerEpoch);
-    return this.kvFollower.apply(workerId, events) === 'needs-snapshot';
+    const following = this.kvFollower.apply(workerId, events);
+    this.kvSweep.wake(); // a snapshot begins with nothing
+    return following === 'needs-snapshot';
   }
 
   startDraining(workerId: string, workerEpoch: number): void {
@@ -271,9 +276,14 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   }
 
   private noteDeparture(departure: WorkerDeparture, why: string): void {
-    this.kvFollower.forget(departure.workerId);
+    this.forgetBlocks(departure.workerId);
     this.log.left(departure, why);
     for (const listener of this.listeners) listener.workerLeft?.(departure);
+  }
+
+  private forgetBlocks(workerId: string): void {
+    this.kvFollower.forget(workerId);
+    this.kvSweep.wake();
   }
 
   /** This process may have been stopped: what it could not hear meanwhile was not silence. */

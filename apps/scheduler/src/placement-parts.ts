@@ -20,6 +20,7 @@ export interface PlacementParts {
   readonly leases: LeaseTable;
   readonly fleet: FleetState;
   readonly queue: PlacementQueue;
+  readonly prefixes: KvIndex;
   readonly kvFollower: KvFollower;
 }
 
@@ -62,5 +63,5 @@ export function createPlacementParts(
     prefixes,
     uses: new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * kvIndexBlocks),
   });
-  return { leases, fleet, queue, kvFollower: new KvFollower(prefixes) };
+  return { leases, fleet, queue, prefixes, kvFollower: new KvFollower(prefixes) };
 }

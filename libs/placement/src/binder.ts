@@ -75,7 +75,7 @@ export type Prospect =
       readonly kind: 'room';
       readonly selection: Candidates;
       readonly workers: readonly WorkerView[];
-      /** How much of the prompt each candidate has. */
+      /** How much of the prompt each worker has. */
       readonly prefix: ExpectedPrefix;
       /** Who has more of it, where the model's strategy has workers fetch it. */
       readonly sources: BlockSources | undefined;
@@ -110,8 +110,8 @@ export class Binder {
     const selection = selectCandidates(request, workers, reserved);
     const { candidates } = selection;
     if (candidates.length > 0) {
-      const prefix = this.prefixOn(request, candidates);
-      return { kind: 'room', selection, workers, prefix, sources: this.sourcesOf(request, workers, prefix, nowMs) };
+      const prefix = this.prefixOn(request, workers);
+      return { kind: 'room', selection, workers, prefix, sources: this.sourcesOf(request, prefix, nowMs) };
     }
     const reasons = new Set(selection.filtered.values());
     // A draining worker is to be replaced, and one that is expected will come.
@@ -154,8 +154,8 @@ export class Binder {
     const able = prospect.workers.filter(({ workerId }) => prospect.waitsFor.includes(workerId));
     if (able.length === 0) return undefined;
     // Until its turn comes the workers compute what they have, and others take the places that become free.
-    const prefix = this.prefixOn(request, able);
-    const sources = this.sourcesOf(request, prospect.workers, prefix, nowMs);
+    const prefix = this.prefixOn(request, prospect.workers);
+    const sources = this.sourcesOf(request, prefix, nowMs);
     const soonest = (fetchOf: (worker: WorkerView) => FetchOption | undefined) =>
       able
         .map(firstTokenForecasts(request, prefix, fetchOf, slotMs, nowMs))
@@ -247,9 +247,9 @@ export class Binder {
     return new ExpectedPrefix(request, workers, this.parts.prefixes);
   }
 
-  private sourcesOf(request: PlacementRequest, workers: readonly WorkerView[], prefix: ExpectedPrefix, nowMs: number) {
+  private sourcesOf(request: PlacementRequest, prefix: ExpectedPrefix, nowMs: number): BlockSources | undefined {
     if (!this.parts.strategyFor(request.modelId).fetchesBlocks) return undefined;
-    return BlockSources.among(request, workers, prefix, this.parts.prefixes, nowMs);
+    return BlockSources.among(request, prefix, nowMs);
   }
 
   private isAwaited(modelId: string, nowMs: number): boolean {

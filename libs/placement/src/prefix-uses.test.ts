@@ -92,4 +92,18 @@ describe('uses of prefixes', () => {
     expect(mistaken).toBeLessThan(100);
     expect(uses.memoryBytes).toBe(memoryBytes);
   });
+
+  it('given prefixes that nobody uses any more, then they are known for one generation after their own, and no longer', () => {
+    const uses = new PrefixUses(4_000); // a generation has 2,000
+    const prefixes = Array.from({ length: 50 }, (_, number) => hashesOf([`kept ${number}`]));
+    for (const hashes of [...prefixes, ...prefixes]) uses.add(hashes);
+    const known: number[] = [];
+    for (let filler = 0; filler < 11_000; filler++) {
+      uses.add(hashesOf([filler]));
+      if (filler % 2_000 === 1_000) known.push(prefixes.filter((hashes) => uses.of(hashes).length > 0).length);
+    }
+    expect(known.slice(0, 2)).toEqual([50, 50]);
+    for (const mistaken of known.slice(2)) expect(mistaken).toBeLessThan(5);
+    expect(known).toHaveLength(5);
+  });
 });

@@ -17,10 +17,9 @@ const LINE_COUNTERS = 64;
 /** Counters for each prefix that a generation remembers. Chosen: then one prefix in a hundred that is new looks used. */
 const ROOM_PER_PREFIX = 16;
 
-/** A byte has the counter of each of the two generations. */
-const GENERATION_BITS = 4;
+/** A byte has two counters, of an even and of an odd generation. */
+const COUNTER_BITS = 4;
 const COUNTER_MASK = 0b1111;
-const OF_GENERATION = { 0: 0x0f0f0f0f, [GENERATION_BITS]: 0xf0f0f0f0 } as const;
 
 /**
  * How many of the prompts that were placed began with a prefix, over all workers and whether or not any of them holds it still. Workers see only what
@@ -28,20 +27,28 @@ const OF_GENERATION = { 0: 0x0f0f0f0f, [GENERATION_BITS]: 0xf0f0f0f0 } as const;
  *
  * A count-min sketch with conservative update, in two generations: when `capacity / 2` prefixes are in the young one it becomes the old one,
  * and what was in the old one and not used since is forgotten. So between half of `capacity` and all of it is remembered, in 8 bytes for each prefix
- * of it, rounded up to a power of two. Of a prompt only some blocks are looked at (`marksOf`): a thousand cost 113. Clearing a generation takes
- * milliseconds for millions of prefixes, once in as many.
+ * of it, rounded up to a power of two. Of a prompt only some blocks are looked at (`marksOf`): a thousand cost 113. Counters that a generation has to
+ * forget are cleared line by line, when a line is looked at for the first time in it: nothing ever waits for all of them.
  * @see Cormode and Muthukrishnan 2005, An improved data stream summary: the count-min sketch and its applications
  * @see Einziger, Friedman and Manes 2017, TinyLFU, arXiv:1512.00727 (a sketch of what is not cached decides what is)
  */
 export class PrefixUses {
+  /** Shape [lines, 64]. */
   private readonly counters: Uint8Array;
+  /** In which generation each line was looked at last, modulo 256: each has some of its 4 prefixes a line there, so that none is passed over so often. */
+  private readonly generations: Uint8Array;
   private readonly lineMask: number;
   private readonly mostYoung: number;
-  private youngShift: 0 | typeof GENERATION_BITS = 0;
+  private generation = 0;
   private youngCount = 0;
+  /** Of each mark of the prompt: its line, and which counters in it. */
+  private lines = new Uint32Array(0);
+  private choices = new Uint32Array(0);
   /** Counters of the prefix that was looked at last, and its uses by the young generation alone. */
   private readonly places = new Uint32Array(COUNTERS_PER_PREFIX);
   private youngUses = 0;
+  /** Says nothing, but what goes into it has to be loaded. */
+  protected touched = 0;
 
   /** @param capacity  prefixes that are remembered at most */
   constructor(capacity: number) {
@@ -49,6 +56,7 @@ export class PrefixUses {
     const lines = 2 ** Math.ceil(Math.log2(Math.max(1, (ROOM_PER_PREFIX * this.mostYoung) / LINE_COUNTERS)));
     this.lineMask = lines - 1;
     this.counters = new Uint8Array(lines * LINE_COUNTERS);
+    this.generations = new Uint8Array(lines);
   }
 
   /** Bytes of its counters. */
@@ -64,14 +72,19 @@ export class PrefixUses {
   add(hashes: readonly Uint8Array[]): readonly number[] {
     const blocks: number[] = [];
     let least = MOST_USES;
-    for (const position of marksOf(hashes.length)) {
-      const uses = this.usesOf(hashes[position]!);
+    const marks = marksOf(hashes.length);
+    this.locate(hashes, marks);
+    for (let mark = 0; mark < marks.length; mark++) {
+      const uses = this.usesOf(mark);
       this.raise(Math.min(MOST_USES, uses + 1));
       // No prefix is used less than a longer one: where it looks so, counters are shared.
       least = Math.min(least, uses);
-      note(blocks, position + 1, least);
+      note(blocks, marks[mark]! + 1, least);
     }
-    if (this.youngCount >= this.mostYoung) this.beginGeneration();
+    if (this.youngCount >= this.mostYoung) {
+      this.generation++;
+      this.youngCount = 0;
+    }
     return blocks;
   }
 
@@ -79,27 +92,54 @@ export class PrefixUses {
   of(hashes: readonly Uint8Array[]): readonly number[] {
     const blocks: number[] = [];
     let least = MOST_USES;
-    for (const position of marksOf(hashes.length)) {
-      least = Math.min(least, this.usesOf(hashes[position]!) - 1);
+    const marks = marksOf(hashes.length);
+    this.locate(hashes, marks);
+    for (let mark = 0; mark < marks.length; mark++) {
+      least = Math.min(least, this.usesOf(mark) - 1);
       if (least <= 0) break;
-      note(blocks, position + 1, least);
+      note(blocks, marks[mark]! + 1, least);
     }
     return blocks;
   }
 
-  /** Looks at a prefix. */
-  private usesOf(hash: Uint8Array): number {
-    const { counters, places, youngShift } = this;
-    const line = (hashWord(hash, 8) & this.lineMask) * LINE_COUNTERS;
-    let bits = hashWord(hash, 12);
+  /** Where the counters of all marks are, and begins to load them. */
+  private locate(hashes: readonly Uint8Array[], marks: readonly number[]): void {
+    if (this.lines.length < marks.length) {
+      this.lines = new Uint32Array(marks.length);
+      this.choices = new Uint32Array(marks.length);
+    }
+    const { lines, choices, counters, generations } = this;
+    for (let mark = 0; mark < marks.length; mark++) {
+      const hash = hashes[marks[mark]!]!;
+      lines[mark] = hashWord(hash, 8) & this.lineMask;
+      choices[mark] = hashWord(hash, 12);
+    }
+    // A loop this short has the processor wait for many lines at once: of 1 GB, 56 ns each instead of 422 one after the other (2026-11-29).
+    // Lines begin in the middle of the processor's.
+    let touched = 0;
+    for (let mark = 0; mark < marks.length; mark++) {
+      const line = lines[mark]!;
+      const first = line * LINE_COUNTERS;
+      touched ^= counters[first]! ^ counters[first + LINE_COUNTERS - 1]! ^ generations[line]!;
+    }
+    this.touched = touched;
+  }
+
+  /** Looks at a mark of the prompt. */
+  private usesOf(mark: number): number {
+    const { counters, places, generation } = this;
+    const line = this.lines[mark]!;
+    if (this.generations[line] !== (generation & 0xff)) this.forget(line);
+    const youngShift = (generation & 1) * COUNTER_BITS;
+    let bits = this.choices[mark]!;
     let young = MOST_USES;
     let old = MOST_USES;
     for (let index = 0; index < COUNTERS_PER_PREFIX; index++, bits >>>= 6) {
-      const place = line + (bits % LINE_COUNTERS);
+      const place = line * LINE_COUNTERS + (bits % LINE_COUNTERS);
       places[index] = place;
       const counter = counters[place]!;
       young = Math.min(young, (counter >> youngShift) & COUNTER_MASK);
-      old = Math.min(old, (counter >> (GENERATION_BITS - youngShift)) & COUNTER_MASK);
+      old = Math.min(old, (counter >> (COUNTER_BITS - youngShift)) & COUNTER_MASK);
     }
     this.youngUses = young;
     return Math.max(young, old);
@@ -107,7 +147,8 @@ export class PrefixUses {
 
   /** The prefix that was looked at has so many uses from now on. */
   private raise(uses: number): void {
-    const { counters, places, youngShift } = this;
+    const { counters, places } = this;
+    const youngShift = (this.generation & 1) * COUNTER_BITS;
     if (this.youngUses === 0) this.youngCount++;
     for (const place of places) {
       const counter = counters[place]!;
@@ -116,12 +157,14 @@ export class PrefixUses {
     }
   }
 
-  private beginGeneration(): void {
-    const words = new Uint32Array(this.counters.buffer);
-    const kept = OF_GENERATION[this.youngShift];
-    for (let word = 0; word < words.length; word++) words[word]! &= kept;
-    this.youngShift = this.youngShift === 0 ? GENERATION_BITS : 0;
-    this.youngCount = 0;
+  /** The line is looked at for the first time in this generation: only what the one before counted stays. */
+  private forget(line: number): void {
+    const { counters, generation } = this;
+    const isOfLast = this.generations[line] === ((generation - 1) & 0xff);
+    const kept = isOfLast ? COUNTER_MASK << (((generation - 1) & 1) * COUNTER_BITS) : 0;
+    const end = (line + 1) * LINE_COUNTERS;
+    for (let place = line * LINE_COUNTERS; place < end; place++) counters[place] = counters[place]! & kept;
+    this.generations[line] = generation & 0xff;
   }
 }
 

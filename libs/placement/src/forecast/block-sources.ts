@@ -1,4 +1,3 @@
-import type { PrefixLookup } from '../kv-index/kv-index.js';
 import type { PlacementRequest } from '../placement-request.js';
 import type { WorkerView } from '../worker-view.js';
 import type { ExpectedPrefix, Prefix } from './expected-prefix.js';
@@ -15,33 +14,31 @@ export interface FetchOption extends Prefix {
   readonly fetchMs: number;
 }
 
+interface Source {
+  readonly source: WorkerView;
+  readonly blocks: number;
+}
+
 /** Who holds more of a prompt than a worker that it may go to. For one decision: nothing may change until it is made. */
 export class BlockSources {
-  /** The longest prefix first. */
-  private ordered: readonly { readonly source: WorkerView; readonly blocks: number }[] | undefined;
+  /** Workers that hold some of it, the longest prefix first. */
+  private ordered: readonly Source[] | undefined;
 
   private constructor(
     private readonly request: PlacementRequest,
-    private readonly sharing: readonly WorkerView[],
     private readonly prefix: ExpectedPrefix,
-    private readonly prefixes: PrefixLookup,
     private readonly nowMs: number,
   ) {}
 
   /**
-   * @param workers  all of the model; also those that take nothing new have what they hold
+   * @param prefix  of all workers of the model; also those that take nothing new have what they hold
    * @returns undefined when no two of them have blocks from each other
    */
-  static among(
-    request: PlacementRequest,
-    workers: readonly WorkerView[],
-    prefix: ExpectedPrefix,
-    prefixes: PrefixLookup,
-    nowMs: number,
-  ): BlockSources | undefined {
-    const sharing = workers.filter(sharesBlocks);
-    if (sharing.length < 2 || request.prefixHashes.length === 0) return undefined;
-    return new BlockSources(request, sharing, prefix, prefixes, nowMs);
+  static among(request: PlacementRequest, prefix: ExpectedPrefix, nowMs: number): BlockSources | undefined {
+    let sharing = 0;
+    for (const worker of prefix.workers) if (sharesBlocks(worker)) sharing++;
+    if (sharing < 2 || request.prefixHashes.length === 0) return undefined;
+    return new BlockSources(request, prefix, nowMs);
   }
 
   /** @returns undefined when nobody has more of the prompt than the worker, or it fetches nothing */
@@ -71,19 +68,18 @@ export class BlockSources {
   }
 
   /** Of equals the one with the least to do comes first. */
-  private inOrder() {
-    const { request, sharing, prefixes } = this;
-    const held = prefixes.leadingBlocks(
-      request.prefixHashes,
-      sharing.map(({ workerId }) => workerId),
+  private inOrder(): readonly Source[] {
+    const { held, workers } = this.prefix;
+    const sources: Source[] = [];
+    for (let place = 0; place < workers.length; place++) {
+      const source = workers[place]!;
+      const blocks = held[place]!;
+      if (blocks > 0 && sharesBlocks(source)) sources.push({ source, blocks });
+    }
+    return sources.sort(
+      (a, b) =>
+        b.blocks - a.blocks || a.source.load - b.source.load || (a.source.workerId < b.source.workerId ? -1 : 1),
     );
-    return sharing
-      .map((source, index) => ({ source, blocks: held[index]! }))
-      .filter(({ blocks }) => blocks > 0)
-      .sort(
-        (a, b) =>
-          b.blocks - a.blocks || a.source.load - b.source.load || (a.source.workerId < b.source.workerId ? -1 : 1),
-      );
   }
 }
 

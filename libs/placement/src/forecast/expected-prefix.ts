@@ -15,12 +15,13 @@ export interface Prefix {
  */
 export class ExpectedPrefix {
   private computedKeys: PrefixKeys | undefined;
+  private heldBlocks: Uint32Array | undefined;
   private known: ReadonlyMap<string, Prefix> | undefined;
 
   /** @param workers  that may be asked about */
   constructor(
     private readonly request: PlacementRequest,
-    private readonly workers: readonly WorkerView[],
+    readonly workers: readonly WorkerView[],
     private readonly prefixes: PrefixLookup,
   ) {}
 
@@ -35,10 +36,17 @@ export class ExpectedPrefix {
     return this.known.get(workerId)!; // it is asked about its own workers
   }
 
+  /** Leading blocks that each worker holds now, in the order of the workers. */
+  get held(): Uint32Array {
+    this.heldBlocks ??= this.prefixes.leadingBlocks(
+      this.request.prefixHashes,
+      this.workers.map(({ workerId }) => workerId),
+    );
+    return this.heldBlocks;
+  }
+
   private find(): ReadonlyMap<string, Prefix> {
-    const { keys, workers, request } = this;
-    const ids = workers.map(({ workerId }) => workerId);
-    const held = this.prefixes.leadingBlocks(request.prefixHashes, ids);
+    const { held, keys, workers, request } = this;
     const known = new Map<string, Prefix>();
     for (let place = 0; place < workers.length; place++) {
       const { workerId, mirror, model } = workers[place]!;

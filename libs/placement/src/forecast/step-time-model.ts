@@ -50,15 +50,22 @@ export class StepTimeModel {
   }
 
   /** Milliseconds, never below 0. */
-  stepMs(load: StepLoad): number {
-    if (!this.hasObserved && this.fleet !== undefined) return this.fleet.stepMs(load);
+  stepMs({ prefillTokens, decodingSequences, contextTokens, attentionPairs }: StepLoad): number {
+    return this.msOf(prefillTokens, decodingSequences, contextTokens, attentionPairs);
+  }
+
+  /** As `stepMs`; without an object, for decisions that ask hundreds of times. */
+  msOf(prefillTokens: number, decodingSequences: number, contextTokens: number, attentionPairs: number): number {
+    if (!this.hasObserved && this.fleet !== undefined) {
+      return this.fleet.msOf(prefillTokens, decodingSequences, contextTokens, attentionPairs);
+    }
     const weights = this.weights ?? this.solve();
     return (
       weights[0]! +
-      weights[1]! * load.prefillTokens +
-      weights[2]! * load.decodingSequences +
-      weights[3]! * load.contextTokens +
-      weights[4]! * load.attentionPairs
+      weights[1]! * prefillTokens +
+      weights[2]! * decodingSequences +
+      weights[3]! * contextTokens +
+      weights[4]! * attentionPairs
     );
   }
 

@@ -61,21 +61,17 @@ export function forecastTtft(mirror: WorkerMirror, question: ForecastQuestion): 
   // Prompts ahead decode when their turn is over: on average half of them do while the others are computed.
   const decodingSequences = mirror.decodingSequences + aheadCount / 2;
   const contextTokens = mirror.contextTokens + aheadContext / 2;
-  const baseMs = mirror.stepTime.stepMs({ prefillTokens: 0, decodingSequences, contextTokens, attentionPairs: 0 });
-  const emptyMs = mirror.stepTime.stepMs({
-    prefillTokens: 0,
-    decodingSequences: 0,
-    contextTokens: 0,
-    attentionPairs: 0,
-  });
-  const computeMs = (prefillTokens: number, attentionPairs: number) =>
-    mirror.stepTime.stepMs({ prefillTokens, decodingSequences: 0, contextTokens: 0, attentionPairs }) - emptyMs;
+  const { stepTime } = mirror;
+  const baseMs = stepTime.msOf(0, decodingSequences, contextTokens, 0);
+  const emptyMs = stepTime.msOf(0, 0, 0, 0);
+  const aheadMs = stepTime.msOf(aheadTokens, 0, 0, aheadPairs) - emptyMs;
+  const ownMs = stepTime.msOf(ownTokens, 0, 0, ownPairs) - emptyMs;
   const steps = Math.ceil((aheadTokens + ownTokens) / budget);
   const stepsAhead = Math.floor(aheadTokens / budget);
   const stepMs = mirror.restOfStepMs(nowMs);
-  const queueMs = stepsAhead * baseMs + computeMs(aheadTokens, aheadPairs);
-  const prefillMs = (steps - stepsAhead) * baseMs + computeMs(ownTokens, ownPairs);
-  const workMs = (ownTokens / budget) * baseMs + computeMs(ownTokens, ownPairs);
+  const queueMs = stepsAhead * baseMs + aheadMs;
+  const prefillMs = (steps - stepsAhead) * baseMs + ownMs;
+  const workMs = (ownTokens / budget) * baseMs + ownMs;
   return { stepMs, queueMs, prefillMs, workMs, delayedPrompts, ttftMs: stepMs + queueMs + prefillMs };
 }
 

@@ -103,6 +103,7 @@ describe('KvFollower', () => {
         }
         // What a worker says at the end of each report interval; half a second by default.
         deliver(store.heartbeat());
+        while (index.sweep(64));
         expect(index.size).toBe(store.held.size);
         for (const block of store.held.values()) expect([...index.leadingBlocks([block], ['w'])]).toEqual([1]);
       }),

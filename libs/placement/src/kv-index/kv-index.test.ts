@@ -13,6 +13,7 @@ const event = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('stored' as const), workerId, hash }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('removed' as const), workerId, hash }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('left' as const), workerId, hash }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('swept' as const), workerId, hash }) },
 );
 
 describe('KvIndex', () => {
@@ -24,19 +25,28 @@ describe('KvIndex', () => {
         for (const { kind, workerId: id, hash: block } of events) {
           const held = truth.get(id) ?? new Set<string>();
           truth.set(id, held);
-          if (kind === 'stored') index.stored(id, block);
-          else if (kind === 'removed') index.removed(id, block);
-          else index.removeWorker(id);
-          if (kind === 'stored') held.add(`${block}`);
-          else if (kind === 'removed') held.delete(`${block}`);
-          else held.clear();
+          if (kind === 'stored') {
+            index.stored(id, block);
+            held.add(`${block}`);
+          } else if (kind === 'removed') {
+            index.removed(id, block);
+            held.delete(`${block}`);
+          } else if (kind === 'left') {
+            index.removeWorker(id);
+            held.clear();
+          } else index.sweep(block[0]!); // some slots of 128
         }
-        expect(index.size).toBe(new Set([...truth.values()].flatMap((held) => [...held])).size);
         const ids = [...truth.keys(), 'nobody'];
-        for (const block of prompt) {
-          const held = ids.map((id) => (truth.get(id)?.has(`${block}`) ? 1 : 0));
-          expect([...index.leadingBlocks([block], ids)]).toEqual(held);
-        }
+        const expectTruth = () => {
+          for (const block of prompt) {
+            const held = ids.map((id) => (truth.get(id)?.has(`${block}`) ? 1 : 0));
+            expect([...index.leadingBlocks([block], ids)]).toEqual(held);
+          }
+        };
+        expectTruth();
+        while (index.sweep(10));
+        expectTruth();
+        expect(index.size).toBe(new Set([...truth.values()].flatMap((held) => [...held])).size);
       }),
     ));
 
@@ -48,7 +58,24 @@ describe('KvIndex', () => {
     expect([index.size, index.refused]).toEqual([8, 3]);
     expect([...index.leadingBlocks(blocks, ['a', 'b'])]).toEqual([8, 0]);
     index.removeWorker('a');
-    index.stored('b', blocks[0]!);
+    index.stored('b', blocks[0]!); // what is left of a is in the way, and goes at once
     expect([index.size, ...index.leadingBlocks(blocks, ['b'])]).toEqual([1, 1]);
+  });
+
+  it('given workers that leave, then each sweep clears a part, and what they had is free after the last', () => {
+    const index = new KvIndex({ capacityBlocks: 60, capacityWorkers: 3 }); // 128 slots
+    const blocks = Array.from({ length: 60 }, (_, number) => Uint8Array.from({ length: 16 }, () => 4 * number + 1));
+    for (const block of blocks) for (const id of ['a', 'b']) index.stored(id, block);
+    index.stored('c', blocks[0]!);
+    index.removeWorker('a');
+    expect(index.sweep(64)).toBe(true);
+    index.removeWorker('b'); // half of the table has b's bits and is swept already
+    expect([...index.leadingBlocks(blocks, ['a', 'b', 'c'])]).toEqual([0, 0, 1]);
+    let sweeps = 0;
+    while (index.sweep(64)) sweeps++;
+    expect(sweeps).toBe(2);
+    expect([index.size, index.needsSweep]).toEqual([1, false]);
+    for (const id of ['d', 'e', 'f']) index.stored(id, blocks[1]!);
+    expect([index.refused, ...index.leadingBlocks([blocks[1]!], ['d', 'e', 'f'])]).toEqual([1, 1, 1, 0]);
   });
 });

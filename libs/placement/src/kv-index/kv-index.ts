@@ -41,23 +41,40 @@ export class KvIndex extends PrefixLookup {
   private readonly mostBlocks: number;
   private readonly numbers = new Map<string, number>();
   private readonly freeNumbers: number[];
+  /** Numbers of workers that left: those whose bits are being swept, and those that wait for the next sweep. */
+  private readonly leaving: number[] = [];
+  private readonly left: number[] = [];
+  private readonly leavingBits: Uint32Array;
+  /** Words of a slot's bits that have some of them. */
+  private leavingWords: readonly number[] = [];
+  /** All of them while nothing is being swept. */
+  private sweptSlots: number;
   private readonly depths: PrefixDepths;
   private blockCount = 0;
+  /** Words of the hashes that are looked at together: no more than workers. */
+  private readonly highs: Uint32Array;
+  private readonly lows: Uint32Array;
+  /** Says nothing, but what goes into it has to be loaded. */
+  protected touched = 0;
   private refusedCount = 0;
 
   constructor({ capacityBlocks, capacityWorkers }: KvIndexOptions) {
     super();
     const slots = 2 ** Math.ceil(Math.log2(Math.max(8, capacityBlocks / MOST_OCCUPIED)));
     this.slotMask = slots - 1;
+    this.sweptSlots = slots;
     this.mostBlocks = capacityBlocks;
     const holderWords = Math.ceil(capacityWorkers / WORD_BITS);
     this.slotWords = KEY_WORDS + holderWords;
     this.table = new Uint32Array(slots * this.slotWords);
+    this.leavingBits = new Uint32Array(holderWords);
     this.depths = new PrefixDepths(holderWords);
+    this.highs = new Uint32Array(holderWords * WORD_BITS);
+    this.lows = new Uint32Array(holderWords * WORD_BITS);
     this.freeNumbers = Array.from({ length: capacityWorkers }, (_, index) => capacityWorkers - 1 - index);
   }
 
-  /** Distinct blocks known. */
+  /** Distinct blocks known; with those of workers that left, until they are swept. */
   get size(): number {
     return this.blockCount;
   }
@@ -76,8 +93,12 @@ export class KvIndex extends PrefixLookup {
     const number = this.numbers.get(workerId) ?? this.join(workerId);
     const high = highOf(hash);
     const low = lowOf(hash);
-    const slot = this.slotOf(high, low);
+    let slot = this.slotOf(high, low);
     const isNew = !this.isTaken(slot);
+    if (isNew && this.blockCount >= this.mostBlocks && this.needsSweep) {
+      this.sweepAll(); // nothing is refused for the sake of those that left
+      slot = this.slotOf(high, low);
+    }
     if (number === undefined || (isNew && this.blockCount >= this.mostBlocks)) {
       this.refusedCount++;
       return;
@@ -99,37 +120,101 @@ export class KvIndex extends PrefixLookup {
     if (number !== undefined && this.isTaken(slot)) this.drop(slot, number);
   }
 
-  /** The worker holds nothing any more. */
+  /** The worker holds nothing any more. What it held is cleared by `sweep`; its bits mean nobody until then. */
   removeWorker(workerId: string): void {
     const number = this.numbers.get(workerId);
     if (number === undefined) return;
-    const { table, slotWords } = this;
-    const bit = 1 << (number & 31);
-    // Deleting moves later slots back: a slot is looked at until what is in it stays.
-    for (let slot = 0, word = KEY_WORDS + (number >>> 5); slot <= this.slotMask; ) {
-      const holds = (table[word]! & bit) !== 0;
-      if (holds && this.drop(slot, number)) continue;
-      slot++;
-      word += slotWords;
-    }
     this.numbers.delete(workerId);
-    this.freeNumbers.push(number);
+    this.left.push(number);
+  }
+
+  /** Whether something of workers that left is to be cleared. */
+  get needsSweep(): boolean {
+    return this.left.length > 0 || this.isSweeping;
+  }
+
+  /**
+   * Clears what is left of workers that left, in a part of the table: all of a large one takes a tenth of a second. When their bits or blocks
+   * are needed before, the rest is cleared at once.
+   * @returns whether there is more to clear
+   */
+  sweep(slots: number): boolean {
+    if (!this.isSweeping) this.beginSweep();
+    const end = Math.min(this.sweptSlots + slots, this.slotMask + 1);
+    // A slot that becomes free is filled with a later one: it is looked at until what is in it stays.
+    while (this.sweptSlots < end) if (!this.clear(this.sweptSlots)) this.sweptSlots++;
+    if (!this.isSweeping) this.freeNumbers.push(...this.leaving.splice(0));
+    return this.needsSweep;
   }
 
   leadingBlocks(hashes: readonly Uint8Array[], workerIds: readonly string[]): Uint32Array {
     const numbers = workerIds.map((workerId) => this.numbers.get(workerId));
     const { table, slotWords } = this;
-    return this.depths.find(numbers, hashes.length, (block, into) => {
-      const hash = hashes[block]!;
-      const holders = this.slotOf(highOf(hash), lowOf(hash)) * slotWords + KEY_WORDS; // those of a free slot are 0
-      for (let word = 0; word < into.length; word++) into[word] = table[holders + word]!;
+    return this.depths.find(numbers, hashes.length, {
+      locate: (blocks, count) => this.locate(hashes, blocks, count),
+      read: (index, into) => {
+        const slot = this.slotOf(this.highs[index]!, this.lows[index]!);
+        const holders = slot * slotWords + KEY_WORDS; // those of a free slot are 0
+        for (let word = 0; word < into.length; word++) into[word] = table[holders + word]!;
+      },
     });
   }
 
+  private locate(hashes: readonly Uint8Array[], blocks: Uint32Array, count: number): void {
+    const { table, slotWords, slotMask, highs, lows } = this;
+    for (let index = 0; index < count; index++) {
+      const hash = hashes[blocks[index]!]!;
+      highs[index] = highOf(hash);
+      lows[index] = lowOf(hash);
+    }
+    // A loop this short has the processor wait for all of them at once (`PrefixUses.locate`).
+    let touched = 0;
+    for (let index = 0; index < count; index++) {
+      const home = (lows[index]! & slotMask) * slotWords;
+      touched ^= table[home]! ^ table[home + slotWords - 1]!; // a slot may lie in two lines
+    }
+    this.touched = touched;
+  }
+
   private join(workerId: string): number | undefined {
+    if (this.freeNumbers.length === 0) this.sweepAll();
     const number = this.freeNumbers.pop();
     if (number !== undefined) this.numbers.set(workerId, number);
     return number;
+  }
+
+  private get isSweeping(): boolean {
+    return this.sweptSlots <= this.slotMask;
+  }
+
+  private beginSweep(): void {
+    if (this.left.length === 0) return;
+    this.leaving.push(...this.left.splice(0));
+    this.leavingBits.fill(0);
+    for (const number of this.leaving) {
+      this.leavingBits[number >>> 5] = this.leavingBits[number >>> 5]! | (1 << (number & 31));
+    }
+    this.leavingWords = [...this.leavingBits.keys()].filter((word) => this.leavingBits[word] !== 0);
+    this.sweptSlots = 0;
+  }
+
+  private sweepAll(): void {
+    while (this.needsSweep) this.sweep(this.slotMask + 1);
+  }
+
+  /** Takes those that leave out of a slot. @returns whether it had no other holder and was given up */
+  private clear(slot: number): boolean {
+    const { table, leavingBits, leavingWords } = this;
+    const at = slot * this.slotWords + KEY_WORDS;
+    let cleared = 0;
+    for (let index = 0; index < leavingWords.length; index++) {
+      const word = leavingWords[index]!;
+      const gone = table[at + word]! & leavingBits[word]!;
+      if (gone === 0) continue;
+      cleared |= gone;
+      table[at + word] = table[at + word]! & ~gone;
+    }
+    return cleared !== 0 && this.giveUp(slot);
   }
 
   /** The slot that has the hash, or the free one where it would go. */
@@ -156,13 +241,17 @@ export class KvIndex extends PrefixLookup {
     return false;
   }
 
-  /** @returns whether the block had no other holder and the slot was given up */
-  private drop(slot: number, number: number): boolean {
+  private drop(slot: number, number: number): void {
     const { table } = this;
     const word = slot * this.slotWords + KEY_WORDS + (number >>> 5);
     const before = table[word]!;
     table[word] = before & ~(1 << (number & 31));
-    if (table[word] === before || this.isHeld(slot)) return false;
+    if (table[word] !== before) this.giveUp(slot);
+  }
+
+  /** @returns false when somebody holds the block */
+  private giveUp(slot: number): boolean {
+    if (this.isHeld(slot)) return false;
     this.blockCount--;
     this.closeGap(slot);
     return true;
@@ -175,6 +264,7 @@ export class KvIndex extends PrefixLookup {
     for (let slot = (gap + 1) & slotMask; this.isTaken(slot); slot = (slot + 1) & slotMask) {
       const home = table[slot * slotWords + 1]! & slotMask;
       if (((slot - home) & slotMask) < ((slot - gap) & slotMask)) continue;
+      if (gap < this.sweptSlots && slot >= this.sweptSlots) this.sweptSlots = gap; // what comes there was not swept
       table.copyWithin(gap * slotWords, slot * slotWords, (slot + 1) * slotWords);
       gap = slot;
     }

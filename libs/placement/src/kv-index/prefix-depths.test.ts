@@ -9,10 +9,16 @@ const numbers = Array.from({ length: WORKERS }, (_, number) => number);
 /** Finds depths where `holds` tells who holds which block, and counts the looks. */
 function find(blocks: number, holds: (number: number, block: number) => boolean, asked: (number | undefined)[]) {
   let looks = 0;
-  const depths = new PrefixDepths(WORDS).find(asked, blocks, (block, into) => {
-    looks++;
-    into.fill(0);
-    for (const number of numbers) if (holds(number, block)) into[number >>> 5]! |= 1 << (number & 31);
+  let located: number[] = [];
+  const depths = new PrefixDepths(WORDS).find(asked, blocks, {
+    locate: (next, count) => {
+      located = [...next.subarray(0, count)];
+    },
+    read: (index, into) => {
+      looks++;
+      into.fill(0);
+      for (const number of numbers) if (holds(number, located[index]!)) into[number >>> 5]! |= 1 << (number & 31);
+    },
   });
   return { depths: [...depths], looks };
 }

@@ -67,6 +67,9 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   private readonly followers = new Followers();
   private readonly meanWork = new MeanWork();
   private readonly sparedWork = new SparedWork();
+  /** Of the candidate that is looked at, either way. */
+  private readonly computing = new Prices();
+  private readonly fetching = new Prices();
 
   constructor(private readonly options: PredictedTtftOptions = {}) {
     super();
@@ -82,18 +85,19 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     for (const worker of candidates) {
       const prefix = context.prefix.of(worker);
       const forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
-      const computing = termsOf(prefix, undefined, forecast, pricesOf(worker, forecast));
-      terms.set(worker.workerId, computing);
+      const computing = pricesOf(worker, forecast, this.computing);
       const fetch = context.sources?.for(worker);
-      if (fetch === undefined) continue;
-      const fetched = forecastFetching(worker, request, fetch, context.nowMs);
-      // What it fetches pushes out as much as what it would compute.
-      const { price, demand, loadMs, delayMs, decodeMs } = pricesOf(worker, fetched);
-      const prices = { price, demand, loadMs, delayMs, evictionMs: computing.evictionMs, decodeMs };
-      const fetching = termsOf(prefix, fetch, fetched, prices);
-      if (fetching.costMs >= computing.costMs) continue;
-      terms.set(worker.workerId, fetching);
-      fetches.set(worker.workerId, fetch);
+      if (fetch !== undefined) {
+        const fetched = forecastFetching(worker, request, fetch, context.nowMs);
+        const fetching = pricesOf(worker, fetched, this.fetching);
+        fetching.evictionMs = computing.evictionMs; // what it fetches pushes out as much as what it would compute
+        if (costMs(fetched, fetching) < costMs(forecast, computing)) {
+          terms.set(worker.workerId, termsOf(prefix, fetch, fetched, fetching));
+          fetches.set(worker.workerId, fetch);
+          continue;
+        }
+      }
+      terms.set(worker.workerId, termsOf(prefix, undefined, forecast, computing));
     }
     const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => of(worker).costMs);
@@ -106,39 +110,39 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     return { workerId: chosen.workerId, terms, ttftMs, fetch: fetches.get(chosen.workerId) };
   }
 
-  /** What others pay for a request's work, in milliseconds of their first tokens. */
+  /** What others pay for a request's work, in milliseconds of their first tokens. Written into what is given: most of it is read once. */
   private prices(
     { nowMs }: PlacementContext,
     pending: number,
     retentionMs: number | undefined,
-  ): (worker: WorkerView, forecast: TtftForecast) => Prices {
-    if (this.options.isSelfish) return () => FREE;
+  ): (worker: WorkerView, forecast: TtftForecast, into: Prices) => Prices {
+    if (this.options.isSelfish) return (_worker, _forecast, into) => into;
     const price = PRICE_OF_WORK + this.followers.expected(pending);
     const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
-    return (worker: WorkerView, { workMs, delayedPrompts }: TtftForecast) => {
-      const demand = this.sparedWork.rateOf(worker.workerId, retentionMs, nowMs);
-      return {
-        price,
-        demand,
-        loadMs: (price + LOST_WHILE_BUSY * demand) * this.meanWork.bearable(workMs),
-        delayMs: delayedPrompts * workMs,
-        evictionMs: worthOfEvicted * relativeYouth(worker, retentionMs, nowMs) * (1 + price) * workMs,
-        decodeMs: DECODE_PRICE * worker.mirror.decodingSequences * workMs,
-      };
+    return (worker, { workMs, delayedPrompts }, into) => {
+      into.price = price;
+      into.demand = this.sparedWork.rateOf(worker.workerId, retentionMs, nowMs);
+      into.loadMs = (price + LOST_WHILE_BUSY * into.demand) * this.meanWork.bearable(workMs);
+      into.delayMs = delayedPrompts * workMs;
+      into.evictionMs = worthOfEvicted * relativeYouth(worker, retentionMs, nowMs) * (1 + price) * workMs;
+      into.decodeMs = DECODE_PRICE * worker.mirror.decodingSequences * workMs;
+      return into;
     };
   }
 }
 
-interface Prices {
-  readonly price: number;
-  readonly demand: number;
-  readonly loadMs: number;
-  readonly delayMs: number;
-  readonly evictionMs: number;
-  readonly decodeMs: number;
+class Prices {
+  price = 0;
+  demand = 0;
+  loadMs = 0;
+  delayMs = 0;
+  evictionMs = 0;
+  decodeMs = 0;
 }
 
-const FREE: Prices = { price: 0, demand: 0, loadMs: 0, delayMs: 0, evictionMs: 0, decodeMs: 0 };
+function costMs({ ttftMs }: TtftForecast, { loadMs, delayMs, evictionMs, decodeMs }: Prices): number {
+  return ttftMs + loadMs + delayMs + evictionMs + decodeMs;
+}
 
 type Terms = ReturnType<typeof termsOf>;
 
@@ -161,7 +165,7 @@ function termsOf({ blocks, tokens }: Prefix, fetch: FetchOption | undefined, for
     cachedTokens: tokens,
     fetchedBlocks: fetch === undefined ? 0 : fetch.blocks - fetch.ownBlocks,
     fetchMs: fetch?.fetchMs ?? 0,
-    costMs: forecast.ttftMs + prices.loadMs + prices.delayMs + prices.evictionMs + prices.decodeMs,
+    costMs: costMs(forecast, prices),
   };
 }
 
