@@ -1,4 +1,6 @@
 import { randomFillSync } from 'node:crypto';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   createStrategy,
   DEFAULT_STRATEGY_OPTIONS,
@@ -20,9 +22,11 @@ const MODEL_ID = 'm';
 
 /**
  * The KV index filled with `blocks` distinct blocks, each on 1 to 64 of 256 workers, and decisions of `predicted-ttft` with it: prompts of
- * 1,000 blocks over 64 workers that have other prompts to compute. Everything in this process, on one core.
+ * 1,000 blocks over 64 workers that have other prompts to compute, explained as a scheduler has them explained. Everything in this process, on
+ * one core. Collections of garbage count wherever they fall, also those that the bench's own garbage brings about; how many
+ * decisions they fall into is told, and what the others took.
  */
-export function measureDecisions({ blocks, decisions }) {
+export async function measureDecisions({ blocks, decisions }) {
   const random = seededRandom(1);
   const beforeBytes = process.memoryUsage.rss();
   const bytes = randomFillSync(Buffer.allocUnsafeSlow(blocks * HASH_BYTES));
@@ -48,35 +52,47 @@ export function measureDecisions({ blocks, decisions }) {
   const fillMs = performance.now() - fillStartMs;
   const indexBytes = process.memoryUsage.rss() - beforeBytes - hashesBytes;
 
-  const { queue, leases } = scheduler(index, random);
+  const { queue, leases, uses } = scheduler(index, blocks, random);
+  const promptOf = (chain) => Array.from({ length: CHAIN_BLOCKS }, (_, block) => hashOf(chain, block));
+  for (let chain = 0; chain < chains; chain++) uses.add(promptOf(chain)); // none is new, and all its memory is there
+  const collections = [];
+  const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
+  observer.observe({ type: 'gc' });
   const held = [];
-  const timesUs = [];
+  const timed = [];
   for (let asked = 0; asked < decisions + WARM_UP; asked++) {
     const chain = Math.floor(random() * chains);
-    // As many bytes as a message would bring: hashes of their own, not views that the index has seen.
-    const prefixHashes = Array.from({ length: CHAIN_BLOCKS }, (_, block) => Buffer.from(hashOf(chain, block)));
+    // As the generated decoder brings them: a view of the message for each, and a copy of it in Node's pool.
+    const prefixHashes = promptOf(chain).map((hash) => Buffer.from(hash));
     const request = requestOf(asked, prefixHashes);
-    const startNs = process.hrtime.bigint();
+    const startMs = performance.now();
     const answer = queue.enqueue(request, asked + 1_000, asked).decisions.at(-1);
-    const us = Number(process.hrtime.bigint() - startNs) / 1_000;
-    if (asked >= WARM_UP) timesUs.push(us);
+    const endMs = performance.now();
+    if (asked >= WARM_UP) timed.push({ startMs, endMs });
     if (answer?.kind !== 'placed') throw new Error(`not placed: ${JSON.stringify(answer)}`);
     held.push(answer.lease.leaseId);
     if (held.length > SERVING_WORKERS * QUEUED_PER_WORKER) queue.release([held.shift()], asked);
   }
-  const removeStartMs = performance.now();
-  index.removeWorker(workerIdOf(0));
-  const removeWorkerMs = performance.now() - removeStartMs;
+  await delay(TOLD_MS); // had there been turns of the event loop before, V8 would have made some collections in them
+  observer.disconnect();
+  const usOf = ({ startMs, endMs }) => (endMs - startMs) * 1_000;
+  const timesUs = timed.map(usOf);
+  const undisturbedUs = withoutCollections(timed, collections).map(usOf);
   const meanUs = timesUs.reduce((sum, us) => sum + us, 0) / timesUs.length;
+  const knownBlocks = index.size;
+  const leave = removeWorker(index, workerIdOf(0));
   return {
-    blocks: index.size,
+    blocks: knownBlocks,
     pairs,
     tableBytes: index.memoryBytes,
     residentBytes: indexBytes,
     storedPerSecond: Math.round(pairs / (fillMs / 1_000)),
-    removeWorkerMs,
+    leave,
     leases: leases.size,
+    sketchBytes: uses.memoryBytes,
     placeUs: { p50: quantile(timesUs, 0.5), p99: quantile(timesUs, 0.99), mean: meanUs },
+    collectedShare: 1 - undisturbedUs.length / timesUs.length,
+    undisturbedUs: { p99: quantile(undisturbedUs, 0.99) },
     decisionsPerSecond: Math.round(1e6 / meanUs),
   };
 }
@@ -86,13 +102,42 @@ const WARM_UP = 2_000;
 /** Prompts on each worker that are not computed. */
 const QUEUED_PER_WORKER = 2;
 
+/** Until Node has told of all collections. */
+const TOLD_MS = 100;
+/** What a scheduler clears in one turn (`KvIndexSweep`). */
+const SWEPT_SLOTS_PER_TURN = 32_768;
+
+/** Both in order of time. */
+function withoutCollections(timed, collections) {
+  let next = 0;
+  return timed.filter(({ startMs, endMs }) => {
+    while (next < collections.length && endOf(collections[next]) < startMs) next++;
+    return next === collections.length || collections[next].startTime > endMs;
+  });
+}
+
+const endOf = ({ startTime, duration }) => startTime + duration;
+
+/** How long the event loop is held, at most and in all. */
+function removeWorker(index, workerId) {
+  const turnsMs = [];
+  for (let isMore = true; isMore; ) {
+    const startMs = performance.now();
+    index.removeWorker(workerId); // of the first turn
+    isMore = index.sweep(SWEPT_SLOTS_PER_TURN);
+    turnsMs.push(performance.now() - startMs);
+  }
+  return { longestMs: Math.max(...turnsMs), totalMs: turnsMs.reduce((sum, ms) => sum + ms, 0) };
+}
+
 const workerIdOf = (number) => `w${String(number).padStart(4, '0')}`;
 
-function scheduler(prefixes, random) {
+/** With all that it would have for so many blocks. */
+function scheduler(prefixes, blocks, random) {
   const leases = new LeaseTable({ leaseTtlMs: 1e12, idPrefix: 'l' });
   const fleet = new FleetState({ workerTimeoutMs: 1e12, waitingPerWorker: 4, stepsPerWorker: 1e6 }, leases);
   const strategy = createStrategy('predicted-ttft', DEFAULT_STRATEGY_OPTIONS);
-  const uses = new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * 262_144);
+  const uses = new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * blocks);
   const queue = new PlacementQueue(
     { queueLength: 1_024, expectedModelIds: new Set([MODEL_ID]), lossGraceMs: 0 },
     { fleet, leases, strategyFor: () => strategy, random, prefixes, uses },
@@ -100,16 +145,16 @@ function scheduler(prefixes, random) {
   const model = { modelId: MODEL_ID, blockTokens: 16, contextTokens: 0, maxRunningSequences: 256 };
   for (let number = 0; number < SERVING_WORKERS; number++) {
     const workerId = workerIdOf(number * (INDEX_WORKERS / SERVING_WORKERS));
-    const about = { workerId, workerEpoch: 1, target: workerId, adapters: [], labels: {} };
+    const about = { workerId, workerEpoch: 1, target: workerId, kvTarget: workerId, adapters: [], labels: {} };
     fleet.register({ ...about, models: [{ ...model, stepTokenBudget: 2_048, kvBytesPerToken: 0 }] }, 0);
   }
-  return { queue, leases };
+  return { queue, leases, uses };
 }
 
 function requestOf(number, prefixHashes) {
   return {
     ...{ generationId: `g${number}`, tenantId: 't', modelId: MODEL_ID, adapterId: '', sessionKey: '' },
     ...{ promptTokens: CHAIN_BLOCKS * 16 + 8, maxOutputTokens: 256, sequenceCount: 1, prefixHashes },
-    ...{ priority: 0, attempt: 0, avoidWorkerIds: [], ttftDeadlineUnixMs: 0, explain: false },
+    ...{ priority: 0, attempt: 0, avoidWorkerIds: [], ttftDeadlineUnixMs: 0, explain: true },
   };
 }

@@ -4,10 +4,11 @@ export function rowsOf(name, figures) {
 }
 
 const ROWS = {
-  index: ({ blocks, tableBytes, residentBytes, placeUs, decisionsPerSecond, removeWorkerMs }) => [
-    `${blocks} blocks in ${megabytes(tableBytes)} (resident ${megabytes(residentBytes)})`,
+  index: ({ blocks, tableBytes, sketchBytes, residentBytes, placeUs, decisionsPerSecond, leave, ...rest }) => [
+    `${blocks} blocks in ${megabytes(tableBytes)} (resident ${megabytes(residentBytes)}), uses of prefixes in ${megabytes(sketchBytes)}`,
     `a decision p50 ${us(placeUs.p50)}, p99 ${us(placeUs.p99)}; ${decisionsPerSecond} decisions/s on one core`,
-    `a worker that leaves: ${removeWorkerMs.toFixed(0)} ms`,
+    `p99 ${us(rest.undisturbedUs.p99)} without the ${(100 * rest.collectedShare).toFixed(2)} % of decisions that a collection of garbage fell into`,
+    `a worker that leaves: ${leave.totalMs.toFixed(0)} ms in turns of at most ${leave.longestMs.toFixed(1)} ms`,
   ],
   fleet: (figures) => {
     const { workers, requestsPerSecond, decisionUs, answerUs } = figures;
