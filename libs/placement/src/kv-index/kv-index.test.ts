@@ -34,7 +34,7 @@ describe('KvIndex', () => {
           } else if (kind === 'left') {
             index.removeWorker(id);
             held.clear();
-          } else index.sweep(block[0]!); // some slots of 128
+          } else index.sweep(120 + (block[0]! % 9)); // of 128 slots: into the run of taken ones
         }
         const ids = [...truth.keys(), 'nobody'];
         const expectTruth = () => {
@@ -77,5 +77,18 @@ describe('KvIndex', () => {
     expect([index.size, index.needsSweep]).toEqual([1, false]);
     for (const id of ['d', 'e', 'f']) index.stored(id, blocks[1]!);
     expect([index.refused, ...index.leadingBlocks([blocks[1]!], ['d', 'e', 'f'])]).toEqual([1, 1, 1, 0]);
+  });
+
+  it('given a block that moves back to where was swept already, then it is swept all the same', () => {
+    const index = new KvIndex({ capacityBlocks: 60, capacityWorkers: 2 });
+    const [first, second] = [1, 2].map((seed) => Uint8Array.from({ length: 16 }, (_, at) => (at === 7 ? 10 : seed)));
+    index.stored('here', first!);
+    index.stored('gone', second!); // in slot 11, as 10 is taken
+    index.removeWorker('gone');
+    expect(index.sweep(11)).toBe(true);
+    index.removed('here', first!);
+    while (index.sweep(11));
+    index.stored('new', first!); // has the bit of the one that left
+    expect([index.size, ...index.leadingBlocks([second!], ['here', 'new'])]).toEqual([1, 0, 0]);
   });
 });
