@@ -8,8 +8,8 @@ import {
   KvIndex,
   LeaseTable,
   PlacementQueue,
-  PREFIXES_PER_INDEXED_BLOCK,
   PrefixUses,
+  rememberedPrefixes,
   seededRandom,
 } from '#lib/placement';
 import { quantile } from '../engine/statistics.mjs';
@@ -137,7 +137,7 @@ function scheduler(prefixes, blocks, random) {
   const leases = new LeaseTable({ leaseTtlMs: 1e12, idPrefix: 'l' });
   const fleet = new FleetState({ workerTimeoutMs: 1e12, waitingPerWorker: 4, stepsPerWorker: 1e6 }, leases);
   const strategy = createStrategy('predicted-ttft', DEFAULT_STRATEGY_OPTIONS);
-  const uses = new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * blocks);
+  const uses = new PrefixUses(rememberedPrefixes(blocks));
   const queue = new PlacementQueue(
     { queueLength: 1_024, expectedModelIds: new Set([MODEL_ID]), lossGraceMs: 0 },
     { fleet, leases, strategyFor: () => strategy, random, prefixes, uses },

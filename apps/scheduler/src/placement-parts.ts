@@ -6,8 +6,8 @@ import {
   KvIndex,
   LeaseTable,
   PlacementQueue,
-  PREFIXES_PER_INDEXED_BLOCK,
   PrefixUses,
+  rememberedPrefixes,
   seededRandom,
 } from '#lib/placement';
 import type { ModelStrategies } from './model-strategies.js';
@@ -61,7 +61,7 @@ export function createPlacementParts(
     strategyFor: (modelId) => strategies.strategyFor(modelId),
     random: seededRandom(randomInt(2 ** 32)),
     prefixes,
-    uses: new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * kvIndexBlocks),
+    uses: new PrefixUses(rememberedPrefixes(kvIndexBlocks)),
   });
   return { leases, fleet, queue, prefixes, kvFollower: new KvFollower(prefixes) };
 }

@@ -35,7 +35,7 @@ export {
   type PlacementTerms,
 } from './placement-strategy.js';
 export { inPrefillOrder, PREFILL_ORDERS, type PrefillOrder, prefillUrgency } from './prefill-order.js';
-export { PREFIXES_PER_INDEXED_BLOCK, PrefixUses } from './prefix-uses.js';
+export { PrefixUses, rememberedPrefixes } from './prefix-uses.js';
 export { REFUSAL_REASONS, type Refusal, type RefusalReason } from './refusal.js';
 export { Reigns, schedulersInOrder } from './reigns.js';
 export { seededRandom } from './seeded-random.js';

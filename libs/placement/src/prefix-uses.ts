@@ -1,11 +1,16 @@
 import { marksOf } from './prefix-marks.js';
 import { hashWord } from './short-hash.js';
 
-/**
- * Prefixes whose uses are remembered for each block of the index. Chosen: prompts come back after several times as long as blocks stay, and 64 bytes
- * beside the index's 67 are no more than it takes.
- */
-export const PREFIXES_PER_INDEXED_BLOCK = 8;
+/** Chosen: prompts come back after several times as long as blocks stay, and 64 bytes beside the index's 67 are no more than it takes. */
+const PREFIXES_PER_INDEXED_BLOCK = 8;
+
+/** Chosen: 268 MB, so that an index of ten million blocks and its uses stay below 1 GB together. */
+const MOST_PREFIXES = 2 ** 25;
+
+/** @returns how many prefixes' uses are remembered beside an index of so many blocks */
+export function rememberedPrefixes(indexedBlocks: number): number {
+  return Math.min(MOST_PREFIXES, PREFIXES_PER_INDEXED_BLOCK * indexedBlocks);
+}
 
 /** Uses that are told apart; who was used four times counts as who was used forty times. */
 const MOST_USES = 4;

@@ -7,9 +7,9 @@ import {
   type PlacementDecision,
   PlacementQueue,
   type PlacementStrategy,
-  PREFIXES_PER_INDEXED_BLOCK,
   type PrefillOrder,
   PrefixUses,
+  rememberedPrefixes,
   seededRandom,
 } from '#lib/placement';
 import { measure, type SimulationResult } from './measurements.js';
@@ -102,7 +102,7 @@ class Run {
         strategyFor: () => strategy,
         random: seededRandom(seed),
         prefixes: this.prefixes,
-        uses: new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * capacityBlocks),
+        uses: new PrefixUses(rememberedPrefixes(capacityBlocks)),
       },
     );
     const ids = Array.from({ length: workers }, (_, index) => workerIdOf(index));
