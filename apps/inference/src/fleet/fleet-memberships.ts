@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ChannelSecurity } from '#lib/channels';
 import { type HydraConfig, schedulerTargets } from '#lib/config';
+import { KvEventLog } from '#lib/kv-transfer';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { AdapterKeeper } from '../adapters/adapter-keeper.js';
 import { Embeddings } from '../embedding/embeddings.js';
@@ -12,7 +13,6 @@ import { HYDRA_CONFIG } from '../worker-config.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { DeviceMeter } from './device-meter.js';
 import { FleetMembership } from './fleet-membership.js';
-import { KvEventLog } from './kv-event-log.js';
 import { registrationOf } from './registration.js';
 import { StateReporter } from './state-reporter.js';
 
