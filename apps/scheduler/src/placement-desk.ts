@@ -4,6 +4,7 @@ import type { KvEvents, Registration, StateReport } from '#lib/contracts';
 import { APP_LOGGER, type Exemplar, type Logger } from '#lib/observability';
 import {
   Attention,
+  type CacheFleet,
   type FleetState,
   type KvFollower,
   type LeaseOutcome,
@@ -58,6 +59,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   readonly leases: LeaseTable;
   readonly fleet: FleetState;
   readonly queue: PlacementQueue;
+  readonly caches: CacheFleet;
   private readonly configuredModelIds: ReadonlySet<string>;
   isClosed = false;
 
@@ -80,7 +82,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     private readonly strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
-    const { leases, fleet, queue, kvFollower } = createPlacementParts(
+    const { leases, fleet, queue, kvFollower, caches } = createPlacementParts(
       config,
       strategies,
       this.schedulerEpoch.toString(36),
@@ -88,6 +90,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     this.leases = leases;
     this.fleet = fleet;
     this.queue = queue;
+    this.caches = caches;
     this.kvFollower = kvFollower;
     this.configuredModelIds = new Set(config.models.map((model) => model.id));
     this.reigns = new OwnReigns(config, this.fleet, logger, {

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { HydraConfig } from '#lib/config';
 import {
+  CacheFleet,
   FleetState,
   KvFollower,
   KvIndex,
@@ -21,6 +22,7 @@ export interface PlacementParts {
   readonly fleet: FleetState;
   readonly queue: PlacementQueue;
   readonly kvFollower: KvFollower;
+  readonly caches: CacheFleet;
 }
 
 /**
@@ -45,6 +47,7 @@ export function createPlacementParts(
   };
   const fleet = new FleetState(room, leases);
   const prefixes = new KvIndex({ capacityBlocks: kvIndexBlocks, capacityWorkers: KV_INDEX_WORKERS });
+  const caches = new CacheFleet({ capacityBlocks: kvIndexBlocks, timeoutMs: workerTimeoutMs });
   const limits = {
     get queueLength() {
       return config.scheduler.queueLength;
@@ -60,7 +63,8 @@ export function createPlacementParts(
     strategyFor: (modelId) => strategies.strategyFor(modelId),
     random: seededRandom(randomInt(2 ** 32)),
     prefixes,
+    caches,
     uses: new PrefixUses(PREFIXES_PER_INDEXED_BLOCK * kvIndexBlocks),
   });
-  return { leases, fleet, queue, kvFollower: new KvFollower(prefixes) };
+  return { leases, fleet, queue, kvFollower: new KvFollower(prefixes), caches };
 }

@@ -14,3 +14,8 @@ export class BlockKeys {
     return `${this.prefix}:${Buffer.from(blockHash).toString('hex')}`;
   }
 }
+
+/** @returns the hash in a key of `BlockKeys`, in hexadecimal digits */
+export function blockHashOf(key: string): string {
+  return key.slice(key.indexOf(':') + 1);
+}

@@ -164,6 +164,7 @@ export class FakeWorker {
       ...{ workerId: this.workerId, workerEpoch: this.epoch, target: `127.0.0.1:${this.port}` },
       ...{ role: WorkerRole.UNIFIED, engine: 'mock', version: '0', devices: [], tensorParallelSize: 1 },
       ...{ pipelineParallelSize: 1, models: [model], adapters: this.adapters, kvTarget: '', labels: {} },
+      alwaysAsksCaches: false,
     };
   }
 

@@ -5,12 +5,19 @@ import type { WorkerIdentity } from '../worker-identity.js';
 import type { DeviceMeter } from './device-meter.js';
 import { samplingDefaultsOf } from './sampling-defaults.js';
 
+/** Under which target it is reached, and what it does about KV blocks of others. */
+export interface WorkerReach {
+  readonly target: string;
+  readonly sharesKv: boolean;
+  readonly alwaysAsksCaches: boolean;
+}
+
 /** How this worker introduces itself. One process computes the whole model, so nothing is split. */
 export function registrationOf(
   { workerId, epoch, model: configured }: WorkerIdentity,
   description: EngineDescription,
   meter: DeviceMeter,
-  { target, sharesKv }: { readonly target: string; readonly sharesKv: boolean },
+  { target, sharesKv, alwaysAsksCaches }: WorkerReach,
   adapters: readonly EngineAdapter[],
   version: string,
 ): Registration {
@@ -29,6 +36,7 @@ export function registrationOf(
     adapters: adapters.map((adapter) => ({ ...adapter, modelId: model.modelId })),
     kvTarget: sharesKv && description.blocks !== undefined ? target : '',
     labels: {},
+    alwaysAsksCaches,
   };
 }
 

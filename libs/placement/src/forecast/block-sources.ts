@@ -1,53 +1,88 @@
+import type { CacheFleet } from '../caches/cache-fleet.js';
 import type { PrefixLookup } from '../kv-index/kv-index.js';
 import type { PlacementRequest } from '../placement-request.js';
 import type { WorkerView } from '../worker-view.js';
 import type { ExpectedPrefix, Prefix } from './expected-prefix.js';
+import type { LinkTraffic } from './link-traffic.js';
 
-/** Blocks of a prompt that a worker can have from another one instead of computing them. */
+/** Blocks of a prompt, one behind the other, that are fetched from one holder. */
+export interface FetchPart {
+  /** The worker's id, or the cache's. */
+  readonly holderId: string;
+  /** gRPC target of its `KvBlocks`. */
+  readonly target: string;
+  /** What leaves it. */
+  readonly traffic: LinkTraffic;
+  readonly firstBlock: number;
+  /** The one behind the last. */
+  readonly endBlock: number;
+  readonly bytes: number;
+}
+
+/** Blocks of a prompt that a worker can have from elsewhere instead of computing them. */
 export interface FetchOption extends Prefix {
-  /** Who has them. */
-  readonly source: WorkerView;
+  /** What has them. */
+  readonly from: 'worker' | 'kvcache';
+  /** In the order of the prompt: one of another worker, or some of caches. */
+  readonly parts: readonly FetchPart[];
   /** Of its own the worker has so many; those from there to `blocks` are fetched. */
   readonly ownBlocks: number;
   /** Of those that are fetched. */
   readonly bytes: number;
-  /** How long that takes beside what else comes to the worker or leaves the source, in milliseconds. */
+  /** How long that takes beside what else comes to the worker or leaves the holders, in milliseconds. */
   readonly fetchMs: number;
+  /** The worker fetches them, whatever it is told: computing them is no choice. */
+  readonly isCertain: boolean;
+}
+
+export interface BlockHolders {
+  readonly prefixes: PrefixLookup;
+  /** Absent where there are none to be known. */
+  readonly caches?: CacheFleet | undefined;
 }
 
 /** Who holds more of a prompt than a worker that it may go to. For one decision: nothing may change until it is made. */
 export class BlockSources {
   /** The longest prefix first. */
   private ordered: readonly { readonly source: WorkerView; readonly blocks: number }[] | undefined;
+  /** By the first block that is wanted. */
+  private readonly runs = new Map<number, ReturnType<CacheFleet['runsFrom']>>();
 
   private constructor(
     private readonly request: PlacementRequest,
     private readonly sharing: readonly WorkerView[],
     private readonly prefix: ExpectedPrefix,
-    private readonly prefixes: PrefixLookup,
+    private readonly holders: BlockHolders,
     private readonly nowMs: number,
   ) {}
 
   /**
    * @param workers  all of the model; also those that take nothing new have what they hold
-   * @returns undefined when no two of them have blocks from each other
+   * @returns undefined when none of them has blocks from elsewhere
    */
   static among(
     request: PlacementRequest,
     workers: readonly WorkerView[],
     prefix: ExpectedPrefix,
-    prefixes: PrefixLookup,
+    holders: BlockHolders,
     nowMs: number,
   ): BlockSources | undefined {
     const sharing = workers.filter(sharesBlocks);
-    if (sharing.length < 2 || request.prefixHashes.length === 0) return undefined;
-    return new BlockSources(request, sharing, prefix, prefixes, nowMs);
+    const fewest = (holders.caches?.heldBlocks ?? 0) > 0 ? 1 : 2;
+    if (sharing.length < fewest || request.prefixHashes.length === 0) return undefined;
+    return new BlockSources(request, sharing, prefix, holders, nowMs);
   }
 
-  /** @returns undefined when nobody has more of the prompt than the worker, or it fetches nothing */
-  for(worker: WorkerView): FetchOption | undefined {
-    if (!sharesBlocks(worker)) return undefined;
-    const { blocks: ownBlocks, tokens: ownTokens } = this.prefix.of(worker);
+  /** What a worker may fetch: from the other worker that holds most of the prompt, and from the caches; none where that is not more than it has. */
+  optionsFor(worker: WorkerView): readonly FetchOption[] {
+    if (!sharesBlocks(worker)) return [];
+    const options: FetchOption[] = [];
+    for (const option of [this.fromWorker(worker), this.fromCaches(worker)]) if (option) options.push(option);
+    return options;
+  }
+
+  private fromWorker(worker: WorkerView): FetchOption | undefined {
+    const { blocks: ownBlocks } = this.prefix.of(worker);
     const { model } = worker;
     this.ordered ??= this.inOrder();
     for (const { source, blocks } of this.ordered) {
@@ -55,25 +90,64 @@ export class BlockSources {
       const isOfSameKind =
         source.model.modelFingerprint === model.modelFingerprint && source.model.blockTokens === model.blockTokens;
       if (source.workerId === worker.workerId || !isOfSameKind) continue;
-      const tokens = Math.min(blocks * model.blockTokens, this.request.promptTokens - 1);
-      if (tokens <= ownTokens) return undefined;
-      const bytes = (blocks - ownBlocks) * model.blockTokens * model.kvBytesPerToken;
-      const fetchMs = worker.mirror.fetchTime.fetchMs(bytes + this.competingBytes(worker, source, bytes));
-      return { source, blocks, tokens, ownBlocks, bytes, fetchMs };
+      const { workerId: holderId, registration, mirror } = source;
+      const { kvTarget: target } = registration;
+      const { traffic } = mirror;
+      return this.option(worker, 'worker', [{ holderId, target, traffic, firstBlock: ownBlocks, endBlock: blocks }]);
     }
     return undefined;
   }
 
-  /** The busier of the two links decides. */
-  private competingBytes(worker: WorkerView, source: WorkerView, bytes: number): number {
-    const ofLink = ({ mirror }: WorkerView) => mirror.traffic.competingBytes(bytes, this.nowMs);
-    return Math.max(ofLink(worker), ofLink(source));
+  private fromCaches(worker: WorkerView): FetchOption | undefined {
+    const { caches } = this.holders;
+    if (caches === undefined || caches.heldBlocks === 0) return undefined;
+    const { blocks: ownBlocks } = this.prefix.of(worker);
+    let runs = this.runs.get(ownBlocks);
+    if (runs === undefined) {
+      runs = caches.runsFrom(this.request.prefixHashes, ownBlocks);
+      this.runs.set(ownBlocks, runs);
+    }
+    const parts = runs.map(({ cache: { cacheId: holderId, target, traffic }, firstBlock, endBlock }) => ({
+      ...{ holderId, target, traffic, firstBlock, endBlock },
+    }));
+    return this.option(worker, 'kvcache', parts);
+  }
+
+  private option(
+    worker: WorkerView,
+    from: FetchOption['from'],
+    runs: readonly Omit<FetchPart, 'bytes'>[],
+  ): FetchOption | undefined {
+    const { model, mirror, registration } = worker;
+    const { blocks: ownBlocks, tokens: ownTokens } = this.prefix.of(worker);
+    const blocks = runs.at(-1)?.endBlock ?? ownBlocks;
+    const tokens = Math.min(blocks * model.blockTokens, this.request.promptTokens - 1);
+    if (tokens <= ownTokens) return undefined;
+    const blockBytes = model.blockTokens * model.kvBytesPerToken;
+    const parts = runs.map((run) => ({ ...run, bytes: (run.endBlock - run.firstBlock) * blockBytes }));
+    const bytes = (blocks - ownBlocks) * blockBytes;
+    const fetchTime = from === 'worker' ? mirror.fetchTime : mirror.cacheFetchTime;
+    // One after the other; what shares the links is reckoned with the first.
+    let sharedBytes = this.competingBytes(worker, parts, bytes);
+    let fetchMs = 0;
+    for (const part of parts) {
+      fetchMs += fetchTime.fetchMs(part.bytes + sharedBytes);
+      sharedBytes = 0;
+    }
+    const isCertain = from === 'kvcache' && registration.alwaysAsksCaches;
+    return { from, parts, blocks, tokens, ownBlocks, bytes, fetchMs, isCertain };
+  }
+
+  /** The busier of the two ends of the way decides. */
+  private competingBytes({ mirror }: WorkerView, parts: readonly FetchPart[], bytes: number): number {
+    const atHolders = parts.reduce((sum, part) => sum + part.traffic.competingBytes(part.bytes, this.nowMs), 0);
+    return Math.max(mirror.traffic.competingBytes(bytes, this.nowMs), atHolders);
   }
 
   /** Of equals the one with the least to do comes first. */
   private inOrder() {
-    const { request, sharing, prefixes } = this;
-    const held = prefixes.leadingBlocks(
+    const { request, sharing, holders } = this;
+    const held = holders.prefixes.leadingBlocks(
       request.prefixHashes,
       sharing.map(({ workerId }) => workerId),
     );

@@ -51,10 +51,11 @@ const DECODE_PRICE = 0.003;
  * computing them again. What was just sent counts at once; no term waits for a metric. All speeds are fitted online, per worker
  * (`StepTimeModel`).
  *
- * **Fetching.** Where workers have blocks from each other, each candidate is reckoned twice: computing what it lacks, and fetching it from
- * the worker that holds the longest prefix by the KV index (`BlockSources`). Then
+ * **Fetching.** Where workers have blocks from each other, or from caches, each candidate is reckoned several times: computing what it lacks,
+ * fetching it from the worker that holds the longest prefix by the KV index, and from the caches (`BlockSources`). Then
  * `ttftMs = max(step + prompts ahead, fetchMs) + this prompt but for what it then has`, `fetchMs` = latency + bytes / bandwidth as
- * observed (`FetchTimeModel`), and `workMs` is that of the rest; it pushes out as much as when it computed. The cheaper one counts.
+ * observed (`FetchTimeModel`), and `workMs` is that of the rest; it pushes out as much as when it computed. The cheapest one counts; of a worker that
+ * asks the caches whatever it costs (`kvcache.fetch: always`), what they hold is fetched.
  *
  * No options. Terms: the above, and `price` (p), `demand`, `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `fetchedBlocks`, `fetchMs` (0 where it computes),
  * `delayedPrompts`, `costMs`.
@@ -83,17 +84,18 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       const prefix = context.prefix.of(worker);
       const forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
       const computing = termsOf(prefix, undefined, forecast, pricesOf(worker, forecast));
-      terms.set(worker.workerId, computing);
-      const fetch = context.sources?.for(worker);
-      if (fetch === undefined) continue;
-      const fetched = forecastFetching(worker, request, fetch, context.nowMs);
-      // What it fetches pushes out as much as what it would compute.
-      const { price, demand, loadMs, delayMs, decodeMs } = pricesOf(worker, fetched);
-      const prices = { price, demand, loadMs, delayMs, evictionMs: computing.evictionMs, decodeMs };
-      const fetching = termsOf(prefix, fetch, fetched, prices);
-      if (fetching.costMs >= computing.costMs) continue;
-      terms.set(worker.workerId, fetching);
-      fetches.set(worker.workerId, fetch);
+      let least = computing;
+      for (const fetch of context.sources?.optionsFor(worker) ?? NO_OPTIONS) {
+        const fetched = forecastFetching(worker, request, fetch, context.nowMs);
+        // What it fetches pushes out as much as what it would compute.
+        const { price, demand, loadMs, delayMs, decodeMs } = pricesOf(worker, fetched);
+        const prices = { price, demand, loadMs, delayMs, evictionMs: computing.evictionMs, decodeMs };
+        const fetching = termsOf(prefix, fetch, fetched, prices);
+        if (fetching.costMs >= least.costMs && !(fetch.isCertain && least === computing)) continue;
+        least = fetching;
+        fetches.set(worker.workerId, fetch);
+      }
+      terms.set(worker.workerId, least);
     }
     const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => of(worker).costMs);
@@ -128,6 +130,8 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     };
   }
 }
+
+const NO_OPTIONS: readonly FetchOption[] = [];
 
 interface Prices {
   readonly price: number;
