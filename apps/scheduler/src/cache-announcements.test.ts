@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { KvSourceKind, type Lease } from '#lib/contracts';
+import { nameInLayout } from '#lib/kv';
 import { FakeCache, SchedulerFixture, servedModel, stored } from './scheduler.test-support.js';
 
 let fixture: SchedulerFixture;
@@ -8,9 +9,11 @@ afterEach(() => fixture.close());
 
 const WAIT_MS = 20_000;
 const prefixHashes = Array.from({ length: 64 }, (_, index) => Buffer.alloc(16, index + 1));
-const models = [servedModel({ maxRunningSequences: 4, modelFingerprint: 'f', kvBytesPerToken: 64 })];
+const kvLayout = Buffer.alloc(16, 0x55);
+const models = [servedModel({ maxRunningSequences: 4, modelFingerprint: 'f', kvBytesPerToken: 64, kvLayout })];
 const prompt = { promptTokens: 1_025, prefixHashes };
-const held = { firstSequence: 1, events: [stored(prefixHashes)] };
+const names = prefixHashes.map((hash) => Buffer.from(nameInLayout(hash, kvLayout)));
+const held = { firstSequence: 1, events: [stored(names)] };
 
 async function place(): Promise<Lease> {
   const lease = await fixture.placed(prompt);
@@ -61,7 +64,7 @@ describe('caches of KV blocks that announce what they hold', () => {
     const again = await fixture.announce();
     again.holds({ firstSequence: 2, events: [] }); // it has told one event before
     await again.next('requestKvSnapshot');
-    again.holds({ firstSequence: 2, snapshot: true, events: [stored(prefixHashes)] });
+    again.holds({ firstSequence: 2, snapshot: true, events: [stored(names)] });
     await untilFetchedFrom(['127.0.0.1:9']);
   });
 

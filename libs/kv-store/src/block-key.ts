@@ -1,13 +1,12 @@
-import { hash } from 'node:crypto';
 import type { KvLayout } from '#lib/contracts';
-import { layoutKey } from '#lib/kv-transfer';
+import { layoutName } from '#lib/kv-transfer';
 
 /** Names the blocks of one layout: what two layouts have in common never meets. */
 export class BlockKeys {
   private readonly prefix: string;
 
   constructor(layout: KvLayout) {
-    this.prefix = hash('sha256', layoutKey(layout), 'hex').slice(0, 32);
+    this.prefix = layoutName(layout).toString('hex');
   }
 
   of(blockHash: Uint8Array): string {
@@ -15,7 +14,8 @@ export class BlockKeys {
   }
 }
 
-/** @returns the hash in a key of `BlockKeys`, in hexadecimal digits */
-export function blockHashOf(key: string): string {
-  return key.slice(key.indexOf(':') + 1);
+/** What is in a key of `BlockKeys`. */
+export function partsOfBlockKey(key: string): { readonly layout: Buffer; readonly blockHash: Buffer } {
+  const [layout = '', blockHash = ''] = key.split(':');
+  return { layout: Buffer.from(layout, 'hex'), blockHash: Buffer.from(blockHash, 'hex') };
 }

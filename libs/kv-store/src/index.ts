@@ -1,5 +1,5 @@
 /** Where kvcache keeps blocks of attention state: tiers behind one port, and the store in front of them. */
-export { blockHashOf } from './block-key.js';
+export { partsOfBlockKey } from './block-key.js';
 export { BlockTier, type TierBlock, TierUnavailableError } from './block-tier.js';
 export {
   KvBlockStore,

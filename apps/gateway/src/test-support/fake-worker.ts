@@ -158,6 +158,7 @@ export class FakeWorker {
         stepTokenBudget: 512,
         prefillOrder: '',
         samplingDefaults: { temperature: 0.25, topP: 0.75 },
+        kvLayout: Buffer.alloc(0),
       },
     };
     return {

@@ -1,6 +1,8 @@
 import { type Registration, WorkerRole } from '#lib/contracts';
 import type { EngineAdapter, EngineDescription } from '#lib/engine';
+import { layoutName } from '#lib/kv-transfer';
 import { ChatTemplate } from '#lib/tokens';
+import { kvLayoutOf } from '../kv/kv-layout-of.js';
 import type { WorkerIdentity } from '../worker-identity.js';
 import type { DeviceMeter } from './device-meter.js';
 import { samplingDefaultsOf } from './sampling-defaults.js';
@@ -22,6 +24,7 @@ export function registrationOf(
   version: string,
 ): Registration {
   const { engine, model, textFiles } = description;
+  const layout = sharesKv ? kvLayoutOf(description) : undefined;
   return {
     workerId,
     workerEpoch: epoch,
@@ -32,9 +35,14 @@ export function registrationOf(
     devices: meter.devices(),
     tensorParallelSize: 1,
     pipelineParallelSize: 1,
-    models: [{ ...model, tasks: tasksOf(description), samplingDefaults: samplingDefaultsOf(configured, textFiles) }],
+    models: [
+      {
+        ...{ ...model, tasks: tasksOf(description), samplingDefaults: samplingDefaultsOf(configured, textFiles) },
+        kvLayout: layout === undefined ? Buffer.alloc(0) : layoutName(layout),
+      },
+    ],
     adapters: adapters.map((adapter) => ({ ...adapter, modelId: model.modelId })),
-    kvTarget: sharesKv && description.blocks !== undefined ? target : '',
+    kvTarget: layout === undefined ? '' : target,
     labels: {},
     alwaysAsksCaches,
   };

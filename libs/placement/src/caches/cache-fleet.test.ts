@@ -1,17 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KvBlocksStored, KvEvents } from '#lib/contracts';
+import { nameInLayout } from '#lib/kv';
 import { describeKvFollowing, type FollowedHolder } from '../kv-index/kv-following.conformance.js';
 import { CacheFleet } from './cache-fleet.js';
 
 const OPTIONS = { capacityBlocks: 4_096, timeoutMs: 5_000 };
 const registered = (cacheId: string, cacheEpoch = 1) => ({ cacheId, cacheEpoch, target: `${cacheId}:1` });
+const LAYOUT = Uint8Array.from({ length: 16 }, (_, at) => 7 * at + 1);
+const ANOTHER = Uint8Array.from(LAYOUT, (byte) => byte + 1);
 const chain = Array.from({ length: 300 }, (_, number) =>
   Uint8Array.from({ length: 16 }, (_b, at) => ((number + 1) * (at + 3) + (number >> 6) * 31) % 256),
 );
 
 function stored(blocks: readonly Uint8Array[], firstSequence = 1): KvEvents {
-  const value = KvBlocksStored.fromPartial({ blockHashes: blocks.map((block) => Buffer.from(block)), medium: 'host' });
+  const blockHashes = blocks.map((block) => Buffer.from(nameInLayout(block, LAYOUT)));
+  const value = KvBlocksStored.fromPartial({ blockHashes, medium: 'host' });
   return KvEvents.fromPartial({ firstSequence, events: [{ change: { $case: 'stored', value } }] });
 }
 
@@ -27,8 +31,12 @@ function holding(held: Readonly<Record<string, readonly (readonly [number, numbe
 
 const runsOf = (fleet: CacheFleet, first: number, end = 300) =>
   fleet
-    .runsFrom(chain.slice(0, end), first)
+    .find(chain.slice(0, end), LAYOUT)
+    .runsFrom(first)
     .map(({ cache, firstBlock, endBlock }) => [cache.cacheId, firstBlock, endBlock]);
+
+/** What the store of the suite tells is taken for names as it is. */
+const NO_LAYOUT = new Uint8Array(16);
 
 class FollowedCache implements FollowedHolder {
   private epoch = 1;
@@ -38,7 +46,7 @@ class FollowedCache implements FollowedHolder {
     return this.fleet.heldBlocks;
   }
 
-  holds = (block: Uint8Array) => this.fleet.runsFrom([block], 0).length === 1;
+  holds = (block: Uint8Array) => this.fleet.find([block], NO_LAYOUT).runsFrom(0).length === 1;
   apply = (events: KvEvents) => this.fleet.apply('a', this.epoch, events, 0);
   holderRestarted = () => {
     this.epoch++;
@@ -86,6 +94,12 @@ describe('CacheFleet', () => {
 
   it('given segments behind one another on one cache, then they are one run', () => {
     expect(runsOf(holding({ a: [[0, 300]], b: [[0, 64]] }), 0)).toEqual([['a', 0, 300]]); // prettier-ignore
+  });
+
+  it('given blocks in one layout, then who has another one has no use of them', () => {
+    const fleet = holding({ a: [[0, 64]] });
+    expect(fleet.find(chain, LAYOUT).runsFrom(0)).toHaveLength(1);
+    expect(fleet.find(chain, ANOTHER).runsFrom(0)).toEqual([]);
   });
 
   it('given a beginning that nobody has, then what is behind it is of no use but to who has the beginning', () => {

@@ -1,37 +1,19 @@
 import type { CacheRegistration, KvEvents } from '#lib/contracts';
-import { SEGMENT_BLOCKS } from '#lib/kv';
+import { BLOCK_HASH_BYTES, nameInLayout, SEGMENT_BLOCKS } from '#lib/kv';
 import { LinkTraffic } from '../forecast/link-traffic.js';
 import { KvFollower, type KvFollowing } from '../kv-index/kv-follower.js';
 import { KvIndex } from '../kv-index/kv-index.js';
+import type { CacheView } from './cache-view.js';
+import { PromptInCaches } from './prompt-in-caches.js';
 
 /** Caches that are followed at once, as many as workers may know (`kvcache.targets`). */
 const MOST_CACHES = 64;
-/** Pieces of a prompt that come from different caches. Chosen: 64 segments are 65,536 tokens; whoever needs more has parts on all of them. */
-const MOST_RUNS = 64;
 
 export interface CacheFleetOptions {
   /** Distinct blocks that are remembered; of more, nothing is known. */
   readonly capacityBlocks: number;
   /** Silence after which a cache is forgotten, in milliseconds. */
   readonly timeoutMs: number;
-}
-
-/** A cache of KV blocks, as decisions see it. */
-export interface CacheView {
-  readonly cacheId: string;
-  readonly cacheEpoch: number;
-  /** Under which workers reach its blocks. */
-  readonly target: string;
-  /** What leaves it, by the leases that said so. */
-  readonly traffic: LinkTraffic;
-}
-
-/** Blocks of a prompt that one cache holds, one behind the other. */
-export interface CacheRun {
-  readonly cache: CacheView;
-  readonly firstBlock: number;
-  /** The one behind its last. */
-  readonly endBlock: number;
 }
 
 export type CacheRegisterOutcome =
@@ -51,6 +33,8 @@ interface CacheMember extends CacheView {
  */
 export class CacheFleet {
   private readonly members = new Map<string, CacheMember>();
+  /** Names of a segment's blocks, for one look-up after the other. */
+  private readonly names = Array.from({ length: SEGMENT_BLOCKS }, () => new Uint8Array(BLOCK_HASH_BYTES));
   private known: { readonly index: KvIndex; readonly follower: KvFollower } | undefined;
 
   constructor(private readonly options: CacheFleetOptions) {}
@@ -110,32 +94,33 @@ export class CacheFleet {
   }
 
   /**
-   * Where a prompt's blocks are, from one of them on up to the first that no cache holds. Workers spread segments of a chain over the caches,
-   * so each segment is looked up by itself: within one, who holds a block holds those before it.
+   * Where a prompt's blocks are.
    * @param hashes  of the prompt's blocks, first block first
-   * @param firstBlock  the first one that is wanted
+   * @param layout  in which they are of use (`ServedModel.kvLayout`)
    */
-  runsFrom(hashes: readonly Uint8Array[], firstBlock: number): CacheRun[] {
-    const runs: { cache: CacheView; firstBlock: number; endBlock: number }[] = [];
-    if (this.known === undefined) return runs;
-    const { index } = this.known;
+  find(hashes: readonly Uint8Array[], layout: Uint8Array): PromptInCaches {
     const cacheIds = [...this.members.keys()];
-    for (let next = firstBlock; next < hashes.length; ) {
-      const segmentEnd = Math.min(hashes.length, (Math.floor(next / SEGMENT_BLOCKS) + 1) * SEGMENT_BLOCKS);
-      const held = index.leadingBlocks(hashes.slice(next, segmentEnd), cacheIds);
-      const most = Math.max(0, ...held);
-      if (most === 0) break;
-      const last = runs.at(-1);
-      const goesOn = last !== undefined && held[cacheIds.indexOf(last.cache.cacheId)] === most;
-      if (goesOn) last.endBlock = next + most;
-      else if (runs.length === MOST_RUNS) break;
-      else {
-        const cache = this.members.get(cacheIds[held.indexOf(most)]!)!; // one of them
-        runs.push({ cache, firstBlock: next, endBlock: next + most });
-      }
-      next += most;
-    }
-    return runs;
+    return new PromptInCaches(hashes.length, (firstBlock, endBlock) => {
+      if (this.known === undefined) return undefined;
+      const { index } = this.known;
+      const heldOf = (blocks: readonly number[]) => {
+        const names = this.names.slice(0, blocks.length);
+        for (const [at, name] of names.entries()) nameInLayout(hashes[blocks[at]!]!, layout, name);
+        return index.leadingBlocks(names, cacheIds);
+      };
+      // Within a segment, who holds a block holds those before it: mostly the first and the last one tell all.
+      const ends = heldOf([firstBlock, endBlock - 1]);
+      const mostOfEnds = Math.max(0, ...ends);
+      if (mostOfEnds === 0) return undefined;
+      const runOf = (place: number, end: number) => {
+        const cache = this.members.get(cacheIds[place]!)!; // one of them
+        return { cache, firstBlock, endBlock: end };
+      };
+      if (mostOfEnds === 2) return runOf(ends.indexOf(2), endBlock);
+      const held = heldOf(Array.from({ length: endBlock - firstBlock }, (_, at) => firstBlock + at));
+      const most = Math.max(...held);
+      return runOf(held.indexOf(most), firstBlock + most);
+    });
   }
 
   private begin() {

@@ -1,4 +1,5 @@
 import type { CacheFleet } from '../caches/cache-fleet.js';
+import type { PromptInCaches } from '../caches/prompt-in-caches.js';
 import type { PrefixLookup } from '../kv-index/kv-index.js';
 import type { PlacementRequest } from '../placement-request.js';
 import type { WorkerView } from '../worker-view.js';
@@ -41,12 +42,22 @@ export interface BlockHolders {
   readonly caches?: CacheFleet | undefined;
 }
 
+interface Parts {
+  readonly parts: readonly FetchPart[];
+  /** Of all of them. */
+  readonly bytes: number;
+  /** What others have on its way from those who hold them. */
+  readonly competingBytes: number;
+}
+
 /** Who holds more of a prompt than a worker that it may go to. For one decision: nothing may change until it is made. */
 export class BlockSources {
   /** The longest prefix first. */
   private ordered: readonly { readonly source: WorkerView; readonly blocks: number }[] | undefined;
-  /** By the first block that is wanted. */
-  private readonly runs = new Map<number, ReturnType<CacheFleet['runsFrom']>>();
+  /** By the layout of those who would fetch them. */
+  private readonly prompts = new Map<string, PromptInCaches>();
+  /** By the layout, the first block that is wanted, and the bytes of a block. */
+  private readonly fromCache = new Map<string, Parts>();
 
   private constructor(
     private readonly request: PlacementRequest,
@@ -73,11 +84,14 @@ export class BlockSources {
     return new BlockSources(request, sharing, prefix, holders, nowMs);
   }
 
-  /** What a worker may fetch: from the other worker that holds most of the prompt, and from the caches; none where that is not more than it has. */
+  /**
+   * What a worker may fetch: from the caches, and from the other worker that holds most of the prompt; none where that is not more than it has. Caches
+   * come first, so that of equals they are asked: they compute nothing meanwhile.
+   */
   optionsFor(worker: WorkerView): readonly FetchOption[] {
     if (!sharesBlocks(worker)) return [];
     const options: FetchOption[] = [];
-    for (const option of [this.fromWorker(worker), this.fromCaches(worker)]) if (option) options.push(option);
+    for (const option of [this.fromCaches(worker), this.fromWorker(worker)]) if (option) options.push(option);
     return options;
   }
 
@@ -88,60 +102,74 @@ export class BlockSources {
     for (const { source, blocks } of this.ordered) {
       if (blocks <= ownBlocks) return undefined;
       const isOfSameKind =
-        source.model.modelFingerprint === model.modelFingerprint && source.model.blockTokens === model.blockTokens;
+        source.model.modelFingerprint === model.modelFingerprint &&
+        source.model.blockTokens === model.blockTokens &&
+        source.model.kvLayout.equals(model.kvLayout);
       if (source.workerId === worker.workerId || !isOfSameKind) continue;
       const { workerId: holderId, registration, mirror } = source;
       const { kvTarget: target } = registration;
       const { traffic } = mirror;
-      return this.option(worker, 'worker', [{ holderId, target, traffic, firstBlock: ownBlocks, endBlock: blocks }]);
+      const run = { holderId, target, traffic, firstBlock: ownBlocks, endBlock: blocks };
+      return this.option(worker, 'worker', this.partsOf(worker, [run]));
     }
     return undefined;
   }
 
   private fromCaches(worker: WorkerView): FetchOption | undefined {
     const { caches } = this.holders;
-    if (caches === undefined || caches.heldBlocks === 0) return undefined;
+    const { kvLayout } = worker.model;
+    if (caches === undefined || caches.heldBlocks === 0 || kvLayout.length === 0) return undefined;
     const { blocks: ownBlocks } = this.prefix.of(worker);
-    let runs = this.runs.get(ownBlocks);
-    if (runs === undefined) {
-      runs = caches.runsFrom(this.request.prefixHashes, ownBlocks);
-      this.runs.set(ownBlocks, runs);
+    const layout = kvLayout.toString('latin1');
+    const wanted = `${ownBlocks} ${blockBytesOf(worker)} ${layout}`;
+    let parts = this.fromCache.get(wanted);
+    if (parts === undefined) {
+      let prompt = this.prompts.get(layout);
+      if (prompt === undefined) {
+        prompt = caches.find(this.request.prefixHashes, kvLayout);
+        this.prompts.set(layout, prompt);
+      }
+      const runs = prompt.runsFrom(ownBlocks).map(({ cache, firstBlock, endBlock }) => {
+        const { cacheId: holderId, target, traffic } = cache;
+        return { holderId, target, traffic, firstBlock, endBlock };
+      });
+      parts = this.partsOf(worker, runs);
+      this.fromCache.set(wanted, parts);
     }
-    const parts = runs.map(({ cache: { cacheId: holderId, target, traffic }, firstBlock, endBlock }) => ({
-      ...{ holderId, target, traffic, firstBlock, endBlock },
-    }));
     return this.option(worker, 'kvcache', parts);
+  }
+
+  private partsOf(worker: WorkerView, runs: readonly Omit<FetchPart, 'bytes'>[]): Parts {
+    const blockBytes = blockBytesOf(worker);
+    const parts = runs.map((run) => {
+      const { holderId, target, traffic, firstBlock, endBlock } = run;
+      return { holderId, target, traffic, firstBlock, endBlock, bytes: (endBlock - firstBlock) * blockBytes };
+    });
+    let bytes = 0;
+    let competingBytes = 0;
+    for (const part of parts) {
+      bytes += part.bytes;
+      competingBytes += part.traffic.competingBytes(part.bytes, this.nowMs);
+    }
+    return { parts, bytes, competingBytes };
   }
 
   private option(
     worker: WorkerView,
     from: FetchOption['from'],
-    runs: readonly Omit<FetchPart, 'bytes'>[],
+    { parts, bytes, competingBytes }: Parts,
   ): FetchOption | undefined {
     const { model, mirror, registration } = worker;
     const { blocks: ownBlocks, tokens: ownTokens } = this.prefix.of(worker);
-    const blocks = runs.at(-1)?.endBlock ?? ownBlocks;
+    const blocks = parts.at(-1)?.endBlock ?? ownBlocks;
     const tokens = Math.min(blocks * model.blockTokens, this.request.promptTokens - 1);
     if (tokens <= ownTokens) return undefined;
-    const blockBytes = model.blockTokens * model.kvBytesPerToken;
-    const parts = runs.map((run) => ({ ...run, bytes: (run.endBlock - run.firstBlock) * blockBytes }));
-    const bytes = (blocks - ownBlocks) * blockBytes;
     const fetchTime = from === 'worker' ? mirror.fetchTime : mirror.cacheFetchTime;
-    // One after the other; what shares the links is reckoned with the first.
-    let sharedBytes = this.competingBytes(worker, parts, bytes);
-    let fetchMs = 0;
-    for (const part of parts) {
-      fetchMs += fetchTime.fetchMs(part.bytes + sharedBytes);
-      sharedBytes = 0;
-    }
+    // The busier of the two ends of the way decides. One part comes after the other, each with its own latency.
+    const sharedBytes = Math.max(mirror.traffic.competingBytes(bytes, this.nowMs), competingBytes);
+    const fetchMs = fetchTime.fetchMs(bytes + sharedBytes) + (parts.length - 1) * fetchTime.fetchMs(0);
     const isCertain = from === 'kvcache' && registration.alwaysAsksCaches;
     return { from, parts, blocks, tokens, ownBlocks, bytes, fetchMs, isCertain };
-  }
-
-  /** The busier of the two ends of the way decides. */
-  private competingBytes({ mirror }: WorkerView, parts: readonly FetchPart[], bytes: number): number {
-    const atHolders = parts.reduce((sum, part) => sum + part.traffic.competingBytes(part.bytes, this.nowMs), 0);
-    return Math.max(mirror.traffic.competingBytes(bytes, this.nowMs), atHolders);
   }
 
   /** Of equals the one with the least to do comes first. */
@@ -159,6 +187,10 @@ export class BlockSources {
           b.blocks - a.blocks || a.source.load - b.source.load || (a.source.workerId < b.source.workerId ? -1 : 1),
       );
   }
+}
+
+function blockBytesOf({ model }: WorkerView): number {
+  return model.blockTokens * model.kvBytesPerToken;
 }
 
 /** It serves blocks, and so fetches them, too. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KvBlocksStored, KvEvents } from '#lib/contracts';
+import { nameInLayout } from '#lib/kv';
 import { CacheFleet } from '../caches/cache-fleet.js';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES, type StrategyName } from '../create-strategy.js';
 import {
@@ -17,7 +18,7 @@ import { ExpectedPrefix } from './expected-prefix.js';
 
 const model = servedModel({
   ...{ blockTokens: 16, contextTokens: 8_192, stepTokenBudget: 256, maxRunningSequences: 4 },
-  ...{ kvBytesPerToken: 46_080, modelFingerprint: 'f' },
+  ...{ kvBytesPerToken: 46_080, modelFingerprint: 'f', kvLayout: Buffer.alloc(16, 5) },
 });
 const BLOCK_BYTES = 16 * 46_080;
 const hashes = Array.from({ length: 128 }, (_, number) =>
@@ -32,7 +33,9 @@ function cachesWith(held: Readonly<Record<string, readonly [number, number]>>): 
   const caches = new CacheFleet({ capacityBlocks: 1_000, timeoutMs: 5_000 });
   for (const [cacheId, [first, end]] of Object.entries(held)) {
     caches.register({ cacheId, cacheEpoch: 1, target: `${cacheId}:kv` }, 0);
-    const value = KvBlocksStored.fromPartial({ blockHashes: hashes.slice(first, end).map((one) => Buffer.from(one)) });
+    const value = KvBlocksStored.fromPartial({
+      blockHashes: hashes.slice(first, end).map((one) => Buffer.from(nameInLayout(one, model.kvLayout))),
+    });
     const events = [{ change: { $case: 'stored' as const, value } }];
     caches.apply(cacheId, 1, KvEvents.fromPartial({ firstSequence: 1, events }), 0);
   }
@@ -58,7 +61,7 @@ describe('BlockSources with caches', () => {
     expect(sources.optionsFor(some)).toMatchObject([
       { from: 'kvcache', ownBlocks: 70, blocks: 100, tokens: 1_600, bytes: 30 * BLOCK_BYTES, isCertain: false },
     ]);
-    const [fromWorker, fromCaches] = sources.optionsFor(none);
+    const [fromCaches, fromWorker] = sources.optionsFor(none);
     expect(fromWorker).toMatchObject({ from: 'worker', blocks: 70, parts: [{ holderId: 'some' }] });
     expect(fromCaches!.parts).toMatchObject([
       { holderId: 'a', target: 'a:kv', firstBlock: 0, endBlock: 64, bytes: 64 * BLOCK_BYTES },
@@ -69,6 +72,8 @@ describe('BlockSources with caches', () => {
 
   it('given a worker that has as much, or has no blocks from others, or a fleet without caches, then nothing is fetched', () => {
     const [all, plain] = [sharing('all'), workerView('plain', { model })];
+    const another = sharing('another', { model: { ...model, kvLayout: Buffer.alloc(16, 6) } });
+    expect(sourcesOf([another, all], cachesWith({ a: [0, 64] }), { all: 64 })!.optionsFor(another)).toEqual([]);
     const sources = sourcesOf([all, plain], cachesWith({ a: [0, 64] }), { all: 64 })!;
     expect(sources.optionsFor(all)).toEqual([]);
     expect(sources.optionsFor(plain)).toEqual([]);
@@ -83,7 +88,7 @@ describe('BlockSources with caches', () => {
     const perMebibyte = 8; // before anything was fetched a link counts as 1 Gbit/s and 5 ms
     const alone = (128 * BLOCK_BYTES * perMebibyte) / 1_048_576 + 2 * 5;
     expect(fetchMs()).toBeCloseTo(alone, 6);
-    const [a] = caches.runsFrom(hashes.slice(0, 64), 0);
+    const [a] = caches.find(hashes.slice(0, 64), model.kvLayout).runsFrom(0);
     a!.cache.traffic.began('other', 1_048_576, 100, 0);
     expect(fetchMs()).toBeCloseTo(alone + perMebibyte, 6);
     worker.mirror.traffic.began('own', 3 * 1_048_576, 100, 0);
@@ -102,8 +107,8 @@ describe('BlockSources with caches', () => {
     }
     const caches = cachesWith({ a: [0, 64] });
     const options = (worker: WorkerView) => sourcesOf([worker, slow, fast], caches, { fast: 64 })!.optionsFor(worker);
-    const [nearWorker, nearCache] = options(near);
-    const [farWorker, farCache] = options(far);
+    const [nearCache, nearWorker] = options(near);
+    const [farCache, farWorker] = options(far);
     expect(nearWorker!.fetchMs).toBeLessThan(nearCache!.fetchMs / 4);
     expect(farCache!.fetchMs).toBeLessThan(farWorker!.fetchMs / 4);
   });
@@ -177,12 +182,15 @@ describe('what caches hold, by predicted-ttft', () => {
 
   it('given a fetch from caches on its way, then it crosses the links of those caches', () => {
     const { caches } = place({ msPerToken: 1.5, worker: 6, kvcache: 2 });
-    const links = caches.runsFrom(hashes, 0).map(({ cache }) => cache.traffic.competingBytes(1e9, 0));
+    const links = caches
+      .find(hashes, model.kvLayout)
+      .runsFrom(0)
+      .map(({ cache }) => cache.traffic.competingBytes(1e9, 0));
     expect(links).toEqual([64 * BLOCK_BYTES, 64 * BLOCK_BYTES]);
   });
 
   it('given a worker that asks the caches whatever it costs, then what they hold is fetched where it would be computed', () => {
-    const speeds = { msPerToken: 0.005, worker: 20, kvcache: 20 };
+    const speeds = { msPerToken: 0.005, worker: 40, kvcache: 20 };
     const always = place({ ...speeds, alwaysAsksCaches: true });
     expect(always.explanation?.fetchedFromCacheIds).toEqual(['a', 'b']);
     expect(always.lease.predictedTtftMs).toBeGreaterThan(10 * place(speeds).lease.predictedTtftMs!);

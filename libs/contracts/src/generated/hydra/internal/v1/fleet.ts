@@ -166,6 +166,8 @@ export interface ServedModel {
    * not say, which schedulers take for `fifo`.
    */
   prefillOrder: string;
+  /** Names the layout of its KV blocks (`KvLayout`), 16 bytes: whoever has another one has no use of them. Empty when none leave the worker. */
+  kvLayout: Buffer;
 }
 
 /**
@@ -298,7 +300,10 @@ export interface KvEvent {
 export interface KvBlocksStored {
   /** The block before the first; empty for the start of a sequence. */
   parentHash: Buffer;
-  /** 16 bytes each, in order. */
+  /**
+   * 16 bytes each, in order. Caches hold blocks in several layouts: there each hash, the parent's too, is XORed with the name of its layout
+   * (`ServedModel.kv_layout`).
+   */
   blockHashes: Buffer[];
   /** Model and adapter the blocks belong to; empty from caches, which know fingerprints alone. */
   modelId: string;
@@ -313,7 +318,7 @@ export interface KvBlocksStored {
  * far as schedulers are concerned.
  */
 export interface KvBlocksRemoved {
-  /** 16 bytes each. */
+  /** As in `KvBlocksStored.block_hashes`. */
   blockHashes: Buffer[];
   /** As in `KvBlocksStored.medium`. */
   medium: string;
@@ -1103,6 +1108,7 @@ function createBaseServedModel(): ServedModel {
     stepTokenBudget: 0,
     samplingDefaults: undefined,
     prefillOrder: "",
+    kvLayout: Buffer.alloc(0),
   };
 }
 
@@ -1155,6 +1161,9 @@ export const ServedModel: MessageFns<ServedModel> = {
     }
     if (message.prefillOrder !== "") {
       writer.uint32(130).string(message.prefillOrder);
+    }
+    if (message.kvLayout.length !== 0) {
+      writer.uint32(138).bytes(message.kvLayout);
     }
     return writer;
   },
@@ -1300,6 +1309,14 @@ export const ServedModel: MessageFns<ServedModel> = {
             message.prefillOrder = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.kvLayout = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1335,6 +1352,7 @@ export const ServedModel: MessageFns<ServedModel> = {
       ? SamplingDefaults.fromPartial(object.samplingDefaults)
       : undefined;
     message.prefillOrder = object.prefillOrder ?? "";
+    message.kvLayout = object.kvLayout ?? Buffer.alloc(0);
     return message;
   },
 };
