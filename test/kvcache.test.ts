@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callUnary, clientChannelOptions, openChannelSecurity } from '#lib/channels';
 import { loadConfig } from '#lib/config';
-import { KvBlocksClient } from '#lib/contracts';
+import { FleetClient, KvBlocksClient } from '#lib/contracts';
 import { createLogger } from '#lib/observability';
 import { metricsOf } from './support/app-metrics.js';
 import { pidOf } from './support/app-pid.js';
@@ -94,6 +95,32 @@ describe.each(['off', 'on'])('two workers and two caches of KV blocks, with tls:
         }
         security.onApplicationShutdown();
       }
+    },
+  );
+
+  it.runIf(tls === 'on')(
+    'given others than caches, when they announce what they hold, then schedulers refuse them, and a cache that would join as a worker',
+    async () => {
+      const { certificates } = loadConfig({ env: { ...env, HYDRA_CONFIG: '' } });
+      const target = `127.0.0.1:${await portOf(platform, 'scheduler', 'grpc')}`;
+      const followed = () => metricsOf(platform, 'scheduler')('hydra_scheduler_kvcaches');
+      expect(await followed()).toBe(2);
+      for (const [service, method] of [
+        ['gateway', 'announce'],
+        ['worker', 'announce'],
+        ['client', 'announce'],
+        ['scheduler', 'announce'],
+        ['kvcache', 'join'],
+      ] as const) {
+        const security = openChannelSecurity({ tls: 'on', certificates }, service, createLogger('test', LOG));
+        const client = new FleetClient(target, security.credentialsFor('scheduler'), clientChannelOptions());
+        const call = client[method]();
+        const refusal = once(call, 'error');
+        expect(await refusal, `${service}: ${method}`).toMatchObject([{ code: status.PERMISSION_DENIED }]);
+        client.close();
+        security.onApplicationShutdown();
+      }
+      expect(await followed()).toBe(2);
     },
   );
 

@@ -52,6 +52,16 @@ export const kvcache: DashboardSpecification = {
         ],
       }),
       graph({
+        title: 'Blocks that schedulers know',
+        description:
+          'Distinct blocks in memory of all caches by which schedulers place, beside those that are held; a block in several layouts counts once.',
+        unit: 'short',
+        queries: [
+          { expr: 'sum by (instance) (hydra_scheduler_kvcache_blocks)', legend: 'known to {{instance}}' },
+          { expr: 'sum(hydra_kvcache_memory_blocks)', legend: 'held' },
+        ],
+      }),
+      graph({
         title: 'Blocks that made room',
         description: 'Blocks evicted from memory, each second; those that Redis holds can still be found.',
         unit: 'short',

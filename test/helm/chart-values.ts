@@ -78,7 +78,10 @@ const config = hydraSchema.omit({ models: true, tls: true }).extend({
     .optional(),
   kvcache: sections.kvcache
     .unwrap()
-    .omit({ count: true, name: true, host: true, grpcPort: true, httpPort: true, targets: true, redisUrl: true })
+    .omit({
+      ...{ count: true, name: true, host: true, grpcPort: true, httpPort: true },
+      ...{ target: true, targets: true, redisUrl: true },
+    })
     .optional(),
   database: sections.database.unwrap().omit({ url: true }).optional(),
   storage: sections.storage.unwrap().omit({ folder: true, hubToken: true }).optional(),

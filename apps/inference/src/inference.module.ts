@@ -3,6 +3,7 @@ import { ChannelSecurity, OperationsController, openChannelSecurity } from '#lib
 import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import { Engine } from '#lib/engine';
+import { KvEventLog } from '#lib/kv-transfer';
 import { type Logger, ObservabilityModule } from '#lib/observability';
 import { AdapterCalls } from './adapters/adapter-calls.js';
 import { AdapterKeeper } from './adapters/adapter-keeper.js';
@@ -10,8 +11,8 @@ import { Embeddings } from './embedding/embeddings.js';
 import { createEngine } from './engine/create-engine.js';
 import { EngineHost } from './engine/engine-host.js';
 import { DeviceMeter } from './fleet/device-meter.js';
+import { engineKvEvents } from './fleet/engine-kv-events.js';
 import { FleetMemberships } from './fleet/fleet-memberships.js';
-import { KvEventLog } from './fleet/kv-event-log.js';
 import { StateReporter } from './fleet/state-reporter.js';
 import { EngineKvBlocks } from './kv/engine-kv-blocks.js';
 import { KvCaches } from './kv/kv-caches.js';
@@ -81,7 +82,10 @@ export class InferenceModule {
         }),
       ],
       controllers: [WorkerController, OperationsController],
-      providers: [AdapterCalls, GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, KvEventLog, FleetMemberships],
+      providers: [
+        ...[AdapterCalls, GatewaySessions, DeviceMeter, GpuMetrics, StateReporter, FleetMemberships],
+        { provide: KvEventLog, useFactory: engineKvEvents, inject: [EngineHost, WorkerIdentity] },
+      ],
     };
   }
 }

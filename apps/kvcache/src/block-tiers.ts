@@ -3,6 +3,7 @@ import type { HydraConfig } from '#lib/config';
 import { createEviction } from '#lib/kv';
 import { KvBlockStore, MemoryTier, RedisTier, WriteBehind } from '#lib/kv-store';
 import { openRedis } from '#lib/redis';
+import { MemoryKvEvents } from './announcement/memory-kv-events.js';
 import { HYDRA_CONFIG } from './kvcache-config.js';
 import { KvcacheMetrics } from './kvcache-metrics.js';
 
@@ -16,12 +17,18 @@ const FLUSH_MS = 3_000;
 export class BlockTiers implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly store: KvBlockStore;
   readonly memory: MemoryTier;
+  /** What memory holds, for schedulers. */
+  readonly held = new MemoryKvEvents();
   isClosing = false;
   private readonly redis: { readonly tier: RedisTier; readonly writes: WriteBehind } | undefined;
 
   constructor(@Inject(HYDRA_CONFIG) { kvcache }: HydraConfig, metrics: KvcacheMetrics) {
     const { memoryBytes, eviction, maxBlockBytes } = kvcache;
-    this.memory = new MemoryTier({ bytes: memoryBytes, policy: createEviction(eviction, ({ key }) => key) });
+    this.memory = new MemoryTier({
+      bytes: memoryBytes,
+      policy: createEviction(eviction, ({ key }) => key),
+      onChange: (change) => this.held.note(change),
+    });
     this.redis = redisTier(kvcache, metrics);
     this.store = new KvBlockStore({ memory: this.memory, behind: this.redis, maxBlockBytes, observer: metrics });
     metrics.watch(this.memory, this.redis);

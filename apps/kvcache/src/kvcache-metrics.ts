@@ -74,6 +74,10 @@ export class KvcacheMetrics implements StoreObserver {
     this.unwrittenBlocks.inc(blocks);
   }
 
+  watchSchedulers(followers: () => number): void {
+    readGauge('hydra_kvcache_schedulers', 'Schedulers that follow what is held in memory.', followers);
+  }
+
   /** What is held is asked for when it is scraped. */
   watch(memory: MemoryTier, redis: { readonly tier: RedisTier; readonly writes: WriteBehind } | undefined): void {
     for (const tier of redis === undefined ? [memory.name] : [memory.name, redis.tier.name]) {

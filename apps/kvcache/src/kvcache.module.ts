@@ -4,6 +4,7 @@ import { ChannelSecurity, OperationsController, openChannelSecurity } from '#lib
 import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import { type Logger, ObservabilityModule } from '#lib/observability';
+import { Announcements } from './announcement/announcements.js';
 import { BlockTiers } from './block-tiers.js';
 import { HYDRA_CONFIG } from './kvcache-config.js';
 import { KvcacheMetrics } from './kvcache-metrics.js';
@@ -16,7 +17,7 @@ class BlocksModule {
     return {
       module: BlocksModule,
       providers: [{ provide: HYDRA_CONFIG, useValue: config }, KvcacheMetrics, BlockTiers],
-      exports: [BlockTiers, KvcacheMetrics],
+      exports: [HYDRA_CONFIG, BlockTiers, KvcacheMetrics],
     };
   }
 }
@@ -35,7 +36,10 @@ export class KvcacheModule {
         }),
       ],
       controllers: [OperationsController],
-      providers: [{ provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'kvcache', logger) }],
+      providers: [
+        { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'kvcache', logger) },
+        Announcements,
+      ],
     };
   }
 }

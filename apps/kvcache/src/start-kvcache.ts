@@ -5,6 +5,7 @@ import { Logger as NestPinoLogger } from 'nestjs-pino';
 import { ChannelSecurity } from '#lib/channels';
 import type { HydraConfig } from '#lib/config';
 import { type Logger, Tracing } from '#lib/observability';
+import { Announcements } from './announcement/announcements.js';
 import { BlockTiers } from './block-tiers.js';
 import { KvcacheModule } from './kvcache.module.js';
 import { KvcacheGrpcServer } from './kvcache-grpc-server.js';
@@ -19,7 +20,7 @@ export interface RunningKvcache {
 
 /** Health and metrics over HTTP, blocks over gRPC; port 0 takes a free one. Ends in order on SIGTERM and SIGINT. */
 export async function startKvcache(config: HydraConfig, logger: Logger): Promise<RunningKvcache> {
-  const { host, httpPort, grpcPort, transfers } = config.kvcache;
+  const { host, httpPort, grpcPort, transfers, target } = config.kvcache;
   const app = await NestFactory.create<NestFastifyApplication>(
     KvcacheModule.forConfig(config, logger),
     new FastifyAdapter(),
@@ -48,6 +49,7 @@ export async function startKvcache(config: HydraConfig, logger: Logger): Promise
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   await app.startAllMicroservices();
   await app.listen(httpPort, host);
+  app.get(Announcements).begin(target ?? `${host}:${grpcServer.boundPort}`);
   const address = app.getHttpServer().address() as AddressInfo; // it listens on TCP
   return { httpPort: address.port, grpcPort: grpcServer.boundPort, close: () => app.close() };
 }

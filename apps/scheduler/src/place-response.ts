@@ -44,7 +44,7 @@ export function toPlaceResponse(answer: DeskAnswer, leaseTtlMs: number, explains
 }
 
 function toWireLease(
-  { lease, target, kvSource, earlierUses }: PlacementAnswer & { kind: 'placed' },
+  { lease, target, kvSources, earlierUses }: PlacementAnswer & { kind: 'placed' },
   term: number,
   leaseTtlMs: number,
 ): WireLease {
@@ -58,18 +58,19 @@ function toWireLease(
     expiresAtUnixMs,
     leaseTtlMs,
     attempt,
-    kvSources: kvSource === undefined ? [] : [toWireSource(kvSource)],
+    kvSources: kvSources.map(toWireSource),
     term,
     expectedCachedTokens: lease.cachedTokens,
     earlierUses: [...earlierUses],
   };
 }
 
-function toWireSource({ target, blockHashes }: BlocksElsewhere): KvSource {
-  return { target, kind: KvSourceKind.WORKER, blockHashes: blockHashes.map((hash) => Buffer.from(hash)) };
+function toWireSource({ kind: from, target, blockHashes }: BlocksElsewhere): KvSource {
+  const kind = from === 'worker' ? KvSourceKind.WORKER : KvSourceKind.KVCACHE;
+  return { target, kind, blockHashes: blockHashes.map((hash) => Buffer.from(hash)) };
 }
 
 function toWireExplanation(explanation: PlacementExplanation) {
   const candidates = explanation.candidates.map((one) => ({ ...one, terms: { ...one.terms } }));
-  return { ...explanation, candidates };
+  return { ...explanation, candidates, fetchedFromCacheIds: [...explanation.fetchedFromCacheIds] };
 }

@@ -4,6 +4,7 @@ import type { KvEvents, Registration, StateReport } from '#lib/contracts';
 import { APP_LOGGER, type Exemplar, type Logger } from '#lib/observability';
 import {
   Attention,
+  type CacheFleet,
   type FleetState,
   type KvFollower,
   type LeaseOutcome,
@@ -59,6 +60,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
   readonly leases: LeaseTable;
   readonly fleet: FleetState;
   readonly queue: PlacementQueue;
+  readonly caches: CacheFleet;
   private readonly configuredModelIds: ReadonlySet<string>;
   isClosed = false;
 
@@ -82,7 +84,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     private readonly strategies: ModelStrategies,
     private readonly metrics: PlacementMetrics,
   ) {
-    const { leases, fleet, queue, prefixes, kvFollower } = createPlacementParts(
+    const { leases, fleet, queue, prefixes, kvFollower, caches } = createPlacementParts(
       config,
       strategies,
       this.schedulerEpoch.toString(36),
@@ -90,6 +92,7 @@ export class PlacementDesk implements BeforeApplicationShutdown {
     this.leases = leases;
     this.fleet = fleet;
     this.queue = queue;
+    this.caches = caches;
     this.kvFollower = kvFollower;
     this.kvSweep = new KvIndexSweep(prefixes);
     this.configuredModelIds = new Set(config.models.map((model) => model.id));

@@ -7,8 +7,10 @@ import {
   LATENCY_BUCKETS_SECONDS,
   observe,
   ownedName,
+  readGauge,
 } from '#lib/observability';
 import {
+  type CacheFleet,
   type FleetState,
   type Lease,
   type PlacementAnswer,
@@ -32,6 +34,7 @@ const DECISION_BUCKETS_SECONDS = [10e-6, 20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1
 export interface MeasuredDesk {
   readonly fleet: FleetState;
   readonly queue: PlacementQueue;
+  readonly caches: CacheFleet;
   /** Whether the model is configured, or served now. */
   knows(modelId: string): boolean;
   /** Those that are configured, and those that are served now. */
@@ -63,8 +66,8 @@ export class PlacementMetrics {
   });
   private readonly fetches = new Counter({
     name: ownedName('hydra_scheduler_kv_fetches_total'),
-    help: 'Requests placed on a worker that is to fetch blocks of their prompt from another one.',
-    labelNames: ['model'] as const,
+    help: 'Requests placed on a worker that is to fetch blocks of their prompt, from another worker or from caches (kvcache).',
+    labelNames: ['model', 'from'] as const,
   });
   private readonly refusals = new Counter({
     name: ownedName('hydra_scheduler_refusals_total'),
@@ -109,6 +112,7 @@ export class PlacementMetrics {
   constructor() {
     beginAtZero(this.leasesEnded, 'cause', ['expired', 'replaced', 'worker-left', 'not-held']);
     beginAtZero(this.departures, 'cause', ['drained', 'lost', 'replaced']);
+    this.measureCaches();
     const read = (update: (desk: MeasuredDesk) => void) => {
       if (this.desk !== undefined) update(this.desk);
     };
@@ -170,6 +174,15 @@ export class PlacementMetrics {
     });
   }
 
+  private measureCaches(): void {
+    readGauge('hydra_scheduler_kvcaches', 'Caches of KV blocks that are followed.', () => this.desk?.caches.size ?? 0);
+    readGauge(
+      'hydra_scheduler_kvcache_blocks',
+      'Distinct blocks that they hold in memory, as far as the index has room.',
+      () => this.desk?.caches.heldBlocks ?? 0,
+    );
+  }
+
   follow(desk: MeasuredDesk): void {
     this.desk = desk;
   }
@@ -183,7 +196,8 @@ export class PlacementMetrics {
     observe(this.waitSeconds, { model, outcome: answer.kind }, answer.waitedMs / 1_000, exemplar);
     if (answer.kind === 'placed') {
       this.placements.inc({ model, strategy: answer.strategy, reason: answer.reason });
-      if (answer.kvSource !== undefined) this.fetches.inc({ model });
+      const [source] = answer.kvSources;
+      if (source !== undefined) this.fetches.inc({ model, from: source.kind });
     } else this.refusals.inc({ model, reason: answer.refusal.reason });
   }
 

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { HydraConfig } from '#lib/config';
 import {
+  CacheFleet,
   FleetState,
   KvFollower,
   KvIndex,
@@ -22,6 +23,7 @@ export interface PlacementParts {
   readonly queue: PlacementQueue;
   readonly prefixes: KvIndex;
   readonly kvFollower: KvFollower;
+  readonly caches: CacheFleet;
 }
 
 /**
@@ -46,6 +48,7 @@ export function createPlacementParts(
   };
   const fleet = new FleetState(room, leases);
   const prefixes = new KvIndex({ capacityBlocks: kvIndexBlocks, capacityWorkers: KV_INDEX_WORKERS });
+  const caches = new CacheFleet({ capacityBlocks: kvIndexBlocks, timeoutMs: workerTimeoutMs });
   const limits = {
     get queueLength() {
       return config.scheduler.queueLength;
@@ -61,7 +64,8 @@ export function createPlacementParts(
     strategyFor: (modelId) => strategies.strategyFor(modelId),
     random: seededRandom(randomInt(2 ** 32)),
     prefixes,
+    caches,
     uses: new PrefixUses(rememberedPrefixes(kvIndexBlocks)),
   });
-  return { leases, fleet, queue, prefixes, kvFollower: new KvFollower(prefixes) };
+  return { leases, fleet, queue, prefixes, kvFollower: new KvFollower(prefixes), caches };
 }

@@ -32,13 +32,13 @@ export function endPlacement({ recorder }: Tracing, record: RequestRecord, answe
     if (reason === 'superseded') root.set({ 'hydra.outcome': reason }).end();
     else root.fail({ type: reason, message });
   } else {
-    const { lease, strategy, explanation, kvSource } = answer;
+    const { lease, strategy, explanation, kvSources } = answer;
     root.set({
       'hydra.placement.strategy': strategy,
       'hydra.worker.id': lease.workerId,
       'hydra.lease.id': lease.leaseId,
       'hydra.placement.cached_tokens': lease.cachedTokens,
-      'hydra.placement.fetches_from': kvSource?.target,
+      'hydra.placement.fetches_from': kvSources.length === 0 ? undefined : kvSources.map(({ target }) => target).join(),
     });
     recorder.name(record, lease.leaseId);
     if (explanation !== undefined) explain(root, explanation);

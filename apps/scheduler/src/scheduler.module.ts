@@ -5,6 +5,7 @@ import type { HydraConfig } from '#lib/config';
 import { productVersion } from '#lib/contracts';
 import { type Logger, ObservabilityModule } from '#lib/observability';
 import { createStrategy, PlacementStrategy, STRATEGY_NAMES } from '#lib/placement';
+import { CacheAnnouncements } from './cache-announcements.js';
 import { FleetController } from './fleet.controller.js';
 import { FleetWatchers } from './fleet-watchers.js';
 import { LeaseReleases } from './lease-releases.js';
@@ -65,7 +66,7 @@ export class SchedulerModule {
       controllers: [PlacementController, FleetController, OperationsController],
       providers: [
         { provide: ChannelSecurity, useFactory: () => openChannelSecurity(config, 'scheduler', logger) },
-        ...[WorkerMemberships, FleetWatchers, PlaceCalls, PlaceStreams, LeaseReleases],
+        ...[WorkerMemberships, CacheAnnouncements, FleetWatchers, PlaceCalls, PlaceStreams, LeaseReleases],
       ],
     };
   }

@@ -4,6 +4,8 @@ import { register } from 'prom-client';
 import { clientChannelOptions } from '#lib/channels';
 import { type HydraConfig, hydraSchema } from '#lib/config';
 import {
+  type CacheEvent,
+  CacheRegistration,
   FleetClient,
   FleetDirective,
   KvBlocksStored,
@@ -83,19 +85,26 @@ export class SchedulerFixture {
     return worker;
   }
 
+  /** A cache of KV blocks; resolves when it is accepted. */
+  async announce(registration: Partial<CacheRegistration> = {}): Promise<FakeCache> {
+    const cache = new FakeCache(this.fleet.announce());
+    cache.register(registration);
+    await cache.next('accepted');
+    return cache;
+  }
+
   get(path: string): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.scheduler.httpPort}${path}`);
   }
 }
 
-/** A worker's side of `Join`. */
-export class FakeWorker {
+/** The other side of a stream of the fleet: what it is told. */
+class FakeMember<Event> {
   private readonly directives: FleetDirective[] = [];
-  private reports = 0;
   /** How the stream ended, with its status. */
   readonly ended: Promise<{ code: number; details: string }>;
 
-  constructor(readonly stream: ClientDuplexStream<WorkerEvent, FleetDirective>) {
+  constructor(readonly stream: ClientDuplexStream<Event, FleetDirective>) {
     stream.on('data', (directive: FleetDirective) => {
       this.directives.push(directive);
       stream.emit('directive');
@@ -103,6 +112,23 @@ export class FakeWorker {
     stream.on('error', () => {}); // its status tells
     this.ended = new Promise((resolve) => stream.once('status', resolve));
   }
+
+  async next<Case extends NonNullable<FleetDirective['directive']>['$case']>(expected: Case): Promise<FleetDirective> {
+    while (this.directives.length === 0) await once(this.stream, 'directive');
+    const directive = this.directives.shift()!;
+    if (directive.directive?.$case !== expected) throw new Error(`got ${JSON.stringify(directive)}, not ${expected}`);
+    return directive;
+  }
+
+  /** Its process dies. */
+  kill(): void {
+    this.stream.cancel();
+  }
+}
+
+/** A worker's side of `Join`. */
+export class FakeWorker extends FakeMember<WorkerEvent> {
+  private reports = 0;
 
   register(registration: Partial<Registration>): void {
     const models = [servedModel({ maxRunningSequences: 1 })];
@@ -118,17 +144,22 @@ export class FakeWorker {
   prefixes(events: Partial<KvEvents>): void {
     this.stream.write({ event: { $case: 'kvEvents', value: KvEvents.fromPartial(events) } });
   }
+}
 
-  async next<Case extends NonNullable<FleetDirective['directive']>['$case']>(expected: Case): Promise<FleetDirective> {
-    while (this.directives.length === 0) await once(this.stream, 'directive');
-    const directive = this.directives.shift()!;
-    if (directive.directive?.$case !== expected) throw new Error(`got ${JSON.stringify(directive)}, not ${expected}`);
-    return directive;
+/** A cache's side of `Announce`. */
+export class FakeCache extends FakeMember<CacheEvent> {
+  register(registration: Partial<CacheRegistration>): void {
+    const value = CacheRegistration.fromPartial({
+      cacheId: 'c0',
+      cacheEpoch: 1,
+      target: '127.0.0.1:9',
+      ...registration,
+    });
+    this.stream.write({ event: { $case: 'registration', value } });
   }
 
-  /** The worker's process dies. */
-  kill(): void {
-    this.stream.cancel();
+  holds(events: Partial<KvEvents>): void {
+    this.stream.write({ event: { $case: 'kvEvents', value: KvEvents.fromPartial(events) } });
   }
 }
 

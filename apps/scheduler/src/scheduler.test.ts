@@ -419,7 +419,7 @@ describe('blocks of other workers', () => {
     const chosen = explanation?.candidates.find(({ workerId }) => workerId === 'w1');
     expect(chosen?.terms).toMatchObject({ fetchedBlocks: 64, cachedBlocks: 0 });
     const metrics = await (await fixture.get('/metrics')).text();
-    expect(metrics).toContain('hydra_scheduler_kv_fetches_total{model="m"} 1');
+    expect(metrics).toContain('hydra_scheduler_kv_fetches_total{model="m",from="worker"} 1');
   });
 });
 

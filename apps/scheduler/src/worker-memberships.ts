@@ -5,8 +5,8 @@ import type { FleetDirective, KvEvents, Registration, WorkerEvent } from '#lib/c
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import type { WorkerDeparture } from '#lib/placement';
 import { PlacementDesk } from './placement-desk.js';
-import { nowMs } from './scheduler-clock.js';
 import { HYDRA_CONFIG } from './scheduler-config.js';
+import { SnapshotRequest } from './snapshot-request.js';
 
 export type JoinCall = ServerDuplexStream<WorkerEvent, FleetDirective>;
 
@@ -16,11 +16,10 @@ class ProtocolError extends Error {}
 /** One `Join` stream, and who is on it once it has registered. */
 interface Membership {
   readonly call: JoinCall;
+  readonly snapshots: SnapshotRequest;
   workerId: string;
   workerEpoch: number;
   isOver: boolean;
-  /** When it was asked for a snapshot that it has not sent; undefined when none is awaited. */
-  snapshotAskedMs: number | undefined;
 }
 
 /**
@@ -44,7 +43,8 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
   }
 
   join(call: JoinCall): void {
-    const membership: Membership = { call, workerId: '', workerEpoch: 0, isOver: false, snapshotAskedMs: undefined };
+    const snapshots = new SnapshotRequest(call, this.config.scheduler.reportIntervalMs);
+    const membership: Membership = { call, snapshots, workerId: '', workerEpoch: 0, isOver: false };
     this.open.add(membership);
     call.on('data', (event: WorkerEvent) => this.take(event, membership));
     call.on('end', () => {
@@ -107,14 +107,9 @@ export class WorkerMemberships implements BeforeApplicationShutdown {
   }
 
   private applyKvEvents(events: KvEvents, membership: Membership): void {
-    const { workerId, workerEpoch, call } = membership;
-    if (events.snapshot) membership.snapshotAskedMs = undefined;
-    if (!this.desk.applyKvEvents(workerId, workerEpoch, events)) return;
-    const { snapshotAskedMs } = membership;
-    // Not for each message meanwhile, and again when it does not come.
-    if (snapshotAskedMs !== undefined && nowMs() - snapshotAskedMs < this.config.scheduler.reportIntervalMs) return;
-    membership.snapshotAskedMs = nowMs();
-    call.write({ directive: { $case: 'requestKvSnapshot', value: {} } });
+    const { workerId, workerEpoch, snapshots } = membership;
+    snapshots.noteReceived(events);
+    if (this.desk.applyKvEvents(workerId, workerEpoch, events)) snapshots.ask();
   }
 
   private register(registration: Registration, membership: Membership): void {

@@ -26,7 +26,8 @@ it is about. What the chart itself decides (addresses, ports, names) is laid on 
 
 {{- define "hydraserve.config.kvcache" -}}
 {{- $kvcache := merge (dict "host" "0.0.0.0" "grpcPort" 9093 "httpPort" 8083) (omit (default dict .Values.config.kvcache) "push" "fetch") -}}
-{{- toYaml (merge (dict "kvcache" $kvcache) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log" "tracing" "certificates")) -}}
+{{- $scheduler := merge (include "hydraserve.schedulerTargets" . | fromYaml) (pick (default dict .Values.config.scheduler) "reportIntervalMs") -}}
+{{- toYaml (merge (dict "kvcache" $kvcache "scheduler" $scheduler) (include "hydraserve.config.tls" . | fromYaml) (pick .Values.config "log" "tracing" "certificates")) -}}
 {{- end -}}
 
 {{/* Input: dict root, model, device. The keys that are the chart's own are left out. */}}

@@ -7,6 +7,7 @@ import { identityOf, type TlsRefusal } from './tls-refusal.js';
 const ALLOWED: Readonly<Record<string, readonly ServiceName[] | 'all'>> = {
   [`/${INTERNAL_PACKAGE}.Placement/`]: ['gateway'],
   [`/${INTERNAL_PACKAGE}.Fleet/Join`]: ['worker'],
+  [`/${INTERNAL_PACKAGE}.Fleet/Announce`]: ['kvcache'],
   [`/${INTERNAL_PACKAGE}.Fleet/Watch`]: ['gateway', 'client'],
   [`/${INTERNAL_PACKAGE}.Worker/`]: ['gateway'],
   [`/${INTERNAL_PACKAGE}.Operations/`]: ['gateway'],

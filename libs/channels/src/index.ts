@@ -13,6 +13,7 @@ export { fetchModelFiles } from './fetch-model-files.js';
 export { type GenerationEvent, type GenerationFailure, GenerationStream, workerLost } from './generation-stream.js';
 export { GrpcStatusError } from './grpc-status-error.js';
 export { InternalGrpcServer, type InternalServerAddress } from './internal-grpc-server.js';
+export { LastingStream } from './lasting-stream.js';
 export { OperationsController } from './operations.controller.js';
 export { readStream } from './read-stream.js';
 export { addReflection } from './reflection.js';

@@ -92,7 +92,7 @@ export abstract class Engine {
 }
 
 /** What an engine knows of its model; what is recommended for it is the worker's to say. */
-export type EngineModel = Omit<ServedModel, 'samplingDefaults'>;
+export type EngineModel = Omit<ServedModel, 'samplingDefaults' | 'kvLayout'>;
 
 export interface EngineDescription {
   /** `onnx`, `mock`, … */

@@ -7,7 +7,14 @@ export interface MemoryTierOptions {
   readonly bytes: number;
   /** Which blocks go first. Default: those used the longest ago. */
   readonly policy?: EvictionPolicy<HeldBlock>;
+  /** Called with each block that comes or goes. */
+  readonly onChange?: (change: MemoryChange) => void;
 }
+
+/** A block that memory holds from now on, or holds no longer; keys as in `TierBlock`. */
+export type MemoryChange =
+  | { readonly kind: 'stored'; readonly key: string; readonly parentKey: string | undefined }
+  | { readonly kind: 'removed'; readonly key: string };
 
 /** A block in memory, to eviction policies. */
 export interface HeldBlock {
@@ -34,11 +41,13 @@ export class MemoryTier extends BlockTier {
   private readonly blocks = new Map<string, Held>();
   private readonly arena: PageArena;
   private readonly policy: EvictionPolicy<HeldBlock>;
+  private readonly onChange: (change: MemoryChange) => void;
 
-  constructor({ bytes, policy }: MemoryTierOptions) {
+  constructor({ bytes, policy, onChange }: MemoryTierOptions) {
     super();
     this.arena = new PageArena(bytes);
     this.policy = policy ?? createEviction('lru', ({ key }) => key);
+    this.onChange = onChange ?? (() => {});
   }
 
   get heldBlocks(): number {
@@ -110,6 +119,7 @@ export class MemoryTier extends BlockTier {
     const held = new Held(key, parent, pages, bytes.length);
     this.blocks.set(key, held);
     this.policy.kept([held]);
+    this.onChange({ kind: 'stored', key, parentKey });
     return held;
   }
 
@@ -137,5 +147,6 @@ export class MemoryTier extends BlockTier {
     this.arena.free(held.pages);
     if (held.parent !== undefined) held.parent.references--;
     this.policy.forget(held);
+    this.onChange({ kind: 'removed', key: held.key });
   }
 }

@@ -3,6 +3,7 @@ export { fetchKvBlocks, KvBlockFaultError, type WantedKvChain } from './fetch-kv
 export type { FetchOrigin } from './fetch-origin.js';
 export { faultOfOffered, faultOfReceived, type KvBlockFault, type WantedKvBlock } from './kv-block-fault.js';
 export { KvBlockSink, KvBlockSource } from './kv-block-source.js';
-export { isSameLayout, layoutKey } from './kv-layout.js';
+export { type HeldBlocksChange, KvEventLog, type KvEventReader } from './kv-event-log.js';
+export { isSameLayout, layoutName } from './kv-layout.js';
 export { putKvBlocks } from './put-kv-blocks.js';
 export { MAX_BLOCKS_PER_CALL, type ServedKvBlocks, serveKvBlocks } from './serve-kv-blocks.js';

@@ -1,4 +1,7 @@
+import { hash } from 'node:crypto';
 import type { KvLayout } from '#lib/contracts';
+
+const LAYOUT_NAME_BYTES = 16;
 
 /** One text for each layout: equal for equal layouts only. */
 export function layoutKey(layout: KvLayout): string {
@@ -14,6 +17,11 @@ export function layoutKey(layout: KvLayout): string {
     layout.blockTokens,
     layout.kernels,
   ]);
+}
+
+/** Names the layout in 16 bytes. */
+export function layoutName(layout: KvLayout): Buffer {
+  return hash('sha256', layoutKey(layout), 'buffer').subarray(0, LAYOUT_NAME_BYTES);
 }
 
 export function isSameLayout(a: KvLayout | undefined, b: KvLayout | undefined): boolean {

@@ -2,9 +2,9 @@ import { type Candidates, selectCandidates } from './candidates.js';
 import { expectedKvTokens, expectedServiceTokens } from './capacity.js';
 import type { DrainPace } from './drain-pace.js';
 import { explain, type PlacementExplanation } from './explanation.js';
-import { firstTokenForecasts } from './first-token-forecast.js';
+import { type FirstTokenForecast, firstTokenForecasts } from './first-token-forecast.js';
 import type { FleetState } from './fleet-state.js';
-import { BlockSources, type FetchOption } from './forecast/block-sources.js';
+import { type BlockHolders, BlockSources, type FetchOption } from './forecast/block-sources.js';
 import { ExpectedPrefix } from './forecast/expected-prefix.js';
 import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { Lease, LeaseTable } from './lease-table.js';
@@ -22,13 +22,13 @@ export interface BinderOptions {
   readonly lossGraceMs: number;
 }
 
-export interface BinderParts {
+export interface BinderParts extends BlockHolders {
+  readonly prefixes: PrefixLookup;
   readonly fleet: FleetState;
   readonly leases: LeaseTable;
   readonly strategyFor: (modelId: string) => PlacementStrategy;
   /** Seeded, in [0, 1). */
   readonly random: () => number;
-  readonly prefixes: PrefixLookup;
   readonly uses: PrefixUses;
 }
 
@@ -42,8 +42,9 @@ export interface BinderParts {
  */
 export type PlacementReason = 'only-choice' | 'prefix-held' | 'load';
 
-/** Blocks of a prompt that another worker has. */
+/** Blocks of a prompt that another worker has, or a cache. */
 export interface BlocksElsewhere {
+  readonly kind: FetchOption['from'];
   /** gRPC target of its `KvBlocks`. */
   readonly target: string;
   /** 16 bytes each, in order. */
@@ -57,8 +58,8 @@ export interface Binding {
   /** gRPC target of the worker. */
   readonly target: string;
   readonly strategy: string;
-  /** What the worker is to fetch, and from where. */
-  readonly kvSource: BlocksElsewhere | undefined;
+  /** What the worker is to fetch, and from where, in the order of the prompt. */
+  readonly kvSources: readonly BlocksElsewhere[];
   /** Leading blocks of the prompt that at least one, two and three earlier prompts of the fleet began with, as many as are not 0. */
   readonly earlierUses: readonly number[];
   /** Set when the request asked for it. */
@@ -146,22 +147,17 @@ export class Binder {
     const slotMs = slotIntervalMs(prospect, pace, nowMs);
     if (prospect.kind === 'room') {
       const { prefix, sources, selection } = prospect;
-      const computing = firstTokenForecasts(request, prefix, () => undefined, slotMs, nowMs);
-      const fetching = firstTokenForecasts(request, prefix, (worker) => sources?.for(worker), slotMs, nowMs);
-      const leastOf = (worker: WorkerView) => Math.min(computing(worker).ttftMs, fetching(worker).ttftMs);
-      return Math.min(...selection.candidates.map(leastOf));
+      const forecastsOn = waysToFirstToken(request, prefix, sources, slotMs, nowMs);
+      return Math.min(...selection.candidates.flatMap(forecastsOn).map(({ ttftMs }) => ttftMs));
     }
     const able = prospect.workers.filter(({ workerId }) => prospect.waitsFor.includes(workerId));
     if (able.length === 0) return undefined;
     // Until its turn comes the workers compute what they have, and others take the places that become free.
     const prefix = this.prefixOn(request, prospect.workers);
     const sources = this.sourcesOf(request, prefix, nowMs);
-    const soonest = (fetchOf: (worker: WorkerView) => FetchOption | undefined) =>
-      able
-        .map(firstTokenForecasts(request, prefix, fetchOf, slotMs, nowMs))
-        .map((forecast) => forecast.slotMs + forecast.prefillMs);
+    const forecastsOn = waysToFirstToken(request, prefix, sources, slotMs, nowMs);
     // What is fetched may come while the request waits.
-    return Math.min(...soonest(() => undefined), ...soonest((worker) => sources?.for(worker)));
+    return Math.min(...able.flatMap(forecastsOn).map((forecast) => forecast.slotMs + forecast.prefillMs));
   }
 
   bind(request: PlacementRequest, prospect: Prospect & { kind: 'room' }, pace: DrainPace, nowMs: number): BindOutcome {
@@ -185,7 +181,7 @@ export class Binder {
         reason,
         target,
         strategy: strategy.name,
-        kvSource: fetch && elsewhere(request, fetch),
+        kvSources: fetch === undefined ? [] : elsewhere(request, fetch),
         earlierUses,
         explanation,
       },
@@ -237,8 +233,9 @@ export class Binder {
     const remainingTokens = promptTokens - cachedTokens;
     worker.mirror.sent({ generationId, promptTokens, prefixKeys: prefix.keys, sentAtMs: nowMs, remainingTokens });
     if (fetch !== undefined) {
-      for (const { mirror } of [worker, fetch.source])
-        mirror.traffic.began(generationId, fetch.bytes, fetch.fetchMs, nowMs);
+      const bytesOver = new Map([[worker.mirror.traffic, fetch.bytes]]);
+      for (const { traffic, bytes } of fetch.parts) bytesOver.set(traffic, (bytesOver.get(traffic) ?? 0) + bytes);
+      for (const [traffic, bytes] of bytesOver) traffic.began(generationId, bytes, fetch.fetchMs, nowMs);
     }
     return lease;
   }
@@ -249,7 +246,7 @@ export class Binder {
 
   private sourcesOf(request: PlacementRequest, prefix: ExpectedPrefix, nowMs: number): BlockSources | undefined {
     if (!this.parts.strategyFor(request.modelId).fetchesBlocks) return undefined;
-    return BlockSources.among(request, prefix, nowMs);
+    return BlockSources.among(request, prefix, this.parts, nowMs);
   }
 
   private isAwaited(modelId: string, nowMs: number): boolean {
@@ -258,8 +255,25 @@ export class Binder {
   }
 }
 
-function elsewhere({ prefixHashes }: PlacementRequest, { source, ownBlocks, blocks }: FetchOption): BlocksElsewhere {
-  return { target: source.registration.kvTarget, blockHashes: prefixHashes.slice(ownBlocks, blocks) };
+/** When each worker would have the first token: computing what it lacks, and with what it may fetch instead. */
+function waysToFirstToken(
+  request: PlacementRequest,
+  prefix: ExpectedPrefix,
+  sources: BlockSources | undefined,
+  slotMs: number,
+  nowMs: number,
+): (worker: WorkerView) => FirstTokenForecast[] {
+  return (worker) =>
+    [undefined, ...(sources?.optionsFor(worker) ?? [])].map((fetch) =>
+      firstTokenForecasts(request, prefix, () => fetch, slotMs, nowMs)(worker),
+    );
+}
+
+function elsewhere({ prefixHashes }: PlacementRequest, { from: kind, parts }: FetchOption): BlocksElsewhere[] {
+  return parts.map(({ target, firstBlock, endBlock }) => ({
+    ...{ kind, target },
+    blockHashes: prefixHashes.slice(firstBlock, endBlock),
+  }));
 }
 
 function reasonOf(candidateCount: number, cachedTokens: number): PlacementReason {

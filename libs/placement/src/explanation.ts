@@ -11,8 +11,10 @@ export interface PlacementExplanation {
     readonly filteredBy: string;
   }[];
   readonly chosenWorkerId: string;
-  /** Whose blocks it is to fetch; empty for nobody's. */
+  /** Whose blocks it is to fetch, of a worker; empty for nobody's. */
   readonly fetchedFromWorkerId: string;
+  /** The caches that it is to fetch from, each once. */
+  readonly fetchedFromCacheIds: readonly string[];
 }
 
 export function explain(strategy: string, selection: Candidates, choice: PlacementChoice): PlacementExplanation {
@@ -22,10 +24,13 @@ export function explain(strategy: string, selection: Candidates, choice: Placeme
     filteredBy: '',
   }));
   const filtered = [...selection.filtered].map(([workerId, filteredBy]) => ({ workerId, terms: {}, filteredBy }));
+  const { from, parts = [] } = choice.fetch ?? {};
+  const holderIds = [...new Set(parts.map(({ holderId }) => holderId))];
   return {
     strategy,
     candidates: [...considered, ...filtered],
     chosenWorkerId: choice.workerId,
-    fetchedFromWorkerId: choice.fetch?.source.workerId ?? '',
+    fetchedFromWorkerId: from === 'worker' ? holderIds.join() : '',
+    fetchedFromCacheIds: from === 'kvcache' ? holderIds : [],
   };
 }

@@ -52,7 +52,7 @@ export class FleetState {
   private readonly members = new Map<string, Member>();
   /** Of all workers. */
   private readonly stepTimes = new StepTimeModel();
-  private readonly fetchTimes = new FetchTimeModel();
+  private readonly fetchTimes = { worker: new FetchTimeModel(), kvcache: new FetchTimeModel() };
   private readonly lostModels = new LostModels();
 
   constructor(

@@ -1,5 +1,6 @@
 export { Attention } from './attention.js';
 export type { BlocksElsewhere, PlacementReason } from './binder.js';
+export { CacheFleet } from './caches/cache-fleet.js';
 export type { FilterReason } from './candidates.js';
 export { saturationOf } from './capacity.js';
 export {

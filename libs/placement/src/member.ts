@@ -1,7 +1,6 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
-import type { FetchTimeModel } from './forecast/fetch-time-model.js';
 import type { StepTimeModel } from './forecast/step-time-model.js';
-import { type IntervalReport, WorkerMirror } from './forecast/worker-mirror.js';
+import { type FetchTimeModels, type IntervalReport, WorkerMirror } from './forecast/worker-mirror.js';
 import { prefillOrderOf } from './prefill-order.js';
 import { UnleasedGenerations } from './unleased-generations.js';
 
@@ -28,7 +27,7 @@ export function newMember(
   registration: Registration,
   models: ReadonlyMap<string, ServedModel>,
   stepTimes: StepTimeModel,
-  fetchTimes: FetchTimeModel,
+  fetchTimes: FetchTimeModels,
   nowMs: number,
 ): Member {
   return {
@@ -49,9 +48,22 @@ export function newMember(
 
 /** What it fetched since its last report teaches how long that takes. */
 export function noteFetches({ mirror, report: before }: Member, report: StateReport): void {
-  const fetches = report.kvFetches - (before?.kvFetches ?? 0);
-  const bytes = report.kvFetchedBytes - (before?.kvFetchedBytes ?? 0);
-  if (fetches > 0 && bytes > 0) mirror.fetched(fetches, bytes, (report.kvFetchUs - (before?.kvFetchUs ?? 0)) / 1_000);
+  const since = (read: (report: StateReport) => number) => read(report) - (before === undefined ? 0 : read(before));
+  const note = (from: keyof FetchTimeModels, fetches: number, bytes: number, us: number) => {
+    if (fetches > 0 && bytes > 0) mirror.fetched(from, fetches, bytes, us / 1_000);
+  };
+  note(
+    'worker',
+    since(({ kvFetches }) => kvFetches),
+    since(({ kvFetchedBytes }) => kvFetchedBytes),
+    since(({ kvFetchUs }) => kvFetchUs),
+  );
+  note(
+    'kvcache',
+    since(({ kvCacheFetches }) => kvCacheFetches),
+    since(({ kvCacheFetchedBytes }) => kvCacheFetchedBytes),
+    since(({ kvCacheFetchUs }) => kvCacheFetchUs),
+  );
 }
 
 export function intervalOf(report: StateReport, { models }: Member): IntervalReport {

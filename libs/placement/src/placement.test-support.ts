@@ -1,4 +1,5 @@
 import { type Registration, ServedModel, StateReport, Registration as WireRegistration } from '#lib/contracts';
+import type { CacheFleet } from './caches/cache-fleet.js';
 import { FleetState } from './fleet-state.js';
 import { ExpectedPrefix } from './forecast/expected-prefix.js';
 import { WorkerMirror } from './forecast/worker-mirror.js';
@@ -90,11 +91,12 @@ export interface SchedulerSettings {
   readonly workerTimeoutMs?: number;
   readonly leaseTtlMs?: number;
   readonly expectedModelIds?: readonly string[];
+  readonly caches?: CacheFleet;
 }
 
 /** The pure scheduler: the parts that the app puts together, without a clock. */
 export function scheduler(strategy: PlacementStrategy, settings: SchedulerSettings = {}) {
-  const { leaseTtlMs = 10_000, workerTimeoutMs = 5_000, waitingPerWorker = 0, queueLength = 100 } = settings;
+  const { leaseTtlMs = 10_000, workerTimeoutMs = 5_000, waitingPerWorker = 0, queueLength = 100, caches } = settings;
   const stepsPerWorker = 2;
   const prefixes = emptyIndex();
   const leases = new LeaseTable({ leaseTtlMs, idPrefix: 'l' });
@@ -102,7 +104,15 @@ export function scheduler(strategy: PlacementStrategy, settings: SchedulerSettin
   const expectedModelIds = new Set(settings.expectedModelIds ?? ['m']);
   const queue = new PlacementQueue(
     { queueLength, expectedModelIds, lossGraceMs: 1_000 },
-    { fleet, leases, strategyFor: () => strategy, random: seededRandom(1), prefixes, uses: new PrefixUses(1_000) },
+    {
+      fleet,
+      leases,
+      strategyFor: () => strategy,
+      random: seededRandom(1),
+      prefixes,
+      caches,
+      uses: new PrefixUses(1_000),
+    },
   );
   return { leases, fleet, queue, prefixes };
 }

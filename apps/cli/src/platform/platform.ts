@@ -86,6 +86,7 @@ export class Platform {
       return child(name, 'kvcache', () => {
         const { ports } = this.kvcaches[index]!; // itself
         return {
+          ...schedulers(),
           HYDRA_KVCACHE_NAME: name,
           HYDRA_KVCACHE_GRPC_PORT: String(ports?.grpcPort ?? 0),
           HYDRA_KVCACHE_HTTP_PORT: String(ports?.httpPort ?? 0),
@@ -142,7 +143,8 @@ export class Platform {
 
   /** Starts everything and waits until a model can answer. Rejects when an app is given up or `signal` aborts. */
   async start(signal: AbortSignal): Promise<PlatformAddresses> {
-    await Promise.all([...this.schedulers, ...this.kvcaches].map((app) => app.start())); // the others are told where they listen
+    await Promise.all(this.schedulers.map((app) => app.start())); // the others are told where they listen
+    await Promise.all(this.kvcaches.map((app) => app.start())); // and these, too
     signal.throwIfAborted();
     const workers = this.workers.map((worker) => worker.start());
     const ports = await this.gateway.start();

@@ -23,7 +23,13 @@ describe('the text of a decision', () => {
 
   it('given a large fleet, then it is printable, not too long, has the chosen one first and says how many it leaves out', () => {
     const text = placementText(
-      { strategy: 'predicted-ttft', candidates, chosenWorkerId: 'wörker-40', fetchedFromWorkerId: 'wörker-9' },
+      {
+        strategy: 'predicted-ttft',
+        candidates,
+        chosenWorkerId: 'wörker-40',
+        fetchedFromWorkerId: 'wörker-9',
+        fetchedFromCacheIds: [],
+      },
       MOST_HEADER_CHARACTERS,
     );
     expect(text).toMatch(/^[\x20-\x7e]+$/);
@@ -37,7 +43,13 @@ describe('the text of a decision', () => {
 
   it('given a small one, then those left out come last, with the reason', () => {
     const text = placementText(
-      { strategy: 's', candidates: candidates.slice(3, 6), chosenWorkerId: '', fetchedFromWorkerId: '' },
+      {
+        strategy: 's',
+        candidates: candidates.slice(3, 6),
+        chosenWorkerId: '',
+        fetchedFromWorkerId: '',
+        fetchedFromCacheIds: [],
+      },
       4_096,
     );
     expect(JSON.parse(text)).not.toHaveProperty('fetched_from');

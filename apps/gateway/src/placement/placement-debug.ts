@@ -24,11 +24,11 @@ export function tellPlacements(life: RequestLife, mostCharacters: number, tell: 
 }
 
 /**
- * One decision as JSON in printable ASCII: the worker chosen, whose blocks it fetches if it does, and each worker with its terms or why it was left out. Candidates that do
+ * One decision as JSON in printable ASCII: the worker chosen, whose blocks it fetches if it does (a worker's id, or those of caches, separated by commas), and each worker with its terms or why it was left out. Candidates that do
  * not fit are counted in `omitted`; the chosen one comes first.
  */
 export function placementText(
-  { strategy, candidates, chosenWorkerId: chosen, fetchedFromWorkerId }: PlacementExplanation,
+  { strategy, candidates, chosenWorkerId: chosen, fetchedFromWorkerId, fetchedFromCacheIds }: PlacementExplanation,
   mostCharacters: number,
 ): string {
   const isChosen = (worker: { workerId: string }) => Number(worker.workerId === chosen);
@@ -40,10 +40,11 @@ export function placementText(
         filteredBy === '' ? { worker: workerId, terms: rounded(terms) } : { worker: workerId, filtered_by: filteredBy },
       ),
     );
+  const holders = fetchedFromWorkerId || fetchedFromCacheIds.join();
   const textOf = (count: number) => {
     const omitted = count < rows.length ? `,"omitted":${rows.length - count}` : '';
     const head = `{"strategy":${JSON.stringify(strategy)},"chosen":${JSON.stringify(chosen)}`;
-    const fetched = fetchedFromWorkerId === '' ? '' : `,"fetched_from":${JSON.stringify(fetchedFromWorkerId)}`;
+    const fetched = holders === '' ? '' : `,"fetched_from":${JSON.stringify(holders)}`;
     return asciiOnly(`${head}${fetched},"candidates":[${rows.slice(0, count).join()}]${omitted}}`);
   };
   let count = rows.length;

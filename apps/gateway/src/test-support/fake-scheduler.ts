@@ -177,7 +177,7 @@ export class FakeScheduler {
   private explanation(chosenWorkerId: string) {
     const terms = { cost: 1.23456 };
     const candidates = this.workers.map(({ workerId }) => ({ workerId, terms, filteredBy: '' }));
-    return { strategy: 'in turn', candidates, chosenWorkerId, fetchedFromWorkerId: '' };
+    return { strategy: 'in turn', candidates, chosenWorkerId, fetchedFromWorkerId: '', fetchedFromCacheIds: [] };
   }
 
   private snapshot(): FleetSnapshot {

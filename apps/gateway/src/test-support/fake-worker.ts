@@ -160,12 +160,14 @@ export class FakeWorker {
         stepTokenBudget: 512,
         prefillOrder: '',
         samplingDefaults: { temperature: 0.25, topP: 0.75 },
+        kvLayout: Buffer.alloc(0),
       },
     };
     return {
       ...{ workerId: this.workerId, workerEpoch: this.epoch, target: `127.0.0.1:${this.port}` },
       ...{ role: WorkerRole.UNIFIED, engine: 'mock', version: '0', devices: [], tensorParallelSize: 1 },
       ...{ pipelineParallelSize: 1, models: [model], adapters: this.adapters, kvTarget: '', labels: {} },
+      alwaysAsksCaches: false,
     };
   }
 

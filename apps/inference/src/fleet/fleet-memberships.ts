@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ChannelSecurity } from '#lib/channels';
 import { type HydraConfig, schedulerTargets } from '#lib/config';
+import { KvEventLog } from '#lib/kv-transfer';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { AdapterKeeper } from '../adapters/adapter-keeper.js';
 import { Embeddings } from '../embedding/embeddings.js';
@@ -12,7 +13,6 @@ import { HYDRA_CONFIG } from '../worker-config.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { DeviceMeter } from './device-meter.js';
 import { FleetMembership } from './fleet-membership.js';
-import { KvEventLog } from './kv-event-log.js';
 import { registrationOf } from './registration.js';
 import { StateReporter } from './state-reporter.js';
 
@@ -24,7 +24,7 @@ const CHANGE_DELAY_MS = 10;
 export class FleetMemberships {
   private readonly memberships: readonly FleetMembership[];
   private place: { readonly host: string; readonly port: number; readonly version: string } | undefined;
-  private readonly sharesKv: boolean;
+  private readonly kv: { readonly sharesKv: boolean; readonly alwaysAsksCaches: boolean };
   private reportIntervalMs: number;
   private reportTimer: NodeJS.Timeout | undefined;
   private changeTimer: NodeJS.Timeout | undefined;
@@ -45,7 +45,9 @@ export class FleetMemberships {
     security: ChannelSecurity,
     private readonly adapters: AdapterKeeper,
   ) {
-    this.sharesKv = config.workers.kvTransfer;
+    const { kvTransfer: sharesKv } = config.workers;
+    const alwaysAsksCaches = sharesKv && config.kvcache.fetch === 'always' && config.kvcache.targets.length > 0;
+    this.kv = { sharesKv, alwaysAsksCaches };
     this.reportIntervalMs = config.scheduler.reportIntervalMs;
     const parts = {
       ...{ identity, logger, security, kvEvents, terms, drain },
@@ -102,7 +104,7 @@ export class FleetMemberships {
 
   private registration() {
     const { host, port, version } = this.place!; // nobody joins before there is one
-    const reached = { target: `${host}:${port}`, sharesKv: this.sharesKv };
+    const reached = { target: `${host}:${port}`, ...this.kv };
     return registrationOf(
       this.identity,
       this.host.engine.describe(),

@@ -82,8 +82,15 @@ export class StateReporter {
   }
 
   private fetches() {
-    const { fetches, bytes, seconds } = this.kvTransfers.totals;
-    return { kvFetches: fetches, kvFetchedBytes: bytes, kvFetchUs: Math.round(seconds * 1e6) };
+    const { worker, kvcache } = this.kvTransfers.totals;
+    return {
+      kvFetches: worker.fetches,
+      kvFetchedBytes: worker.bytes,
+      kvFetchUs: Math.round(worker.seconds * 1e6),
+      kvCacheFetches: kvcache.fetches,
+      kvCacheFetchedBytes: kvcache.bytes,
+      kvCacheFetchUs: Math.round(kvcache.seconds * 1e6),
+    };
   }
 
   /** None when there are more than fit: a part of them would be taken for all. */

@@ -158,7 +158,7 @@ describe('KvFetcher', () => {
     expect(outcomes).toEqual([
       { 'server.address': target, 'hydra.kv.outcome': 'fetched', 'hydra.kv.blocks': 10, 'hydra.kv.bytes': 40 },
     ]);
-    expect(metrics.totals).toMatchObject({ fetches: 1, bytes: 40 });
+    expect(metrics.totals.worker).toMatchObject({ fetches: 1, bytes: 40 });
     expect((await answered(fetching(parts, target))).cached).toBe(40); // it is held now: nothing is asked for
     expect(outcomes).toHaveLength(1);
   });

@@ -29,11 +29,20 @@ interface KvFetch {
   readonly exemplar: Exemplar;
 }
 
+interface FetchTotals {
+  fetches: number;
+  bytes: number;
+  seconds: number;
+}
+
 /** Blocks of attention state that came from others and went to them. */
 @Injectable()
 export class KvTransferMetrics {
-  /** Since the worker began: of fetches from other workers that brought something. */
-  readonly totals = { fetches: 0, bytes: 0, seconds: 0 };
+  /** Since the worker began: of fetches that brought something, by whom they were from. */
+  readonly totals: Readonly<Record<KvFetchedFrom, FetchTotals>> = {
+    worker: { fetches: 0, bytes: 0, seconds: 0 },
+    kvcache: { fetches: 0, bytes: 0, seconds: 0 },
+  };
   private readonly labels: { readonly model: string };
   private readonly fetches = ownedCounter(
     'hydra_worker_kv_fetches_total',
@@ -79,12 +88,13 @@ export class KvTransferMetrics {
   }
 
   fetched({ from, outcome, blocks, bytes, seconds, exemplar }: KvFetch): void {
-    const { labels, totals } = this;
+    const { labels } = this;
+    const totals = this.totals[from];
     this.fetches.inc({ ...labels, outcome, from });
     this.fetchedBlocks.inc(labels, blocks);
     this.fetchedBytes.inc(labels, bytes);
     observe(this.seconds, labels, seconds, exemplar);
-    if (bytes === 0 || from !== 'worker') return;
+    if (bytes === 0) return;
     totals.fetches++;
     totals.bytes += bytes;
     totals.seconds += seconds;

@@ -10,7 +10,10 @@ export const kvcacheSchema = z.strictObject({
     .string()
     .regex(/^[a-z0-9-]{1,64}$/)
     .default('kvcache')
-    .meta({ description: 'Name of this cache in its log lines.', env: 'HYDRA_KVCACHE_NAME' }),
+    .meta({
+      description: 'Name of this cache in its log lines and to schedulers; each of several has its own.',
+      env: 'HYDRA_KVCACHE_NAME',
+    }),
   host: z
     .string()
     .default('127.0.0.1')
@@ -21,6 +24,11 @@ export const kvcacheSchema = z.strictObject({
   httpPort: port
     .default(8083)
     .meta({ description: 'Port of health and metrics; 0 takes a free one.', env: 'HYDRA_KVCACHE_HTTP_PORT' }),
+  target: z.string().min(1).optional().meta({
+    description:
+      'gRPC target under which workers reach this cache; it tells the schedulers. Default: `kvcache.host` and its port.',
+    env: 'HYDRA_KVCACHE_TARGET',
+  }),
   targets: z.array(z.string().min(1)).max(64).default([]).meta({
     description:
       'gRPC targets of all caches, one for each shard, the same for all workers in any order. Empty: workers use none.',

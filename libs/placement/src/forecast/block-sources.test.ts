@@ -29,31 +29,43 @@ function sourcesAmong(workers: WorkerView[], held: Readonly<Record<string, numbe
   const prefixes = emptyIndex();
   for (const [workerId, blocks] of Object.entries(held))
     for (const hash of hashes.slice(0, blocks)) prefixes.stored(workerId, hash);
-  return BlockSources.among(prompt, new ExpectedPrefix(prompt, workers, prefixes), nowMs);
+  return BlockSources.among(prompt, new ExpectedPrefix(prompt, workers, prefixes), {}, nowMs);
 }
 
 describe('BlockSources', () => {
   it('given workers with parts of a prompt, then each fetches from the longest, and the longest from nobody', () => {
     const workers = [sharing('none'), sharing('some'), sharing('most', { isDraining: true })];
     const sources = sourcesAmong(workers, { some: 10, most: 60 });
-    expect(workers.slice(0, 2).map((worker) => sources?.for(worker))).toMatchObject([
-      { source: { workerId: 'most' }, ownBlocks: 0, blocks: 60, tokens: 960 },
-      { source: { workerId: 'most' }, ownBlocks: 10, blocks: 60, tokens: 960 },
+    expect(workers.slice(0, 2).map((worker) => sources?.optionsFor(worker)[0])).toMatchObject([
+      {
+        from: 'worker',
+        parts: [{ holderId: 'most', firstBlock: 0, endBlock: 60 }],
+        ownBlocks: 0,
+        blocks: 60,
+        tokens: 960,
+      },
+      {
+        parts: [{ holderId: 'most', target: 'most:kv', firstBlock: 10, endBlock: 60 }],
+        ownBlocks: 10,
+        blocks: 60,
+        tokens: 960,
+      },
     ]);
-    expect(sources?.for(workers[2]!)).toBeUndefined();
-    expect(sources!.for(workers[1]!)!.fetchMs).toBeLessThan(sources!.for(workers[0]!)!.fetchMs);
+    expect(sources?.optionsFor(workers[2]!)).toEqual([]);
+    expect(sources!.optionsFor(workers[1]!)[0]!.fetchMs).toBeLessThan(sources!.optionsFor(workers[0]!)[0]!.fetchMs);
   });
 
   it('given equals, then the one with less to do is asked', () => {
     const workers = [sharing('none'), sharing('busy', { load: 3 }), sharing('idle', { load: 1 })];
-    expect(sourcesAmong(workers, { busy: 60, idle: 60 })?.for(workers[0]!)?.source.workerId).toBe('idle');
+    expect(sourcesAmong(workers, { busy: 60, idle: 60 })?.optionsFor(workers[0]!)[0]?.parts[0]?.holderId).toBe('idle');
   });
 
   it('given fetches on their way over either link, then one more takes longer by what it shares with them, until they are there', () => {
     const workers = [sharing('near'), sharing('other'), sharing('far')] as const;
-    const fetchMs = (nowMs: number) => sourcesAmong([...workers], { far: 60 }, nowMs)!.for(workers[0])!.fetchMs;
+    const fetchMs = (nowMs: number) =>
+      sourcesAmong([...workers], { far: 60 }, nowMs)!.optionsFor(workers[0])[0]!.fetchMs;
     const [near, other, far] = workers.map(({ mirror }) => mirror.traffic);
-    const { bytes } = sourcesAmong([...workers], { far: 60 })!.for(workers[0])!;
+    const { bytes } = sourcesAmong([...workers], { far: 60 })!.optionsFor(workers[0])[0]!;
     expect(bytes).toBe(60 * 16 * 46_080);
     const alone = fetchMs(0);
     const perByte = (alone - 5) / bytes; // before anything was fetched a link counts as 1 Gbit/s and 5 ms
@@ -70,10 +82,10 @@ describe('BlockSources', () => {
   it('given workers of another model, or that have no blocks from each other, then nothing is fetched', () => {
     const other = sharing('other', { model: { ...model, modelFingerprint: 'g' } });
     const plain = workerView('plain', { model });
-    expect(sourcesAmong([sharing('none'), other], { other: 60 })?.for(sharing('none'))).toBeUndefined();
+    expect(sourcesAmong([sharing('none'), other], { other: 60 })?.optionsFor(sharing('none'))).toEqual([]);
     expect(sourcesAmong([plain, sharing('most')], { most: 60 })).toBeUndefined();
     const workers = [plain, sharing('some'), sharing('most')];
-    expect(sourcesAmong(workers, { most: 60 })?.for(plain)).toBeUndefined();
+    expect(sourcesAmong(workers, { most: 60 })?.optionsFor(plain)).toEqual([]);
   });
 });
 
@@ -123,7 +135,7 @@ describe('fetching, by predicted-ttft', () => {
 
   it('given slow steps and a fast link, then it fetches, counts on it, and says so', () => {
     const placed = place({ msPerToken: 1.5, msPerMebibyte: 2 });
-    expect(placed.kvSource).toEqual({ target: 'far:kv', blockHashes: hashes });
+    expect(placed.kvSources).toEqual([{ kind: 'worker', target: 'far:kv', blockHashes: hashes }]);
     expect(placed.lease.cachedTokens).toBe(1_024);
     expect(placed.lease.predictedTtftMs).toBeLessThan(300); // 45 MiB, and six tokens; computing takes 1,500
     expect(placed.reason).toBe('only-choice');
@@ -145,7 +157,7 @@ describe('fetching, by predicted-ttft', () => {
       { msPerToken: 1.5, msPerMebibyte: 200 },
     ]) {
       const placed = place(speeds);
-      expect(placed.kvSource).toBeUndefined();
+      expect(placed.kvSources).toEqual([]);
       expect(placed.lease.cachedTokens).toBe(0);
       expect(placed.explanation?.fetchedFromWorkerId).toBe('');
     }
@@ -153,7 +165,7 @@ describe('fetching, by predicted-ttft', () => {
 
   it('given any other strategy, then nobody fetches', () => {
     for (const strategy of STRATEGY_NAMES.filter((name) => name !== 'predicted-ttft'))
-      expect(place({ msPerToken: 1.5, msPerMebibyte: 2, strategy }).kvSource).toBeUndefined();
+      expect(place({ msPerToken: 1.5, msPerMebibyte: 2, strategy }).kvSources).toEqual([]);
   });
 
   it('given a prompt on its way ahead, then what is fetched comes meanwhile', () => {
@@ -169,8 +181,8 @@ describe('fetching, by predicted-ttft', () => {
     const prefixes = emptyIndex();
     for (const hash of hashes) prefixes.stored('far', hash);
     const prefix = new ExpectedPrefix(prompt, workers, prefixes);
-    const sources = BlockSources.among(prompt, prefix, 0);
-    for (let each = 0; each < 50; each++) mirror.fetched(1, 45 * 1_048_576, 1);
+    const sources = BlockSources.among(prompt, prefix, {}, 0);
+    for (let each = 0; each < 50; each++) mirror.fetched('worker', 1, 45 * 1_048_576, 1);
     const strategy = createStrategy('predicted-ttft', DEFAULT_STRATEGY_OPTIONS);
     const { terms, ttftMs } = strategy.choose(prompt, workers.slice(0, 1), {
       nowMs: 0,

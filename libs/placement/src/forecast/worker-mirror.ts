@@ -40,6 +40,12 @@ export interface IntervalReport {
   readonly order: PrefillOrder;
 }
 
+/** Of blocks from other workers, and from caches: what is behind them differs. */
+export interface FetchTimeModels {
+  readonly worker: FetchTimeModel;
+  readonly kvcache: FetchTimeModel;
+}
+
 /** A request has come to its worker, and a report from there, this long after it was sent; chosen: twice across a continent. */
 const ARRIVAL_MS = 100;
 
@@ -49,7 +55,9 @@ const ARRIVAL_MS = 100;
  */
 export class WorkerMirror {
   readonly stepTime: StepTimeModel;
+  /** Of blocks from other workers, and from caches. */
   readonly fetchTime: FetchTimeModel;
+  readonly cacheFetchTime: FetchTimeModel;
   readonly traffic = new LinkTraffic();
   private prompts = new Map<string, PendingPrompt>();
   private readonly presumed = new PresumedProgress();
@@ -64,14 +72,15 @@ export class WorkerMirror {
 
   /**
    * @param fleet         learns from every worker's steps
-   * @param fleetFetches  and this one from every worker's fetches
+   * @param fleetFetches  and these from every worker's fetches
    */
   constructor(
     private readonly fleet = new StepTimeModel(),
-    private readonly fleetFetches = new FetchTimeModel(),
+    private readonly fleetFetches: FetchTimeModels = { worker: new FetchTimeModel(), kvcache: new FetchTimeModel() },
   ) {
     this.stepTime = new StepTimeModel(fleet);
-    this.fetchTime = new FetchTimeModel(fleetFetches);
+    this.fetchTime = new FetchTimeModel(fleetFetches.worker);
+    this.cacheFetchTime = new FetchTimeModel(fleetFetches.kvcache);
   }
 
   /** Prompts to compute, in the order they were sent. */
@@ -149,9 +158,9 @@ export class WorkerMirror {
   }
 
   /** It has fetched blocks from others. */
-  fetched(fetches: number, bytes: number, durationMs: number): void {
-    this.fetchTime.observe(fetches, bytes, durationMs);
-    this.fleetFetches.observe(fetches, bytes, durationMs);
+  fetched(from: keyof FetchTimeModels, fetches: number, bytes: number, durationMs: number): void {
+    const own = from === 'worker' ? this.fetchTime : this.cacheFetchTime;
+    for (const model of [own, this.fleetFetches[from]]) model.observe(fetches, bytes, durationMs);
   }
 
   /**

@@ -51,10 +51,11 @@ const DECODE_PRICE = 0.003;
  * computing them again. What was just sent counts at once; no term waits for a metric. All speeds are fitted online, per worker
  * (`StepTimeModel`).
  *
- * **Fetching.** Where workers have blocks from each other, each candidate is reckoned twice: computing what it lacks, and fetching it from
- * the worker that holds the longest prefix by the KV index (`BlockSources`). Then
+ * **Fetching.** Where workers have blocks from each other, or from caches, each candidate is reckoned several times: computing what it lacks,
+ * fetching it from the worker that holds the longest prefix by the KV index, and from the caches (`BlockSources`). Then
  * `ttftMs = max(step + prompts ahead, fetchMs) + this prompt but for what it then has`, `fetchMs` = latency + bytes / bandwidth as
- * observed (`FetchTimeModel`), and `workMs` is that of the rest; it pushes out as much as when it computed. The cheaper one counts.
+ * observed (`FetchTimeModel`), and `workMs` is that of the rest; it pushes out as much as when it computed. The cheapest one counts; of a worker that
+ * asks the caches whatever it costs (`kvcache.fetch: always`), what they hold is fetched.
  *
  * No options. Terms: the above, and `price` (p), `demand`, `stepMs`, `queueMs`, `prefillMs`, `workMs`, `cachedBlocks`, `cachedTokens`, `fetchedBlocks`, `fetchMs` (0 where it computes),
  * `delayedPrompts`, `costMs`.
@@ -86,18 +87,19 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       const prefix = context.prefix.of(worker);
       const forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
       const computing = pricesOf(worker, forecast, this.computing);
-      const fetch = context.sources?.for(worker);
-      if (fetch !== undefined) {
-        const fetched = forecastFetching(worker, request, fetch, context.nowMs);
+      let least = termsOf(prefix, undefined, forecast, computing);
+      let fetch: FetchOption | undefined;
+      for (const option of context.sources?.optionsFor(worker) ?? NO_OPTIONS) {
+        const fetched = forecastFetching(worker, request, option, context.nowMs);
         const fetching = pricesOf(worker, fetched, this.fetching);
         fetching.evictionMs = computing.evictionMs; // what it fetches pushes out as much as what it would compute
-        if (costMs(fetched, fetching) < costMs(forecast, computing)) {
-          terms.set(worker.workerId, termsOf(prefix, fetch, fetched, fetching));
-          fetches.set(worker.workerId, fetch);
-          continue;
-        }
+        const isForced = option.isCertain && fetch === undefined;
+        if (costMs(fetched, fetching) >= least.costMs && !isForced) continue;
+        least = termsOf(prefix, option, fetched, fetching);
+        fetch = option;
       }
-      terms.set(worker.workerId, termsOf(prefix, undefined, forecast, computing));
+      terms.set(worker.workerId, least);
+      if (fetch !== undefined) fetches.set(worker.workerId, fetch);
     }
     const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => of(worker).costMs);
@@ -130,6 +132,8 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     };
   }
 }
+
+const NO_OPTIONS: readonly FetchOption[] = [];
 
 class Prices {
   price = 0;

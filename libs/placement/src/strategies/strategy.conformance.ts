@@ -1,10 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { KvBlocksStored, KvEvents } from '#lib/contracts';
+import { nameInLayout } from '#lib/kv';
+import { CacheFleet } from '../caches/cache-fleet.js';
 import { selectCandidates } from '../candidates.js';
+import { BlockSources } from '../forecast/block-sources.js';
 import { ExpectedPrefix } from '../forecast/expected-prefix.js';
 import { prefixKeysOf } from '../forecast/prefix-keys.js';
 import { WorkerMirror } from '../forecast/worker-mirror.js';
-import { emptyIndex, registration, report, request, scheduler, workerView } from '../placement.test-support.js';
+import {
+  emptyIndex,
+  registration,
+  report,
+  request,
+  scheduler,
+  servedModel,
+  workerView,
+} from '../placement.test-support.js';
 import type { PlacementRequest } from '../placement-request.js';
 import type { PlacementStrategy } from '../placement-strategy.js';
 import { seededRandom } from '../seeded-random.js';
@@ -66,6 +78,26 @@ const requests = fc.array(
   { minLength: 1, maxLength: 20 },
 );
 
+const SHARED_MODEL = servedModel({
+  maxRunningSequences: 64,
+  blockTokens: 16,
+  kvBytesPerToken: 1_000,
+  kvLayout: Buffer.alloc(16, 5),
+});
+const sharingKv = ({ workerId }: WorkerView, alwaysAsksCaches: boolean) =>
+  registration(workerId, { kvTarget: `${workerId}:kv`, alwaysAsksCaches });
+
+function cacheHolding(blocks: readonly Uint8Array[]): CacheFleet {
+  const caches = new CacheFleet({ capacityBlocks: 100, timeoutMs: 5_000 });
+  caches.register({ cacheId: 'cache', cacheEpoch: 1, target: 'cache:kv' }, 0);
+  const value = KvBlocksStored.fromPartial({
+    blockHashes: blocks.map((block) => Buffer.from(nameInLayout(block, SHARED_MODEL.kvLayout))),
+  });
+  const events = [{ change: { $case: 'stored' as const, value } }];
+  caches.apply('cache', 1, KvEvents.fromPartial({ firstSequence: 1, events }), 0);
+  return caches;
+}
+
 /** What every strategy keeps to, alone and behind the filter. */
 export function describePlacementStrategy(name: string, create: () => PlacementStrategy): void {
   describe(`${name} as a placement strategy`, () => {
@@ -110,7 +142,7 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
           const choicesOf = (strategy: PlacementStrategy) =>
             placeable.map((one) => choose(strategy, one, fleet)?.workerId);
           expect(choicesOf(create())).toEqual(choicesOf(create()));
-          expect({ fleet, placeable }).toEqual(before);
+          expect(structuredClone({ fleet, placeable })).toEqual(before); // a clone of buffers are bytes
         }),
       ));
 
@@ -126,6 +158,45 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
           const names = [...choice.terms.values()].map((terms) => Object.keys(terms).sort().join());
           expect(new Set(names).size).toBe(1);
           expect(names[0]).not.toBe('');
+        }),
+      ));
+
+    it('has a worker fetch nothing, or what follows on its own blocks, from those that hold it; caches are asked and never chosen', () =>
+      fc.assert(
+        fc.property(workers, requests, fc.array(hash), fc.boolean(), (fleet, all, cached, alwaysAsksCaches) => {
+          const strategy = create();
+          const sharing = fleet.map((one) => ({
+            ...one,
+            model: SHARED_MODEL,
+            registration: sharingKv(one, alwaysAsksCaches),
+          }));
+          const placeable = asked(sharing, { ...all[0]!, promptTokens: 100 });
+          const { candidates } = selectCandidates(placeable, sharing, new Set());
+          if (candidates.length === 0) return;
+          const prefixes = emptyIndex();
+          for (const one of placeable.prefixHashes) prefixes.stored(sharing[one[1]! % sharing.length]!.workerId, one);
+          const caches = cacheHolding(cached);
+          const prefix = new ExpectedPrefix(placeable, sharing, prefixes);
+          const sources = strategy.fetchesBlocks ? BlockSources.among(placeable, prefix, { caches }, 0) : undefined;
+          const context = { nowMs: 0, random: seededRandom(1), workers: sharing, prefix, sources };
+          const { workerId, fetch } = strategy.choose(placeable, candidates, context);
+          const chosen = candidates.find((one) => one.workerId === workerId);
+          expect(chosen).toBeDefined();
+          const options = sources?.optionsFor(chosen!) ?? [];
+          if (fetch === undefined) {
+            expect(options.some(({ isCertain }) => isCertain)).toBe(false);
+            return;
+          }
+          expect(options).toContainEqual(fetch);
+          let next = prefix.of(chosen!).blocks;
+          for (const { firstBlock, endBlock, holderId } of fetch.parts) {
+            expect(firstBlock).toBe(next);
+            expect(endBlock).toBeGreaterThan(firstBlock);
+            const holders = fetch.from === 'worker' ? sharing.map((one) => one.workerId) : ['cache'];
+            expect(holders).toContain(holderId);
+            next = endBlock;
+          }
+          expect(next).toBe(fetch.blocks);
         }),
       ));
 

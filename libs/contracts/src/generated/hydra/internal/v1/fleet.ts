@@ -50,6 +50,28 @@ export interface WorkerEvent {
     | undefined;
 }
 
+/** Cache of KV blocks to scheduler. */
+export interface CacheEvent {
+  event:
+    | //
+    /** Must be the first message, and comes once. */
+    { $case: "registration"; value: CacheRegistration }
+    | //
+    /** What it holds in memory; as of a worker. */
+    { $case: "kvEvents"; value: KvEvents }
+    | undefined;
+}
+
+/** Who a cache of KV blocks is; constant within an epoch. */
+export interface CacheRegistration {
+  /** Stable over restarts of the same place (`kvcache-0`). */
+  cacheId: string;
+  /** This life of the cache: milliseconds since the Unix epoch at its start. Larger replaces smaller: what the earlier one held is gone. */
+  cacheEpoch: number;
+  /** gRPC target under which workers reach its `KvBlocks`. */
+  target: string;
+}
+
 /** A worker's identity and what it can do; constant within an epoch but for models and adapters. */
 export interface Registration {
   /** Stable over restarts of the same place in the fleet (a pod's name, `worker-0`). */
@@ -78,6 +100,8 @@ export interface Registration {
   kvTarget: string;
   /** Free labels for placement (zone, node pool), at most 16. No strategy reads them yet. */
   labels: { [key: string]: string };
+  /** It asks the caches of KV blocks for whatever it lacks of a prompt, also where computing it would be sooner. */
+  alwaysAsksCaches: boolean;
 }
 
 export interface Registration_LabelsEntry {
@@ -142,6 +166,8 @@ export interface ServedModel {
    * not say, which schedulers take for `fifo`.
    */
   prefillOrder: string;
+  /** Names the layout of its KV blocks (`KvLayout`), 16 bytes: whoever has another one has no use of them. Empty when none leave the worker. */
+  kvLayout: Buffer;
 }
 
 /**
@@ -201,12 +227,18 @@ export interface StateReport {
   schedulers: string[];
   /** The latest term of a lease or an announcement that the worker knows, by model. */
   leaseTerms: { [key: string]: number };
-  /** Fetches of KV blocks from elsewhere that brought some, total within the epoch. */
+  /** Fetches of KV blocks from other workers that brought some, total within the epoch. */
   kvFetches: number;
   /** What they brought, in bytes, total within the epoch. */
   kvFetchedBytes: number;
   /** How long they took, in microseconds, total within the epoch. */
   kvFetchUs: number;
+  /** As `kv_fetches`, from caches of KV blocks. */
+  kvCacheFetches: number;
+  /** As `kv_fetched_bytes`, from caches of KV blocks. */
+  kvCacheFetchedBytes: number;
+  /** As `kv_fetch_us`, from caches of KV blocks. */
+  kvCacheFetchUs: number;
 }
 
 export interface StateReport_LeaseTermsEntry {
@@ -229,7 +261,7 @@ export interface DeviceState {
 }
 
 /**
- * Changes of a worker's prefix store. Sent as they come; after each registration at least once, without events when there are
+ * Changes of a worker's prefix store, or of what a cache holds in memory. Sent as they come; after each registration at least once, without events when there are
  * none, so that a scheduler that knows less than the worker has told sees the gap.
  */
 export interface KvEvents {
@@ -240,9 +272,12 @@ export interface KvEvents {
   firstSequence: number;
   /** In order; each counts one, also those of a snapshot. */
   events: KvEvent[];
-  /** Whether this replaces all that was known, whatever its number (answer to `request_kv_snapshot`). */
+  /**
+   * Whether this replaces all that was known, whatever its number (answer to `request_kv_snapshot`). Of a large store it is the first
+   * part; the others follow as ordinary events.
+   */
   snapshot: boolean;
-  /** XOR of all block hashes held after these events, 16 bytes, to find silent divergence. */
+  /** XOR of all block hashes held after these events, 16 bytes, to find silent divergence. Empty where more parts of a snapshot follow. */
   checksum: Buffer;
 }
 
@@ -265,9 +300,12 @@ export interface KvEvent {
 export interface KvBlocksStored {
   /** The block before the first; empty for the start of a sequence. */
   parentHash: Buffer;
-  /** 16 bytes each, in order. */
+  /**
+   * 16 bytes each, in order. Caches hold blocks in several layouts: there each hash, the parent's too, is XORed with the name of its layout
+   * (`ServedModel.kv_layout`).
+   */
   blockHashes: Buffer[];
-  /** Model and adapter the blocks belong to. */
+  /** Model and adapter the blocks belong to; empty from caches, which know fingerprints alone. */
   modelId: string;
   /** LoRA adapter; empty for the base model. */
   adapterId: string;
@@ -280,7 +318,7 @@ export interface KvBlocksStored {
  * far as schedulers are concerned.
  */
 export interface KvBlocksRemoved {
-  /** 16 bytes each. */
+  /** As in `KvBlocksStored.block_hashes`. */
   blockHashes: Buffer[];
   /** As in `KvBlocksStored.medium`. */
   medium: string;
@@ -497,6 +535,166 @@ export const WorkerEvent: MessageFns<WorkerEvent> = {
   },
 };
 
+function createBaseCacheEvent(): CacheEvent {
+  return { event: undefined };
+}
+
+export const CacheEvent: MessageFns<CacheEvent> = {
+  encode(message: CacheEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "registration":
+        CacheRegistration.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "kvEvents":
+        KvEvents.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CacheEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCacheEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "registration", value: CacheRegistration.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "kvEvents", value: KvEvents.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CacheEvent>): CacheEvent {
+    return CacheEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CacheEvent>): CacheEvent {
+    const message = createBaseCacheEvent();
+    switch (object.event?.$case) {
+      case "registration": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "registration", value: CacheRegistration.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "kvEvents": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "kvEvents", value: KvEvents.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseCacheRegistration(): CacheRegistration {
+  return { cacheId: "", cacheEpoch: 0, target: "" };
+}
+
+export const CacheRegistration: MessageFns<CacheRegistration> = {
+  encode(message: CacheRegistration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cacheId !== "") {
+      writer.uint32(10).string(message.cacheId);
+    }
+    if (message.cacheEpoch !== 0) {
+      writer.uint32(16).uint64(message.cacheEpoch);
+    }
+    if (message.target !== "") {
+      writer.uint32(26).string(message.target);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CacheRegistration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCacheRegistration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cacheId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cacheEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CacheRegistration>): CacheRegistration {
+    return CacheRegistration.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CacheRegistration>): CacheRegistration {
+    const message = createBaseCacheRegistration();
+    message.cacheId = object.cacheId ?? "";
+    message.cacheEpoch = object.cacheEpoch ?? 0;
+    message.target = object.target ?? "";
+    return message;
+  },
+};
+
 function createBaseRegistration(): Registration {
   return {
     workerId: "",
@@ -512,6 +710,7 @@ function createBaseRegistration(): Registration {
     adapters: [],
     kvTarget: "",
     labels: {},
+    alwaysAsksCaches: false,
   };
 }
 
@@ -556,6 +755,9 @@ export const Registration: MessageFns<Registration> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       Registration_LabelsEntry.encode({ key: key as any, value }, writer.uint32(106).fork()).join();
     });
+    if (message.alwaysAsksCaches !== false) {
+      writer.uint32(112).bool(message.alwaysAsksCaches);
+    }
     return writer;
   },
 
@@ -679,6 +881,14 @@ export const Registration: MessageFns<Registration> = {
             }
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.alwaysAsksCaches = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -717,6 +927,7 @@ export const Registration: MessageFns<Registration> = {
       },
       {},
     );
+    message.alwaysAsksCaches = object.alwaysAsksCaches ?? false;
     return message;
   },
 };
@@ -897,6 +1108,7 @@ function createBaseServedModel(): ServedModel {
     stepTokenBudget: 0,
     samplingDefaults: undefined,
     prefillOrder: "",
+    kvLayout: Buffer.alloc(0),
   };
 }
 
@@ -949,6 +1161,9 @@ export const ServedModel: MessageFns<ServedModel> = {
     }
     if (message.prefillOrder !== "") {
       writer.uint32(130).string(message.prefillOrder);
+    }
+    if (message.kvLayout.length !== 0) {
+      writer.uint32(138).bytes(message.kvLayout);
     }
     return writer;
   },
@@ -1094,6 +1309,14 @@ export const ServedModel: MessageFns<ServedModel> = {
             message.prefillOrder = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.kvLayout = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1129,6 +1352,7 @@ export const ServedModel: MessageFns<ServedModel> = {
       ? SamplingDefaults.fromPartial(object.samplingDefaults)
       : undefined;
     message.prefillOrder = object.prefillOrder ?? "";
+    message.kvLayout = object.kvLayout ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -1258,6 +1482,9 @@ function createBaseStateReport(): StateReport {
     kvFetches: 0,
     kvFetchedBytes: 0,
     kvFetchUs: 0,
+    kvCacheFetches: 0,
+    kvCacheFetchedBytes: 0,
+    kvCacheFetchUs: 0,
   };
 }
 
@@ -1322,6 +1549,15 @@ export const StateReport: MessageFns<StateReport> = {
     }
     if (message.kvFetchUs !== 0) {
       writer.uint32(160).uint64(message.kvFetchUs);
+    }
+    if (message.kvCacheFetches !== 0) {
+      writer.uint32(168).uint64(message.kvCacheFetches);
+    }
+    if (message.kvCacheFetchedBytes !== 0) {
+      writer.uint32(176).uint64(message.kvCacheFetchedBytes);
+    }
+    if (message.kvCacheFetchUs !== 0) {
+      writer.uint32(184).uint64(message.kvCacheFetchUs);
     }
     return writer;
   },
@@ -1502,6 +1738,30 @@ export const StateReport: MessageFns<StateReport> = {
             message.kvFetchUs = longToNumber(reader.uint64());
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.kvCacheFetches = longToNumber(reader.uint64());
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.kvCacheFetchedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.kvCacheFetchUs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1547,6 +1807,9 @@ export const StateReport: MessageFns<StateReport> = {
     message.kvFetches = object.kvFetches ?? 0;
     message.kvFetchedBytes = object.kvFetchedBytes ?? 0;
     message.kvFetchUs = object.kvFetchUs ?? 0;
+    message.kvCacheFetches = object.kvCacheFetches ?? 0;
+    message.kvCacheFetchedBytes = object.kvCacheFetchedBytes ?? 0;
+    message.kvCacheFetchUs = object.kvCacheFetchUs ?? 0;
     return message;
   },
 };
@@ -2818,6 +3081,21 @@ export const FleetService = {
     responseDeserialize: (value: Buffer): FleetDirective => FleetDirective.decode(value),
   },
   /**
+   * A cache of KV blocks tells what it holds: the first message introduces it, then come its `KvEvents`, at least one every report
+   * interval, also as the sign of life. Every cache announces itself to every scheduler. It is no worker: nothing is placed on it. The
+   * stream's end, or silence as of a worker, makes schedulers forget what it holds. Of the directives it gets `accepted`,
+   * `request_kv_snapshot` and `superseded`.
+   */
+  announce: {
+    path: "/hydra.internal.v1.Fleet/Announce" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: CacheEvent): Buffer => Buffer.from(CacheEvent.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CacheEvent => CacheEvent.decode(value),
+    responseSerialize: (value: FleetDirective): Buffer => Buffer.from(FleetDirective.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FleetDirective => FleetDirective.decode(value),
+  },
+  /**
    * The fleet as this scheduler sees it: a snapshot at once, then one after each change (coalesced to at most one per
    * 100 ms).
    */
@@ -2839,6 +3117,13 @@ export interface FleetServer extends UntypedServiceImplementation {
    */
   join: handleBidiStreamingCall<WorkerEvent, FleetDirective>;
   /**
+   * A cache of KV blocks tells what it holds: the first message introduces it, then come its `KvEvents`, at least one every report
+   * interval, also as the sign of life. Every cache announces itself to every scheduler. It is no worker: nothing is placed on it. The
+   * stream's end, or silence as of a worker, makes schedulers forget what it holds. Of the directives it gets `accepted`,
+   * `request_kv_snapshot` and `superseded`.
+   */
+  announce: handleBidiStreamingCall<CacheEvent, FleetDirective>;
+  /**
    * The fleet as this scheduler sees it: a snapshot at once, then one after each change (coalesced to at most one per
    * 100 ms).
    */
@@ -2853,6 +3138,15 @@ export interface FleetClient extends Client {
   join(): ClientDuplexStream<WorkerEvent, FleetDirective>;
   join(options: Partial<CallOptions>): ClientDuplexStream<WorkerEvent, FleetDirective>;
   join(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<WorkerEvent, FleetDirective>;
+  /**
+   * A cache of KV blocks tells what it holds: the first message introduces it, then come its `KvEvents`, at least one every report
+   * interval, also as the sign of life. Every cache announces itself to every scheduler. It is no worker: nothing is placed on it. The
+   * stream's end, or silence as of a worker, makes schedulers forget what it holds. Of the directives it gets `accepted`,
+   * `request_kv_snapshot` and `superseded`.
+   */
+  announce(): ClientDuplexStream<CacheEvent, FleetDirective>;
+  announce(options: Partial<CallOptions>): ClientDuplexStream<CacheEvent, FleetDirective>;
+  announce(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<CacheEvent, FleetDirective>;
   /**
    * The fleet as this scheduler sees it: a snapshot at once, then one after each change (coalesced to at most one per
    * 100 ms).

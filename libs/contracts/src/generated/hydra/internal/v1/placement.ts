@@ -186,7 +186,7 @@ export interface Lease {
   leaseTtlMs: number;
   /** As in the request. */
   attempt: number;
-  /** Where prefix blocks may be fetched from, best first; empty where computing them is as fast. */
+  /** Where prefix blocks may be fetched from, in the order of the prompt; empty where computing them is as fast. */
   kvSources: KvSource[];
   /**
    * Of the scheduler's reign over the model: larger is later, and the worker honours no lease of an earlier one than it knows of. 0
@@ -220,8 +220,10 @@ export interface PlacementExplanation {
   candidates: CandidateExplanation[];
   /** The worker chosen. */
   chosenWorkerId: string;
-  /** Whose blocks it is to fetch; empty for nobody's. */
+  /** Whose blocks it is to fetch, of a worker; empty for nobody's. */
   fetchedFromWorkerId: string;
+  /** The caches of KV blocks that it is to fetch from, each once, in the order of the prompt; then of no worker. */
+  fetchedFromCacheIds: string[];
 }
 
 /** One worker in a decision. */
@@ -1398,7 +1400,7 @@ export const Refused: MessageFns<Refused> = {
 };
 
 function createBasePlacementExplanation(): PlacementExplanation {
-  return { strategy: "", candidates: [], chosenWorkerId: "", fetchedFromWorkerId: "" };
+  return { strategy: "", candidates: [], chosenWorkerId: "", fetchedFromWorkerId: "", fetchedFromCacheIds: [] };
 }
 
 export const PlacementExplanation: MessageFns<PlacementExplanation> = {
@@ -1414,6 +1416,9 @@ export const PlacementExplanation: MessageFns<PlacementExplanation> = {
     }
     if (message.fetchedFromWorkerId !== "") {
       writer.uint32(34).string(message.fetchedFromWorkerId);
+    }
+    for (const v of message.fetchedFromCacheIds) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1463,6 +1468,14 @@ export const PlacementExplanation: MessageFns<PlacementExplanation> = {
             message.fetchedFromWorkerId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.fetchedFromCacheIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1484,6 +1497,7 @@ export const PlacementExplanation: MessageFns<PlacementExplanation> = {
     message.candidates = object.candidates?.map((e) => CandidateExplanation.fromPartial(e)) || [];
     message.chosenWorkerId = object.chosenWorkerId ?? "";
     message.fetchedFromWorkerId = object.fetchedFromWorkerId ?? "";
+    message.fetchedFromCacheIds = object.fetchedFromCacheIds?.map((e) => e) || [];
     return message;
   },
 };

@@ -2,11 +2,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '#lib/config';
 import type { KvEvents } from '#lib/contracts';
 import { type MockEngineOptions, mockEngine } from '#lib/engine';
+import type { KvEventReader } from '#lib/kv-transfer';
 import { createLogger } from '#lib/observability';
 import { requestOf } from '../../../../libs/engine/testing/requests.js';
 import { EngineHost } from '../engine/engine-host.js';
 import { WorkerIdentity } from '../worker-identity.js';
-import { KvEventLog, type KvEventReader } from './kv-event-log.js';
+import { engineKvEvents } from './engine-kv-events.js';
 
 const OPTIONS: MockEngineOptions = {
   modelId: 'mock',
@@ -32,7 +33,7 @@ class Receiver {
     if (message.snapshot) this.parents.clear();
     else if (message.firstSequence !== this.nextSequence) {
       this.snapshots++;
-      this.receive(this.log.snapshot());
+      for (const part of this.log.snapshot()) this.receive(part);
       return;
     }
     this.nextSequence = message.firstSequence + message.events.length;
@@ -51,7 +52,7 @@ class Receiver {
     const checksum = Buffer.alloc(16);
     for (const hash of this.parents.keys())
       for (const [at, byte] of Buffer.from(hash, 'hex').entries()) checksum[at]! ^= byte;
-    expect(checksum).toEqual(message.checksum);
+    if (message.checksum.length > 0) expect(checksum).toEqual(message.checksum);
   }
 }
 
@@ -64,7 +65,7 @@ async function start(options: Partial<MockEngineOptions> = {}) {
   const own = new EngineHost(mockEngine({ ...OPTIONS, ...options }), createLogger('inference', config.log));
   host = own;
   let told = 0;
-  const eventLog = new KvEventLog(own, WorkerIdentity.of(config));
+  const eventLog = engineKvEvents(own, WorkerIdentity.of(config));
   const log = eventLog.read(() => told++);
   const held = new Set<string>();
   own.onEvent((event) => {
@@ -92,7 +93,7 @@ async function start(options: Partial<MockEngineOptions> = {}) {
 const prompt = (first: number, tokens: number) =>
   Array.from({ length: tokens }, (_, i) => (i < 32 ? i : first + i) % 256);
 
-describe('KvEventLog', () => {
+describe('what an engine holds, told as events', () => {
   it('given blocks that come and go, when all changes are taken, then the receiver has exactly what is held', async () => {
     const { log, held, run, receiver } = await start();
     for (let number = 0; number < 40; number++) {
@@ -125,7 +126,7 @@ describe('KvEventLog', () => {
     for (let number = 0; number < 12; number++) {
       await run(prompt(number * 11, 100));
       receiver.receive(log.take());
-      if (number === 5) other.receive(otherLog.snapshot());
+      if (number === 5) for (const part of otherLog.snapshot()) other.receive(part);
     }
     other.receive(otherLog.take());
     for (const one of [receiver, other]) expect(new Set(one.parents.keys())).toEqual(held);

@@ -1,38 +1,37 @@
-import { Injectable } from '@nestjs/common';
 import type { KvEvent, KvEvents } from '#lib/contracts';
-import type { PrefixChange } from '#lib/engine';
-import { EngineHost } from '../engine/engine-host.js';
-import { WorkerIdentity } from '../worker-identity.js';
+import { BLOCK_HASH_BYTES } from '#lib/kv';
 
 /**
  * Changes that wait to be sent, in blocks: 16 bytes each. Chosen: what a busy engine changes in seconds; a scheduler that is
  * away for longer asks for a snapshot, which costs no more.
  */
 const MAX_PENDING_BLOCKS = 8_192;
-const HASH_BYTES = 16;
-/** Where blocks lie: in the memory that the engine computes in. */
-const MEDIUM = 'device';
+/** Of one part of a snapshot. Chosen: a few megabytes at most, far below what one message may have. */
+const MAX_PART_BLOCKS = 65_536;
+
+/** Blocks that a store gained, one behind the other, or lost. Hashes are 32 hexadecimal digits. */
+export type HeldBlocksChange =
+  | { readonly kind: 'stored'; readonly parentHash?: string; readonly hashes: readonly string[] }
+  | { readonly kind: 'removed'; readonly hashes: readonly string[] };
+
+export interface KvEventLogOptions {
+  /** As in `KvBlocksStored`. */
+  readonly modelId: string;
+  /** As in `KvBlocksStored`. */
+  readonly medium: string;
+}
 
 /**
- * What the engine's prefix store holds, for schedulers: each reads its changes by its own count. A change that a reader does not
+ * What a store of KV blocks holds, for schedulers: each reads its changes by its own count. A change that a reader does not
  * take in time is dropped for it beyond a bound; its number is not, so that the receiver sees the gap and asks for a snapshot.
  */
-@Injectable()
 export class KvEventLog {
   /** Each block that is held with the one before it; parents come before children. */
   private readonly parents = new Map<string, string | undefined>();
-  private readonly checksum = Buffer.alloc(HASH_BYTES);
+  private readonly checksum = Buffer.alloc(BLOCK_HASH_BYTES);
   private readonly readers = new Set<KvEventReader>();
 
-  constructor(
-    host: EngineHost,
-    private readonly identity: WorkerIdentity,
-  ) {
-    host.onEvent((event) => {
-      if (event.kind === 'prefix') this.note(event.change);
-      if (event.kind === 'engine-lost') this.clear();
-    });
-  }
+  constructor(private readonly options: KvEventLogOptions) {}
 
   /** @param onNews  called when there are changes to be taken */
   read(onNews: () => void): KvEventReader {
@@ -46,7 +45,8 @@ export class KvEventLog {
     const chains: { readonly parent: string | undefined; readonly hashes: string[] }[] = [];
     let last: string | undefined;
     for (const [hash, parent] of this.parents) {
-      if (last === undefined || parent !== last) chains.push({ parent, hashes: [] });
+      const isFull = chains.at(-1)?.hashes.length === MAX_PART_BLOCKS;
+      if (last === undefined || parent !== last || isFull) chains.push({ parent, hashes: [] });
       chains.at(-1)!.hashes.push(hash);
       last = hash;
     }
@@ -57,7 +57,7 @@ export class KvEventLog {
     return Buffer.from(this.checksum);
   }
 
-  private note(change: PrefixChange): void {
+  note(change: HeldBlocksChange): void {
     const { kind, hashes } = change;
     for (const hash of hashes) this.flip(hash);
     if (kind === 'stored') {
@@ -65,13 +65,13 @@ export class KvEventLog {
       this.tell(this.stored(change.parentHash, hashes), hashes.length);
     } else {
       for (const hash of hashes) this.parents.delete(hash);
-      const value = { blockHashes: hashes.map(toBytes), medium: MEDIUM };
+      const value = { blockHashes: hashes.map(toBytes), medium: this.options.medium };
       this.tell({ change: { $case: 'removed', value } }, hashes.length);
     }
   }
 
-  /** The engine is gone, and with it all that it held. */
-  private clear(): void {
+  /** The store is gone, and with it all that it held. */
+  clear(): void {
     if (this.parents.size === 0) return;
     this.parents.clear();
     this.checksum.fill(0);
@@ -84,8 +84,7 @@ export class KvEventLog {
 
   private stored(parent: string | undefined, hashes: readonly string[]): KvEvent {
     const parentHash = parent === undefined ? Buffer.alloc(0) : toBytes(parent);
-    const { id: modelId } = this.identity.model;
-    const value = { parentHash, blockHashes: hashes.map(toBytes), modelId, adapterId: '', medium: MEDIUM };
+    const value = { parentHash, blockHashes: hashes.map(toBytes), adapterId: '', ...this.options };
     return { change: { $case: 'stored', value } };
   }
 
@@ -122,14 +121,21 @@ export class KvEventReader {
     return { firstSequence, events, snapshot: false, checksum: this.log.checksumNow() };
   }
 
-  /** All that is held; what waits to be taken is part of it. Its events have numbers like all others. */
-  snapshot(): KvEvents {
+  /**
+   * All that is held, in messages that belong together; what waits to be taken is part of it. Its events have numbers like all others,
+   * and the last message alone has the checksum.
+   */
+  snapshot(): KvEvents[] {
     this.dropPending();
     this.hasDropped = false;
-    const events = this.log.held();
-    const firstSequence = this.nextSequence;
-    this.nextSequence += events.length;
-    return { firstSequence, events, snapshot: true, checksum: this.log.checksumNow() };
+    const parts = inParts(this.log.held());
+    return parts.map((events, part) => {
+      const firstSequence = this.nextSequence;
+      this.nextSequence += events.length;
+      const isLast = part === parts.length - 1;
+      const checksum = isLast ? this.log.checksumNow() : Buffer.alloc(0);
+      return { firstSequence, events, snapshot: part === 0, checksum };
+    });
   }
 
   /** For the log. */
@@ -148,6 +154,22 @@ export class KvEventReader {
     this.pending = [];
     this.pendingBlocks = 0;
   }
+}
+
+/** At least one part, each of a bounded number of blocks. */
+function inParts(events: readonly KvEvent[]): KvEvent[][] {
+  const parts: KvEvent[][] = [[]];
+  let blocks = 0;
+  for (const event of events) {
+    const more = event.change?.$case === 'stored' ? event.change.value.blockHashes.length : 0;
+    if (blocks > 0 && blocks + more > MAX_PART_BLOCKS) {
+      parts.push([]);
+      blocks = 0;
+    }
+    parts.at(-1)!.push(event);
+    blocks += more;
+  }
+  return parts;
 }
 
 function toBytes(hash: string): Buffer {
