@@ -70,9 +70,9 @@ export class FleetMembership {
     this.stream.stop();
   }
 
-  /** What it can do has changed. */
+  /** What it can do has changed. A scheduler that is away is told all when it is back. */
   registerAgain(): void {
-    this.send({ $case: 'registration', value: this.parts.registration() }); // one that is away is told all when it is back
+    if (this.stream.isOpen) this.send({ $case: 'registration', value: this.parts.registration() });
   }
 
   startDraining(graceMs: number): void {
