@@ -142,7 +142,15 @@ function scheduler(prefixes, blocks, random) {
     { queueLength: 1_024, expectedModelIds: new Set([MODEL_ID]), lossGraceMs: 0 },
     { fleet, leases, strategyFor: () => strategy, random, prefixes, uses },
   );
-  const model = { modelId: MODEL_ID, blockTokens: 16, contextTokens: 0, maxRunningSequences: 256 };
+  const kvLayout = Buffer.alloc(HASH_BYTES); // one for all: each may fetch from each
+  const model = {
+    modelId: MODEL_ID,
+    modelFingerprint: '',
+    kvLayout,
+    blockTokens: 16,
+    contextTokens: 0,
+    maxRunningSequences: 256,
+  };
   for (let number = 0; number < SERVING_WORKERS; number++) {
     const workerId = workerIdOf(number * (INDEX_WORKERS / SERVING_WORKERS));
     const about = { workerId, workerEpoch: 1, target: workerId, kvTarget: workerId, adapters: [], labels: {} };
