@@ -51,8 +51,9 @@ export class ExpectedPrefix {
     for (let place = 0; place < workers.length; place++) {
       const { workerId, mirror, model } = workers[place]!;
       let blocks = held[place]!;
-      for (const { prefixKeys } of mirror.pending) {
+      for (const { firstKey, prefixKeys } of mirror.pending) {
         if (blocks >= keys.length) break;
+        if (blocks === 0 && firstKey !== keys[0]) continue;
         if (prefixKeys.length > blocks) blocks = commonBlocks(keys, prefixKeys, blocks);
       }
       const tokens = Math.max(0, Math.min(blocks * model.blockTokens, request.promptTokens - 1));

@@ -111,8 +111,8 @@ export class WorkerMirror {
     return this.cache.retentionMs(nowMs);
   }
 
-  sent(prompt: PendingPrompt): void {
-    this.prompts.set(prompt.generationId, { ...prompt });
+  sent(prompt: Omit<PendingPrompt, 'firstKey'>): void {
+    this.prompts.set(prompt.generationId, { ...prompt, firstKey: prompt.prefixKeys[0] });
   }
 
   /** The generation is on this worker no more. */

@@ -68,9 +68,9 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   private readonly followers = new Followers();
   private readonly meanWork = new MeanWork();
   private readonly sparedWork = new SparedWork();
-  /** Of the candidate that is looked at, either way. */
+  /** Of the candidate that is looked at: when it computes all that it lacks, and in the two ways to fetch some of it. */
   private readonly computing = new Prices();
-  private readonly fetching = new Prices();
+  private readonly fetching = [new Prices(), new Prices()] as const;
 
   constructor(private readonly options: PredictedTtftOptions = {}) {
     super();
@@ -85,20 +85,24 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     const fetches = new Map<string, FetchOption>();
     for (const worker of candidates) {
       const prefix = context.prefix.of(worker);
-      const forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
-      const computing = pricesOf(worker, forecast, this.computing);
-      let least = termsOf(prefix, undefined, forecast, computing);
+      let forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
+      let prices = pricesOf(worker, forecast, this.computing);
+      let leastMs = costMs(forecast, prices);
       let fetch: FetchOption | undefined;
-      for (const option of context.sources?.optionsFor(worker) ?? NO_OPTIONS) {
+      const options = context.sources?.optionsFor(worker) ?? NO_OPTIONS;
+      for (let index = 0; index < options.length; index++) {
+        const option = options[index]!;
         const fetched = forecastFetching(worker, request, option, context.nowMs);
-        const fetching = pricesOf(worker, fetched, this.fetching);
-        fetching.evictionMs = computing.evictionMs; // what it fetches pushes out as much as what it would compute
+        const fetching = pricesOf(worker, fetched, this.fetching[index]!, this.computing);
+        const cost = costMs(fetched, fetching);
         const isForced = option.isCertain && fetch === undefined;
-        if (costMs(fetched, fetching) >= least.costMs && !isForced) continue;
-        least = termsOf(prefix, option, fetched, fetching);
+        if (cost >= leastMs && !isForced) continue;
+        forecast = fetched;
+        prices = fetching;
+        leastMs = cost;
         fetch = option;
       }
-      terms.set(worker.workerId, least);
+      terms.set(worker.workerId, termsOf(prefix, fetch, forecast, prices));
       if (fetch !== undefined) fetches.set(worker.workerId, fetch);
     }
     const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates
@@ -112,21 +116,25 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     return { workerId: chosen.workerId, terms, ttftMs, fetch: fetches.get(chosen.workerId) };
   }
 
-  /** What others pay for a request's work, in milliseconds of their first tokens. Written into what is given: most of it is read once. */
+  /**
+   * What others pay for a request's work, in milliseconds of their first tokens. Written into what is given: most of it is read once. What is the
+   * same in every way on a worker is taken from the first way: what it fetches pushes out as much as what it would compute.
+   */
   private prices(
     { nowMs }: PlacementContext,
     pending: number,
     retentionMs: number | undefined,
-  ): (worker: WorkerView, forecast: TtftForecast, into: Prices) => Prices {
+  ): (worker: WorkerView, forecast: TtftForecast, into: Prices, first?: Prices) => Prices {
     if (this.options.isSelfish) return (_worker, _forecast, into) => into;
     const price = PRICE_OF_WORK + this.followers.expected(pending);
     const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
-    return (worker, { workMs, delayedPrompts }, into) => {
+    return (worker, { workMs, delayedPrompts }, into, first) => {
       into.price = price;
-      into.demand = this.sparedWork.rateOf(worker.workerId, retentionMs, nowMs);
+      into.demand = first?.demand ?? this.sparedWork.rateOf(worker.workerId, retentionMs, nowMs);
       into.loadMs = (price + LOST_WHILE_BUSY * into.demand) * this.meanWork.bearable(workMs);
       into.delayMs = delayedPrompts * workMs;
-      into.evictionMs = worthOfEvicted * relativeYouth(worker, retentionMs, nowMs) * (1 + price) * workMs;
+      into.evictionMs =
+        first?.evictionMs ?? worthOfEvicted * relativeYouth(worker, retentionMs, nowMs) * (1 + price) * workMs;
       into.decodeMs = DECODE_PRICE * worker.mirror.decodingSequences * workMs;
       return into;
     };
