@@ -14,16 +14,19 @@ const waysOf = (model: string): Lane[] => [
   { way: 'gRPC whole', model },
 ];
 
+const PACE = { rounds: ROUNDS, answersBefore: 200, answersBetween: 50 };
+const MOCK = {
+  yaml: 'engine: mock\nmodels: [{ id: mock }]\nmock: { ttftMs: 20, itlMs: 10 }\n',
+  workerModels: ['mock', 'mock'],
+  lanes: waysOf('mock'),
+  ...PACE,
+};
+
 it('given the mock engine and two schedulers under load, when every app is restarted three times, then no request fails or is cut short', async () => {
   const report = await roll({
     name: 'the mock engine, two schedulers',
     schedulers: 2,
-    yaml: 'engine: mock\nmodels: [{ id: mock }]\nmock: { ttftMs: 20, itlMs: 10 }\n',
-    workerModels: ['mock', 'mock'],
-    lanes: waysOf('mock'),
-    rounds: ROUNDS,
-    answersBefore: 200,
-    answersBetween: 50,
+    ...MOCK,
   });
   console.log(shownReport(report));
   expect(report.failed).toEqual([]);
@@ -38,9 +41,7 @@ it('given the embedded engine and two caches of KV blocks under load, when every
     yaml: `models: [{ id: tiny, source: ${TINY} }]\nworkers: { threads: 1, kvBytes: 67108864 }\nkvcache: { fetch: always }\n`,
     workerModels: ['tiny', 'tiny'],
     lanes: waysOf('tiny'),
-    rounds: ROUNDS,
-    answersBefore: 200,
-    answersBetween: 50,
+    ...PACE,
   });
   console.log(shownReport(report));
   expect(report.failed).toEqual([]);
@@ -54,12 +55,7 @@ it.each([1, 2])(
     const report = await roll({
       name: `the mock engine, ${schedulers} schedulers behind names, these alone`,
       ...{ schedulers, schedulersHaveNames: true, restarted: (fleet) => fleet.schedulers },
-      yaml: 'engine: mock\nmodels: [{ id: mock }]\nmock: { ttftMs: 20, itlMs: 10 }\n',
-      workerModels: ['mock', 'mock'],
-      lanes: waysOf('mock'),
-      rounds: ROUNDS,
-      answersBefore: 200,
-      answersBetween: 50,
+      ...MOCK,
     });
     console.log(shownReport(report));
     expect(report.failed).toEqual([]);

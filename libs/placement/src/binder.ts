@@ -1,10 +1,11 @@
+import type { CacheFleet } from './caches/cache-fleet.js';
 import { type Candidates, selectCandidates } from './candidates.js';
 import { expectedKvTokens, expectedServiceTokens } from './capacity.js';
 import type { DrainPace } from './drain-pace.js';
 import { explain, type PlacementExplanation } from './explanation.js';
 import { type FirstTokenForecast, firstTokenForecasts } from './first-token-forecast.js';
 import type { FleetState } from './fleet-state.js';
-import { type BlockHolders, BlockSources, type FetchOption } from './forecast/block-sources.js';
+import { BlockSources, type FetchOption } from './forecast/block-sources.js';
 import { ExpectedPrefix } from './forecast/expected-prefix.js';
 import type { PrefixLookup } from './kv-index/kv-index.js';
 import type { Lease, LeaseTable } from './lease-table.js';
@@ -22,8 +23,10 @@ export interface BinderOptions {
   readonly lossGraceMs: number;
 }
 
-export interface BinderParts extends BlockHolders {
+export interface BinderParts {
   readonly prefixes: PrefixLookup;
+  /** Absent where there are none to be known. */
+  readonly caches?: CacheFleet | undefined;
   readonly fleet: FleetState;
   readonly leases: LeaseTable;
   readonly strategyFor: (modelId: string) => PlacementStrategy;
@@ -246,7 +249,7 @@ export class Binder {
 
   private sourcesOf(request: PlacementRequest, prefix: ExpectedPrefix, nowMs: number): BlockSources | undefined {
     if (!this.parts.strategyFor(request.modelId).fetchesBlocks) return undefined;
-    return BlockSources.among(request, prefix, this.parts, nowMs);
+    return BlockSources.among(request, prefix, this.parts.caches, nowMs);
   }
 
   private isAwaited(modelId: string, nowMs: number): boolean {

@@ -29,7 +29,7 @@ function sourcesAmong(workers: WorkerView[], held: Readonly<Record<string, numbe
   const prefixes = emptyIndex();
   for (const [workerId, blocks] of Object.entries(held))
     for (const hash of hashes.slice(0, blocks)) prefixes.stored(workerId, hash);
-  return BlockSources.among(prompt, new ExpectedPrefix(prompt, workers, prefixes), {}, nowMs);
+  return BlockSources.among(prompt, new ExpectedPrefix(prompt, workers, prefixes), undefined, nowMs);
 }
 
 describe('BlockSources', () => {
@@ -181,7 +181,7 @@ describe('fetching, by predicted-ttft', () => {
     const prefixes = emptyIndex();
     for (const hash of hashes) prefixes.stored('far', hash);
     const prefix = new ExpectedPrefix(prompt, workers, prefixes);
-    const sources = BlockSources.among(prompt, prefix, {}, 0);
+    const sources = BlockSources.among(prompt, prefix, undefined, 0);
     for (let each = 0; each < 50; each++) mirror.fetched('worker', 1, 45 * 1_048_576, 1);
     const strategy = createStrategy('predicted-ttft', DEFAULT_STRATEGY_OPTIONS);
     const { terms, ttftMs } = strategy.choose(prompt, workers.slice(0, 1), {

@@ -35,11 +35,6 @@ export interface FetchOption extends Prefix {
   readonly isCertain: boolean;
 }
 
-export interface BlockHolders {
-  /** Absent where there are none to be known. */
-  readonly caches?: CacheFleet | undefined;
-}
-
 interface Parts {
   readonly parts: readonly FetchPart[];
   /** Of all of them. */
@@ -71,12 +66,13 @@ export class BlockSources {
 
   /**
    * @param prefix  of all workers of the model; also those that take nothing new have what they hold
+   * @param caches  absent where there are none to be known
    * @returns undefined when none of them has blocks from elsewhere
    */
   static among(
     request: PlacementRequest,
     prefix: ExpectedPrefix,
-    { caches }: BlockHolders,
+    caches: CacheFleet | undefined,
     nowMs: number,
   ): BlockSources | undefined {
     let sharing = 0;

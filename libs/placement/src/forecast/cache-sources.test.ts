@@ -50,7 +50,7 @@ function sourcesOf(
   const prefixes = emptyIndex();
   for (const [workerId, blocks] of Object.entries(ownBlocks))
     for (const hash of hashes.slice(0, blocks)) prefixes.stored(workerId, hash);
-  return BlockSources.among(prompt, new ExpectedPrefix(prompt, workers, prefixes), { caches }, 0);
+  return BlockSources.among(prompt, new ExpectedPrefix(prompt, workers, prefixes), caches, 0);
 }
 
 describe('BlockSources with caches', () => {

@@ -177,7 +177,7 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
           for (const one of placeable.prefixHashes) prefixes.stored(sharing[one[1]! % sharing.length]!.workerId, one);
           const caches = cacheHolding(cached);
           const prefix = new ExpectedPrefix(placeable, sharing, prefixes);
-          const sources = strategy.fetchesBlocks ? BlockSources.among(placeable, prefix, { caches }, 0) : undefined;
+          const sources = strategy.fetchesBlocks ? BlockSources.among(placeable, prefix, caches, 0) : undefined;
           const context = { nowMs: 0, random: seededRandom(1), workers: sharing, prefix, sources };
           const { workerId, fetch } = strategy.choose(placeable, candidates, context);
           const chosen = candidates.find((one) => one.workerId === workerId);
