@@ -22,10 +22,11 @@ const DEFAULT_CHUNK_TOKENS = 256;
 const PROMPT_RUN_CHUNKS = 2;
 
 /**
- * With it a step takes at most three times as long as its decode rows alone. Measured on SmolLM2 in int4, 2 cores, November
- * 2026: 8 rows take 25 ms, and a chunk of 20 tokens 40 ms at position 500.
+ * A step takes at most three times as long as its decode rows alone. Until that was seen, 20 tokens beside 8 rows: measured on SmolLM2 in int4,
+ * 2 cores, November 2026, 8 rows take 25 ms, and a chunk of 20 tokens 40 ms at position 500. Fewer than 12 are not worth the weights that are read
+ * for them.
  */
-const DEFAULT_CHUNK_BESIDE_DECODE: ChunkBesideDecode = { leastTokens: 20, tokensPerRow: 2.5 };
+const DEFAULT_CHUNK_BESIDE_DECODE: ChunkBesideDecode = { leastTokens: 12, tokensPerRow: 2.5, mostSlowdown: 3 };
 
 export interface OnnxModelRunnerOptions extends OrtSessionOptions {
   /** Most memory for KV, in bytes. */

@@ -100,7 +100,10 @@ export interface ModelRunnerLimits {
  */
 export interface ChunkBesideDecode {
   readonly leastTokens: number;
+  /** Tokens for each row, while nothing is known of how long they take. */
   readonly tokensPerRow: number;
+  /** A step takes at most so many times as long as its rows alone, as far as `leastTokens` allow it. Default: its time does not matter. */
+  readonly mostSlowdown?: number;
 }
 
 /** Rows of a run of whole prompts: as many for each of them as the longest has. */

@@ -1,4 +1,5 @@
 import type { ModelRunnerLimits } from '../model-runner.js';
+import type { ChunkPace } from './chunk-pace.js';
 import type { Sequence } from './generation.js';
 import type { KvPages } from './kv-pages.js';
 import type { RestingSlots } from './resting-slots.js';
@@ -6,6 +7,7 @@ import type { RestingSlots } from './resting-slots.js';
 /** What planning looks at: a view of the loop's state. Planning changes nothing. */
 export interface PlanningView {
   readonly limits: ModelRunnerLimits;
+  readonly pace: Pick<ChunkPace, 'tokensBeside'>;
   readonly pages: KvPages;
   /** Ascending. */
   readonly freeSlots: readonly number[];

@@ -1,5 +1,6 @@
 import type { PositionLogprobs } from '#lib/contracts';
 import type { Logits, ModelRunner } from '../model-runner.js';
+import type { ChunkPace } from './chunk-pace.js';
 import type { Sequence } from './generation.js';
 import type { LoopCounters } from './loop-counters.js';
 import { nowUs } from './now-us.js';
@@ -23,6 +24,8 @@ export interface StepTools {
   readonly runner: ModelRunner;
   readonly chooser: TokenChooser;
   readonly clock: Pick<LoopCounters, 'timed'>;
+  /** Told how long the rows of a step took, and a chunk beside them. */
+  readonly pace: Pick<ChunkPace, 'decoded' | 'computed'>;
   /** Told of each prompt that was computed to its end, and a token chosen after it; the logits of its last token are the runner's. */
   readonly onPromptEnd: (sequence: Sequence, logits: Float32Array) => void;
 }
@@ -32,12 +35,14 @@ export interface StepTools {
  * come the copies of prompts. Sequences are read, not changed. Rejects when the runner breaks.
  */
 export async function runStep(plan: PlannedStep, tools: StepTools): Promise<StepResult[]> {
-  const { runner, chooser, clock } = tools;
+  const { runner, chooser, clock, pace } = tools;
   const results: StepResult[] = [];
   for (const sequence of plan.recalls) {
     const choice = chooser.choose(sequence, { rows: 1, data: sequence.promptLogits! }, 0);
     results.push({ sequence, computedTokens: sequence.knownTokens, choice });
   }
+  const decodeRows = plan.decodes.flat().length;
+  const decodeStartedUs = nowUs();
   for (const sequences of plan.decodes) {
     const rows = sequences.map(({ slot, computedTokens, tokenIds, generation }) => ({
       slot: slot!,
@@ -52,11 +57,13 @@ export async function runStep(plan: PlannedStep, tools: StepTools): Promise<Step
       results.push({ sequence, computedTokens, choice });
     }
   }
+  if (decodeRows > 0) pace.decoded(decodeRows, nowUs() - decodeStartedUs);
   for (const chunks of plan.prefills) {
     const startedUs = nowUs();
     const [chunk] = chunks;
     const ran = chunks.length === 1 ? [await runChunk(chunk!, tools)] : await runPrompts(chunks, tools);
     const endedUs = nowUs();
+    if (decodeRows > 0 && chunks.length === 1) pace.computed(chunk!.to - chunk!.from, endedUs - startedUs);
     for (const [index, { from }] of chunks.entries()) {
       results.push({ ...ran[index]!, chunk: { from, startedUs, endedUs } });
     }

@@ -7,6 +7,7 @@ import { PrefixStore, type PrefixStoreOptions } from '../prefix/prefix-store.js'
 import { acceptToken } from './accept-token.js';
 import { planAdmissions } from './admission-plan.js';
 import { AwaitedBlocks } from './awaited-blocks.js';
+import { ChunkPace } from './chunk-pace.js';
 import { isPrefilled } from './computed-in-chunks.js';
 import { type CheckedRequest, Generation, type Sequence, type TextSource } from './generation.js';
 import { GenerationEnds } from './generation-ends.js';
@@ -51,6 +52,7 @@ export class StepLoop {
   readonly blocks: AwaitedBlocks;
   private readonly ends: GenerationEnds;
   private readonly promptOrder: PromptOrder;
+  private readonly pace: ChunkPace;
   private readonly tools: StepTools;
   private readonly counters = new LoopCounters();
   private readonly wakeable = new Wakeable();
@@ -73,8 +75,10 @@ export class StepLoop {
     this.promptOrder = new PromptOrder(options.prefillOrder ?? 'fifo', (sequence) =>
       this.slots.findableTokens(sequence),
     );
+    this.pace = new ChunkPace(runner.limits);
     this.tools = {
       runner,
+      pace: this.pace,
       chooser: new TokenChooser(runner.limits.vocabularySize, text.table),
       clock: this.counters,
       onPromptEnd: (sequence, logits) => this.slots.keepEnd(sequence, logits),
@@ -247,6 +251,7 @@ export class StepLoop {
     const now = nowUs();
     return {
       limits: this.runner.limits,
+      pace: this.pace,
       pages,
       freeSlots,
       resting,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type LiveSequenceParts, liveSequence } from '../../testing/live-sequence.js';
 import type { ModelRunnerLimits } from '../model-runner.js';
 import { planAdmissions } from './admission-plan.js';
+import { ChunkPace } from './chunk-pace.js';
 import type { Sequence } from './generation.js';
 import { KvPages } from './kv-pages.js';
 import type { PlanningView } from './planning-view.js';
@@ -27,6 +28,7 @@ function viewOf(parts: Partial<PlanningView>): PlanningView {
   const taken = live.map(({ slot }) => slot);
   return {
     limits,
+    pace: new ChunkPace(limits),
     pages,
     freeSlots: Array.from({ length: limits.slots }, (_, slot) => slot).filter((slot) => !taken.includes(slot)),
     resting: new RestingSlots(),

@@ -67,11 +67,12 @@ export function planStep(view: PlanningView): StepPlan {
 function planPrefill(
   live: readonly Sequence[],
   decodeRows: number,
-  { limits, canCopySlots, prefilling }: PlanningView,
+  { limits, pace, canCopySlots, prefilling }: PlanningView,
 ) {
+  const chunkTokens = pace.tokensBeside(decodeRows);
   // the others are preempted, or have nothing to compute
   const staying = prefilling.filter((sequence) => live.includes(sequence) && sequence.promptLogits === undefined);
-  const together = promptsTogether(staying, decodeRows, limits);
+  const together = promptsTogether(staying, decodeRows, chunkTokens, limits);
   const prefills: PlannedChunk[][] = together.length > 0 ? [together.map(wholePrompt)] : [];
   const forks: PlannedFork[] = [];
   const mostRuns = limits.chunksPerStep ?? 1;
@@ -81,7 +82,7 @@ function planPrefill(
     if (sibling !== undefined) {
       if (sibling.holdsPrompt) forks.push({ from: sibling.sequence, to: sequence, tokens: sibling.tokens });
     } else if (prefills.length < mostRuns) {
-      const chunk = nextChunk(sequence, decodeRows, limits);
+      const chunk = nextChunk(sequence, chunkTokens, limits);
       if (chunk !== undefined) prefills.push([chunk]);
     }
   }
@@ -96,11 +97,12 @@ function planPrefill(
 function promptsTogether(
   prefilling: readonly Sequence[],
   decodeRows: number,
+  chunkTokens: number,
   limits: ModelRunnerLimits,
 ): readonly Sequence[] {
   if (limits.promptRun === undefined) return [];
   const all = planPromptRun(prefilling, limits.promptRun.mostRows, limits);
-  return all.length >= decodeRows ? all : planPromptRun(prefilling, chunkTokens(decodeRows, limits), limits);
+  return all.length >= decodeRows ? all : planPromptRun(prefilling, chunkTokens, limits);
 }
 
 function wholePrompt(sequence: Sequence): PlannedChunk {
@@ -108,20 +110,14 @@ function wholePrompt(sequence: Sequence): PlannedChunk {
 }
 
 /** A chunk that gives a token needs credit for it; the ones before do not. */
-function nextChunk(sequence: Sequence, decodeRows: number, limits: ModelRunnerLimits): PlannedChunk | undefined {
+function nextChunk(sequence: Sequence, chunkTokens: number, limits: ModelRunnerLimits): PlannedChunk | undefined {
   const from = sequence.computedTokens;
   const { lacksPromptLogprobs } = sequence.generation;
   const mostTokens = (lacksPromptLogprobs ? limits.allLogitsTokens : undefined) ?? limits.chunkTokens;
-  const to = chunkEnd(sequence, from, Math.min(mostTokens, chunkTokens(decodeRows, limits)), limits);
+  const to = chunkEnd(sequence, from, Math.min(mostTokens, chunkTokens), limits);
   const isLast = to === sequence.knownTokens;
   if (isLast && sequence.creditTokens <= 0) return undefined;
   return { sequence, from, to, isLast };
-}
-
-function chunkTokens(decodeRows: number, { chunkTokens, chunkBesideDecode }: ModelRunnerLimits): number {
-  if (decodeRows === 0 || chunkBesideDecode === undefined) return chunkTokens;
-  const { leastTokens, tokensPerRow } = chunkBesideDecode;
-  return Math.min(chunkTokens, Math.max(leastTokens, Math.floor(decodeRows * tokensPerRow)));
 }
 
 /**
