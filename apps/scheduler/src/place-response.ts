@@ -71,6 +71,8 @@ function toWireSource({ kind: from, target, blockHashes }: BlocksElsewhere): KvS
 }
 
 function toWireExplanation(explanation: PlacementExplanation) {
-  const candidates = explanation.candidates.map((one) => ({ ...one, terms: { ...one.terms } }));
+  const candidates = explanation.candidates.map(({ workerId, filteredBy, terms }) => ({
+    ...{ workerId, filteredBy, terms: { ...terms } },
+  }));
   return { ...explanation, candidates, fetchedFromCacheIds: [...explanation.fetchedFromCacheIds] };
 }

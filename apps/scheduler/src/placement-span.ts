@@ -49,21 +49,23 @@ export function endPlacement({ recorder }: Tracing, record: RequestRecord, answe
 /** One event for each worker, the chosen one first: its terms, or why it was left out. */
 function explain(span: RecordedSpan, { candidates, chosenWorkerId }: PlacementExplanation): void {
   const chosen = candidates.find(({ workerId }) => workerId === chosenWorkerId);
-  if (chosen !== undefined) tell(span, chosen, true);
+  const terms = chosen === undefined ? 0 : countOf(chosen.terms); // as many as of each other one that was considered
+  if (chosen !== undefined) tell(span, chosen, terms, true);
   let told = 1;
   for (const candidate of candidates) {
     if (candidate === chosen) continue;
     if (++told > MOST_CANDIDATES) break;
-    tell(span, candidate, false);
+    tell(span, candidate, terms, false);
   }
   if (candidates.length > MOST_CANDIDATES) span.set({ 'hydra.placement.candidates': candidates.length });
 }
 
-function tell(span: RecordedSpan, { workerId, terms, filteredBy }: Candidate, isChosen: boolean): void {
-  const attributes = new DeferredAttributes(2 + (filteredBy === '' ? countOf(terms) : 1), () => ({
+function tell(span: RecordedSpan, candidate: Candidate, terms: number, isChosen: boolean): void {
+  const { workerId, filteredBy } = candidate;
+  const attributes = new DeferredAttributes(2 + (filteredBy === '' ? terms : 1), () => ({
     'hydra.worker.id': workerId,
     'hydra.placement.chosen': isChosen,
-    ...(filteredBy === '' ? termsOf(terms) : { 'hydra.placement.filtered_by': filteredBy }),
+    ...(filteredBy === '' ? termsOf(candidate.terms) : { 'hydra.placement.filtered_by': filteredBy }),
   }));
   span.event('candidate', attributes);
 }

@@ -28,8 +28,6 @@ export interface Candidates {
 
 const WORKER_ROLE_PREFILL: WorkerRole = 2; // `WorkerRole.PREFILL`; only types may be imported here
 
-const FOR_NOW: ReadonlySet<FilterReason | undefined> = new Set(['reserved', 'full', 'kv-full']);
-
 /**
  * The one filter before every strategy.
  * @param reserved  workers that an earlier waiting request has a claim on
@@ -40,19 +38,25 @@ export function selectCandidates(
   reserved: ReadonlySet<string>,
 ): Candidates {
   const filtered = new Map<string, FilterReason>();
-  const isAvoided = (worker: WorkerView) => request.avoidWorkerIds.includes(worker.workerId);
-  const able = workers.filter((worker) => {
+  const isAvoided = ({ workerId }: WorkerView) => request.avoidWorkerIds.includes(workerId);
+  const able: WorkerView[] = [];
+  for (const worker of workers) {
     const reason = inability(request, worker);
-    if (reason !== undefined) filtered.set(worker.workerId, reason);
-    return reason === undefined;
-  });
-  const hasAnother = able.some((worker) => !isAvoided(worker));
-  const candidates = able.filter((worker) => {
-    const reason = hasAnother && isAvoided(worker) ? 'avoided' : obstacle(request, worker, reserved);
-    if (reason !== undefined) filtered.set(worker.workerId, reason);
-    return reason === undefined;
-  });
-  const waitsFor = able.map((worker) => worker.workerId).filter((id) => FOR_NOW.has(filtered.get(id)));
+    if (reason === undefined) able.push(worker);
+    else filtered.set(worker.workerId, reason);
+  }
+  const avoids = request.avoidWorkerIds.length > 0 && able.some((worker) => !isAvoided(worker));
+  const candidates: WorkerView[] = [];
+  const waitsFor: string[] = [];
+  for (const worker of able) {
+    const reason = avoids && isAvoided(worker) ? 'avoided' : obstacle(request, worker, reserved);
+    if (reason === undefined) {
+      candidates.push(worker);
+      continue;
+    }
+    filtered.set(worker.workerId, reason);
+    if (reason !== 'avoided') waitsFor.push(worker.workerId);
+  }
   candidates.sort((a, b) => (a.workerId < b.workerId ? -1 : 1));
   return { candidates, filtered, waitsFor };
 }

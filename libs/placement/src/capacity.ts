@@ -68,9 +68,10 @@ export function couldHold(request: PlacementRequest, worker: WorkerView): boolea
  */
 export function roomFor(request: PlacementRequest, worker: WorkerView): 'room' | 'full' | 'kv-full' {
   if (worker.hasRefused) return 'full';
-  if (worker.sequences === 0) return 'room';
-  if (worker.sequences + request.sequenceCount > worker.sequenceLimit) return 'full';
-  if (worker.sequences + worker.queuedPrefillTokens > worker.tokenLimit) return 'full';
+  const { sequences } = worker;
+  if (sequences === 0) return 'room';
+  if (sequences + request.sequenceCount > worker.sequenceLimit) return 'full';
+  if (sequences + worker.queuedPrefillTokens > worker.tokenLimit) return 'full';
   const kvTokens = worker.leasedKvTokens + worker.unleasedKvTokens;
   return kvTokens + expectedKvTokens(request) > kvTokensOf(worker) ? 'kv-full' : 'room';
 }

@@ -1,15 +1,28 @@
 import type { Candidates } from './candidates.js';
-import type { PlacementChoice, PlacementTerms } from './placement-strategy.js';
+import type { CandidateTerms, PlacementChoice, PlacementTerms } from './placement-strategy.js';
+
+/** A worker that was considered, or left out. */
+export class ExplainedWorker {
+  /**
+   * @param filteredBy  empty when it was considered
+   * @param all         of those who were
+   */
+  constructor(
+    readonly workerId: string,
+    readonly filteredBy: string,
+    private readonly all: CandidateTerms,
+  ) {}
+
+  /** Put together with each call; none when it was left out. */
+  get terms(): PlacementTerms {
+    return this.all.get(this.workerId) ?? {};
+  }
+}
 
 /** How a decision came about: each worker of the model, with its terms or why it was left out. */
 export interface PlacementExplanation {
   readonly strategy: string;
-  readonly candidates: readonly {
-    readonly workerId: string;
-    readonly terms: PlacementTerms;
-    /** Empty when it was considered. */
-    readonly filteredBy: string;
-  }[];
+  readonly candidates: readonly ExplainedWorker[];
   readonly chosenWorkerId: string;
   /** Whose blocks it is to fetch, of a worker; empty for nobody's. */
   readonly fetchedFromWorkerId: string;
@@ -17,20 +30,24 @@ export interface PlacementExplanation {
   readonly fetchedFromCacheIds: readonly string[];
 }
 
-export function explain(strategy: string, selection: Candidates, choice: PlacementChoice): PlacementExplanation {
-  const considered = selection.candidates.map(({ workerId }) => ({
-    workerId,
-    terms: choice.terms.get(workerId) ?? {},
-    filteredBy: '',
-  }));
-  const filtered = [...selection.filtered].map(([workerId, filteredBy]) => ({ workerId, terms: {}, filteredBy }));
-  const { from, parts = [] } = choice.fetch ?? {};
-  const holderIds = [...new Set(parts.map(({ holderId }) => holderId))];
+/** @throws when the strategy breaks its contract */
+export function explain(
+  strategy: string,
+  { candidates, filtered }: Candidates,
+  choice: PlacementChoice,
+): PlacementExplanation {
+  const { workerId: chosenWorkerId, terms, fetch } = choice;
+  if (terms === undefined) throw new Error('it has no terms');
+  const explained = candidates.map(({ workerId }) => new ExplainedWorker(workerId, '', terms));
+  for (const [workerId, filteredBy] of filtered) explained.push(new ExplainedWorker(workerId, filteredBy, NO_TERMS));
+  const holderIds = fetch === undefined ? [] : [...new Set(fetch.parts.map(({ holderId }) => holderId))];
   return {
     strategy,
-    candidates: [...considered, ...filtered],
-    chosenWorkerId: choice.workerId,
-    fetchedFromWorkerId: from === 'worker' ? holderIds.join() : '',
-    fetchedFromCacheIds: from === 'kvcache' ? holderIds : [],
+    candidates: explained,
+    chosenWorkerId,
+    fetchedFromWorkerId: fetch?.from === 'worker' ? holderIds.join() : '',
+    fetchedFromCacheIds: fetch?.from === 'kvcache' ? holderIds : [],
   };
 }
+
+const NO_TERMS: CandidateTerms = new Map();

@@ -1,6 +1,6 @@
 import type { FetchOption } from './forecast/block-sources.js';
 import type { ExpectedPrefix } from './forecast/expected-prefix.js';
-import { forecastFetching, forecastOn, type TtftForecast } from './forecast/ttft-forecast.js';
+import { forecastsOn, type TtftForecast } from './forecast/ttft-forecast.js';
 import type { PlacementRequest } from './placement-request.js';
 import type { WorkerView } from './worker-view.js';
 
@@ -26,10 +26,8 @@ export function firstTokenForecasts(
   return (worker) => {
     const fetch = fetchOf(worker);
     const cachedTokens = fetch?.tokens ?? prefix.of(worker).tokens;
-    const forecast =
-      fetch === undefined
-        ? forecastOn(worker, request, cachedTokens, nowMs)
-        : forecastFetching(worker, request, fetch, nowMs);
+    const forecasts = forecastsOn(worker, request, nowMs);
+    const forecast = fetch === undefined ? forecasts.computing(cachedTokens) : forecasts.fetching(fetch);
     const slotMs = slotsMissing(request, worker) * slotIntervalMs;
     return { ...forecast, slotMs, cachedTokens, ttftMs: forecast.ttftMs + slotMs };
   };

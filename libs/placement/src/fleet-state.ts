@@ -1,12 +1,11 @@
-import type { Registration, ServedModel, StateReport } from '#lib/contracts';
-import { sequenceLimitOf, stepTokensOf, tokenLimitOf } from './capacity.js';
+import type { Registration, StateReport } from '#lib/contracts';
 import { FetchTimeModel } from './forecast/fetch-time-model.js';
 import { StepTimeModel } from './forecast/step-time-model.js';
 import type { StepReport } from './forecast/worker-mirror.js';
 import type { Lease, LeaseTable } from './lease-table.js';
 import { LostModels } from './lost-models.js';
-import { intervalOf, type Member, newMember, noteFetches, queuedPrefillTokens, unleasedKvTokens } from './member.js';
-import { prefillOrderOf } from './prefill-order.js';
+import { intervalOf, type Member, newMember, noteFetches } from './member.js';
+import { type MemberLimits, MemberView } from './member-view.js';
 import type { WorkerView } from './worker-view.js';
 
 /** How a registration was taken. Leases of an earlier life of the worker end with it. */
@@ -32,13 +31,9 @@ export interface FleetMemberState {
   readonly leases: number;
 }
 
-export interface FleetStateOptions {
+export interface FleetStateOptions extends MemberLimits {
   /** Silence after which a worker is taken out, in milliseconds. */
   readonly workerTimeoutMs: number;
-  /** Sequences that may wait in a worker beyond its batch before it counts as full. */
-  readonly waitingPerWorker: number;
-  /** Steps' worth of tokens on a worker beyond which it counts as full; infinite to bind requests as they come. */
-  readonly stepsPerWorker: number;
 }
 
 /** `StateReport.held_generation_ids` is cut here; a longer list says nothing about what is missing. */
@@ -50,6 +45,8 @@ const LONGEST_HELD_LIST = 4_096;
  */
 export class FleetState {
   private readonly members = new Map<string, Member>();
+  /** Of the models that were asked for since a worker came or left. */
+  private readonly views = new Map<string, readonly MemberView[]>();
   /** Of all workers. */
   private readonly stepTimes = new StepTimeModel();
   private readonly fetchTimes = { worker: new FetchTimeModel(), kvcache: new FetchTimeModel() };
@@ -74,11 +71,13 @@ export class FleetState {
     if (known !== undefined && registration.workerEpoch === knownEpoch) {
       const dropped = [...known.models.keys()].filter((modelId) => !models.has(modelId));
       Object.assign(known, { registration, models, lastHeardMs: nowMs });
+      this.views.clear();
       this.noteLost(dropped, nowMs);
       return { kind: 'updated' };
     }
     const departure = known && this.remove(registration.workerId, knownEpoch, nowMs);
     this.members.set(registration.workerId, newMember(registration, models, this.stepTimes, this.fetchTimes, nowMs));
+    this.views.clear();
     return departure === undefined ? { kind: 'joined' } : { kind: 'replaced', endedLeases: departure.endedLeases };
   }
 
@@ -143,6 +142,7 @@ export class FleetState {
     const member = this.memberOf(workerId, workerEpoch);
     if (member === undefined) return undefined;
     this.members.delete(workerId);
+    this.views.clear();
     this.noteLost(member.models.keys(), nowMs);
     return { workerId, workerEpoch, endedLeases: this.leases.endWorker(workerId), wasDraining: member.isDraining };
   }
@@ -172,15 +172,10 @@ export class FleetState {
     return dueMs;
   }
 
-  /** The workers of a model at a moment, in no promised order. */
-  workersOf(modelId: string, nowMs: number): WorkerView[] {
-    const views: WorkerView[] = [];
-    for (const member of this.members.values()) {
-      const model = member.models.get(modelId);
-      if (model === undefined) continue;
-      if (!member.reportsSteps) member.mirror.catchUp(nowMs, stepTokensOf(model), prefillOrderOf(model));
-      views.push(this.view(member, model));
-    }
+  /** The workers of a model, in no promised order, as they are at a moment: later ones are seen in the same views. */
+  workersOf(modelId: string, nowMs: number): readonly WorkerView[] {
+    const views = this.views.get(modelId) ?? this.viewsOf(modelId);
+    for (const view of views) view.catchUp(nowMs);
     return views;
   }
 
@@ -219,32 +214,14 @@ export class FleetState {
     }));
   }
 
-  private view(member: Member, model: ServedModel): WorkerView {
-    const { registration } = member;
-    const load = this.leases.loadOf(registration.workerId);
-    const tokenLimit = tokenLimitOf(model, this.options.stepsPerWorker);
-    return {
-      workerId: registration.workerId,
-      workerEpoch: registration.workerEpoch,
-      registration,
-      model,
-      isDraining: member.isDraining,
-      hasRefused: member.hasRefused,
-      load: load.generations + member.unleased.count,
-      sequences: load.sequences + member.unleased.count,
-      sequenceLimit: sequenceLimitOf(model, this.options.waitingPerWorker),
-      queuedPrefillTokens: tokenLimit === Number.POSITIVE_INFINITY ? 0 : queuedPrefillTokens(member),
-      tokenLimit,
-      leasedPromptTokens: load.promptTokens,
-      leasedKvTokens: load.kvTokens,
-      unleasedKvTokens: unleasedKvTokens(member, model),
-      generationsSinceReport: load.grantedGenerations - member.grantedGenerations,
-      promptTokensSinceReport: load.grantedPromptTokens - member.grantedPromptTokens,
-      report: member.report,
-      reportedAtMs: member.reportedAtMs,
-      prefillOrder: prefillOrderOf(model),
-      mirror: member.mirror,
-    };
+  private viewsOf(modelId: string): readonly MemberView[] {
+    const views: MemberView[] = [];
+    for (const member of this.members.values()) {
+      const model = member.models.get(modelId);
+      if (model !== undefined) views.push(new MemberView(views.length, member, model, this.leases, this.options));
+    }
+    if (views.length > 0) this.views.set(modelId, views); // there is no end of models that nobody serves
+    return views;
   }
 
   private memberOf(workerId: string, workerEpoch: number): Member | undefined {

@@ -6,6 +6,11 @@ import type { WorkerView } from './worker-view.js';
 /** Numbers behind a decision, by name; each strategy documents its own. */
 export type PlacementTerms = Readonly<Record<string, number>>;
 
+/** Terms of each candidate of a decision, by worker id; hardly any are ever read. */
+export interface CandidateTerms {
+  get(workerId: string): PlacementTerms | undefined;
+}
+
 export interface PlacementContext {
   /** Milliseconds; the only clock a strategy has. */
   readonly nowMs: number;
@@ -22,8 +27,7 @@ export interface PlacementContext {
 export interface PlacementChoice {
   /** One of the candidates. */
   readonly workerId: string;
-  /** Terms of each candidate, by worker id. */
-  readonly terms: ReadonlyMap<string, PlacementTerms>;
+  readonly terms: CandidateTerms;
   /** Predicted time to first token on the chosen worker, in milliseconds; absent when the strategy predicts none. */
   readonly ttftMs?: number;
   /** What the chosen worker is to fetch. */

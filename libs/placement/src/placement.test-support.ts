@@ -54,6 +54,7 @@ export function report(about: Partial<StateReport> = {}): StateReport {
 
 export function workerView(workerId: string, about: Partial<WorkerView> = {}): WorkerView {
   return {
+    place: 0,
     workerId,
     workerEpoch: 1,
     registration: registration(workerId),

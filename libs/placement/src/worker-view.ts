@@ -7,6 +7,8 @@ import type { PrefillOrder } from './prefill-order.js';
  * `reportedAtMs`. What was sent since the report is known, so no decision waits for a metric.
  */
 export interface WorkerView {
+  /** Where it stands among the workers of its model. */
+  readonly place: number;
   readonly workerId: string;
   readonly workerEpoch: number;
   readonly registration: Registration;

@@ -81,8 +81,8 @@ describe('BlockSources', () => {
 
   it('given workers of another model, or that have no blocks from each other, then nothing is fetched', () => {
     const other = sharing('other', { model: { ...model, modelFingerprint: 'g' } });
-    const plain = workerView('plain', { model });
-    expect(sourcesAmong([sharing('none'), other], { other: 60 })?.optionsFor(sharing('none'))).toEqual([]);
+    const [none, plain] = [sharing('none'), workerView('plain', { model })];
+    expect(sourcesAmong([none, other], { other: 60 })?.optionsFor(none)).toEqual([]);
     expect(sourcesAmong([plain, sharing('most')], { most: 60 })).toBeUndefined();
     const workers = [plain, sharing('some'), sharing('most')];
     expect(sourcesAmong(workers, { most: 60 })?.optionsFor(plain)).toEqual([]);

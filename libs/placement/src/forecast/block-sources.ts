@@ -1,3 +1,4 @@
+import type { ServedModel } from '#lib/contracts';
 import type { CacheFleet } from '../caches/cache-fleet.js';
 import type { PromptInCaches } from '../caches/prompt-in-caches.js';
 import type { PlacementRequest } from '../placement-request.js';
@@ -37,6 +38,9 @@ export interface FetchOption extends Prefix {
 
 interface Parts {
   readonly parts: readonly FetchPart[];
+  /** Of the first of them, and of each block. */
+  readonly firstBlock: number;
+  readonly blockBytes: number;
   /** Of all of them. */
   readonly bytes: number;
   /** What others have on its way from those who hold them. */
@@ -46,16 +50,23 @@ interface Parts {
 interface Source {
   readonly source: WorkerView;
   readonly blocks: number;
+  /** What the last worker would fetch from it: most want the same. */
+  parts: Parts | undefined;
+}
+
+/** What caches hold of the prompt in one layout. */
+interface Cached {
+  readonly layout: Uint8Array;
+  readonly prompt: PromptInCaches;
+  /** Those that somebody would fetch. */
+  readonly parts: Parts[];
 }
 
 /** Who holds more of a prompt than a worker that it may go to. For one decision: nothing may change until it is made. */
 export class BlockSources {
   /** Workers that hold some of it, the longest prefix first. */
   private ordered: readonly Source[] | undefined;
-  /** By the layout of those who would fetch them. */
-  private readonly prompts = new Map<string, PromptInCaches>();
-  /** By the layout, the first block that is wanted, and the bytes of a block. */
-  private readonly fromCache = new Map<string, Parts>();
+  private readonly cached: Cached[] = [];
 
   private constructor(
     private readonly request: PlacementRequest,
@@ -87,57 +98,54 @@ export class BlockSources {
    * come first, so that of equals they are asked: they compute nothing meanwhile.
    */
   optionsFor(worker: WorkerView): readonly FetchOption[] {
-    if (!sharesBlocks(worker)) return [];
-    const options: FetchOption[] = [];
-    for (const option of [this.fromCaches(worker), this.fromWorker(worker)]) if (option) options.push(option);
-    return options;
+    if (!sharesBlocks(worker)) return NO_OPTIONS;
+    const own = this.prefix.of(worker);
+    const fromCaches = this.fromCaches(worker, own);
+    const fromWorker = this.fromWorker(worker, own);
+    if (fromCaches === undefined) return fromWorker === undefined ? NO_OPTIONS : [fromWorker];
+    return fromWorker === undefined ? [fromCaches] : [fromCaches, fromWorker];
   }
 
-  private fromWorker(worker: WorkerView): FetchOption | undefined {
-    const { blocks: ownBlocks } = this.prefix.of(worker);
-    const { model } = worker;
+  private fromWorker(worker: WorkerView, own: Prefix): FetchOption | undefined {
     this.ordered ??= this.inOrder();
-    for (const { source, blocks } of this.ordered) {
-      if (blocks <= ownBlocks) return undefined;
-      const isOfSameKind =
-        source.model.modelFingerprint === model.modelFingerprint &&
-        source.model.blockTokens === model.blockTokens &&
-        source.model.kvLayout.equals(model.kvLayout);
-      if (source.workerId === worker.workerId || !isOfSameKind) continue;
-      const { workerId: holderId, registration, mirror } = source;
-      const { kvTarget: target } = registration;
-      const { traffic } = mirror;
-      const run = { holderId, target, traffic, firstBlock: ownBlocks, endBlock: blocks };
-      return this.option(worker, 'worker', this.partsOf(worker, [run]));
+    for (const one of this.ordered) {
+      const { source, blocks } = one;
+      if (blocks <= own.blocks) return undefined;
+      if (source === worker || !isOfSameKind(source.model, worker.model)) continue;
+      if (!isWanted(one.parts, worker, own)) {
+        const { workerId: holderId, registration, mirror } = source;
+        const { kvTarget: target } = registration;
+        const { traffic } = mirror;
+        const run = { holderId, target, traffic, firstBlock: own.blocks, endBlock: blocks };
+        one.parts = this.partsOf(worker, own, [run]);
+      }
+      return this.option(worker, own, 'worker', one.parts);
     }
     return undefined;
   }
 
-  private fromCaches(worker: WorkerView): FetchOption | undefined {
+  private fromCaches(worker: WorkerView, own: Prefix): FetchOption | undefined {
     const { caches } = this;
-    const { kvLayout } = worker.model;
-    if (caches === undefined || caches.heldBlocks === 0 || kvLayout.length === 0) return undefined;
-    const { blocks: ownBlocks } = this.prefix.of(worker);
-    const layout = kvLayout.toString('latin1');
-    const wanted = `${ownBlocks} ${blockBytesOf(worker)} ${layout}`;
-    let parts = this.fromCache.get(wanted);
+    const { kvLayout: layout } = worker.model;
+    if (caches === undefined || caches.heldBlocks === 0 || layout.length === 0) return undefined;
+    let cached = this.cached.find((one) => isSameLayout(one.layout, layout));
+    if (cached === undefined) {
+      cached = { layout, prompt: caches.find(this.request.prefixHashes, layout), parts: [] };
+      this.cached.push(cached);
+    }
+    let parts = cached.parts.find((one) => isWanted(one, worker, own));
     if (parts === undefined) {
-      let prompt = this.prompts.get(layout);
-      if (prompt === undefined) {
-        prompt = caches.find(this.request.prefixHashes, kvLayout);
-        this.prompts.set(layout, prompt);
-      }
-      const runs = prompt.runsFrom(ownBlocks).map(({ cache, firstBlock, endBlock }) => {
+      const runs = cached.prompt.runsFrom(own.blocks).map(({ cache, firstBlock, endBlock }) => {
         const { cacheId: holderId, target, traffic } = cache;
         return { holderId, target, traffic, firstBlock, endBlock };
       });
-      parts = this.partsOf(worker, runs);
-      this.fromCache.set(wanted, parts);
+      parts = this.partsOf(worker, own, runs);
+      cached.parts.push(parts);
     }
-    return this.option(worker, 'kvcache', parts);
+    return this.option(worker, own, 'kvcache', parts);
   }
 
-  private partsOf(worker: WorkerView, runs: readonly Omit<FetchPart, 'bytes'>[]): Parts {
+  private partsOf(worker: WorkerView, own: Prefix, runs: readonly Omit<FetchPart, 'bytes'>[]): Parts {
     const blockBytes = blockBytesOf(worker);
     const parts = runs.map((run) => {
       const { holderId, target, traffic, firstBlock, endBlock } = run;
@@ -149,17 +157,17 @@ export class BlockSources {
       bytes += part.bytes;
       competingBytes += part.traffic.competingBytes(part.bytes, this.nowMs);
     }
-    return { parts, bytes, competingBytes };
+    return { parts, firstBlock: own.blocks, blockBytes, bytes, competingBytes };
   }
 
   private option(
     worker: WorkerView,
+    { blocks: ownBlocks, tokens: ownTokens }: Prefix,
     from: FetchOption['from'],
     { parts, bytes, competingBytes }: Parts,
   ): FetchOption | undefined {
     const { model, mirror, registration } = worker;
-    const { blocks: ownBlocks, tokens: ownTokens } = this.prefix.of(worker);
-    const blocks = parts.at(-1)?.endBlock ?? ownBlocks;
+    const blocks = parts.length === 0 ? ownBlocks : parts[parts.length - 1]!.endBlock;
     const tokens = Math.min(blocks * model.blockTokens, this.request.promptTokens - 1);
     if (tokens <= ownTokens) return undefined;
     const fetchTime = from === 'worker' ? mirror.fetchTime : mirror.cacheFetchTime;
@@ -177,13 +185,36 @@ export class BlockSources {
     for (let place = 0; place < workers.length; place++) {
       const source = workers[place]!;
       const blocks = held[place]!;
-      if (blocks > 0 && sharesBlocks(source)) sources.push({ source, blocks });
+      if (blocks > 0 && sharesBlocks(source)) sources.push({ source, blocks, parts: undefined });
     }
     return sources.sort(
       (a, b) =>
         b.blocks - a.blocks || a.source.load - b.source.load || (a.source.workerId < b.source.workerId ? -1 : 1),
     );
   }
+}
+
+const NO_OPTIONS: readonly FetchOption[] = [];
+
+/** Whether a worker that has so much of its own would fetch just these parts from those who hold them. */
+function isWanted(parts: Parts | undefined, worker: WorkerView, own: Prefix): parts is Parts {
+  return parts?.firstBlock === own.blocks && parts.blockBytes === blockBytesOf(worker);
+}
+
+function isOfSameKind(one: ServedModel, other: ServedModel): boolean {
+  return (
+    one.modelFingerprint === other.modelFingerprint &&
+    one.blockTokens === other.blockTokens &&
+    isSameLayout(one.kvLayout, other.kvLayout)
+  );
+}
+
+/** Their few bytes one by one: asked for each pair of workers, calls out of JavaScript take longer. */
+function isSameLayout(one: Uint8Array, other: Uint8Array): boolean {
+  if (one === other) return true;
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 function blockBytesOf({ model }: WorkerView): number {

@@ -16,7 +16,7 @@ export interface Prefix {
 export class ExpectedPrefix {
   private computedKeys: PrefixKeys | undefined;
   private heldBlocks: Uint32Array | undefined;
-  private known: ReadonlyMap<string, Prefix> | undefined;
+  private known: readonly Prefix[] | undefined;
 
   /** @param workers  that may be asked about */
   constructor(
@@ -31,9 +31,10 @@ export class ExpectedPrefix {
     return this.computedKeys;
   }
 
-  of({ workerId }: WorkerView): Prefix {
+  of(worker: WorkerView): Prefix {
     this.known ??= this.find();
-    return this.known.get(workerId)!; // it is asked about its own workers
+    const { place } = worker;
+    return this.known[this.workers[place] === worker ? place : this.workers.indexOf(worker)]!; // it is asked about its own workers
   }
 
   /** Leading blocks that each worker holds now, in the order of the workers. */
@@ -45,19 +46,23 @@ export class ExpectedPrefix {
     return this.heldBlocks;
   }
 
-  private find(): ReadonlyMap<string, Prefix> {
+  private find(): readonly Prefix[] {
     const { held, keys, workers, request } = this;
-    const known = new Map<string, Prefix>();
+    const first = keys[0];
+    const known: Prefix[] = [];
     for (let place = 0; place < workers.length; place++) {
-      const { workerId, mirror, model } = workers[place]!;
+      const { mirror, model } = workers[place]!;
       let blocks = held[place]!;
-      for (const { firstKey, prefixKeys } of mirror.pending) {
+      const { pending, pendingFirstKeys } = mirror;
+      for (let index = 0; index < pending.length; index++) {
         if (blocks >= keys.length) break;
-        if (blocks === 0 && firstKey !== keys[0]) continue;
+        // Most prompts differ in the first block already, and keys of all that are pending do not fit into a processor's cache.
+        if (blocks === 0 && pendingFirstKeys[index] !== first) continue;
+        const { prefixKeys } = pending[index]!;
         if (prefixKeys.length > blocks) blocks = commonBlocks(keys, prefixKeys, blocks);
       }
       const tokens = Math.max(0, Math.min(blocks * model.blockTokens, request.promptTokens - 1));
-      known.set(workerId, { blocks, tokens });
+      known.push({ blocks, tokens });
     }
     return known;
   }

@@ -7,6 +7,11 @@ const PRIOR_WEIGHT = 1;
 /** Of one observation in the next: links change sooner than models. */
 const FORGETTING = 0.98;
 
+interface Fit {
+  readonly latencyMs: number;
+  readonly msPerMebibyte: number;
+}
+
 /**
  * How long blocks take from one worker to another: `latency + bytes / bandwidth`, both fitted online by least squares with forgetting,
  * for whoever fetches. Nothing of a network is configured.
@@ -15,6 +20,8 @@ export class FetchTimeModel {
   /** Weighted sums: of n², n·m, m², n·t, m·t for n fetches of m mebibytes in t milliseconds. */
   private readonly sums = { nn: 0, nm: 0, mm: 0, nt: 0, mt: 0 };
   private hasObserved = false;
+  /** What the sums come to; undefined until somebody asks. */
+  private fit: Fit | undefined;
 
   /** @param fleet  what a worker is taken for that has fetched nothing yet */
   constructor(private readonly fleet?: FetchTimeModel) {}
@@ -28,18 +35,20 @@ export class FetchTimeModel {
     sums.mm = FORGETTING * sums.mm + mebibytes * mebibytes;
     sums.nt = FORGETTING * sums.nt + fetches * durationMs;
     sums.mt = FORGETTING * sums.mt + mebibytes * durationMs;
+    this.fit = undefined;
     this.hasObserved = true;
   }
 
   /** Milliseconds of one fetch. */
   fetchMs(bytes: number): number {
     if (!this.hasObserved && this.fleet !== undefined) return this.fleet.fetchMs(bytes);
-    const { latencyMs, msPerMebibyte } = this.fitted();
+    this.fit ??= this.fitted();
+    const { latencyMs, msPerMebibyte } = this.fit;
     return latencyMs + (bytes / MEBIBYTE) * msPerMebibyte;
   }
 
   /** Neither is below 0: where the best fit has one there, the other alone is fitted. */
-  private fitted(): { readonly latencyMs: number; readonly msPerMebibyte: number } {
+  private fitted(): Fit {
     const nn = this.sums.nn + PRIOR_WEIGHT;
     const mm = this.sums.mm + PRIOR_WEIGHT;
     const { nm } = this.sums;

@@ -6,7 +6,7 @@ import { Followers } from './followers.js';
 import { MeanWork } from './mean-work.js';
 import { commonBlocks, prefixKeysOf } from './prefix-keys.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
-import { forecastTtft } from './ttft-forecast.js';
+import { type ForecastedPrompt, TtftForecaster } from './ttft-forecast.js';
 import { WorkerMirror } from './worker-mirror.js';
 
 const load = (about: Partial<StepLoad> = {}): StepLoad => ({
@@ -105,6 +105,9 @@ const idle = {
   kvTokens: 0,
 };
 const question = { promptTokens: 1_000, cachedTokens: 0, stepTokenBudget: 2_000, order: 'fifo', nowMs: 0 } as const;
+
+const forecastTtft = (of: WorkerMirror, { cachedTokens, ...asked }: ForecastedPrompt & { cachedTokens: number }) =>
+  new TtftForecaster().about(of, asked).computing(cachedTokens);
 
 describe('a forecast of the first token', () => {
   it('of an idle worker is the prompt without what is cached', () => {

@@ -7,8 +7,6 @@ export interface PendingPrompt {
   readonly generationId: string;
   readonly promptTokens: number;
   readonly prefixKeys: PrefixKeys;
-  /** Of them: most prompts differ in the first block already, and keys of all that are pending do not fit into a processor's cache. */
-  readonly firstKey: number | undefined;
   readonly sentAtMs: number;
   /** Neither computed nor cached; an estimate until the worker has begun with it. */
   remainingTokens: number;

@@ -4,6 +4,7 @@ import { CacheRetention } from './cache-retention.js';
 import { FetchTimeModel } from './fetch-time-model.js';
 import { LinkTraffic } from './link-traffic.js';
 import { type PendingPrompt, urgencyOf } from './pending-prompt.js';
+import { type Backlog, PendingPrompts } from './pending-prompts.js';
 import { PresumedProgress } from './presumed-progress.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
 
@@ -59,7 +60,7 @@ export class WorkerMirror {
   readonly fetchTime: FetchTimeModel;
   readonly cacheFetchTime: FetchTimeModel;
   readonly traffic = new LinkTraffic();
-  private prompts = new Map<string, PendingPrompt>();
+  private readonly prompts = new PendingPrompts();
   private readonly presumed = new PresumedProgress();
   /** Rates of the interval that was learned from last. */
   private lastInterval = '';
@@ -84,8 +85,18 @@ export class WorkerMirror {
   }
 
   /** Prompts to compute, in the order they were sent. */
-  get pending(): Iterable<PendingPrompt> {
-    return this.prompts.values();
+  get pending(): readonly PendingPrompt[] {
+    return this.prompts.inOrder;
+  }
+
+  /** Of their first blocks (`PendingPrompts.firstKeys`). */
+  get pendingFirstKeys(): readonly number[] {
+    return this.prompts.firstKeys;
+  }
+
+  /** What they come to. */
+  get backlog(): Backlog {
+    return this.prompts.backlog;
   }
 
   get pendingCount(): number {
@@ -111,8 +122,8 @@ export class WorkerMirror {
     return this.cache.retentionMs(nowMs);
   }
 
-  sent(prompt: Omit<PendingPrompt, 'firstKey'>): void {
-    this.prompts.set(prompt.generationId, { ...prompt, firstKey: prompt.prefixKeys[0] });
+  sent(prompt: PendingPrompt): void {
+    this.prompts.add({ ...prompt });
   }
 
   /** The generation is on this worker no more. */
@@ -137,6 +148,7 @@ export class WorkerMirror {
       if (remainingTokens === 0) this.prompts.delete(generationId);
       else prompt.remainingTokens = remainingTokens;
     }
+    this.prompts.recount();
   }
 
   /**
@@ -144,7 +156,7 @@ export class WorkerMirror {
    * prompts are taken for computed in the worker's order.
    */
   reportInterval(report: IntervalReport, nowMs: number): void {
-    this.prompts = new Map(this.presumed.takeBack(this.pending).map((prompt) => [prompt.generationId, prompt]));
+    this.prompts.replace(this.presumed.takeBack(this.pending));
     this.dropComputed(report, nowMs);
     if (report.stepsPerSecond > 0) {
       this.learnFrom(report);
@@ -169,7 +181,7 @@ export class WorkerMirror {
    */
   catchUp(nowMs: number, stepTokenBudget: number, order: PrefillOrder = 'fifo'): void {
     for (;;) {
-      const [first] = this.prompts.values();
+      const first = this.pending[0];
       const beginsMs = Math.max(this.stepEndsMs, first?.sentAtMs ?? Number.POSITIVE_INFINITY);
       if (beginsMs > nowMs) return;
       this.stepEndsMs = beginsMs + this.stepTime.stepMs(this.presumeStep(beginsMs, stepTokenBudget, order));
@@ -183,7 +195,7 @@ export class WorkerMirror {
     const completed = { sequences, contextTokens };
     let prefillTokens = 0;
     let attentionPairs = 0;
-    const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs <= beginsMs);
+    const arrived = this.pending.filter(({ sentAtMs }) => sentAtMs <= beginsMs);
     for (const prompt of inPrefillOrder(order, arrived, (one) => urgencyOf(one, beginsMs))) {
       if (prefillTokens === budget) break;
       const tokens = Math.min(budget - prefillTokens, prompt.remainingTokens);
@@ -195,6 +207,7 @@ export class WorkerMirror {
       completed.sequences++;
       completed.contextTokens += prompt.promptTokens;
     }
+    this.prompts.recount();
     this.decoding = completed;
     return { prefillTokens, decodingSequences: sequences, contextTokens, attentionPairs };
   }
@@ -219,10 +232,10 @@ export class WorkerMirror {
 
   /** Of the prompts that must have arrived, only so much can be left. */
   private dropComputed({ pendingPrefillTokens, order }: IntervalReport, nowMs: number): void {
-    const arrived = [...this.prompts.values()].filter(({ sentAtMs }) => sentAtMs + ARRIVAL_MS <= nowMs);
+    const arrived = this.pending.filter(({ sentAtMs }) => sentAtMs + ARRIVAL_MS <= nowMs);
     let excess = arrived.reduce((sum, { remainingTokens }) => sum + remainingTokens, 0) - pendingPrefillTokens;
     for (const prompt of inPrefillOrder(order, arrived, (one) => urgencyOf(one, nowMs))) {
-      if (excess <= 0) return;
+      if (excess <= 0) break;
       const computed = Math.min(excess, prompt.remainingTokens);
       excess -= computed;
       this.dropped.tokens += computed;
@@ -230,5 +243,6 @@ export class WorkerMirror {
       prompt.remainingTokens -= computed;
       if (prompt.remainingTokens === 0) this.prompts.delete(prompt.generationId);
     }
+    this.prompts.recount();
   }
 }

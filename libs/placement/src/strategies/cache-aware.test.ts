@@ -95,15 +95,14 @@ describe('predicted-ttft', () => {
 
   it('explains its choice in terms that add up', () => {
     const { terms } = choose(create(), [worker('cold', 700), worker('warm', 900)]);
-    for (const one of terms.values()) {
-      const { ttftMs, loadMs, delayMs, evictionMs, decodeMs, costMs, stepMs, queueMs, prefillMs } = one as Record<
-        string,
-        number
-      >;
+    for (const workerId of ['cold', 'warm']) {
+      const one = terms.get(workerId) as Record<string, number>;
+      const { ttftMs, loadMs, delayMs, evictionMs, decodeMs, costMs, stepMs, queueMs, prefillMs } = one;
       expect(ttftMs! + loadMs! + delayMs! + evictionMs! + decodeMs!).toBeCloseTo(costMs!, 9);
       expect(stepMs! + queueMs! + prefillMs!).toBeCloseTo(ttftMs!, 9);
     }
     expect(terms.get('warm')).toMatchObject({ cachedBlocks: 8, cachedTokens: 8 * BLOCK_TOKENS - 1 });
+    expect(terms.get('gone')).toBeUndefined();
   });
 });
 

@@ -4,9 +4,10 @@ import { Followers } from '../forecast/followers.js';
 import { meanRetentionMs } from '../forecast/mean-retention.js';
 import { MeanWork } from '../forecast/mean-work.js';
 import { SparedWork } from '../forecast/spared-work.js';
-import { forecastFetching, forecastOn, type TtftForecast } from '../forecast/ttft-forecast.js';
+import { forecastsOn, TtftForecast, TtftForecaster } from '../forecast/ttft-forecast.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
+import { TermsTable } from '../terms-table.js';
 import type { WorkerView } from '../worker-view.js';
 import { ReuseRate } from './reuse-rate.js';
 import { Rotation } from './rotation.js';
@@ -40,7 +41,7 @@ const DECODE_PRICE = 0.003;
  * Formula: `costMs = ttftMs + loadMs + delayMs + evictionMs + decodeMs`, least wins, then whose turn it is.
  * | term | is |
  * |---|---|
- * | ttftMs | rest of the step that runs + prompts ahead in the worker's order + this prompt but for what is cached or about to be (`forecastTtft`) |
+ * | ttftMs | rest of the step that runs + prompts ahead in the worker's order + this prompt but for what is cached or about to be (`TtftForecaster`) |
  * | loadMs | `(p + demand / 2) × bearable(workMs)`, `p = 2 + followers`: later prompts that come before the worker has nothing left to compute, as observed (`Followers`). Whoever would be delayed by more than a prompt's mean work w̄ tends to go elsewhere, so `bearable(w)` is w up to w̄ and `w̄ (1 + ln(w / w̄))` beyond. demand: work that the worker's cache spares, over time (`SparedWork`): those who come for it would wait, so new prompts keep away from where many come back |
  * | delayMs | `workMs` for each prompt on the worker that this one passes (`order: srpt`) |
  * | evictionMs | blocks this prompt would push out: `0.1 × reuse × youth × (1 + p) × workMs`; reuse: blocks found per block computed, lately; youth: mean time that prompts stay in the caches over this worker's |
@@ -68,117 +69,160 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   private readonly followers = new Followers();
   private readonly meanWork = new MeanWork();
   private readonly sparedWork = new SparedWork();
+  private readonly forecaster = new TtftForecaster();
   /** Of the candidate that is looked at: when it computes all that it lacks, and in the two ways to fetch some of it. */
-  private readonly computing = new Prices();
-  private readonly fetching = [new Prices(), new Prices()] as const;
+  private readonly computing = new Way();
+  private readonly fetching = [new Way(), new Way()] as const;
 
   constructor(private readonly options: PredictedTtftOptions = {}) {
     super();
   }
 
   choose(request: PlacementRequest, candidates: readonly WorkerView[], context: PlacementContext): PlacementChoice {
-    this.followers.observe(context.workers);
-    const pending = meanPending(context.workers);
-    const retentionMs = meanRetentionMs(context.workers, context.nowMs);
-    const pricesOf = this.prices(context, pending, retentionMs);
-    const terms = new Map<string, Terms>();
-    const fetches = new Map<string, FetchOption>();
-    for (const worker of candidates) {
+    const { workers, nowMs } = context;
+    this.followers.observe(workers);
+    const pending = meanPending(workers);
+    const retentionMs = meanRetentionMs(workers, nowMs);
+    const price = this.pricing(context, pending, retentionMs);
+    const terms = new TermsTable(
+      TERM,
+      TERMS,
+      candidates.map(({ workerId }) => workerId),
+    );
+    const fetches: (FetchOption | undefined)[] = [];
+    for (let place = 0; place < candidates.length; place++) {
+      const worker = candidates[place]!;
       const prefix = context.prefix.of(worker);
-      let forecast = forecastOn(worker, request, prefix.tokens, context.nowMs);
-      let prices = pricesOf(worker, forecast, this.computing);
-      let leastMs = costMs(forecast, prices);
-      let fetch: FetchOption | undefined;
-      const options = context.sources?.optionsFor(worker) ?? NO_OPTIONS;
-      for (let index = 0; index < options.length; index++) {
-        const option = options[index]!;
-        const fetched = forecastFetching(worker, request, option, context.nowMs);
-        const fetching = pricesOf(worker, fetched, this.fetching[index]!, this.computing);
-        const cost = costMs(fetched, fetching);
-        const isForced = option.isCertain && fetch === undefined;
-        if (cost >= leastMs && !isForced) continue;
-        forecast = fetched;
-        prices = fetching;
-        leastMs = cost;
-        fetch = option;
-      }
-      terms.set(worker.workerId, termsOf(prefix, fetch, forecast, prices));
-      if (fetch !== undefined) fetches.set(worker.workerId, fetch);
+      const way = this.cheapestWay(worker, prefix, request, context, price);
+      note(terms, place, prefix, way);
+      fetches.push(way.fetch);
     }
-    const of = ({ workerId }: WorkerView) => terms.get(workerId)!; // it has all candidates
-    const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (worker) => of(worker).costMs);
-    const { cachedBlocks, workMs, ttftMs } = of(chosen);
-    this.reuse.note(cachedBlocks, request.prefixHashes.length);
-    this.followers.placed(chosen.workerId, pending);
+    const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (_, place) => terms.at(place, TERM.costMs));
+    const { workerId } = chosen;
+    const place = candidates.indexOf(chosen);
+    const workMs = terms.at(place, TERM.workMs);
+    this.reuse.note(terms.at(place, TERM.cachedBlocks), request.prefixHashes.length);
+    this.followers.placed(workerId, pending);
     this.meanWork.note(workMs);
-    const uncachedMs = forecastOn(chosen, request, 0, context.nowMs).workMs;
-    this.sparedWork.placed(chosen.workerId, Math.max(0, uncachedMs - workMs), retentionMs, context.nowMs);
-    return { workerId: chosen.workerId, terms, ttftMs, fetch: fetches.get(chosen.workerId) };
+    const uncachedMs = forecastsOn(chosen, request, nowMs, this.forecaster).computing(0, this.computing).workMs;
+    this.sparedWork.placed(workerId, Math.max(0, uncachedMs - workMs), retentionMs, nowMs);
+    return { workerId, terms, ttftMs: terms.at(place, TERM.ttftMs), fetch: fetches[place] };
+  }
+
+  /** To have what a candidate lacks. Good until the next one is looked at. */
+  private cheapestWay(
+    worker: WorkerView,
+    prefix: Prefix,
+    request: PlacementRequest,
+    { sources, nowMs }: PlacementContext,
+    price: Pricing,
+  ): Way {
+    const forecasts = forecastsOn(worker, request, nowMs, this.forecaster);
+    const { computing } = this;
+    forecasts.computing(prefix.tokens, computing);
+    price(worker, computing);
+    let cheapest = computing;
+    if (sources === undefined) return cheapest;
+    const options = sources.optionsFor(worker);
+    for (let index = 0; index < options.length; index++) {
+      const option = options[index]!;
+      const fetching = this.fetching[index]!;
+      forecasts.fetching(option, fetching);
+      price(worker, fetching, computing);
+      fetching.fetch = option;
+      const isForced = option.isCertain && cheapest === computing;
+      if (fetching.costMs < cheapest.costMs || isForced) cheapest = fetching;
+    }
+    return cheapest;
   }
 
   /**
-   * What others pay for a request's work, in milliseconds of their first tokens. Written into what is given: most of it is read once. What is the
-   * same in every way on a worker is taken from the first way: what it fetches pushes out as much as what it would compute.
+   * What others pay for a request's work, in milliseconds of their first tokens. What is the same in every way on a worker is taken from the
+   * first way: what it fetches pushes out as much as what it would compute.
    */
-  private prices(
-    { nowMs }: PlacementContext,
-    pending: number,
-    retentionMs: number | undefined,
-  ): (worker: WorkerView, forecast: TtftForecast, into: Prices, first?: Prices) => Prices {
-    if (this.options.isSelfish) return (_worker, _forecast, into) => into;
+  private pricing({ nowMs }: PlacementContext, pending: number, retentionMs: number | undefined): Pricing {
+    if (this.options.isSelfish) {
+      return (_worker, way) => {
+        way.costMs = costMs(way);
+      };
+    }
     const price = PRICE_OF_WORK + this.followers.expected(pending);
     const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
-    return (worker, { workMs, delayedPrompts }, into, first) => {
-      into.price = price;
-      into.demand = first?.demand ?? this.sparedWork.rateOf(worker.workerId, retentionMs, nowMs);
-      into.loadMs = (price + LOST_WHILE_BUSY * into.demand) * this.meanWork.bearable(workMs);
-      into.delayMs = delayedPrompts * workMs;
-      into.evictionMs =
+    return (worker, way, first) => {
+      const { workMs } = way;
+      way.price = price;
+      way.demand = first?.demand ?? this.sparedWork.rateOf(worker.workerId, retentionMs, nowMs);
+      way.loadMs = (price + LOST_WHILE_BUSY * way.demand) * this.meanWork.bearable(workMs);
+      way.delayMs = way.delayedPrompts * workMs;
+      way.evictionMs =
         first?.evictionMs ?? worthOfEvicted * relativeYouth(worker, retentionMs, nowMs) * (1 + price) * workMs;
-      into.decodeMs = DECODE_PRICE * worker.mirror.decodingSequences * workMs;
-      return into;
+      way.decodeMs = DECODE_PRICE * worker.mirror.decodingSequences * workMs;
+      way.costMs = costMs(way);
     };
   }
 }
 
-const NO_OPTIONS: readonly FetchOption[] = [];
+/** Adds to a way what it costs; `first` is one on the same worker that has been priced. */
+type Pricing = (worker: WorkerView, way: Way, first?: Way) => void;
 
-class Prices {
+/** A way for a candidate to have what it lacks of the prompt. */
+class Way extends TtftForecast {
   price = 0;
   demand = 0;
   loadMs = 0;
   delayMs = 0;
   evictionMs = 0;
   decodeMs = 0;
+  costMs = 0;
+  /** What it fetches. */
+  fetch: FetchOption | undefined = undefined;
 }
 
-function costMs({ ttftMs }: TtftForecast, { loadMs, delayMs, evictionMs, decodeMs }: Prices): number {
+function costMs({ ttftMs, loadMs, delayMs, evictionMs, decodeMs }: Way): number {
   return ttftMs + loadMs + delayMs + evictionMs + decodeMs;
 }
 
-type Terms = ReturnType<typeof termsOf>;
+/** Where each term is in their table. */
+const TERM = {
+  stepMs: 0,
+  queueMs: 1,
+  prefillMs: 2,
+  workMs: 3,
+  delayedPrompts: 4,
+  ttftMs: 5,
+  price: 6,
+  demand: 7,
+  loadMs: 8,
+  delayMs: 9,
+  evictionMs: 10,
+  decodeMs: 11,
+  cachedBlocks: 12,
+  cachedTokens: 13,
+  fetchedBlocks: 14,
+  fetchMs: 15,
+  costMs: 16,
+} as const;
+const TERMS = Object.keys(TERM).length;
 
-/** Field by field: there is one for each candidate of each decision, and spreading takes twenty times as long. */
-function termsOf({ blocks, tokens }: Prefix, fetch: FetchOption | undefined, forecast: TtftForecast, prices: Prices) {
-  return {
-    stepMs: forecast.stepMs,
-    queueMs: forecast.queueMs,
-    prefillMs: forecast.prefillMs,
-    workMs: forecast.workMs,
-    delayedPrompts: forecast.delayedPrompts,
-    ttftMs: forecast.ttftMs,
-    price: prices.price,
-    demand: prices.demand,
-    loadMs: prices.loadMs,
-    delayMs: prices.delayMs,
-    evictionMs: prices.evictionMs,
-    decodeMs: prices.decodeMs,
-    cachedBlocks: blocks,
-    cachedTokens: tokens,
-    fetchedBlocks: fetch === undefined ? 0 : fetch.blocks - fetch.ownBlocks,
-    fetchMs: fetch?.fetchMs ?? 0,
-    costMs: costMs(forecast, prices),
-  };
+function note(terms: TermsTable<keyof typeof TERM>, place: number, { blocks, tokens }: Prefix, way: Way): void {
+  const { fetch } = way;
+  terms.set(place, TERM.stepMs, way.stepMs);
+  terms.set(place, TERM.queueMs, way.queueMs);
+  terms.set(place, TERM.prefillMs, way.prefillMs);
+  terms.set(place, TERM.workMs, way.workMs);
+  terms.set(place, TERM.delayedPrompts, way.delayedPrompts);
+  terms.set(place, TERM.ttftMs, way.ttftMs);
+  terms.set(place, TERM.price, way.price);
+  terms.set(place, TERM.demand, way.demand);
+  terms.set(place, TERM.loadMs, way.loadMs);
+  terms.set(place, TERM.delayMs, way.delayMs);
+  terms.set(place, TERM.evictionMs, way.evictionMs);
+  terms.set(place, TERM.decodeMs, way.decodeMs);
+  terms.set(place, TERM.cachedBlocks, blocks);
+  terms.set(place, TERM.cachedTokens, tokens);
+  terms.set(place, TERM.fetchedBlocks, fetch === undefined ? 0 : fetch.blocks - fetch.ownBlocks);
+  terms.set(place, TERM.fetchMs, fetch === undefined ? 0 : fetch.fetchMs);
+  terms.set(place, TERM.costMs, way.costMs);
 }
 
 function meanPending(workers: readonly WorkerView[]): number {

@@ -24,7 +24,11 @@ export class Rotation {
   }
 
   /** The candidate with the least cost; among equals, whose turn it is. */
-  nextOfLeast(modelId: string, candidates: readonly WorkerView[], costOf: (worker: WorkerView) => number): WorkerView {
+  nextOfLeast(
+    modelId: string,
+    candidates: readonly WorkerView[],
+    costOf: (worker: WorkerView, place: number) => number,
+  ): WorkerView {
     const costs = candidates.map(costOf);
     const least = Math.min(...costs);
     return this.next(
