@@ -2,6 +2,7 @@
  * The import rules of the architecture, docs/architecture.md. What a lib may import stands in MAY_IMPORT and nowhere else.
  */
 const MAY_IMPORT = {
+  collections: [],
   contracts: [],
   secrets: [],
   config: ['secrets'],
@@ -11,12 +12,12 @@ const MAY_IMPORT = {
   observability: ['secrets'],
   certificates: [],
   database: ['secrets'],
-  limits: [],
+  limits: ['collections'],
   redis: [],
   'limits-redis': ['limits', 'redis'],
   ledger: ['database', 'limits'],
   auth: ['database', 'limits', 'secrets'],
-  channels: ['certificates', 'contracts', 'observability'],
+  channels: ['certificates', 'collections', 'contracts', 'observability'],
   'kv-transfer': ['channels', 'contracts', 'kv'],
   'kv-store': ['channels', 'contracts', 'kv', 'kv-transfer', 'redis'],
   openai: ['contracts', 'tokens'],

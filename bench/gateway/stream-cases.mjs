@@ -17,30 +17,45 @@ const OPEN_WITHIN_MS = 60_000;
 const LONG_PROMPTS = 20;
 const LONG_PROMPT_TOKENS = 8_000;
 
+/** As large as V8's young generation gets by itself, from the beginning: when it is made smaller and larger is not what readers add. */
+const SLOW_FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+
 /**
  * Readers that take nothing of long answers of fast workers, beside others that read streams at a model's pace. A flood of requests that
- * are read comes first: after it V8's young generation is as large as it gets and the flight recorder is full. The others alone come second, for as
- * long: what the process grows by then is theirs (`withoutReadersMiB`), and told beside what it grows by with slow readers, not taken from it.
+ * are read comes first: after it the young generation is touched as a whole and the flight recorder full. Then the others for a minute alone and for
+ * a minute with the slow readers, each after a full collection: between two of those the process grows by what has become old
+ * of anybody's requests. The figure is what the readers add to that; both are told, and what they hold after a last collection.
  */
 export async function slowReaders() {
   const fast = { ...AT_ONCE, contextTokens: 4_000_000 };
   const mocks = [fast, fast, { ...PACED, modelId: OTHER_MODEL }];
-  return withPlatform({ mocks }, async ({ ports, headers, pids }, load) => {
+  const options = { mocks, gateways: [{ flags: SLOW_FLAGS }] };
+  return withPlatform(options, async ({ ports, headers, pids, gateways: [gateway] }, load) => {
     const settings = { ...loadSettings({ concurrency: 16, stream: true }), ports, path: PATH, headers, pids: [] };
     const body = bodyOf(true, { model: OTHER_MODEL });
     const others = () => load.run('closedLoop', { ...settings, body, warmUpMs: 5_000, measureMs: SLOW_MS });
+    const collected = async () => {
+      await gateway.ask('collect');
+      return residentSet(pids[0]).bytes;
+    };
     const flood = loadSettings({ concurrency: 64, stream: true });
     await load.run('closedLoop', { ...settings, ...flood, warmUpMs: 0, measureMs: FLOOD_MS });
+    await collected();
     const { result: alone, grownMiB: withoutReadersMiB } = await grownWhile(pids[0], others);
-    const { result: beside, grownMiB } = await grownWhile(pids[0], async () => {
+    const beforeBytes = await collected();
+    const { result: beside, grownMiB: withReadersMiB } = await grownWhile(pids[0], async () => {
       const slow = { port: ports[0], path: PATH, headers, body: bodyOf(true, { max_tokens: 3_000_000 }) };
       await load.run('openStreams', { ...slow, count: SLOW_READERS, isRead: false });
       return others();
     });
+    const heldMiB = toMiB((await collected()) - beforeBytes);
     // Twice is what one more process on the machine does to a 99th percentile.
     const isUndisturbed = beside.gapP99Ms <= 2 * alone.gapP99Ms;
     const othersP99Ms = { alone: alone.gapP99Ms, beside: beside.gapP99Ms };
-    return { value: grownMiB, holds: isUndisturbed, withoutReadersMiB, othersP99Ms };
+    const value = Math.max(0, withReadersMiB - withoutReadersMiB);
+    const [without, withThem] = [withoutReadersMiB, withReadersMiB].map((grown) => grown.toFixed(1));
+    const told = `grows by ${without} without them and ${withThem} with them`;
+    return { value, holds: isUndisturbed, told, withoutReadersMiB, withReadersMiB, heldMiB, othersP99Ms };
   });
 }
 
@@ -52,8 +67,10 @@ async function grownWhile(pid, work) {
     most = Math.max(most, residentSet(pid).bytes);
   }, 500);
   const result = await work().finally(() => clearInterval(timer));
-  return { result, grownMiB: (most - before) / 2 ** 20 };
+  return { result, grownMiB: toMiB(most - before) };
 }
+
+const toMiB = (bytes) => bytes / 2 ** 20;
 
 /** From the client's leaving to the worker's hearing of it, the longest of some. */
 export async function clientGone() {

@@ -12,7 +12,9 @@ export function gatewayTable({ hydra, peers }) {
     const verdict = taken.value <= atMost && taken.holds !== false ? 'reached' : 'missed';
     const targets = [`≤ ${atMost} ${verdict}`, stretch === undefined ? '' : `≤ ${stretch}`];
     const theirs = measured.map(([, { figures }]) => figure(figures[name], digits));
-    return [[row, figure(taken.value, digits), ...targets, ...theirs]];
+    return [
+      [taken.told === undefined ? row : `${row} (${taken.told})`, figure(taken.value, digits), ...targets, ...theirs],
+    ];
   });
   return { head: ['', 'hydra', 'target', 'stretch', ...measured.map(([name]) => name)], rows };
 }

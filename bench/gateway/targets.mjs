@@ -9,7 +9,7 @@ export const ROWS = {
   'flood.64': { row: 'CPU s per 1 M flooded events, c = 64', atMost: 15, stretch: 10, digits: 1 },
   'ttft-p50.64': { row: 'added TTFT p50 at c = 64, ms', atMost: 5, stretch: 3, digits: 1 },
   'ttft-p99.64': { row: 'added TTFT p99 at c = 64, ms', atMost: 15, stretch: 10, digits: 1 },
-  'slow-reader': { row: 'slow readers against fast workers, 60 s: RSS growth, MiB', atMost: 8, digits: 1 },
+  'slow-reader': { row: 'slow readers against fast workers, 60 s: RSS they add, MiB', atMost: 8, digits: 1 },
   'client-gone': { row: 'client gone during prefill: engine told within, ms', atMost: 50, digits: 1 },
   'idle-streams': { row: '10,000 open idle streams: RSS, MB; still answers', atMost: 1_000, digits: 0 },
   'long-prompt': { row: '8,000-token prompt: event loop held, ms', atMost: 5, digits: 1 },

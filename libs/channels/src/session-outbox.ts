@@ -14,7 +14,8 @@ export interface SessionWriter {
  * credits are merged per generation and submits wait up to a bound, so memory is bounded by the open generations.
  */
 export class SessionOutbox {
-  private readonly submits = new Map<string, GenerationRequest>();
+  /** Not a map: its tables would keep requests that have left (see TransientMap), and it is seldom searched. */
+  private submits: GenerationRequest[] = [];
   private readonly cancels = new Map<string, string>();
   private readonly credits = new Map<string, number>();
   private isScheduled = false;
@@ -25,8 +26,8 @@ export class SessionOutbox {
 
   /** @returns false when too many wait already */
   submit(request: GenerationRequest): boolean {
-    if (this.submits.size >= MAX_WAITING_SUBMITS) return false;
-    this.submits.set(request.generationId, request);
+    if (this.submits.length >= MAX_WAITING_SUBMITS) return false;
+    this.submits.push(request);
     this.schedule();
     return true;
   }
@@ -34,7 +35,11 @@ export class SessionOutbox {
   /** @returns false when the generation had not been sent and now never will be */
   cancel(generationId: string, reason: string): boolean {
     this.credits.delete(generationId);
-    if (this.submits.delete(generationId)) return false;
+    const waiting = this.submits.findIndex((request) => request.generationId === generationId);
+    if (waiting !== -1) {
+      this.submits.splice(waiting, 1);
+      return false;
+    }
     this.cancels.set(generationId, reason);
     this.schedule();
     return true;
@@ -53,7 +58,7 @@ export class SessionOutbox {
 
   close(): void {
     this.isClosed = true;
-    this.submits.clear();
+    this.submits = [];
     this.cancels.clear();
     this.credits.clear();
   }
@@ -78,11 +83,13 @@ export class SessionOutbox {
       this.credits.delete(generationId);
       this.write({ message: { $case: 'credit', value: { generationId, tokens } } });
     }
-    for (const [generationId, request] of this.submits) {
-      if (!this.canWrite()) return;
-      this.submits.delete(generationId);
+    let written = 0;
+    for (const request of this.submits) {
+      if (!this.canWrite()) break;
+      written++;
       this.write({ message: { $case: 'submit', value: request } });
     }
+    this.submits = this.submits.slice(written);
   }
 
   private canWrite(): boolean {

@@ -1,4 +1,5 @@
 import { type ChannelCredentials, credentials as grpcCredentials } from '@grpc/grpc-js';
+import { TransientMap } from '#lib/collections';
 import {
   type EmbedRequest,
   type EmbedResponse,
@@ -11,7 +12,7 @@ import {
 import { BackOff } from './back-off.js';
 import { callUnary } from './call-unary.js';
 import { fetchModelFiles } from './fetch-model-files.js';
-import { type GenerationFailure, GenerationStream, workerLost } from './generation-stream.js';
+import { type GenerationFailure, type GenerationLink, GenerationStream, workerLost } from './generation-stream.js';
 import { SessionConnection } from './session-connection.js';
 
 export interface WorkerSessionOptions {
@@ -36,9 +37,13 @@ export type SessionState = 'connecting' | 'open' | 'waiting' | 'closed';
  */
 export class WorkerSession {
   readonly target: string;
-  private readonly generations = new Map<string, GenerationStream>();
-  /** Those that something has come for in this turn of the event loop. */
-  private readonly reached = new Set<GenerationStream>();
+  private readonly generations = new TransientMap<string, GenerationStream>();
+  /** Those that something has come for in this turn of the event loop; some stand there twice. */
+  private reached: GenerationStream[] = [];
+  private readonly link: GenerationLink = {
+    grant: (generationId, tokens) => this.connection?.outbox.credit(generationId, tokens),
+    cancel: (generationId, reason) => this.cancel(generationId, reason),
+  };
   private readonly backOff = new BackOff();
   private connection: SessionConnection | undefined;
   private reconnect: NodeJS.Timeout | undefined;
@@ -65,10 +70,7 @@ export class WorkerSession {
 
   /** Starts a generation; refusals come as `failed` events. Its `initialCredit` is the buffer's size. */
   submit(request: GenerationRequest): GenerationStream {
-    const stream = new GenerationStream(request, {
-      grant: (generationId, tokens) => this.connection?.outbox.credit(generationId, tokens),
-      cancel: (generationId, reason) => this.cancel(generationId, reason),
-    });
+    const stream = new GenerationStream(request, this.link);
     if (this.currentState === 'waiting') this.connect();
     if (this.connection === undefined) {
       stream.fail(workerLost('The session with the worker is closed.'));
@@ -135,8 +137,7 @@ export class WorkerSession {
   private lost(reason: string): void {
     this.connection = undefined;
     this.currentWelcome = undefined;
-    const open = [...this.generations.values()];
-    this.generations.clear();
+    const open = this.generations.takeAll();
     if (this.currentState !== 'closed') {
       this.reconnect = setTimeout(() => this.connect(), this.backOff.nextMs());
       this.setState('waiting', reason);
@@ -182,19 +183,18 @@ export class WorkerSession {
 
   /** Hands out what all frames of one turn brought at once: from a fast worker several come together, and each costs a write. */
   private reach(stream: GenerationStream): void {
-    if (this.reached.size === 0) setImmediate(() => this.deliver());
-    this.reached.add(stream);
+    if (this.reached.length === 0) setImmediate(() => this.deliver());
+    this.reached.push(stream);
   }
 
   private deliver(): void {
-    const streams = [...this.reached];
-    this.reached.clear();
+    const streams = this.reached;
+    this.reached = [];
     for (const stream of streams) stream.deliver();
   }
 
   private endOf(generationId: string): GenerationStream | undefined {
-    const stream = this.generations.get(generationId);
-    this.generations.delete(generationId);
+    const stream = this.generations.take(generationId);
     this.connection?.outbox.forget(generationId);
     return stream;
   }

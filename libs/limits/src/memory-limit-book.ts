@@ -1,3 +1,4 @@
+import { TransientMap } from '#lib/collections';
 import { type Amount, Budget, type Holding, NO_HOLDING, NOTHING } from './budget.js';
 import {
   type BeginDecision,
@@ -42,7 +43,7 @@ const PLACE_RETRY_MS = 1_000;
 /** Counts in memory, for one gateway. */
 export class MemoryLimitBook extends LimitBook {
   private readonly counters = new Map<string, Counter>();
-  private readonly live = new Map<string, Live>();
+  private readonly live = new TransientMap<string, Live>();
   private sweptAtMs = 0;
 
   /**
@@ -122,9 +123,8 @@ export class MemoryLimitBook extends LimitBook {
 
   settle(reservation: Reservation, settlement: Settlement): void {
     const { id, tenantId, price, promptTokens, about } = reservation;
-    const live = this.live.get(id);
+    const live = this.live.take(id);
     if (live === undefined) return;
-    this.live.delete(id);
     const nowMs = this.nowMs();
     const reserved = promptTokens + live.coveredTokens;
     const spent = settlement.promptTokens + settlement.completionTokens;

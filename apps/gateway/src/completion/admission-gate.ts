@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { TransientMap } from '#lib/collections';
 import type { HydraConfig } from '#lib/config';
 import { ApiError } from '#lib/openai';
 import { GATEWAY_CONFIG } from '../gateway-config.js';
@@ -7,7 +8,8 @@ import type { RequestLife } from './request-life.js';
 /** Bounds the requests in flight, and empties the gateway at shutdown. */
 @Injectable()
 export class AdmissionGate {
-  private readonly lives = new Set<RequestLife>();
+  private readonly lives = new TransientMap<number, RequestLife>();
+  private entered = 0;
   private leaving = false;
   private draining = false;
   private idle: (() => void)[] = [];
@@ -28,17 +30,19 @@ export class AdmissionGate {
     return this.draining;
   }
 
-  /** @throws ApiError draining or overloaded */
-  enter(life: RequestLife): void {
+  /** @returns what it leaves with @throws ApiError draining or overloaded */
+  enter(life: RequestLife): number {
     if (this.draining) throw new ApiError('draining', 'The server is shutting down. Please try again.');
     if (this.lives.size >= this.config.gateway.concurrentRequests) {
       throw new ApiError('overloaded', 'Too many requests are in flight. Please try again later.');
     }
-    this.lives.add(life);
+    this.lives.set(++this.entered, life);
+    return this.entered;
   }
 
-  leave(life: RequestLife): void {
-    this.lives.delete(life);
+  /** @param entry  what `enter` gave */
+  leave(entry: number): void {
+    this.lives.take(entry);
     if (this.lives.size === 0) for (const resolve of this.idle.splice(0)) resolve();
   }
 
@@ -53,7 +57,7 @@ export class AdmissionGate {
     this.draining = true;
     if (this.lives.size === 0) return;
     const timer = setTimeout(() => {
-      for (const life of this.lives) life.stop(new ApiError('draining', 'The server is shutting down.'));
+      for (const life of this.lives.values()) life.stop(new ApiError('draining', 'The server is shutting down.'));
     }, graceMs);
     await new Promise<void>((resolve) => this.idle.push(resolve));
     clearTimeout(timer);

@@ -72,7 +72,7 @@ export class CompletionService {
    * @throws ApiError what the client is to be told, whether or not something was delivered before
    */
   async complete(call: CompletionCall, life: RequestLife, sink: AnswerSink): Promise<AnswerUsage> {
-    this.gate.enter(life);
+    const entry = this.gate.enter(life);
     let spending: AnswerSpending | undefined;
     let usage: AnswerUsage | undefined;
     let isLost = false;
@@ -124,7 +124,7 @@ export class CompletionService {
     } finally {
       spending?.end(usage, isLost);
       life.close();
-      this.gate.leave(life);
+      this.gate.leave(entry);
     }
   }
 

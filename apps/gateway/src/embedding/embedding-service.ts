@@ -39,7 +39,7 @@ export class EmbeddingService {
 
   /** @throws ApiError what the client is to be told */
   async embed(call: EmbeddingCall, life: RequestLife): Promise<Embedded> {
-    this.gate.enter(life);
+    const entry = this.gate.enter(life);
     let spending: AnswerSpending | undefined;
     let usage: TokenUse | undefined;
     const span = beginAnswerSpan(life.record.root, 'embeddings');
@@ -74,7 +74,7 @@ export class EmbeddingService {
     } finally {
       spending?.end(usage);
       life.close();
-      this.gate.leave(life);
+      this.gate.leave(entry);
     }
   }
 

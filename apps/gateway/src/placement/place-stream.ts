@@ -1,5 +1,6 @@
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import { GrpcStatusError } from '#lib/channels';
+import { TransientMap } from '#lib/collections';
 import type {
   LeaseRelease,
   PlacementClient,
@@ -22,7 +23,7 @@ interface OpenCall {
  * breaks fails with its status, as calls of their own would.
  */
 export class PlaceStream {
-  private readonly open = new Map<number, OpenCall>();
+  private readonly open = new TransientMap<number, OpenCall>();
   private stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse> | undefined;
   private callCount = 0;
   /** The scheduler at the other end of the stream says so. */
@@ -44,7 +45,7 @@ export class PlaceStream {
       const over = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
-        this.open.delete(callId);
+        this.open.take(callId);
       };
       const giveUp = (reason: unknown) => {
         over();
@@ -120,6 +121,6 @@ export class PlaceStream {
     if (this.stream !== stream) return;
     this.stream = undefined;
     this.takesReleases = false;
-    for (const call of [...this.open.values()]) call.reject(error);
+    for (const call of this.open.values()) call.reject(error);
   }
 }
