@@ -1,4 +1,5 @@
-import { Histogram, type HistogramConfiguration, type LabelValues, register } from 'prom-client';
+import { type Histogram, type HistogramConfiguration, type LabelValues, register } from 'prom-client';
+import { SeriesHistogram } from './series.js';
 
 /** Where a measured value comes from, told beside its bucket: the id of a trace that is kept, or nothing. */
 export type Exemplar = { readonly trace_id: string } | Readonly<Record<string, never>>;
@@ -9,9 +10,8 @@ export const NO_EXEMPLAR: Exemplar = Object.freeze({});
 /** A histogram of the default registry whose buckets point to the last kept traces. */
 export function histogramWithExemplars<Label extends string>(
   options: Omit<HistogramConfiguration<Label>, 'enableExemplars' | 'registers'>,
-): Histogram<Label> {
-  // Registered afterwards: a registry takes them at once only if it always answers in OpenMetrics.
-  const histogram = new Histogram({ ...options, enableExemplars: true, registers: [] });
+): SeriesHistogram<Label> {
+  const histogram = new SeriesHistogram(options);
   register.registerMetric(histogram);
   return histogram;
 }
@@ -23,6 +23,7 @@ export function observe<Label extends string>(
   value: number,
   exemplar: Exemplar,
 ): void {
+  if (exemplar === NO_EXEMPLAR && histogram instanceof SeriesHistogram) histogram.count(labels, value);
   // prom-client types an exemplar's labels as if they were those of the histogram.
-  histogram.observe({ labels, value, exemplarLabels: exemplar as LabelValues<Label> });
+  else histogram.observe({ labels, value, exemplarLabels: exemplar as LabelValues<Label> });
 }

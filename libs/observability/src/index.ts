@@ -15,6 +15,7 @@ export { beginAtZero, ownedCounter, readCounter, readGauge } from './owned-metri
 export { ownedName } from './owned-name.js';
 export { newId, requestIdFrom } from './request-id.js';
 export { requestFields, tieRecord, tieTenant } from './request-log.js';
+export { SeriesCounter, SeriesHistogram } from './series.js';
 export { type TraceContext, traceIdOf } from './trace-context.js';
 export { DeferredAttributes, type RecordedSpan, type SpanError } from './tracing/recorded-span.js';
 export type { RequestRecord } from './tracing/request-record.js';

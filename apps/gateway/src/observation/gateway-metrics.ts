@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, type CounterConfiguration, type Histogram, register } from 'prom-client';
+import { register } from 'prom-client';
 import type { AuthenticationFailure } from '#lib/auth';
 import { FailureCode } from '#lib/contracts';
 import type { LimitName, UsageEntry } from '#lib/limits';
@@ -10,6 +10,8 @@ import {
   LATENCY_BUCKETS_SECONDS,
   observe,
   readGauge,
+  SeriesCounter,
+  type SeriesHistogram,
 } from '#lib/observability';
 import type { AnswerUsage } from '#lib/openai';
 import { countsByModel, type ModelCounts, totalsByModel } from './model-counts.js';
@@ -109,7 +111,7 @@ export class GatewayMetrics {
   }
 
   decidedWithoutRedis(decision: 'refused' | 'counted-locally'): void {
-    this.withoutRedis.inc({ decision });
+    this.withoutRedis.add({ decision });
   }
 
   observeWaitingUsage(read: () => number): void {
@@ -133,17 +135,17 @@ export class GatewayMetrics {
   }
 
   usedTokens(model: string, usage: AnswerUsage): void {
-    this.promptTokens.inc({ model }, usage.promptTokens);
-    this.cachedTokens.inc({ model }, usage.cachedTokens);
-    this.completionTokens.inc({ model }, usage.completionTokens);
+    this.promptTokens.add({ model }, usage.promptTokens);
+    this.cachedTokens.add({ model }, usage.cachedTokens);
+    this.completionTokens.add({ model }, usage.completionTokens);
   }
 
   answered(route: string, status: number | string, code: string): void {
-    this.requests.inc({ route, status: String(status), code });
+    this.requests.add({ route, status: String(status), code });
   }
 
   repeatedPlacement(reason: string): void {
-    this.placedAgain.inc({ reason });
+    this.placedAgain.add({ reason });
   }
 
   placedWithoutScheduler(): void {
@@ -151,26 +153,26 @@ export class GatewayMetrics {
   }
 
   sawUnknownFields(route: string, count: number): void {
-    if (count > 0) this.unknownFields.inc({ route }, count);
+    if (count > 0) this.unknownFields.add({ route }, count);
   }
 
   notLetIn(reason: AuthenticationFailure | 'scope'): void {
-    this.refusedCallers.inc({ reason });
+    this.refusedCallers.add({ reason });
   }
 
   overLimit(tenantId: string, limit: LimitName): void {
-    this.limited.inc({ tenant: this.tenantLabel(tenantId), limit });
+    this.limited.add({ tenant: this.tenantLabel(tenantId), limit });
   }
 
   tenantUsed({ tenantId, promptTokens, completionTokens, costNanos }: UsageEntry): void {
     const tenant = this.tenantLabel(tenantId);
-    this.tenantTokens.inc({ tenant, kind: 'prompt' }, promptTokens);
-    this.tenantTokens.inc({ tenant, kind: 'completion' }, completionTokens);
-    this.tenantCost.inc({ tenant }, costNanos / NANOS_PER_UNIT);
+    this.tenantTokens.add({ tenant, kind: 'prompt' }, promptTokens);
+    this.tenantTokens.add({ tenant, kind: 'completion' }, completionTokens);
+    this.tenantCost.add({ tenant }, costNanos / NANOS_PER_UNIT);
   }
 
   clientGone(phase: LeavingPhase): void {
-    this.clientsGone.inc({ phase });
+    this.clientsGone.add({ phase });
   }
 
   /** The first tenants have a label of their own, the rest share `other`. */
@@ -184,13 +186,13 @@ function named(name: string): string {
   return `hydra_gateway_${name}`;
 }
 
-function latency(name: string, help: string, labelNames: string[]): Histogram {
+function latency(name: string, help: string, labelNames: string[]): SeriesHistogram {
   const full = named(`${name}_seconds`);
   const options = { name: full, help, labelNames, buckets: LATENCY_BUCKETS_SECONDS };
-  return (register.getSingleMetric(full) as Histogram | undefined) ?? histogramWithExemplars(options); // one per process
+  return (register.getSingleMetric(full) as SeriesHistogram | undefined) ?? histogramWithExemplars(options); // one per process
 }
 
-function counter(name: string, help: string, labelNames: string[]): Counter {
-  const options: CounterConfiguration<string> = { name: named(name), help, labelNames };
-  return (register.getSingleMetric(named(name)) as Counter | undefined) ?? new Counter(options); // one per process
+function counter(name: string, help: string, labelNames: string[]): SeriesCounter {
+  const known = register.getSingleMetric(named(name)) as SeriesCounter | undefined; // one per process
+  return known ?? new SeriesCounter(named(name), help, labelNames);
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type Histogram, register } from 'prom-client';
-import { type Exemplar, histogramWithExemplars, observe } from '#lib/observability';
+import { register } from 'prom-client';
+import { type Exemplar, histogramWithExemplars, observe, type SeriesHistogram } from '#lib/observability';
 import { type GenAiOperation, PROVIDER } from './answer-span.js';
 
 /** How a request ended, as OpenTelemetry's conventions for GenAI servers see it. */
@@ -64,8 +64,8 @@ export class GenAiMetrics {
   }
 }
 
-function histogram(name: string, help: string, buckets: number[]): Histogram<Label> {
+function histogram(name: string, help: string, buckets: number[]): SeriesHistogram<Label> {
   const labelNames = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model', 'error_type'] as const;
-  const known = register.getSingleMetric(name) as Histogram<Label> | undefined; // one per process
+  const known = register.getSingleMetric(name) as SeriesHistogram<Label> | undefined; // one per process
   return known ?? histogramWithExemplars({ name, help, labelNames, buckets });
 }
