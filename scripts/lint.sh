@@ -18,4 +18,5 @@ step 'unused code (knip)'
 knip --no-progress
 step 'protocols (buf)'
 (cd proto && buf lint)
+step 'generated code'
 scripts/check-generated.sh

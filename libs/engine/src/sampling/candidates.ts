@@ -26,24 +26,10 @@ export class Candidates {
   private readonly binCounts = new Uint32Array(BINS);
   private readonly binWeights = new Float64Array(BINS);
 
-  /**
-   * Takes all candidates of the row whose distance from the best is at most `reach`, in nats after temperature.
-   * @param most  candidates that are looked at
-   * @returns whether that were all; else those that were taken are of no use
-   */
-  gather(logits: Float32Array, largest: number, inverseTemperature: number, reach: number, most = Infinity): boolean {
+  /** Takes all candidates of the row whose distance from the best is at most `reach`, in nats after temperature. */
+  gather(logits: Float32Array, largest: number, inverseTemperature: number, reach: number): void {
     const size = logits.length;
-    if (this.ids.length < size) {
-      this.ids = new Uint32Array(size);
-      this.weights = new Float64Array(size);
-    }
-    const range = (reach / inverseTemperature) * SLACK;
-    this.logits = logits;
-    this.largest = largest;
-    this.binsPerLogit = BINS / range;
-    this.count = 0;
-    this.weight = 0;
-    const least = largest - range;
+    const least = largest - this.begin(logits, largest, reach / inverseTemperature);
     let id = 0;
     for (; id + 7 < size; id += 8) {
       if (
@@ -59,10 +45,20 @@ export class Candidates {
         continue; // nearly always: one predictable branch for eight
       }
       for (let near = id; near < id + 8; near++) this.take(near, (largest - logits[near]!) * inverseTemperature, reach);
-      if (this.count > most) return false;
     }
     for (; id < size; id++) this.take(id, (largest - logits[id]!) * inverseTemperature, reach);
-    return this.count <= most;
+  }
+
+  /**
+   * Takes these candidates, which are all down to some logit.
+   * @param reach  how far from the best they are, about
+   */
+  gatherIds(logits: Float32Array, ids: Uint32Array, largest: number, inverseTemperature: number, reach: number): void {
+    this.begin(logits, largest, reach / inverseTemperature);
+    for (let at = 0; at < ids.length; at++) {
+      const id = ids[at]!;
+      this.take(id, (largest - logits[id]!) * inverseTemperature, Infinity);
+    }
   }
 
   /** Keeps the `count` best. */
@@ -77,6 +73,26 @@ export class Candidates {
   keepUntil(weight: number): number {
     this.keep(this.count, Math.max(1, weight)); // weights are whole numbers: 1 asks for the best one alone
     return this.ids[this.count - 1]!;
+  }
+
+  /** Weight of those kept but the last: until how much weight fewer would have been kept. */
+  get weightBeforeLast(): number {
+    return this.weight - this.weights[this.count - 1]!;
+  }
+
+  /** @returns the range of logits below the largest that is looked at, a little wider than `reach` */
+  private begin(logits: Float32Array, largest: number, reach: number): number {
+    if (this.ids.length < logits.length) {
+      this.ids = new Uint32Array(logits.length);
+      this.weights = new Float64Array(logits.length);
+    }
+    const range = reach * SLACK;
+    this.logits = logits;
+    this.largest = largest;
+    this.binsPerLogit = BINS / range;
+    this.count = 0;
+    this.weight = 0;
+    return range;
   }
 
   private take(id: number, distance: number, reach: number): void {

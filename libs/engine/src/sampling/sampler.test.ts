@@ -85,6 +85,33 @@ describe('Sampler', () => {
   );
 
   it.each([
+    ['few', smallRows(), 500],
+    ['many', largeRows(), 20],
+  ])(
+    'given any logits of %s tokens, when drawn at and next to a border of two tokens, then the token is exactly that of the definition',
+    (_, rows, numRuns) => {
+      const whole = params().map((chosen) => ({ ...chosen, topK: 0, minP: 0 }));
+      const borders = fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { maxLength: 3 });
+      const offset = fc.oneof(fc.integer({ min: -2, max: 2 }), fc.integer({ min: -(2 ** 40), max: 2 ** 40 }));
+      fc.assert(
+        fc.property(rows, whole, borders, offset, (values, chosen, shares, away) => {
+          const logits = Float32Array.from(values);
+          fc.pre(logits.some(Number.isFinite));
+          const { weights } = naiveSample(logits, chosen, 0);
+          for (const share of shares) {
+            const upTo = sum(weights.slice(0, 1 + Math.floor(share * weights.length)));
+            const steps = Math.floor((upTo / sum(weights)) * 2 ** 53) + away;
+            const u = Math.min(Math.max(0, steps), 2 ** 53 - 1) / 2 ** 53;
+            expect(sampler.sample(logits, chosen, u)).toBe(naiveSample(logits, chosen, u).tokenId);
+          }
+        }),
+        { numRuns },
+      );
+    },
+    60_000,
+  );
+
+  it.each([
     ['T = 1', OFF],
     ['T = 2', { ...OFF, temperature: 2 }],
     ['T = 0.7, top_p = 0.9', { ...OFF, temperature: 0.7, topP: 0.9 }],

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { totalWeight } from '../../testing/total-weight.js';
 import { decay } from './decay.js';
-import { BEST_WEIGHT, totalWeight, WEIGHTLESS_DISTANCE, weightAt } from './weight.js';
+import { BEST_WEIGHT, WEIGHTLESS_DISTANCE, weightAt } from './weight.js';
 
 const distances = () => fc.oneof(fc.double({ min: 0, max: 30, noNaN: true }), fc.double({ min: 0, noNaN: true }));
 

@@ -34,10 +34,3 @@ export function weightAt(distance: number): number {
   const exponential = powers[step >> 10]! * fractions[step & 1023]! * (1 - rest + rest * rest * 0.5);
   return exponential + ROUNDING - ROUNDING;
 }
-
-/** Weight of the whole vocabulary: what the softmax divides by. */
-export function totalWeight(logits: Float32Array, largest: number, inverseTemperature: number): number {
-  let total = 0;
-  for (let id = 0; id < logits.length; id++) total += weightAt((largest - logits[id]!) * inverseTemperature);
-  return total;
-}
