@@ -83,13 +83,19 @@ export class SessionOutbox {
       this.credits.delete(generationId);
       this.write({ message: { $case: 'credit', value: { generationId, tokens } } });
     }
-    let written = 0;
-    for (const request of this.submits) {
-      if (!this.canWrite()) break;
-      written++;
-      this.write({ message: { $case: 'submit', value: request } });
+    if (this.submits.length > 0) this.flushSubmits();
+  }
+
+  private flushSubmits(): void {
+    const { submits } = this;
+    let taken = 0;
+    try {
+      while (taken < submits.length && this.canWrite()) {
+        this.write({ message: { $case: 'submit', value: submits[taken++]! } });
+      }
+    } finally {
+      this.submits = submits.slice(taken); // what a writer failed with is not sent once more
     }
-    this.submits = this.submits.slice(written);
   }
 
   private canWrite(): boolean {
