@@ -31,6 +31,11 @@ export class MemberStream<Event> {
     this.snapshots = new SnapshotRequest(call, reportIntervalMs);
   }
 
+  registeredAs(memberId: string, memberEpoch: number): void {
+    this.memberId = memberId;
+    this.memberEpoch = memberEpoch;
+  }
+
   tell(directive: FleetDirective['directive']): void {
     this.call.write({ directive });
   }
@@ -99,7 +104,7 @@ export class MemberStreams<Event> {
 
   /** The member is known through this stream from now on. */
   enter(stream: MemberStream<Event>, memberId: string, memberEpoch: number): void {
-    Object.assign(stream, { memberId, memberEpoch });
+    stream.registeredAs(memberId, memberEpoch);
     const earlier = this.byMember.get(memberId);
     this.byMember.set(memberId, stream);
     if (earlier !== undefined && earlier !== stream) this.supersede(earlier, memberEpoch);
