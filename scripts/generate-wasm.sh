@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles libs/engine/wasm/row-passes.ts to WebAssembly, as TypeScript that holds its bytes. The result is committed; run this after a change.
-# Needs: npm (installs AssemblyScript into scripts/tools). No network at generation time.
+# Needs: npm, which installs AssemblyScript into scripts/tools the first time; no network after that.
 # Usage: generate-wasm.sh [OUTPUT]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,6 +16,6 @@ mkdir -p "$(dirname "$output")"
   echo
   echo '/** A module of WebAssembly, in base64. */'
   echo 'export const ROW_PASSES ='
-  base64 "$wasm" | tr -d '\n' | fold -w 110 | sed "s/.*/  '&' +/; \$s/ +\$/;/"
+  base64 < "$wasm" | tr -d '\n' | fold -w 110 | sed "s/.*/  '&' +/; \$s/ +\$/;/"
   echo
 } > "$output"

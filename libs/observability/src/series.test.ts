@@ -68,5 +68,6 @@ describe('series of metrics', () => {
       if (amount !== -1) expect(() => observe(histogram, known, amount, NO_EXEMPLAR)).toThrow('not a valid number');
     }
     expect(() => counter.add({ tenant: 'a' } as never)).toThrow('not included in initial labelset');
+    expect(() => counter.remove()).toThrow('not removed one by one');
   });
 });

@@ -30,7 +30,10 @@ export class AdmissionGate {
     return this.draining;
   }
 
-  /** @returns what it leaves with @throws ApiError draining or overloaded */
+  /**
+   * @returns what it leaves with
+   * @throws ApiError draining or overloaded
+   */
   enter(life: RequestLife): number {
     if (this.draining) throw new ApiError('draining', 'The server is shutting down. Please try again.');
     if (this.lives.size >= this.config.gateway.concurrentRequests) {
