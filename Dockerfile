@@ -59,7 +59,7 @@ EXPOSE 8083 9093
 CMD ["dist/apps/kvcache/src/main.js"]
 
 FROM runtime AS inference
-# glibc's heaps: of more, each keeps what its threads have freed
+# two of glibc's heaps: each keeps what its threads have freed
 ENV MALLOC_ARENA_MAX=2
 COPY --from=build /images/inference ./
 COPY --from=build --chown=65532:65532 /images/empty /var/lib/hydraserve
@@ -76,6 +76,7 @@ LABEL org.opencontainers.image.title="HydraServe inference, CUDA" \
 COPY --from=packages /usr/local/bin/node /usr/local/bin/node
 ENV NODE_ENV=production HYDRA_HOME=/var/lib/hydraserve
 WORKDIR /app
+# two of glibc's heaps: each keeps what its threads have freed
 ENV MALLOC_ARENA_MAX=2
 COPY --from=build-cuda /images/inference ./
 COPY --from=build-cuda --chown=65532:65532 /images/empty /var/lib/hydraserve

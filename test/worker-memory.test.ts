@@ -7,8 +7,9 @@ import { type RunningPlatform, startPlatform } from './support/platform.js';
 
 const MODEL = 'smollm2-135m-instruct';
 const KV_BYTES = 64 * 1024 * 1024; // 1,456 tokens
-/** That come at once, so that several prompts are one run, and so often that they fill its KV memory. */
+/** At once, so that several are one run. */
 const PROMPTS = 8;
+/** So many that they fill its KV memory. */
 const ROUNDS = 4;
 const BEYOND_BYTES = 300e6;
 

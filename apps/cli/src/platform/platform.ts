@@ -36,8 +36,9 @@ export class PortTakenError extends Error {
 }
 
 /**
- * Of a worker. Chosen: glibc has one for every other thread, up to eight for each core, and each keeps what its threads have freed: 15 to 20 MB of a
- * worker that has loaded SmolLM2 (November 30, 2026). A step's memory is ONNX Runtime's own, so threads hardly meet in them.
+ * Of a worker. Chosen: glibc would have one for each thread but the first, up to eight for each core, and each keeps what its threads have freed: 16 MB of a
+ * worker that has loaded SmolLM2 (`node bench/engine/run.mjs --only memory`, November 30, 2026). A step's memory is ONNX Runtime's own, so threads hardly
+ * meet in them.
  */
 const MOST_NATIVE_HEAPS = '2';
 

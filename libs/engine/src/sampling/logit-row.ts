@@ -57,7 +57,8 @@ export interface NearAndFar {
 
 /**
  * One row of logits, and passes over it by SIMD instructions, which JavaScript has by WebAssembly alone: in Node on every arm64, and on x64 from
- * SSE4.1 on. The row is copied, since the passes see their own memory and nothing else: 16 µs for 196 KB.
+ * SSE4.1 on. The row is copied, since the passes see their own memory and nothing else: 16 µs for 196 KB
+ * (docs/decisions/2026-11-30-weights-by-simd.md).
  */
 export class LogitRow {
   private readonly passes: RowPasses;
@@ -73,7 +74,7 @@ export class LogitRow {
     this.rowAt = this.passes.rowAt();
   }
 
-  /** @param logits  shape [vocabularySize]; they must not change while they are asked about */
+  /** @param logits  shape [vocabularySize], not empty; they must not change while they are asked about */
   load(logits: Float32Array): void {
     const size = Math.ceil(logits.length / BLOCK) * BLOCK;
     if (this.copy.length !== size) this.reserve(size);

@@ -43,6 +43,27 @@ describe('ChunkPace', () => {
     expect(pace.tokensBeside(16)).toBe(144);
   });
 
+  it('given fewer rows than before, when nothing is known of them, then a chunk has their share of the time at most', () => {
+    const pace = new ChunkPace(LIMITS);
+    stepsOf(pace, 20, 32, 60_000, 0, 500);
+    expect([pace.tokensBeside(32), pace.tokensBeside(16), pace.tokensBeside(1)]).toEqual([216, 108, 12]);
+  });
+
+  it('given the end of a prompt, when a token or two are left of it, then chunks of the next one are as long as before', () => {
+    const pace = new ChunkPace(LIMITS);
+    const [before] = stepsOf(pace, 20, 8, 30_000, 5_000, 1_000).slice(-1);
+    pace.decoded(8, 30_000);
+    pace.computed(2, 5_000);
+    expect(pace.tokensBeside(8)).toBe(before);
+  });
+
+  it('given times that a clock does not tell apart, when asked, then there is a number of tokens', () => {
+    const pace = new ChunkPace(LIMITS);
+    pace.decoded(8, 0);
+    pace.computed(20, 0);
+    expect(pace.tokensBeside(8)).toBe(12);
+  });
+
   it('given chunks that would be too short to be worth it, when computed, then they have the least tokens', () => {
     const pace = new ChunkPace(LIMITS);
     expect(stepsOf(pace, 20, 1, 9_000, 9_000, 3_000).at(-1)).toBe(12);

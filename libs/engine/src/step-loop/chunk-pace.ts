@@ -1,9 +1,9 @@
 import type { ChunkBesideDecode, ModelRunnerLimits } from '../model-runner.js';
 
-/** Of the last step in what is expected of the next: a chunk costs the more the later it stands in its prompt, so the last ones count most. */
+/** Of the last step in what is expected of the next. Chosen: chunks cost the more the later they stand in their prompt, so the last two have three quarters. */
 const LAST_SHARE = 0.5;
 
-/** Of the time there is for a chunk. Chosen: as much as steps that are alike differ by. */
+/** Of the time there is for a chunk. Chosen: steps that are alike differ by a tenth, and the bound is to hold for them. */
 const USED_SHARE = 0.9;
 
 /**
@@ -31,14 +31,17 @@ export class ChunkPace {
     this.rows = rows;
   }
 
-  /** Behind them, so many tokens of one prompt were computed. */
+  /** Behind them, so many tokens of one prompt were computed. Nothing is learned of the few that end one: they take what any run takes, however few. */
   computed(tokens: number, durationUs: number): void {
-    this.usPerToken = mixed(this.usPerToken, durationUs / tokens);
+    if (tokens * 2 < (this.limits.chunkBesideDecode?.leastTokens ?? 0)) return;
+    this.usPerToken = mixed(this.usPerToken, Math.max(1, durationUs) / tokens);
   }
 
   private affordableTokens(decodeRows: number, { tokensPerRow, mostSlowdown }: ChunkBesideDecode): number {
     if (this.usPerToken === undefined || mostSlowdown === undefined) return decodeRows * tokensPerRow;
-    return (USED_SHARE * (mostSlowdown - 1) * this.decodeUs) / this.usPerToken;
+    // Of fewer rows than were decoded last, no more than their share of that time: it is not known yet.
+    const decodeUs = this.decodeUs * Math.min(1, decodeRows / this.rows);
+    return (USED_SHARE * (mostSlowdown - 1) * decodeUs) / this.usPerToken;
   }
 }
 

@@ -63,7 +63,9 @@ export async function runStep(plan: PlannedStep, tools: StepTools): Promise<Step
     const [chunk] = chunks;
     const ran = chunks.length === 1 ? [await runChunk(chunk!, tools)] : await runPrompts(chunks, tools);
     const endedUs = nowUs();
-    if (decodeRows > 0 && chunks.length === 1) pace.computed(chunk!.to - chunk!.from, endedUs - startedUs);
+    if (decodeRows > 0 && chunks.length === 1 && !chunk!.sequence.generation.lacksPromptLogprobs) {
+      pace.computed(chunk!.to - chunk!.from, endedUs - startedUs);
+    }
     for (const [index, { from }] of chunks.entries()) {
       results.push({ ...ran[index]!, chunk: { from, startedUs, endedUs } });
     }
