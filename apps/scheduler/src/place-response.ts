@@ -71,8 +71,11 @@ function toWireSource({ kind: from, target, blockHashes }: BlocksElsewhere): KvS
 }
 
 function toWireExplanation(explanation: PlacementExplanation) {
+  const { strategy, chosenWorkerId, fetchedFromWorkerId, fetchedFromCacheIds } = explanation;
   const candidates = explanation.candidates.map(({ workerId, filteredBy, terms }) => ({
-    ...{ workerId, filteredBy, terms: { ...terms } },
+    workerId,
+    filteredBy,
+    terms: { ...terms },
   }));
-  return { ...explanation, candidates, fetchedFromCacheIds: [...explanation.fetchedFromCacheIds] };
+  return { strategy, candidates, chosenWorkerId, fetchedFromWorkerId, fetchedFromCacheIds: [...fetchedFromCacheIds] };
 }

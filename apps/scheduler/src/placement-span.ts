@@ -1,12 +1,10 @@
 import type { PlaceRequest } from '#lib/contracts';
 import { DeferredAttributes, type RecordedSpan, type RequestRecord, type Tracing } from '#lib/observability';
-import type { PlacementExplanation, PlacementTerms } from '#lib/placement';
+import { ExplainedWorker, type PlacementExplanation, type PlacementTerms } from '#lib/placement';
 import type { DeskAnswer } from './askers.js';
 
 /** Of a decision, in a record: the chosen worker and those behind it. */
 const MOST_CANDIDATES = 16;
-
-type Candidate = PlacementExplanation['candidates'][number];
 
 /** Begins the record of a question for a place, in the trace of its request. */
 export function beginPlacement(tracing: Tracing, wire: PlaceRequest): RequestRecord {
@@ -47,20 +45,23 @@ export function endPlacement({ recorder }: Tracing, record: RequestRecord, answe
 }
 
 /** One event for each worker, the chosen one first: its terms, or why it was left out. */
-function explain(span: RecordedSpan, { candidates, chosenWorkerId }: PlacementExplanation): void {
-  const chosen = candidates.find(({ workerId }) => workerId === chosenWorkerId);
-  const terms = chosen === undefined ? 0 : countOf(chosen.terms); // as many as of each other one that was considered
-  if (chosen !== undefined) tell(span, chosen, terms, true);
-  let told = 1;
+function explain(span: RecordedSpan, explanation: PlacementExplanation): void {
+  const { candidates, chosenWorkerId, chosenTerms } = explanation;
+  const chosen = candidates.find(({ workerId }) => workerId === chosenWorkerId)!; // it is one of them
+  const first = [chosen];
   for (const candidate of candidates) {
-    if (candidate === chosen) continue;
-    if (++told > MOST_CANDIDATES) break;
-    tell(span, candidate, terms, false);
+    if (first.length === MOST_CANDIDATES) break;
+    if (candidate !== chosen) first.push(candidate);
   }
-  if (candidates.length > MOST_CANDIDATES) span.set({ 'hydra.placement.candidates': candidates.length });
+  const isCut = candidates.length > first.length;
+  // A record is kept for long: it is not to hold what is known of a whole fleet.
+  const told = isCut ? ExplainedWorker.copiesOf(first) : first;
+  const terms = countOf(chosenTerms);
+  for (const candidate of told) tell(span, candidate, terms, candidate.workerId === chosenWorkerId);
+  if (isCut) span.set({ 'hydra.placement.candidates': candidates.length });
 }
 
-function tell(span: RecordedSpan, candidate: Candidate, terms: number, isChosen: boolean): void {
+function tell(span: RecordedSpan, candidate: ExplainedWorker, terms: number, isChosen: boolean): void {
   const { workerId, filteredBy } = candidate;
   const attributes = new DeferredAttributes(2 + (filteredBy === '' ? terms : 1), () => ({
     'hydra.worker.id': workerId,

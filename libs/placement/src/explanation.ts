@@ -13,6 +13,14 @@ export class ExplainedWorker {
     private readonly all: CandidateTerms,
   ) {}
 
+  /** The same workers of one decision, without the terms of its others: for who keeps them longer than the decision. */
+  static copiesOf(workers: readonly ExplainedWorker[]): ExplainedWorker[] {
+    const all = workers.find(({ filteredBy }) => filteredBy === '')?.all ?? NO_TERMS;
+    const workerIds = workers.map(({ workerId }) => workerId);
+    const terms = all.only?.(workerIds) ?? new Map(workerIds.map((workerId) => [workerId, all.get(workerId) ?? {}]));
+    return workers.map(({ workerId, filteredBy }) => new ExplainedWorker(workerId, filteredBy, terms));
+  }
+
   /** Put together with each call; none when it was left out. */
   get terms(): PlacementTerms {
     return this.all.get(this.workerId) ?? {};
@@ -24,6 +32,8 @@ export interface PlacementExplanation {
   readonly strategy: string;
   readonly candidates: readonly ExplainedWorker[];
   readonly chosenWorkerId: string;
+  /** As many and of the same names as those of each other candidate that was considered. */
+  readonly chosenTerms: PlacementTerms;
   /** Whose blocks it is to fetch, of a worker; empty for nobody's. */
   readonly fetchedFromWorkerId: string;
   /** The caches that it is to fetch from, each once. */
@@ -37,7 +47,8 @@ export function explain(
   choice: PlacementChoice,
 ): PlacementExplanation {
   const { workerId: chosenWorkerId, terms, fetch } = choice;
-  if (terms === undefined) throw new Error('it has no terms');
+  const chosenTerms = terms?.get(chosenWorkerId);
+  if (chosenTerms === undefined) throw new Error(`it has no terms of "${chosenWorkerId}", which it chose`);
   const explained = candidates.map(({ workerId }) => new ExplainedWorker(workerId, '', terms));
   for (const [workerId, filteredBy] of filtered) explained.push(new ExplainedWorker(workerId, filteredBy, NO_TERMS));
   const holderIds = fetch === undefined ? [] : [...new Set(fetch.parts.map(({ holderId }) => holderId))];
@@ -45,6 +56,7 @@ export function explain(
     strategy,
     candidates: explained,
     chosenWorkerId,
+    chosenTerms,
     fetchedFromWorkerId: fetch?.from === 'worker' ? holderIds.join() : '',
     fetchedFromCacheIds: fetch?.from === 'kvcache' ? holderIds : [],
   };

@@ -5,7 +5,7 @@ import type { PlacementRequest } from './placement-request.js';
 import type { WorkerView } from './worker-view.js';
 
 /** `TtftForecast` is of a worker's steps alone: here `ttftMs` has the wait for one of its places, too. */
-export interface FirstTokenForecast extends TtftForecast {
+export interface FirstTokenForecast extends Readonly<TtftForecast> {
   /** Wait for a place in the batch, while others end. */
   readonly slotMs: number;
   readonly cachedTokens: number;

@@ -158,7 +158,14 @@ describe('FleetState', () => {
 
   it('takes a change of models within an epoch', () => {
     const { fleet } = joined();
-    fleet.register(registration('w0', { workerEpoch: 5, models: [servedModel({ modelId: 'n' })] }), 1);
+    const register = (model: Partial<ServedModel>) =>
+      fleet.register(registration('w0', { workerEpoch: 5, models: [servedModel(model)] }), 1);
+    const limits = (modelId: string) => fleet.workersOf(modelId, 1).map(({ sequenceLimit }) => sequenceLimit);
+    expect([limits('m'), limits('n')]).toEqual([[4], []]);
+    register({ maxRunningSequences: 7 });
+    expect([limits('m'), limits('n')]).toEqual([[7], []]);
+    register({ modelId: 'n' });
+    expect([limits('m'), limits('n')]).toEqual([[], [4]]);
     expect([fleet.serves('m'), fleet.serves('n'), fleet.servedWithin('m', 500, 2)]).toEqual([false, true, true]);
     fleet.startDraining('w0', 5, 2);
     expect(fleet.canServe()).toBe(false);

@@ -45,7 +45,7 @@ const LONGEST_HELD_LIST = 4_096;
  */
 export class FleetState {
   private readonly members = new Map<string, Member>();
-  /** Of the models that were asked for since a worker came or left. */
+  /** Of the models that were asked for since a worker came, registered anew or left. */
   private readonly views = new Map<string, readonly MemberView[]>();
   /** Of all workers. */
   private readonly stepTimes = new StepTimeModel();

@@ -12,7 +12,7 @@ export {
   type StrategyOptions,
   UnknownStrategyError,
 } from './create-strategy.js';
-export type { PlacementExplanation } from './explanation.js';
+export { ExplainedWorker, type PlacementExplanation } from './explanation.js';
 export {
   type FleetMemberState,
   FleetState,
@@ -30,6 +30,7 @@ export type { PlacementAnswer, PlacementDecision } from './placement-decision.js
 export { type LeaseOutcome, MAX_ATTEMPT, PlacementQueue, type PlacementQueueOptions } from './placement-queue.js';
 export type { PlacementRequest } from './placement-request.js';
 export {
+  type CandidateTerms,
   type PlacementChoice,
   type PlacementContext,
   PlacementStrategy,

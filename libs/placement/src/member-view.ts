@@ -14,8 +14,8 @@ export interface MemberLimits {
 }
 
 /**
- * A member as strategies see it, for one model. It tells what is known at the moment it is asked, so it stays until a worker comes or leaves:
- * decisions look at all workers, and hardly anything about them changes in between.
+ * A member as strategies see it, for one model. It tells what is known at the moment it is asked, so it stays until a worker comes, registers
+ * anew or leaves: decisions look at all workers, and hardly anything about them changes in between.
  */
 export class MemberView implements WorkerView {
   readonly workerId: string;

@@ -34,7 +34,9 @@ class FaultyStrategy extends PlacementStrategy {
   choose(_request: PlacementRequest, candidates: readonly WorkerView[]): PlacementChoice {
     const isMended = this.isMended;
     this.isMended ||= this.isFaultyOnce;
-    return isMended ? { workerId: candidates[0]!.workerId, terms: new Map() } : this.fault();
+    return isMended
+      ? { workerId: candidates[0]!.workerId, terms: new Map([[candidates[0]!.workerId, {}]]) }
+      : this.fault();
   }
 }
 
@@ -54,6 +56,9 @@ const faults: [string, () => PlacementChoice][] = [
   ['chooses nobody', () => undefined as never],
   ['chooses somebody else', () => ({ workerId: 'w9', terms: new Map() })],
   ['has no terms to explain', () => ({ workerId: 'w0' }) as PlacementChoice],
+  ['has none of its choice', () => ({ workerId: 'w0', terms: new Map([['w1', {}]]) })],
+  ['has terms that cannot be asked for', () => ({ workerId: 'w0', terms: {} }) as PlacementChoice],
+  ['throws when it is asked for terms', () => ({ workerId: 'w0', terms: { get: () => JSON.parse('?') } })],
 ];
 
 describe.each(faults)('PlacementQueue, given a strategy that %s', (_, fault) => {

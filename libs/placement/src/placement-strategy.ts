@@ -9,6 +9,8 @@ export type PlacementTerms = Readonly<Record<string, number>>;
 /** Terms of each candidate of a decision, by worker id; hardly any are ever read. */
 export interface CandidateTerms {
   get(workerId: string): PlacementTerms | undefined;
+  /** A copy for some of them; where it is absent, what `get` gives does not hold on to the others. */
+  only?(workerIds: readonly string[]): CandidateTerms;
 }
 
 export interface PlacementContext {
@@ -27,6 +29,7 @@ export interface PlacementContext {
 export interface PlacementChoice {
   /** One of the candidates. */
   readonly workerId: string;
+  /** At least those of the chosen one. */
   readonly terms: CandidateTerms;
   /** Predicted time to first token on the chosen worker, in milliseconds; absent when the strategy predicts none. */
   readonly ttftMs?: number;

@@ -79,6 +79,11 @@ export function workerView(workerId: string, about: Partial<WorkerView> = {}): W
   };
 }
 
+/** Copies of them as a fleet shows the workers of a model, each in its place. */
+export function inPlaces<Workers extends readonly WorkerView[]>(...workers: Workers): Workers {
+  return workers.map((worker, place) => ({ ...worker, place })) as readonly WorkerView[] as Workers; // as many
+}
+
 /** What workers have of a prompt of which nobody holds anything. */
 export function nothingHeld(asked: PlacementRequest, workers: readonly WorkerView[]): ExpectedPrefix {
   return new ExpectedPrefix(asked, workers, emptyIndex());

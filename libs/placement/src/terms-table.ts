@@ -4,35 +4,48 @@ import type { CandidateTerms, PlacementTerms } from './placement-strategy.js';
  * Terms of the candidates of one decision. Hardly any are ever read, so they are numbers in one array until somebody asks for those of a worker.
  */
 export class TermsTable<Name extends string> implements CandidateTerms {
-  /** Shape [candidates, names]. */
+  private readonly width: number;
+  /** Shape [candidates, columns]. */
   private readonly values: Float64Array;
 
   /**
-   * @param columns    where each term is, from 0 on
-   * @param workerIds  of the candidates
+   * @param columns    where each term is: 0, 1, 2 and so on
+   * @param workerIds  of the candidates, one for each row
    */
   constructor(
     private readonly columns: Readonly<Record<Name, number>>,
-    private readonly width: number,
     private readonly workerIds: readonly string[],
   ) {
-    this.values = new Float64Array(workerIds.length * width);
+    this.width = Object.keys(columns).length;
+    this.values = new Float64Array(workerIds.length * this.width);
   }
 
-  /** @param place  of the candidate */
-  set(place: number, column: number, value: number): void {
-    this.values[place * this.width + column] = value;
+  set(row: number, column: number, value: number): void {
+    this.values[row * this.width + column] = value;
   }
 
-  at(place: number, column: number): number {
-    return this.values[place * this.width + column]!; // there is one
+  at(row: number, column: number): number {
+    return this.values[row * this.width + column]!; // there is one
   }
 
   get(workerId: string): PlacementTerms | undefined {
-    const place = this.workerIds.indexOf(workerId);
-    if (place < 0) return undefined;
+    const row = this.workerIds.indexOf(workerId);
+    if (row < 0) return undefined;
     const terms: Record<string, number> = {};
-    for (const name in this.columns) terms[name] = this.at(place, this.columns[name]);
+    for (const name in this.columns) terms[name] = this.at(row, this.columns[name]);
     return terms;
+  }
+
+  /** Of those that are no candidates it has nothing. */
+  only(workerIds: readonly string[]): TermsTable<Name> {
+    const rows = workerIds.map((workerId) => this.workerIds.indexOf(workerId)).filter((row) => row >= 0);
+    const copy = new TermsTable(
+      this.columns,
+      rows.map((row) => this.workerIds[row]!),
+    );
+    for (const [row, from] of rows.entries()) {
+      for (let column = 0; column < this.width; column++) copy.set(row, column, this.at(from, column));
+    }
+    return copy;
   }
 }

@@ -4,7 +4,8 @@ import type { PrefillOrder } from './prefill-order.js';
 
 /**
  * A worker as a strategy sees it, for one model. Leases are exact at every moment; the report is as old as
- * `reportedAtMs`. What was sent since the report is known, so no decision waits for a metric.
+ * `reportedAtMs`. What was sent since the report is known, so no decision waits for a metric. It tells what is known when
+ * it is asked: read it within the decision, and neither keep nor spread it.
  */
 export interface WorkerView {
   /** Where it stands among the workers of its model. */

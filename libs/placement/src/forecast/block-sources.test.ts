@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES } from '../create-strategy.js';
 import {
   emptyIndex,
+  inPlaces,
   registration,
   report,
   request,
@@ -34,7 +35,7 @@ function sourcesAmong(workers: WorkerView[], held: Readonly<Record<string, numbe
 
 describe('BlockSources', () => {
   it('given workers with parts of a prompt, then each fetches from the longest, and the longest from nobody', () => {
-    const workers = [sharing('none'), sharing('some'), sharing('most', { isDraining: true })];
+    const workers = inPlaces(sharing('none'), sharing('some'), sharing('most', { isDraining: true }));
     const sources = sourcesAmong(workers, { some: 10, most: 60 });
     expect(workers.slice(0, 2).map((worker) => sources?.optionsFor(worker)[0])).toMatchObject([
       {
@@ -56,16 +57,15 @@ describe('BlockSources', () => {
   });
 
   it('given equals, then the one with less to do is asked', () => {
-    const workers = [sharing('none'), sharing('busy', { load: 3 }), sharing('idle', { load: 1 })];
+    const workers = inPlaces(sharing('none'), sharing('busy', { load: 3 }), sharing('idle', { load: 1 }));
     expect(sourcesAmong(workers, { busy: 60, idle: 60 })?.optionsFor(workers[0]!)[0]?.parts[0]?.holderId).toBe('idle');
   });
 
   it('given fetches on their way over either link, then one more takes longer by what it shares with them, until they are there', () => {
-    const workers = [sharing('near'), sharing('other'), sharing('far')] as const;
-    const fetchMs = (nowMs: number) =>
-      sourcesAmong([...workers], { far: 60 }, nowMs)!.optionsFor(workers[0])[0]!.fetchMs;
+    const workers = inPlaces(sharing('near'), sharing('other'), sharing('far'));
+    const fetchMs = (nowMs: number) => sourcesAmong(workers, { far: 60 }, nowMs)!.optionsFor(workers[0])[0]!.fetchMs;
     const [near, other, far] = workers.map(({ mirror }) => mirror.traffic);
-    const { bytes } = sourcesAmong([...workers], { far: 60 })!.optionsFor(workers[0])[0]!;
+    const { bytes } = sourcesAmong(workers, { far: 60 })!.optionsFor(workers[0])[0]!;
     expect(bytes).toBe(60 * 16 * 46_080);
     const alone = fetchMs(0);
     const perByte = (alone - 5) / bytes; // before anything was fetched a link counts as 1 Gbit/s and 5 ms
@@ -81,11 +81,12 @@ describe('BlockSources', () => {
 
   it('given workers of another model, or that have no blocks from each other, then nothing is fetched', () => {
     const other = sharing('other', { model: { ...model, modelFingerprint: 'g' } });
-    const [none, plain] = [sharing('none'), workerView('plain', { model })];
-    expect(sourcesAmong([none, other], { other: 60 })?.optionsFor(none)).toEqual([]);
-    expect(sourcesAmong([plain, sharing('most')], { most: 60 })).toBeUndefined();
-    const workers = [plain, sharing('some'), sharing('most')];
-    expect(sourcesAmong(workers, { most: 60 })?.optionsFor(plain)).toEqual([]);
+    const different = inPlaces(sharing('none'), other);
+    expect(sourcesAmong(different, { other: 60 })?.optionsFor(different[0])).toEqual([]);
+    const plain = workerView('plain', { model });
+    expect(sourcesAmong(inPlaces(plain, sharing('most')), { most: 60 })).toBeUndefined();
+    const workers = inPlaces(plain, sharing('some'), sharing('most'));
+    expect(sourcesAmong(workers, { most: 60 })?.optionsFor(workers[0])).toEqual([]);
   });
 });
 
@@ -177,7 +178,7 @@ describe('fetching, by predicted-ttft', () => {
       sentAtMs: 0,
       remainingTokens: 100,
     });
-    const workers = [sharing('near', { mirror }), sharing('far', { isDraining: true })];
+    const workers = inPlaces(sharing('near', { mirror }), sharing('far', { isDraining: true }));
     const prefixes = emptyIndex();
     for (const hash of hashes) prefixes.stored('far', hash);
     const prefix = new ExpectedPrefix(prompt, workers, prefixes);

@@ -38,8 +38,9 @@ export interface FetchOption extends Prefix {
 
 interface Parts {
   readonly parts: readonly FetchPart[];
-  /** Of the first of them, and of each block. */
+  /** Of the prompt, where the first of them begins. */
   readonly firstBlock: number;
+  /** Of each block. */
   readonly blockBytes: number;
   /** Of all of them. */
   readonly bytes: number;
@@ -47,15 +48,17 @@ interface Parts {
   readonly competingBytes: number;
 }
 
+/** A worker that holds some of the prompt. */
 interface Source {
-  readonly source: WorkerView;
+  readonly worker: WorkerView;
+  /** Leading ones that it holds. */
   readonly blocks: number;
   /** What the last worker would fetch from it: most want the same. */
   parts: Parts | undefined;
 }
 
 /** What caches hold of the prompt in one layout. */
-interface Cached {
+interface CachedPrompt {
   readonly layout: Uint8Array;
   readonly prompt: PromptInCaches;
   /** Those that somebody would fetch. */
@@ -66,7 +69,7 @@ interface Cached {
 export class BlockSources {
   /** Workers that hold some of it, the longest prefix first. */
   private ordered: readonly Source[] | undefined;
-  private readonly cached: Cached[] = [];
+  private readonly cached: CachedPrompt[] = [];
 
   private constructor(
     private readonly request: PlacementRequest,
@@ -108,18 +111,18 @@ export class BlockSources {
 
   private fromWorker(worker: WorkerView, own: Prefix): FetchOption | undefined {
     this.ordered ??= this.inOrder();
-    for (const one of this.ordered) {
-      const { source, blocks } = one;
+    for (const source of this.ordered) {
+      const { worker: holder, blocks } = source;
       if (blocks <= own.blocks) return undefined;
-      if (source === worker || !isOfSameKind(source.model, worker.model)) continue;
-      if (!isWanted(one.parts, worker, own)) {
-        const { workerId: holderId, registration, mirror } = source;
+      if (holder === worker || !isOfSameKind(holder.model, worker.model)) continue;
+      if (!isWanted(source.parts, worker, own)) {
+        const { workerId: holderId, registration, mirror } = holder;
         const { kvTarget: target } = registration;
         const { traffic } = mirror;
         const run = { holderId, target, traffic, firstBlock: own.blocks, endBlock: blocks };
-        one.parts = this.partsOf(worker, own, [run]);
+        source.parts = this.partsOf(worker, own, [run]);
       }
-      return this.option(worker, own, 'worker', one.parts);
+      return this.option(worker, own, 'worker', source.parts);
     }
     return undefined;
   }
@@ -183,13 +186,13 @@ export class BlockSources {
     const { held, workers } = this.prefix;
     const sources: Source[] = [];
     for (let place = 0; place < workers.length; place++) {
-      const source = workers[place]!;
+      const worker = workers[place]!;
       const blocks = held[place]!;
-      if (blocks > 0 && sharesBlocks(source)) sources.push({ source, blocks, parts: undefined });
+      if (blocks > 0 && sharesBlocks(worker)) sources.push({ worker, blocks, parts: undefined });
     }
     return sources.sort(
       (a, b) =>
-        b.blocks - a.blocks || a.source.load - b.source.load || (a.source.workerId < b.source.workerId ? -1 : 1),
+        b.blocks - a.blocks || a.worker.load - b.worker.load || (a.worker.workerId < b.worker.workerId ? -1 : 1),
     );
   }
 }

@@ -5,6 +5,7 @@ import { CacheFleet } from '../caches/cache-fleet.js';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES, type StrategyName } from '../create-strategy.js';
 import {
   emptyIndex,
+  inPlaces,
   registration,
   report,
   request,
@@ -55,7 +56,7 @@ function sourcesOf(
 
 describe('BlockSources with caches', () => {
   it('given a prompt over two caches, then a worker alone fetches what it lacks, part by part, and its blocks are counted once', () => {
-    const [none, some] = [sharing('none'), sharing('some')];
+    const [none, some] = inPlaces(sharing('none'), sharing('some'));
     const caches = cachesWith({ a: [0, 64], b: [64, 100] });
     const sources = sourcesOf([none, some], caches, { some: 70 })!;
     expect(sources.optionsFor(some)).toMatchObject([
@@ -71,9 +72,9 @@ describe('BlockSources with caches', () => {
   });
 
   it('given a worker that has as much, or has no blocks from others, or a fleet without caches, then nothing is fetched', () => {
-    const [all, plain] = [sharing('all'), workerView('plain', { model })];
-    const another = sharing('another', { model: { ...model, kvLayout: Buffer.alloc(16, 6) } });
-    expect(sourcesOf([another, all], cachesWith({ a: [0, 64] }), { all: 64 })!.optionsFor(another)).toEqual([]);
+    const [all, plain] = inPlaces(sharing('all'), workerView('plain', { model }));
+    const different = inPlaces(sharing('another', { model: { ...model, kvLayout: Buffer.alloc(16, 6) } }), all);
+    expect(sourcesOf(different, cachesWith({ a: [0, 64] }), { all: 64 })!.optionsFor(different[0])).toEqual([]);
     const sources = sourcesOf([all, plain], cachesWith({ a: [0, 64] }), { all: 64 })!;
     expect(sources.optionsFor(all)).toEqual([]);
     expect(sources.optionsFor(plain)).toEqual([]);
@@ -106,7 +107,10 @@ describe('BlockSources with caches', () => {
         worker.mirror.fetched(from, 1, 64 * 1_048_576, 64);
     }
     const caches = cachesWith({ a: [0, 64] });
-    const options = (worker: WorkerView) => sourcesOf([worker, slow, fast], caches, { fast: 64 })!.optionsFor(worker);
+    const options = (worker: WorkerView) => {
+      const workers = inPlaces(worker, slow, fast);
+      return sourcesOf(workers, caches, { fast: 64 })!.optionsFor(workers[0]);
+    };
     const [nearCache, nearWorker] = options(near);
     const [farCache, farWorker] = options(far);
     expect(nearWorker!.fetchMs).toBeLessThan(nearCache!.fetchMs / 4);

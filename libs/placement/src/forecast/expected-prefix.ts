@@ -18,7 +18,7 @@ export class ExpectedPrefix {
   private heldBlocks: Uint32Array | undefined;
   private known: readonly Prefix[] | undefined;
 
-  /** @param workers  that may be asked about */
+  /** @param workers  that may be asked about: all of the model, each in its place */
   constructor(
     private readonly request: PlacementRequest,
     readonly workers: readonly WorkerView[],
@@ -31,10 +31,12 @@ export class ExpectedPrefix {
     return this.computedKeys;
   }
 
+  /** @throws when it is not among the workers */
   of(worker: WorkerView): Prefix {
     this.known ??= this.find();
-    const { place } = worker;
-    return this.known[this.workers[place] === worker ? place : this.workers.indexOf(worker)]!; // it is asked about its own workers
+    const { place, workerId } = worker;
+    if (this.workers[place] !== worker) throw new Error(`${workerId} is not among the workers asked about`);
+    return this.known[place]!; // there is one for each
   }
 
   /** Leading blocks that each worker holds now, in the order of the workers. */

@@ -3,19 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { emptyIndex, request, servedModel, workerView } from '../placement.test-support.js';
 import { ExpectedPrefix } from './expected-prefix.js';
 import { Followers } from './followers.js';
+import { forecastTtft, idle, load, mirror, question, sent } from './forecast.test-support.js';
 import { MeanWork } from './mean-work.js';
 import { commonBlocks, prefixKeysOf } from './prefix-keys.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
-import { type ForecastedPrompt, TtftForecaster } from './ttft-forecast.js';
 import { WorkerMirror } from './worker-mirror.js';
 
-const load = (about: Partial<StepLoad> = {}): StepLoad => ({
-  prefillTokens: 0,
-  decodingSequences: 0,
-  contextTokens: 0,
-  attentionPairs: 0,
-  ...about,
-});
 const anyLoad = fc.record({
   prefillTokens: fc.nat({ max: 2_048 }),
   decodingSequences: fc.nat({ max: 64 }),
@@ -78,72 +71,6 @@ describe('prefix keys', () => {
         expect(commonBlocks(prefixKeysOf(one), prefixKeysOf(other))).toBe(shared);
       }),
     ));
-});
-
-/** A worker that takes 10 ms a step and 0.02 ms for each prompt token, and knows it. */
-function mirror(): WorkerMirror {
-  const made = new WorkerMirror();
-  for (let step = 0; step < 400; step++) {
-    const observed = load({
-      prefillTokens: (step * 37) % 2_000,
-      decodingSequences: step % 7,
-      contextTokens: (step * 911) % 9_000,
-      attentionPairs: (step * 7_919) % 1_000_000,
-    });
-    made.stepTime.observe(observed, 10 + 0.02 * observed.prefillTokens);
-  }
-  return made;
-}
-const sent = (to: WorkerMirror, generationId: string, promptTokens: number, sentAtMs = 0) =>
-  to.sent({ generationId, promptTokens, prefixKeys: prefixKeysOf([]), sentAtMs, remainingTokens: promptTokens });
-const idle = {
-  finished: undefined,
-  begun: undefined,
-  prompts: [],
-  decodingSequences: 0,
-  contextTokens: 0,
-  kvTokens: 0,
-};
-const question = { promptTokens: 1_000, cachedTokens: 0, stepTokenBudget: 2_000, order: 'fifo', nowMs: 0 } as const;
-
-const forecastTtft = (of: WorkerMirror, { cachedTokens, ...asked }: ForecastedPrompt & { cachedTokens: number }) =>
-  new TtftForecaster().about(of, asked).computing(cachedTokens);
-
-describe('a forecast of the first token', () => {
-  it('of an idle worker is the prompt without what is cached', () => {
-    expect(forecastTtft(mirror(), question).ttftMs).toBeCloseTo(30, 0);
-    expect(forecastTtft(mirror(), { ...question, cachedTokens: 500 }).ttftMs).toBeCloseTo(20, 0);
-  });
-
-  it('counts prompts sent a moment ago, until they are computed or have ended', () => {
-    const busy = mirror();
-    sent(busy, 'a', 3_000);
-    sent(busy, 'b', 1_000);
-    const before = forecastTtft(busy, question);
-    expect(before.ttftMs).toBeCloseTo(3 * 10 + 0.02 * 5_000, 0);
-    busy.report({ ...idle, prompts: [{ generationId: 'a', remainingTokens: 1_000 }] }, 0);
-    expect(forecastTtft(busy, question).ttftMs).toBeCloseTo(2 * 10 + 0.02 * 3_000, 0);
-    busy.report({ ...idle, prompts: [{ generationId: 'a', remainingTokens: 0 }] }, 0);
-    busy.ended('b');
-    expect(forecastTtft(busy, question).ttftMs).toBeCloseTo(30, 0);
-  });
-
-  it('counts the rest of the step that runs', () => {
-    const busy = mirror();
-    busy.report({ ...idle, begun: load({ prefillTokens: 2_000 }) }, 100);
-    expect(forecastTtft(busy, { ...question, nowMs: 120 }).stepMs).toBeCloseTo(30, 0);
-    expect(forecastTtft(busy, { ...question, nowMs: 900 }).stepMs).toBe(0);
-  });
-
-  it('of a shortest-first worker passes long prompts until they have waited enough', () => {
-    const busy = mirror();
-    sent(busy, 'long', 20_000);
-    const passing = forecastTtft(busy, { ...question, order: 'srpt' });
-    expect([passing.delayedPrompts, Math.round(passing.ttftMs)]).toEqual([1, 30]);
-    const later = forecastTtft(busy, { ...question, order: 'srpt', nowMs: 30_000 });
-    expect(later.delayedPrompts).toBe(0);
-    expect(later.ttftMs).toBeGreaterThan(400);
-  });
 });
 
 describe('a worker that reports intervals', () => {

@@ -20,12 +20,14 @@ export class PendingPrompts {
   private ordered: PendingPrompt[] = [];
   private keys: number[] = [];
   private readonly sums = { tokens: 0, pairs: 0, contextTokens: 0 };
+  /** Whether the sums are those of the prompts. */
+  private isSummedUp = true;
 
   get size(): number {
     return this.ordered.length;
   }
 
-  /** In the order they were sent. Not to be read on when one is added or deleted. */
+  /** In the order they were sent. Copy it to go on reading while some are added or deleted. */
   get inOrder(): readonly PendingPrompt[] {
     return this.ordered;
   }
@@ -35,7 +37,9 @@ export class PendingPrompts {
     return this.keys;
   }
 
+  /** Added up from the first to the last, whatever happened before: the same prompts come to the same to the last bit. */
   get backlog(): Backlog {
+    if (!this.isSummedUp) this.sumUp();
     return this.sums;
   }
 
@@ -49,19 +53,24 @@ export class PendingPrompts {
     this.byGeneration.set(prompt.generationId, prompt);
     if (before === undefined) {
       this.ordered.push(prompt);
-      this.count(prompt);
+      this.keys.push(firstKeyOf(prompt));
+      if (this.isSummedUp) this.count(prompt);
       return;
     }
-    this.ordered[this.ordered.indexOf(before)] = prompt;
-    this.recount();
+    const index = this.ordered.indexOf(before);
+    this.ordered[index] = prompt;
+    this.keys[index] = firstKeyOf(prompt);
+    this.isSummedUp = false;
   }
 
   delete(generationId: string): void {
     const prompt = this.byGeneration.get(generationId);
     if (prompt === undefined) return;
     this.byGeneration.delete(generationId);
-    this.ordered.splice(this.ordered.indexOf(prompt), 1);
-    this.recount();
+    const index = this.ordered.indexOf(prompt);
+    this.ordered.splice(index, 1);
+    this.keys.splice(index, 1);
+    this.isSummedUp = false;
   }
 
   /** These are all from now on. */
@@ -69,24 +78,32 @@ export class PendingPrompts {
     this.byGeneration.clear();
     for (const prompt of prompts) this.byGeneration.set(prompt.generationId, prompt);
     this.ordered = [...this.byGeneration.values()];
-    this.recount();
+    this.keys = this.ordered.map(firstKeyOf);
+    this.isSummedUp = false;
   }
 
-  /** Something of them was computed. */
-  recount(): void {
+  /** To be called by whoever sets `remainingTokens` of one of them, before the backlog is asked for again. */
+  remainingTokensChanged(): void {
+    this.isSummedUp = false;
+  }
+
+  private sumUp(): void {
     const { sums } = this;
-    this.keys = [];
     sums.tokens = 0;
     sums.pairs = 0;
     sums.contextTokens = 0;
     for (const prompt of this.ordered) this.count(prompt);
+    this.isSummedUp = true;
   }
 
-  private count({ prefixKeys, promptTokens, remainingTokens }: PendingPrompt): void {
+  private count({ promptTokens, remainingTokens }: PendingPrompt): void {
     const { sums } = this;
-    this.keys.push(prefixKeys[0] ?? Number.NaN);
     sums.tokens += remainingTokens;
     sums.pairs += pairsOf(promptTokens, remainingTokens);
     sums.contextTokens += promptTokens;
   }
+}
+
+function firstKeyOf({ prefixKeys }: PendingPrompt): number {
+  return prefixKeys[0] ?? Number.NaN;
 }

@@ -148,7 +148,7 @@ export class WorkerMirror {
       if (remainingTokens === 0) this.prompts.delete(generationId);
       else prompt.remainingTokens = remainingTokens;
     }
-    this.prompts.recount();
+    this.prompts.remainingTokensChanged();
   }
 
   /**
@@ -207,7 +207,7 @@ export class WorkerMirror {
       completed.sequences++;
       completed.contextTokens += prompt.promptTokens;
     }
-    this.prompts.recount();
+    this.prompts.remainingTokensChanged();
     this.decoding = completed;
     return { prefillTokens, decodingSequences: sequences, contextTokens, attentionPairs };
   }
@@ -243,6 +243,6 @@ export class WorkerMirror {
       prompt.remainingTokens -= computed;
       if (prompt.remainingTokens === 0) this.prompts.delete(prompt.generationId);
     }
-    this.prompts.recount();
+    this.prompts.remainingTokensChanged();
   }
 }

@@ -5,6 +5,7 @@ import { prefixKeysOf } from '../forecast/prefix-keys.js';
 import { WorkerMirror } from '../forecast/worker-mirror.js';
 import {
   emptyIndex,
+  inPlaces,
   nothingHeld,
   registration,
   report,
@@ -48,10 +49,11 @@ function worker(
 /** @param held  blocks that worker `warm` holds */
 function choose(
   strategy: PlacementStrategy,
-  workers: WorkerView[],
+  given: WorkerView[],
   held = prompt,
   about: Partial<PlacementRequest> = {},
 ) {
+  const workers = inPlaces(...given);
   const prefixes = emptyIndex();
   for (const hash of held) prefixes.stored('warm', hash);
   const placeable = { ...asked, ...about };
@@ -169,7 +171,7 @@ describe('weighted', () => {
 
   it('picks in proportion to the scores when asked to', () => {
     const strategy = create({ weights: only('load'), pick: 'proportional' });
-    const workers = [worker('a', 0, [], { sequences: 16 }), worker('b', 0, [], { sequences: 48 })];
+    const workers = inPlaces(worker('a', 0, [], { sequences: 16 }), worker('b', 0, [], { sequences: 48 }));
     const random = seededRandom(7);
     const context = { nowMs: 0, random, workers, prefix: nothingHeld(asked, workers) };
     const chosen = Array.from({ length: 2_000 }, () => strategy.choose(asked, workers, context).workerId);

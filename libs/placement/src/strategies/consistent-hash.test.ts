@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hashBlocks, prefixSeed } from '#lib/kv';
-import { nothingHeld, request, workerView } from '../placement.test-support.js';
+import { inPlaces, nothingHeld, request, workerView } from '../placement.test-support.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { seededRandom } from '../seeded-random.js';
 import type { WorkerView } from '../worker-view.js';
@@ -14,7 +14,8 @@ const range = (start: number, count: number) => Array.from({ length: count }, (_
 const fleetOf = (size: number) => range(0, size).map((index) => workerView(`worker-${index}`));
 const keys = range(0, 4_000).map((index) => ({ sessionKey: `session-${index}` }));
 
-function choose(strategy: ConsistentHashStrategy, about: Partial<PlacementRequest>, workers: WorkerView[]) {
+function choose(strategy: ConsistentHashStrategy, about: Partial<PlacementRequest>, given: WorkerView[]) {
+  const workers = inPlaces(...given);
   const asked = request(about);
   const context = { nowMs: 0, random: seededRandom(1), workers, prefix: nothingHeld(asked, workers) };
   return strategy.choose(asked, workers, context).workerId;

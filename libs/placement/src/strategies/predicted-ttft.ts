@@ -86,30 +86,29 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     const price = this.pricing(context, pending, retentionMs);
     const terms = new TermsTable(
       TERM,
-      TERMS,
       candidates.map(({ workerId }) => workerId),
     );
     const fetches: (FetchOption | undefined)[] = [];
-    for (let place = 0; place < candidates.length; place++) {
-      const worker = candidates[place]!;
+    for (let row = 0; row < candidates.length; row++) {
+      const worker = candidates[row]!;
       const prefix = context.prefix.of(worker);
       const way = this.cheapestWay(worker, prefix, request, context, price);
-      note(terms, place, prefix, way);
+      note(terms, row, prefix, way);
       fetches.push(way.fetch);
     }
-    const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (_, place) => terms.at(place, TERM.costMs));
+    const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (_, index) => terms.at(index, TERM.costMs));
     const { workerId } = chosen;
-    const place = candidates.indexOf(chosen);
-    const workMs = terms.at(place, TERM.workMs);
-    this.reuse.note(terms.at(place, TERM.cachedBlocks), request.prefixHashes.length);
+    const row = candidates.indexOf(chosen);
+    const workMs = terms.at(row, TERM.workMs);
+    this.reuse.note(terms.at(row, TERM.cachedBlocks), request.prefixHashes.length);
     this.followers.placed(workerId, pending);
     this.meanWork.note(workMs);
     const uncachedMs = forecastsOn(chosen, request, nowMs, this.forecaster).computing(0, this.computing).workMs;
     this.sparedWork.placed(workerId, Math.max(0, uncachedMs - workMs), retentionMs, nowMs);
-    return { workerId, terms, ttftMs: terms.at(place, TERM.ttftMs), fetch: fetches[place] };
+    return { workerId, terms, ttftMs: terms.at(row, TERM.ttftMs), fetch: fetches[row] };
   }
 
-  /** To have what a candidate lacks. Good until the next one is looked at. */
+  /** The cheapest way for a candidate to have what it lacks; good until the next candidate is looked at. */
   private cheapestWay(
     worker: WorkerView,
     prefix: Prefix,
@@ -202,27 +201,26 @@ const TERM = {
   fetchMs: 15,
   costMs: 16,
 } as const;
-const TERMS = Object.keys(TERM).length;
 
-function note(terms: TermsTable<keyof typeof TERM>, place: number, { blocks, tokens }: Prefix, way: Way): void {
+function note(terms: TermsTable<keyof typeof TERM>, row: number, { blocks, tokens }: Prefix, way: Way): void {
   const { fetch } = way;
-  terms.set(place, TERM.stepMs, way.stepMs);
-  terms.set(place, TERM.queueMs, way.queueMs);
-  terms.set(place, TERM.prefillMs, way.prefillMs);
-  terms.set(place, TERM.workMs, way.workMs);
-  terms.set(place, TERM.delayedPrompts, way.delayedPrompts);
-  terms.set(place, TERM.ttftMs, way.ttftMs);
-  terms.set(place, TERM.price, way.price);
-  terms.set(place, TERM.demand, way.demand);
-  terms.set(place, TERM.loadMs, way.loadMs);
-  terms.set(place, TERM.delayMs, way.delayMs);
-  terms.set(place, TERM.evictionMs, way.evictionMs);
-  terms.set(place, TERM.decodeMs, way.decodeMs);
-  terms.set(place, TERM.cachedBlocks, blocks);
-  terms.set(place, TERM.cachedTokens, tokens);
-  terms.set(place, TERM.fetchedBlocks, fetch === undefined ? 0 : fetch.blocks - fetch.ownBlocks);
-  terms.set(place, TERM.fetchMs, fetch === undefined ? 0 : fetch.fetchMs);
-  terms.set(place, TERM.costMs, way.costMs);
+  terms.set(row, TERM.stepMs, way.stepMs);
+  terms.set(row, TERM.queueMs, way.queueMs);
+  terms.set(row, TERM.prefillMs, way.prefillMs);
+  terms.set(row, TERM.workMs, way.workMs);
+  terms.set(row, TERM.delayedPrompts, way.delayedPrompts);
+  terms.set(row, TERM.ttftMs, way.ttftMs);
+  terms.set(row, TERM.price, way.price);
+  terms.set(row, TERM.demand, way.demand);
+  terms.set(row, TERM.loadMs, way.loadMs);
+  terms.set(row, TERM.delayMs, way.delayMs);
+  terms.set(row, TERM.evictionMs, way.evictionMs);
+  terms.set(row, TERM.decodeMs, way.decodeMs);
+  terms.set(row, TERM.cachedBlocks, blocks);
+  terms.set(row, TERM.cachedTokens, tokens);
+  terms.set(row, TERM.fetchedBlocks, fetch === undefined ? 0 : fetch.blocks - fetch.ownBlocks);
+  terms.set(row, TERM.fetchMs, fetch === undefined ? 0 : fetch.fetchMs);
+  terms.set(row, TERM.costMs, way.costMs);
 }
 
 function meanPending(workers: readonly WorkerView[]): number {

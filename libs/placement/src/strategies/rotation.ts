@@ -27,7 +27,7 @@ export class Rotation {
   nextOfLeast(
     modelId: string,
     candidates: readonly WorkerView[],
-    costOf: (worker: WorkerView, place: number) => number,
+    costOf: (worker: WorkerView, index: number) => number,
   ): WorkerView {
     const costs = candidates.map(costOf);
     const least = Math.min(...costs);

@@ -6,7 +6,7 @@ import {
   STRATEGY_NAMES,
   UnknownStrategyError,
 } from '../create-strategy.js';
-import { nothingHeld, report, request, workerView } from '../placement.test-support.js';
+import { inPlaces, nothingHeld, report, request, workerView } from '../placement.test-support.js';
 import type { PlacementStrategy } from '../placement-strategy.js';
 import { seededRandom } from '../seeded-random.js';
 import type { WorkerView } from '../worker-view.js';
@@ -15,7 +15,8 @@ import { describePlacementStrategy } from './strategy.conformance.js';
 const options = DEFAULT_STRATEGY_OPTIONS;
 for (const name of STRATEGY_NAMES) describePlacementStrategy(name, () => createStrategy(name, options));
 
-function choose(strategy: PlacementStrategy, workers: WorkerView[]): string {
+function choose(strategy: PlacementStrategy, given: WorkerView[]): string {
+  const workers = inPlaces(...given);
   const asked = request();
   const context = { nowMs: 0, random: seededRandom(1), workers, prefix: nothingHeld(asked, workers) };
   return strategy.choose(asked, workers, context).workerId;
