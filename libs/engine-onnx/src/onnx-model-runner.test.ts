@@ -43,7 +43,7 @@ describe('the ONNX model runner', () => {
       slots: SLOTS,
       decodeRows: 3,
       chunkTokens: 16,
-      chunkBesideDecode: { leastTokens: 12, tokensPerRow: 2.5, mostSlowdown: 3 },
+      chunkBesideDecode: { leastTokens: 20, tokensPerRow: 2.5 },
       promptRun: { mostPrompts: 3, mostRows: 32 },
       allLogitsTokens: 16,
       kvBytesPerToken: TOKEN_BYTES,

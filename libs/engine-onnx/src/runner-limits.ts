@@ -22,11 +22,15 @@ const DEFAULT_CHUNK_TOKENS = 256;
 const PROMPT_RUN_CHUNKS = 2;
 
 /**
- * A step takes at most three times as long as its decode rows alone. Before one was timed, 2.5 tokens for each row: measured on SmolLM2 in int4,
- * 2 cores, November 2026, 8 rows take 25 ms, and a chunk of 20 tokens 40 ms at position 500. Chosen: fewer than 12 tokens cost nearly as much as
- * 12, since all weights are read for them.
+ * With it a step takes at most three times as long as its decode rows alone. Measured on SmolLM2 in int4, 2 cores, November
+ * 2026: 8 rows take 25 ms, and a chunk of 20 tokens 40 ms at position 500.
  */
-const DEFAULT_CHUNK_BESIDE_DECODE: ChunkBesideDecode = { leastTokens: 12, tokensPerRow: 2.5, mostSlowdown: 3 };
+const DEFAULT_CHUNK_BESIDE_DECODE: ChunkBesideDecode = { leastTokens: 20, tokensPerRow: 2.5 };
+/**
+ * Where it does not matter for a prompt how it is cut, the time that steps take decides, and the same schedule gives the same bits all the same.
+ * Chosen: fewer than 12 tokens cost nearly as much as 12, since all weights are read for them.
+ */
+const CHUNK_BESIDE_DECODE_BY_TIME: ChunkBesideDecode = { leastTokens: 12, tokensPerRow: 2.5, mostSlowdown: 3 };
 
 export interface OnnxModelRunnerOptions extends OrtSessionOptions {
   /** Most memory for KV, in bytes. */
@@ -91,20 +95,22 @@ export function planLimits(graph: DecoderGraph, options: OnnxModelRunnerOptions)
   const isOnCpu = options.executionProvider?.kind !== 'cuda';
   const decodeRows = Math.min(slots, options.decodeRows ?? DEFAULT_SEQUENCES);
   const chunkTokens = Math.min(contextTokens, options.chunkTokens ?? DEFAULT_CHUNK_TOKENS);
+  const hasExactPrompts = options.numerics === 'exact' || options.prefillGraphPath !== undefined;
+  const besideDecode = hasExactPrompts ? CHUNK_BESIDE_DECODE_BY_TIME : DEFAULT_CHUNK_BESIDE_DECODE;
   return {
     contextTokens,
     vocabularySize: graph.vocabularySize,
     slots,
     decodeRows,
     chunkTokens,
-    chunkBesideDecode: options.chunkBesideDecode ?? DEFAULT_CHUNK_BESIDE_DECODE,
+    chunkBesideDecode: options.chunkBesideDecode ?? besideDecode,
     promptRun: isOnCpu ? { mostPrompts: decodeRows, mostRows: PROMPT_RUN_CHUNKS * chunkTokens } : undefined,
     allLogitsTokens: allLogitsTokens(chunkTokens, graph.vocabularySize),
     kvBytesPerToken: bytesPerToken,
     kvTotalBytes: kvTokens * bytesPerToken,
     kvPageTokens: pageTokens,
     isExact: options.numerics === 'exact',
-    hasExactPrompts: options.numerics === 'exact' || options.prefillGraphPath !== undefined,
+    hasExactPrompts,
   };
 }
 
