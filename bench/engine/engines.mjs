@@ -5,7 +5,7 @@ const LLAMA_CPP = new URL('../node-llama-cpp/peer-process.mjs', import.meta.url)
 const GENAI = new URL('../onnxruntime-genai/peer-process.mjs', import.meta.url);
 
 /** Peers have one copy of the weights, too; the pairs of which it is said have a second one. */
-const ONE_COPY = { HYDRA_PREFILL_WEIGHTS: 'same' };
+export const ONE_COPY = { HYDRA_PREFILL_WEIGHTS: 'same' };
 /** As `make run` has it: the second copy is there where it may be, and a graph that only decodes with it. */
 export const AS_STARTED = { HYDRA_PREFILL_WEIGHTS: 'auto' };
 

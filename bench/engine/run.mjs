@@ -6,8 +6,8 @@
 import { loadavg } from 'node:os';
 import { basename } from 'node:path';
 import { installPeer } from '../node-llama-cpp/install.mjs';
-import { GATEWAY_CASE, JAVASCRIPT_CASE, MEMORY_CASE } from './cases.mjs';
-import { AS_STARTED, describeHydra, startHydra, startLlamaCpp } from './engines.mjs';
+import { GATEWAY_CASE, JAVASCRIPT_CASE, MEMORY_CASE, MIXED_CASE } from './cases.mjs';
+import { AS_STARTED, describeHydra, ONE_COPY, startHydra, startLlamaCpp } from './engines.mjs';
 import { gatewayRates } from './gateway.mjs';
 import { javascriptShares } from './javascript-shares.mjs';
 import { measurer } from './measure.mjs';
@@ -55,9 +55,16 @@ async function bench({ rounds, isWanted, json, docs }) {
   const flashAttention = peer?.flashAttention;
   if (peer !== undefined) report.peer = peer;
   if (cases.length > 0) {
-    const start = { hydra: () => startHydra(), peer: () => startLlamaCpp(model) };
     const peerSettings = (kind) => ({ flashAttention: flashAttention[kind === 'prefill' ? 'prefill' : 'decode'] });
-    Object.assign(report, comparisonFigures(await runRounds({ rounds, cases, start, peerSettings, measure, say })));
+    const answers = new Map();
+    for (const env of [ONE_COPY, AS_STARTED]) {
+      const start = { hydra: () => startHydra([], env), peer: () => startLlamaCpp(model) };
+      const those = cases.filter((one) => (one === MIXED_CASE) === (env === AS_STARTED));
+      if (those.length === 0) continue;
+      const measured = await runRounds({ rounds, cases: those, start, peerSettings, measure, say });
+      for (const [name, answer] of measured) answers.set(name, answer);
+    }
+    Object.assign(report, comparisonFigures(answers));
   }
   const side = new SidePairs({ rounds, model, flashAttention, measure, say });
   if (isWanted('int8')) await side.int8();
