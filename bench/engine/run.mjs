@@ -57,10 +57,14 @@ async function bench({ rounds, isWanted, json, docs }) {
   if (cases.length > 0) {
     const peerSettings = (kind) => ({ flashAttention: flashAttention[kind === 'prefill' ? 'prefill' : 'decode'] });
     const answers = new Map();
-    for (const env of [ONE_COPY, AS_STARTED]) {
-      const start = { hydra: () => startHydra([], env), peer: () => startLlamaCpp(model) };
-      const those = cases.filter((one) => (one === MIXED_CASE) === (env === AS_STARTED));
+    const rates = cases.filter((one) => one !== MIXED_CASE);
+    const mixed = cases.filter((one) => one === MIXED_CASE);
+    for (const [those, env] of [
+      [rates, ONE_COPY],
+      [mixed, AS_STARTED],
+    ]) {
       if (those.length === 0) continue;
+      const start = { hydra: () => startHydra([], env), peer: () => startLlamaCpp(model) };
       const measured = await runRounds({ rounds, cases: those, start, peerSettings, measure, say });
       for (const [name, answer] of measured) answers.set(name, answer);
     }
