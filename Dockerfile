@@ -42,16 +42,19 @@ WORKDIR /app
 USER 65532:65532
 ENTRYPOINT ["node"]
 
+# Flags and variables of an app's process are those of libs/config/src/process-settings.ts.
+
 FROM runtime AS gateway
 COPY --from=build /images/gateway ./
 COPY --from=build --chown=65532:65532 /images/empty /var/lib/hydraserve
 EXPOSE 8080 9090
-CMD ["dist/apps/gateway/src/main.js"]
+CMD ["--use-largepages=silent", "dist/apps/gateway/src/main.js"]
 
 FROM runtime AS scheduler
+ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 COPY --from=build /images/scheduler ./
 EXPOSE 8081 9091
-CMD ["dist/apps/scheduler/src/main.js"]
+CMD ["--use-largepages=silent", "dist/apps/scheduler/src/main.js"]
 
 FROM runtime AS kvcache
 COPY --from=build /images/kvcache ./
@@ -59,7 +62,6 @@ EXPOSE 8083 9093
 CMD ["dist/apps/kvcache/src/main.js"]
 
 FROM runtime AS inference
-# two of glibc's heaps: each keeps what its threads have freed
 ENV MALLOC_ARENA_MAX=2
 COPY --from=build /images/inference ./
 COPY --from=build --chown=65532:65532 /images/empty /var/lib/hydraserve
@@ -76,7 +78,6 @@ LABEL org.opencontainers.image.title="HydraServe inference, CUDA" \
 COPY --from=packages /usr/local/bin/node /usr/local/bin/node
 ENV NODE_ENV=production HYDRA_HOME=/var/lib/hydraserve
 WORKDIR /app
-# two of glibc's heaps: each keeps what its threads have freed
 ENV MALLOC_ARENA_MAX=2
 COPY --from=build-cuda /images/inference ./
 COPY --from=build-cuda --chown=65532:65532 /images/empty /var/lib/hydraserve

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { IdentityStore } from '#lib/auth';
+import { PROCESS_SETTINGS } from '#lib/config';
 import { openDatabase } from '#lib/database';
 import { AROUND, MEASURED, spawnOn } from './cores.mjs';
 
@@ -62,10 +63,9 @@ export async function startPlatform({
     await app.listening;
     return app;
   };
-  const scheduler = await start(AROUND, entryOf('scheduler'), {
-    HYDRA_SCHEDULER_GRPC_PORT: '0',
-    HYDRA_SCHEDULER_HTTP_PORT: '0',
-  });
+  const { flags, env: defaults } = PROCESS_SETTINGS.scheduler;
+  const ports = { HYDRA_SCHEDULER_GRPC_PORT: '0', HYDRA_SCHEDULER_HTTP_PORT: '0' };
+  const scheduler = await start(AROUND, entryOf('scheduler'), { ...defaults, ...ports }, { flags });
   const joined = { HYDRA_SCHEDULER_TARGET: `127.0.0.1:${scheduler.ports.grpcPort}` };
   const startedWorkers = await Promise.all(
     mocks.map((mock, index) => {
@@ -79,7 +79,7 @@ export async function startPlatform({
     }),
   );
   const startedGateways = await Promise.all(
-    gateways.map(({ entry = entryOf('gateway'), env: own, flags = [] }) =>
+    gateways.map(({ entry = entryOf('gateway'), env: own, flags = PROCESS_SETTINGS.gateway.flags }) =>
       start(
         MEASURED,
         entry,

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { credentials } from '@grpc/grpc-js';
+import { PROCESS_SETTINGS } from '#lib/config';
 import { FleetClient, PlacementClient, PlaceRequest, Registration, StateReport } from '#lib/contracts';
 import { secondsOfProcess } from '../engine/disturbance.mjs';
 import { quantile } from '../engine/statistics.mjs';
@@ -150,8 +151,11 @@ class SimulatedWorker {
 }
 
 async function startScheduler() {
+  const { flags, env } = PROCESS_SETTINGS.scheduler;
   const child = fork(MAIN, {
+    execArgv: [...process.execArgv, ...flags],
     env: {
+      ...env,
       ...process.env,
       HYDRA_CONFIG: fileURLToPath(new URL('fleet.yaml', import.meta.url)),
       HYDRA_SCHEDULER_GRPC_PORT: '0',

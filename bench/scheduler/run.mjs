@@ -3,7 +3,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureChats } from './chats.mjs';
 import { measureFleet } from './fleet-load.mjs';
-import { measureDecisions } from './index-decisions.mjs';
+import { inSchedulerProcess } from './in-scheduler-process.mjs';
 import { measureOverload } from './overload.mjs';
 import { rowsOf } from './rows.mjs';
 
@@ -16,7 +16,7 @@ const USAGE = `Usage: node bench/scheduler/run.mjs [options]
   --help                 this`;
 
 const PARTS = {
-  index: () => measureDecisions({ blocks: 10_000_000, decisions: 20_000 }),
+  index: () => inSchedulerProcess('index-decisions.mjs', 'measureDecisions', { blocks: 10_000_000, decisions: 20_000 }),
   fleet: ({ seconds = 20 }) => measureFleet({ seconds }),
   overload: ({ seconds = 60 }) => measureOverload({ seconds }),
   chats: async ({ strategies }) => {

@@ -4,6 +4,7 @@ export { configurationPage } from './configuration-table.js';
 export { configFields } from './fields.js';
 export { LiveConfig, type ReloadOutcome } from './live-config.js';
 export { loadConfig } from './load-config.js';
+export { PROCESS_SETTINGS, type ProcessSettings } from './process-settings.js';
 export { schedulerTargets } from './scheduler-targets.js';
 export * from './schema.js';
 export { CONFIG_EXIT_CODE, startingConfig } from './starting-config.js';

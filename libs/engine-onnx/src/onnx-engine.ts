@@ -24,6 +24,7 @@ import { adapterGraphOf, readCompiledModel } from './read-compiled-model.js';
 import type { OnnxModelRunnerOptions } from './runner-limits.js';
 import type { DecoderGraph } from './runtime/decoder-graph.js';
 import { freeAbandoned } from './runtime/free-abandoned.js';
+import { joinHugePages } from './runtime/huge-pages.js';
 import { BLOCK_TOKENS } from './runtime/kv-block-places.js';
 import { NativeLedger } from './runtime/native-ledger.js';
 import { locateOrtLibrary } from './runtime/ort-library.js';
@@ -118,6 +119,7 @@ async function loadModel(options: OnnxEngineOptions, signal: AbortSignal): Promi
   );
   try {
     trimNativeHeap();
+    await joinHugePages(signal);
     signal.throwIfAborted();
     const kernels = options.numerics === 'exact' ? exactKernels() : undefined;
     return { runner, description: await describeModel(options, compiled, prefill, runner), kernels };
@@ -154,6 +156,7 @@ async function loadEncoder(options: OnnxEngineOptions, signal: AbortSignal): Pro
   const runner = await OnnxEncoderRunner.load(graph, options);
   try {
     trimNativeHeap();
+    await joinHugePages(signal);
     signal.throwIfAborted();
     return { runner, description: await describeEncoder(options, compiled, runner) };
   } catch (error) {

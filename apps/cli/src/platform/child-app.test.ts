@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ListeningMessage } from '#lib/observability';
-import { ChildApp } from './child-app.js';
+import { ChildApp, type ChildAppOptions } from './child-app.js';
 
 const LISTEN = `process.send({ kind: 'listening', httpPort: 1, grpcPort: process.pid }); process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000);`;
 
 let app: ChildApp | undefined;
 afterEach(() => app?.kill());
 
-function childOf(code: string) {
+function childOf(code: string, settings: Partial<ChildAppOptions> = {}) {
   const entry = join(mkdtempSync(join(tmpdir(), 'hydra-child-')), 'app.mjs');
   writeFileSync(entry, code);
   const lines: string[] = [];
@@ -27,6 +27,7 @@ function childOf(code: string) {
       waiting.shift()?.(ports);
     },
     onGivenUp: (_name, reason) => givenUp.resolve(reason),
+    ...settings,
   });
   const nextListening = () => new Promise<ListeningMessage>((resolve) => waiting.push(resolve));
   return { app, lines, listening, nextListening, givenUp: givenUp.promise };
@@ -49,6 +50,14 @@ describe('ChildApp', () => {
     process.kill(app.pid as number, 'SIGKILL');
     await again;
     expect(lines.filter((line) => line.startsWith('kept'))).toEqual(['kept undefined', `kept ${grpcPort}`]);
+  });
+
+  it('given flags and defaults, when it is started, then Node has them, and what the environment has goes before', async () => {
+    const shown = `console.log('runs ' + process.execArgv.at(-1) + ' ' + process.env.OF_ITSELF + ' ' + process.env.PATH); ${LISTEN}`;
+    const defaults = { OF_ITSELF: 'yes', PATH: 'never' };
+    const { app, lines } = childOf(shown, { flags: ['--max-http-header-size=4096'], defaults });
+    await app.start();
+    expect(lines).toContain(`runs --max-http-header-size=4096 yes ${process.env['PATH']}`);
   });
 
   it('given an app that listens, when stopped, then it ends and is not started again', async () => {

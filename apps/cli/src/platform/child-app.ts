@@ -8,7 +8,11 @@ export interface ChildAppOptions {
   readonly name: string;
   /** Module to run. */
   readonly entry: string;
-  /** Beside our own variables; asked at each start. */
+  /** Of Node, beside our own. */
+  readonly flags?: readonly string[];
+  /** Variables that ours go before. */
+  readonly defaults?: Readonly<Record<string, string>>;
+  /** That go before our own variables; asked at each start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly onLine: (name: string, line: string) => void;
   /** Called each time it listens, with its ports. */
@@ -85,12 +89,13 @@ export class ChildApp {
   }
 
   private spawn(): void {
-    const { name, entry, env, onLine, onListening } = this.options;
+    const { name, entry, flags = [], defaults, env, onLine, onListening } = this.options;
     this.startedAtMs = performance.now();
     this.isListening = false;
     // A process group of its own: Ctrl-C in the terminal reaches the parent alone, which stops the children in order.
     const child = fork(entry, [], {
-      env: { ...process.env, ...env() },
+      execArgv: [...process.execArgv, ...flags],
+      env: { ...defaults, ...process.env, ...env() },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     });

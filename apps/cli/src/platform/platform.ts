@@ -2,7 +2,7 @@ import { get as httpGet, type IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { HydraConfig } from '#lib/config';
+import { type HydraConfig, PROCESS_SETTINGS } from '#lib/config';
 import { gatewayScheme } from '../client/gateway-url.js';
 import { ChildApp, type ChildAppOptions } from './child-app.js';
 import { placedModels } from './placed-models.js';
@@ -35,13 +35,6 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
 
-/**
- * Of a worker. Chosen: glibc would have one for each thread but the first, up to eight for each core, and each keeps what its threads have freed: 16 MB of a
- * worker that has loaded SmolLM2 (`node bench/engine/run.mjs --only memory`, November 30, 2026). A step's memory is ONNX Runtime's own, so threads hardly
- * meet in them.
- */
-const MOST_NATIVE_HEAPS = '2';
-
 /** The whole platform on this machine: schedulers, caches of KV blocks, the workers of every model, a gateway, each a process of its own. */
 export class Platform {
   private readonly gateway: ChildApp;
@@ -60,10 +53,12 @@ export class Platform {
     events: PlatformEvents,
     private readonly schedulerPorts: readonly number[],
   ) {
-    const child = (name: string, app: string, env: () => Record<string, string>): ChildApp =>
+    const child = (name: string, app: keyof typeof PROCESS_SETTINGS, env: () => Record<string, string>): ChildApp =>
       new ChildApp({
         name,
         entry: entryOf(app),
+        flags: PROCESS_SETTINGS[app].flags,
+        defaults: PROCESS_SETTINGS[app].env,
         env: () => ({ HYDRA_LOG_FORMAT: logFormat, ...env() }),
         onLine: events.onLine,
         onListening: () => events.onListening(this),
@@ -114,7 +109,6 @@ export class Platform {
         HYDRA_WORKER_HTTP_PORT: '0',
         HYDRA_THREADS: String(threads),
         HYDRA_PREFILL_WEIGHTS: model.prefillWeights, // what was compiled
-        MALLOC_ARENA_MAX: process.env['MALLOC_ARENA_MAX'] ?? MOST_NATIVE_HEAPS,
       })),
     );
     const { httpPort, grpcPort } = config.gateway;

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { fullRanges, joinHugePages } from './huge-pages.js';
+import { VirtualMemory } from './virtual-memory.js';
+
+const range = (line: string, residentKb: number) =>
+  `${line}\nSize: 65536 kB\nRss:           ${residentKb} kB\nVmFlags: rd wr mr mw me ac sd\n`;
+
+describe('fullRanges', () => {
+  it('given what a process has mapped, when asked for, then it is large private memory without holes, in whole huge pages', () => {
+    const smaps = [
+      range('00400000-04400000 r-xp 00000000 fd:00 1234      /usr/bin/node', 65_536),
+      range('10000000-14100000 rw-p 00000000 00:00 0         [heap]', 66_000),
+      range('7f0000100000-7f0004100000 rw-p 00000000 00:00 0 ', 65_536),
+      range('7f1000000000-7f1004000000 rw-p 00000000 00:00 0 ', 40_000),
+      range('7f2000000000-7f2004000000 rw-p 00000000 fd:00 99 /models/weights.bin', 65_536),
+      range('7f3000000000-7f3000100000 rw-p 00000000 00:00 0 ', 1_024),
+      range('7f4000000000-7f4004000000 rw-s 00000000 00:01 77 ', 65_536),
+    ].join('');
+    expect(fullRanges(smaps)).toEqual([
+      { begin: 0x10000000, end: 0x14000000 },
+      { begin: 0x7f0000200000, end: 0x7f0004000000 },
+    ]);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('joinHugePages', () => {
+  it('given memory that is full, when its pages are joined, then what was in it is there', async () => {
+    const buffer = Buffer.alloc(32 * 2 ** 20, 'weights');
+    await joinHugePages();
+    expect(buffer.equals(Buffer.alloc(buffer.length, 'weights'))).toBe(true);
+  });
+
+  it('given KV memory, when pages are joined, then its own stay small', async () => {
+    const memory = VirtualMemory.reserve(16 * 2 ** 20);
+    memory.write(0, Buffer.alloc(16 * 2 ** 20, 1));
+    await joinHugePages();
+    const begin = memory.address.toString(16);
+    const smaps = readFileSync('/proc/self/smaps', 'utf8').split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+    const own = smaps.find((one) => one.startsWith(`${begin}-`));
+    expect(own).toMatch(/^AnonHugePages: +0 kB$/m);
+    memory.close();
+  });
+
+  it('given that the model is no longer wanted, when pages are joined, then that ends', async () => {
+    const kept = Buffer.alloc(32 * 2 ** 20, 1);
+    await expect(joinHugePages(AbortSignal.abort(new Error('unloaded')))).rejects.toThrow('unloaded');
+    expect(kept[0]).toBe(1);
+  });
+});
