@@ -13,6 +13,7 @@ const PER_SECOND = 500;
 /** From the lease to its release: as long as a short answer takes. */
 const SERVICE_MS = 1_000;
 const PROMPT_BLOCKS = 64;
+const PROMPT_BYTES = PROMPT_BLOCKS * 16;
 const REPORT_INTERVAL_MS = 500;
 const TICK_MS = 2;
 
@@ -57,18 +58,18 @@ export async function measureFleet({ seconds }) {
     releases = [];
   }, TICK_MS);
 
-  const hashes = Array.from({ length: 200 * PROMPT_BLOCKS }, (_, at) => Buffer.alloc(16, `${at}-`));
+  const hashes = Buffer.concat(Array.from({ length: 200 * PROMPT_BLOCKS }, (_, at) => Buffer.alloc(16, `${at}-`)));
   const startMs = performance.now();
   const before = secondsOfProcess(scheduler.pid);
   let asked = 0;
   for (let elapsedMs = 0; elapsedMs < seconds * 1_000; elapsedMs = performance.now() - startMs) {
     while (asked < (elapsedMs * PER_SECOND) / 1_000) {
       const callId = ++asked;
-      const from = (callId % 200) * PROMPT_BLOCKS;
+      const from = (callId % 200) * PROMPT_BYTES;
       const request = PlaceRequest.fromPartial({
         ...{ generationId: `g${callId}`, requestId: `r${callId}`, tenantId: `t${callId % 8}`, modelId: 'm' },
         ...{ promptTokens: PROMPT_BLOCKS * 16, maxOutputTokens: 100, sequenceCount: 1 },
-        prefixHashes: hashes.slice(from, from + PROMPT_BLOCKS),
+        prefixHashes: hashes.subarray(from, from + PROMPT_BYTES),
       });
       open.set(callId, { askedMs: performance.now(), generationId: request.generationId });
       stream.write({ callId, ask: { $case: 'place', value: { request, timeoutMs: 10_000 } } });

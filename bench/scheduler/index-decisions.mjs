@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PrefixHashes } from '#lib/kv';
 import {
   createStrategy,
   DEFAULT_STRATEGY_OPTIONS,
@@ -18,6 +19,7 @@ const HASH_BYTES = 16;
 const CHAIN_BLOCKS = 1_000;
 const INDEX_WORKERS = 256;
 const SERVING_WORKERS = 64;
+const PROMPT_BYTES = CHAIN_BLOCKS * HASH_BYTES;
 const MODEL_ID = 'm';
 
 /**
@@ -53,8 +55,8 @@ export async function measureDecisions({ blocks, decisions }) {
   const indexBytes = process.memoryUsage.rss() - beforeBytes - hashesBytes;
 
   const { queue, leases, uses } = scheduler(index, blocks, random);
-  const promptOf = (chain) => Array.from({ length: CHAIN_BLOCKS }, (_, block) => hashOf(chain, block));
-  for (let chain = 0; chain < chains; chain++) uses.add(promptOf(chain)); // none is new, and all its memory is there
+  const promptOf = (chain) => bytes.subarray(chain * PROMPT_BYTES, (chain + 1) * PROMPT_BYTES);
+  for (let chain = 0; chain < chains; chain++) uses.add(new PrefixHashes(promptOf(chain))); // none is new, and all its memory is there
   const collections = [];
   const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
   observer.observe({ type: 'gc' });
@@ -62,9 +64,7 @@ export async function measureDecisions({ blocks, decisions }) {
   const timed = [];
   for (let asked = 0; asked < decisions + WARM_UP; asked++) {
     const chain = Math.floor(random() * chains);
-    // As the generated decoder brings them: a view of the message for each, and a copy of it in Node's pool.
-    const prefixHashes = promptOf(chain).map((hash) => Buffer.from(hash));
-    const request = requestOf(asked, prefixHashes);
+    const request = requestOf(asked, new PrefixHashes(Buffer.from(promptOf(chain)))); // a copy, as the generated decoder brings them
     const startMs = performance.now();
     const answer = queue.enqueue(request, asked + 1_000, asked).decisions.at(-1);
     const endMs = performance.now();

@@ -8,11 +8,11 @@ let fixture: SchedulerFixture;
 afterEach(() => fixture.close());
 
 const WAIT_MS = 20_000;
-const prefixHashes = Array.from({ length: 64 }, (_, index) => Buffer.alloc(16, index + 1));
+const hashes = Array.from({ length: 64 }, (_, index) => Buffer.alloc(16, index + 1));
 const kvLayout = Buffer.alloc(16, 0x55);
 const models = [servedModel({ maxRunningSequences: 4, modelFingerprint: 'f', kvBytesPerToken: 64, kvLayout })];
-const prompt = { promptTokens: 1_025, prefixHashes };
-const names = prefixHashes.map((hash) => Buffer.from(nameInLayout(hash, kvLayout)));
+const prompt = { promptTokens: 1_025, prefixHashes: Buffer.concat(hashes) };
+const names = hashes.map((hash) => Buffer.from(nameInLayout(hash, kvLayout)));
 const held = { firstSequence: 1, events: [stored(names)] };
 
 async function place(): Promise<Lease> {
@@ -43,7 +43,7 @@ describe('caches of KV blocks that announce what they hold', () => {
     const lease = await untilFetchedFrom(['127.0.0.1:9999']);
     expect(lease).toMatchObject({
       ...{ workerId: 'w0', expectedCachedTokens: 1_024 },
-      kvSources: [{ kind: KvSourceKind.KVCACHE, blockHashes: prefixHashes }],
+      kvSources: [{ kind: KvSourceKind.KVCACHE, blockHashes: hashes }],
     });
     const { explanation } = await fixture.place({ ...prompt, explain: true }).response;
     expect(explanation).toMatchObject({ chosenWorkerId: 'w0', fetchedFromWorkerId: '', fetchedFromCacheIds: ['c0'] });

@@ -11,7 +11,7 @@ const QUEUE_LENGTH = 64;
 /** Asked at once and then waited for: ten times what the workers and the queue take. */
 const BATCH = 10 * (WORKERS * SLOTS + QUEUE_LENGTH);
 const BATCHES = 5;
-const PREFIX_HASHES = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)];
+const PREFIX_HASHES = Buffer.concat([Buffer.alloc(16, 1), Buffer.alloc(16, 2)]);
 /** What is kept of one refused request takes 2 KB at least: its ids, its hashes, its promise. */
 const ALLOWED_BYTES_PER_REQUEST = 200;
 

@@ -1,5 +1,5 @@
 import type { PlaceRequest } from '#lib/contracts';
-import { BLOCK_HASH_BYTES } from '#lib/kv';
+import { BLOCK_HASH_BYTES, PrefixHashes } from '#lib/kv';
 import type { PlacementRequest } from '#lib/placement';
 import { fromUnixMs } from './scheduler-clock.js';
 
@@ -21,10 +21,10 @@ const HIGHEST_PRIORITY = 10;
 export function fromPlaceRequest(wire: PlaceRequest): PlacementRequest {
   if (wire.generationId === '') throw new InvalidPlaceRequestError('generation_id', 'an id');
   if (wire.modelId === '') throw new InvalidPlaceRequestError('model_id', 'an id');
-  if (wire.prefixHashes.length > MOST_PREFIX_HASHES) {
+  if (wire.prefixHashes.length > MOST_PREFIX_HASHES * BLOCK_HASH_BYTES) {
     throw new InvalidPlaceRequestError('prefix_hashes', `at most ${MOST_PREFIX_HASHES}`);
   }
-  if (wire.prefixHashes.some((hash) => hash.length !== BLOCK_HASH_BYTES)) {
+  if (wire.prefixHashes.length % BLOCK_HASH_BYTES !== 0) {
     throw new InvalidPlaceRequestError('prefix_hashes', `${BLOCK_HASH_BYTES} bytes each`);
   }
   if (Math.abs(wire.priority) > HIGHEST_PRIORITY) {
@@ -32,5 +32,6 @@ export function fromPlaceRequest(wire: PlaceRequest): PlacementRequest {
   }
   const ttftDeadlineUnixMs = wire.ttftDeadlineUnixMs === 0 ? 0 : fromUnixMs(wire.ttftDeadlineUnixMs);
   // Explained also where the caller does not ask: the flight recorder does.
-  return { ...wire, explain: true, sequenceCount: Math.max(1, wire.sequenceCount), ttftDeadlineUnixMs };
+  const prefixHashes = new PrefixHashes(wire.prefixHashes);
+  return { ...wire, prefixHashes, explain: true, sequenceCount: Math.max(1, wire.sequenceCount), ttftDeadlineUnixMs };
 }

@@ -67,7 +67,7 @@ function toWireLease(
 
 function toWireSource({ kind: from, target, blockHashes }: BlocksElsewhere): KvSource {
   const kind = from === 'worker' ? KvSourceKind.WORKER : KvSourceKind.KVCACHE;
-  return { target, kind, blockHashes: blockHashes.map((hash) => Buffer.from(hash)) };
+  return { target, kind, blockHashes: blockHashes.toArray() };
 }
 
 function toWireExplanation(explanation: PlacementExplanation) {

@@ -133,7 +133,12 @@ describe('the scheduler', () => {
 
   it('refuses a request that makes no sense, by status', async () => {
     fixture = await SchedulerFixture.start();
-    const calls = [{ modelId: '' }, { generationId: '' }, { priority: 11 }, { prefixHashes: [Buffer.alloc(3)] }];
+    const calls = [
+      { modelId: '' },
+      { generationId: '' },
+      { priority: 11 },
+      ...[3, 17, 4_097 * 16].map((bytes) => ({ prefixHashes: Buffer.alloc(bytes) })),
+    ];
     for (const request of calls) {
       await expect(fixture.place(request).response).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
     }
@@ -361,9 +366,9 @@ describe('the scheduler', () => {
   it('says with a lease how many earlier prompts began alike, wherever they ran', async () => {
     fixture = await SchedulerFixture.start({}, [{ id: 'm', strategy: 'round-robin' }]);
     for (const workerId of ['w0', 'w1']) await fixture.join(workerId);
-    const prefixHashes = [1, 2, 3].map((fill) => Buffer.alloc(16, fill));
+    const prefixHashes = Buffer.concat([1, 2, 3].map((fill) => Buffer.alloc(16, fill)));
     const first = await fixture.placed({ prefixHashes });
-    const second = await fixture.placed({ prefixHashes: prefixHashes.slice(0, 2) });
+    const second = await fixture.placed({ prefixHashes: prefixHashes.subarray(0, 2 * 16) });
     const third = await fixture.placed({ prefixHashes });
     expect(second.workerId).not.toBe(first.workerId);
     expect([first, second, third].map(({ earlierUses }) => earlierUses)).toEqual([[], [2], [3, 2]]);
@@ -373,9 +378,9 @@ describe('the scheduler', () => {
     const models = [{ id: 'm', strategy: 'prefix-aware' }];
     fixture = await SchedulerFixture.start({ waitingPerWorker: 8 }, models);
     const workers = [await fixture.join('w0'), await fixture.join('w1')];
-    const prefixHashes = [1, 2].map((seed) => Buffer.alloc(16, seed));
+    const hashes = [1, 2].map((seed) => Buffer.alloc(16, seed));
     const placedOn = async () => {
-      const lease = await fixture.placed({ promptTokens: 40, prefixHashes });
+      const lease = await fixture.placed({ promptTokens: 40, prefixHashes: Buffer.concat(hashes) });
       await fixture.release(lease);
       expect([0, 32]).toContain(lease.expectedCachedTokens);
       return lease.workerId;
@@ -385,7 +390,7 @@ describe('the scheduler', () => {
       other.prefixes({ firstSequence: 1, snapshot: true, events: [] });
       worker.prefixes({ firstSequence: 7, events: [] }); // six were missed
       await worker.next('requestKvSnapshot');
-      worker.prefixes({ firstSequence: 7, snapshot: true, events: [stored(prefixHashes)] });
+      worker.prefixes({ firstSequence: 7, snapshot: true, events: [stored(hashes)] });
       await vi.waitFor(async () => expect(await placedOn()).toBe(`w${holder}`), 20_000);
       expect([await placedOn(), await placedOn()]).toEqual([`w${holder}`, `w${holder}`]);
     }
@@ -393,15 +398,15 @@ describe('the scheduler', () => {
 });
 
 describe('blocks of other workers', () => {
-  const prefixHashes = Array.from({ length: 64 }, (_, index) => Buffer.alloc(16, index + 1));
+  const hashes = Array.from({ length: 64 }, (_, index) => Buffer.alloc(16, index + 1));
   const models = [servedModel({ maxRunningSequences: 4, modelFingerprint: 'f', kvBytesPerToken: 64 })];
-  const prompt = { promptTokens: 1_025, prefixHashes };
+  const prompt = { promptTokens: 1_025, prefixHashes: Buffer.concat(hashes) };
 
   it('given a drained worker that holds a prompt, when it is placed on another, then the lease says from where it comes, and the answer why', async () => {
     fixture = await SchedulerFixture.start();
     const w0 = await fixture.join('w0', { models, kvTarget: '127.0.0.1:7777' });
     await fixture.join('w1', { models, kvTarget: '127.0.0.1:8888' });
-    w0.prefixes({ firstSequence: 1, events: [stored(prefixHashes)] });
+    w0.prefixes({ firstSequence: 1, events: [stored(hashes)] });
     await vi.waitFor(async () => {
       const lease = await fixture.placed(prompt);
       await fixture.release(lease);
@@ -413,7 +418,7 @@ describe('blocks of other workers', () => {
     expect(outcome?.value).toMatchObject({
       workerId: 'w1',
       expectedCachedTokens: 1_024,
-      kvSources: [{ target: '127.0.0.1:7777', kind: KvSourceKind.WORKER, blockHashes: prefixHashes }],
+      kvSources: [{ target: '127.0.0.1:7777', kind: KvSourceKind.WORKER, blockHashes: hashes }],
     });
     expect(explanation).toMatchObject({ chosenWorkerId: 'w1', fetchedFromWorkerId: 'w0' });
     const chosen = explanation?.candidates.find(({ workerId }) => workerId === 'w1');

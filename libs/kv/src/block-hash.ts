@@ -48,7 +48,7 @@ export function prefixSeed(identity: PrefixIdentity): Uint8Array {
     length.writeUInt32LE(bytes.length);
     parts.push(length, bytes);
   }
-  return truncatedSha256(Buffer.concat(parts));
+  return new Uint8Array(hash('sha256', Buffer.concat(parts), 'buffer').subarray(0, BLOCK_HASH_BYTES));
 }
 
 /**
@@ -66,26 +66,44 @@ export function prefixSeed(identity: PrefixIdentity): Uint8Array {
  */
 export function hashBlocks(tokenIds: ArrayLike<number>, blockTokens: number, seed: Uint8Array): Uint8Array[] {
   if (!Number.isInteger(blockTokens) || blockTokens < 1) throw new InvalidBlockSizeError(blockTokens);
-  if (seed.length !== BLOCK_HASH_BYTES) throw new RangeError(`the seed must have 16 bytes, not ${seed.length}`);
   const blockCount = Math.floor(tokenIds.length / blockTokens);
+  const hashes = new Uint8Array(blockCount * BLOCK_HASH_BYTES);
+  writeBlockHashes(hashes, 0, blockCount, tokenIds, blockTokens, seed);
+  return Array.from({ length: blockCount }, (_, block) => hashOf(hashes, block));
+}
+
+/**
+ * Some of the hashes that `hashBlocks` gives, for those who do not hash a prompt at once.
+ *
+ * @param hashes      shape [at least endBlock, 16]: those before `firstBlock` are there, those from it to before `endBlock` are written
+ * @param tokenIds    prompt token ids from the first block on, shape [at least endBlock · blockTokens]
+ * @throws InvalidBlockSizeError, InvalidTokenIdError
+ */
+export function writeBlockHashes(
+  hashes: Uint8Array,
+  firstBlock: number,
+  endBlock: number,
+  tokenIds: ArrayLike<number>,
+  blockTokens: number,
+  seed: Uint8Array,
+): void {
+  if (!Number.isInteger(blockTokens) || blockTokens < 1) throw new InvalidBlockSizeError(blockTokens);
+  if (seed.length !== BLOCK_HASH_BYTES) throw new RangeError(`the seed must have 16 bytes, not ${seed.length}`);
   const input = Buffer.alloc(BLOCK_HASH_BYTES + blockTokens * TOKEN_BYTES);
-  const hashes: Uint8Array[] = [];
-  let parent = seed;
-  for (let block = 0; block < blockCount; block++) {
-    input.set(parent, 0);
-    let offset = BLOCK_HASH_BYTES;
-    for (let position = block * blockTokens; position < (block + 1) * blockTokens; position++) {
+  input.set(firstBlock === 0 ? seed : hashOf(hashes, firstBlock - 1), 0);
+  let position = firstBlock * blockTokens;
+  for (let block = firstBlock; block < endBlock; block++) {
+    for (let offset = BLOCK_HASH_BYTES; offset < input.length; offset += TOKEN_BYTES, position++) {
       const tokenId = tokenIds[position];
       if (tokenId === undefined || tokenId >>> 0 !== tokenId) throw new InvalidTokenIdError(position, tokenId);
       input.writeUInt32LE(tokenId, offset);
-      offset += TOKEN_BYTES;
     }
-    parent = truncatedSha256(input);
-    hashes.push(parent);
+    const digest = hash('sha256', input, 'buffer');
+    digest.copy(input, 0, 0, BLOCK_HASH_BYTES);
+    digest.copy(hashes, block * BLOCK_HASH_BYTES, 0, BLOCK_HASH_BYTES);
   }
-  return hashes;
 }
 
-function truncatedSha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(hash('sha256', bytes, 'buffer').subarray(0, BLOCK_HASH_BYTES));
+function hashOf(hashes: Uint8Array, block: number): Uint8Array {
+  return hashes.subarray(block * BLOCK_HASH_BYTES, (block + 1) * BLOCK_HASH_BYTES);
 }

@@ -1,3 +1,4 @@
+import type { PrefixHashes } from '#lib/kv';
 import type { CacheFleet } from './caches/cache-fleet.js';
 import { type Candidates, selectCandidates } from './candidates.js';
 import { expectedKvTokens, expectedServiceTokens } from './capacity.js';
@@ -50,8 +51,7 @@ export interface BlocksElsewhere {
   readonly kind: FetchOption['from'];
   /** gRPC target of its `KvBlocks`. */
   readonly target: string;
-  /** 16 bytes each, in order. */
-  readonly blockHashes: readonly Uint8Array[];
+  readonly blockHashes: PrefixHashes;
 }
 
 /** A request bound to a worker. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from './create-strategy.js';
 import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
 import type { PlacementDecision } from './placement-decision.js';
@@ -58,7 +59,8 @@ describe('the placement queue under ten times what its workers can do', () => {
           elementsAt.set(nowMs / 1_000, elementsOf({ queue, fleet, leases, strategy }));
         }
         note(queue.expire(nowMs), nowMs);
-        const asked = request({ tenantId: `t${arrival % 40}`, prefixHashes: [hash(1), hash(2 + (arrival % 50))] });
+        const prefixHashes = PrefixHashes.of([hash(1), hash(2 + (arrival % 50))]);
+        const asked = request({ tenantId: `t${arrival % 40}`, prefixHashes });
         note(queue.enqueue(asked, nowMs + WAIT_MS, nowMs).decisions, nowMs);
         expect(queue.waitingCount).toBeLessThanOrEqual(QUEUE_LENGTH);
         expect(leases.size).toBeLessThanOrEqual(WORKERS * SLOTS);

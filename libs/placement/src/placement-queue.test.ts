@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from './create-strategy.js';
 import { registration, report, request, scheduler, servedModel } from './placement.test-support.js';
 import type { PlacementDecision } from './placement-decision.js';
@@ -215,8 +216,10 @@ describe('PlacementQueue', () => {
     const { fleet, ask } = single(8);
     fleet.register(registration('w1'), 0);
     const prompt = [1, 2, 3].map((fill) => new Uint8Array(16).fill(fill));
-    const place = (prefixHashes: Uint8Array[], attempt = 0) =>
-      ask({ prefixHashes, attempt }).flatMap((one) => (one.kind === 'placed' ? [one.earlierUses] : []));
+    const place = (hashes: Uint8Array[], attempt = 0) =>
+      ask({ prefixHashes: PrefixHashes.of(hashes), attempt }).flatMap((one) =>
+        one.kind === 'placed' ? [one.earlierUses] : [],
+      );
     expect(place(prompt)).toEqual([[]]);
     expect(place(prompt.slice(0, 2))).toEqual([[2]]);
     expect(place(prompt.slice(0, 2), 1)).toEqual([[2]]);

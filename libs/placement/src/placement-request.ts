@@ -1,3 +1,5 @@
+import type { PrefixHashes } from '#lib/kv';
+
 /** What placement needs to know of a request. Output lengths are unknown here by design: only their bound is. */
 export interface PlacementRequest {
   readonly generationId: string;
@@ -10,8 +12,7 @@ export interface PlacementRequest {
   readonly maxOutputTokens: number;
   /** Sequences the request wants at once, at least 1. */
   readonly sequenceCount: number;
-  /** Chained hashes of the prompt's full blocks, first block first, 16 bytes each. */
-  readonly prefixHashes: readonly Uint8Array[];
+  readonly prefixHashes: PrefixHashes;
   /** What ties requests of one conversation or user together; empty for none. */
   readonly sessionKey: string;
   /** Larger is served earlier among waiting requests. */

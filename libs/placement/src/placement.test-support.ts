@@ -1,4 +1,5 @@
 import { type Registration, ServedModel, StateReport, Registration as WireRegistration } from '#lib/contracts';
+import { PrefixHashes } from '#lib/kv';
 import type { CacheFleet } from './caches/cache-fleet.js';
 import { FleetState } from './fleet-state.js';
 import { ExpectedPrefix } from './forecast/expected-prefix.js';
@@ -23,7 +24,7 @@ export function request(about: Partial<PlacementRequest> = {}): PlacementRequest
     promptTokens: 100,
     maxOutputTokens: 100,
     sequenceCount: 1,
-    prefixHashes: [],
+    prefixHashes: PrefixHashes.of([]),
     sessionKey: '',
     priority: 0,
     attempt: 0,

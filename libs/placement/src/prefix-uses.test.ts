@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { PrefixUses } from './prefix-uses.js';
 
 /** Chained hashes of a prompt whose blocks are these words. */
-function hashesOf(words: readonly (string | number)[]): Uint8Array[] {
-  return words.map((_, at) =>
-    createHash('sha256')
-      .update(words.slice(0, at + 1).join())
-      .digest()
-      .subarray(0, 16),
+function hashesOf(words: readonly (string | number)[]): PrefixHashes {
+  return PrefixHashes.of(
+    words.map((_, at) =>
+      createHash('sha256')
+        .update(words.slice(0, at + 1).join())
+        .digest()
+        .subarray(0, 16),
+    ),
   );
 }
 
@@ -33,7 +36,7 @@ describe('uses of prefixes', () => {
     expect(uses.add(hashesOf(['a', 'b', 'c', 'e']))).toEqual([3, 2]);
     expect(uses.add(hashesOf(['a']))).toEqual([1, 1, 1]);
     expect(uses.add(hashesOf(['b']))).toEqual([]);
-    expect(uses.add([])).toEqual([]);
+    expect(uses.add(hashesOf([]))).toEqual([]);
   });
 
   it('given a prompt that is placed again, then it does not count as one before itself', () => {

@@ -1,5 +1,5 @@
+import type { PrefixHashes } from '#lib/kv';
 import { marksOf } from './prefix-marks.js';
-import { hashWord } from './short-hash.js';
 
 /** Chosen: prompts come back after several times as long as blocks stay, and 64 bytes beside the index's 67 are no more than it takes. */
 const PREFIXES_PER_INDEXED_BLOCK = 8;
@@ -71,10 +71,9 @@ export class PrefixUses {
 
   /**
    * One more prompt.
-   * @param hashes  of its full blocks, chained, 16 bytes each
    * @returns leading blocks that at least one, two and three earlier prompts began with, as many as are not 0
    */
-  add(hashes: readonly Uint8Array[]): readonly number[] {
+  add(hashes: PrefixHashes): readonly number[] {
     const blocks: number[] = [];
     let least = MOST_USES;
     const marks = marksOf(hashes.length);
@@ -94,7 +93,7 @@ export class PrefixUses {
   }
 
   /** As of a prompt that was added before, when it was. Later ones count, too. */
-  of(hashes: readonly Uint8Array[]): readonly number[] {
+  of(hashes: PrefixHashes): readonly number[] {
     const blocks: number[] = [];
     let least = MOST_USES;
     const marks = marksOf(hashes.length);
@@ -108,16 +107,16 @@ export class PrefixUses {
   }
 
   /** Where the counters of all marks are, and begins to load them. */
-  private locate(hashes: readonly Uint8Array[], marks: readonly number[]): void {
+  private locate(hashes: PrefixHashes, marks: readonly number[]): void {
     if (this.lines.length < marks.length) {
       this.lines = new Uint32Array(marks.length);
       this.choices = new Uint32Array(marks.length);
     }
-    const { lines, choices, counters, generations } = this;
+    const { lines, choices, counters, generations, lineMask } = this;
     for (let mark = 0; mark < marks.length; mark++) {
-      const hash = hashes[marks[mark]!]!;
-      lines[mark] = hashWord(hash, 8) & this.lineMask;
-      choices[mark] = hashWord(hash, 12);
+      const block = marks[mark]!;
+      lines[mark] = hashes.word(block, 8) & lineMask;
+      choices[mark] = hashes.word(block, 12);
     }
     // A loop this short has the processor wait for many lines at once: of 1 GB, 56 ns each instead of 422 one after the other (2026-11-29).
     // Lines begin in the middle of the processor's.

@@ -1,4 +1,4 @@
-import { createEviction, type Eviction } from '#lib/kv';
+import { createEviction, type Eviction, PrefixHashes } from '#lib/kv';
 import {
   FleetState,
   KvIndex,
@@ -144,7 +144,7 @@ class Run {
       promptTokens,
       maxOutputTokens: OUTPUT_BOUND_TOKENS,
       sequenceCount: 1,
-      prefixHashes: blockIds.map((id) => this.hashOf(id)),
+      prefixHashes: PrefixHashes.of(blockIds.map((id) => this.hashOf(id))),
       sessionKey: '',
       priority: 0,
       attempt: 0,

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { GenerationRequest, ServedModel } from '#lib/contracts';
-import { hashBlocks, prefixSeed } from '#lib/kv';
+import { BLOCK_HASH_BYTES, prefixSeed, writeBlockHashes } from '#lib/kv';
 
 /** As many as `PlaceRequest.prefix_hashes` may hold. */
 const MOST_HASHES = 4_096;
@@ -15,23 +15,20 @@ const MOST_SEEDS = 64;
 /**
  * Hashes of the prompt's full blocks, the first ones when there are very many; none for a worker without blocks.
  * @param adapterVersion  empty for the model alone
+ * @returns as `PlaceRequest.prefix_hashes` has them, shape [blocks, 16]
  */
 export async function promptHashes(
   { promptTokenIds, cacheSalt }: GenerationRequest,
   { modelFingerprint, blockTokens }: ServedModel,
   adapterVersion = '',
-): Promise<Buffer[]> {
-  if (blockTokens === 0) return [];
-  const hashes: Buffer[] = [];
-  const blocks = Math.min(MOST_HASHES, Math.floor(promptTokenIds.length / blockTokens));
-  let parent = seedOf(modelFingerprint, adapterVersion, cacheSalt);
+): Promise<Buffer> {
+  const blocks = blockTokens === 0 ? 0 : Math.min(MOST_HASHES, Math.floor(promptTokenIds.length / blockTokens));
+  const hashes = Buffer.alloc(blocks * BLOCK_HASH_BYTES);
+  const seed = seedOf(modelFingerprint, adapterVersion, cacheSalt);
   for (let block = 0; block < blocks; block += BLOCKS_AT_ONCE) {
     if (block > 0) await turn();
     const end = Math.min(blocks, block + BLOCKS_AT_ONCE);
-    for (const hash of hashBlocks(promptTokenIds.slice(block * blockTokens, end * blockTokens), blockTokens, parent)) {
-      hashes.push(Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength));
-      parent = hash;
-    }
+    writeBlockHashes(hashes, block, end, promptTokenIds, blockTokens, seed);
   }
   return hashes;
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { clientChannelOptions, serverChannelOptions } from '#lib/channels';
 import { hydraSchema } from '#lib/config';
 import { type CacheEvent, type FleetDirective, FleetService, type KvBlock, KvBlocksClient } from '#lib/contracts';
+import { PrefixHashes } from '#lib/kv';
 import { layoutName } from '#lib/kv-transfer';
 import { createLogger } from '#lib/observability';
 import { CacheFleet } from '#lib/placement';
@@ -49,7 +50,7 @@ class Follower {
 
   holds(blocks: readonly KvBlock[]): boolean {
     const isHeld = ({ blockHash, layout }: KvBlock) =>
-      this.fleet.find([blockHash], layoutName(layout!)).runsFrom(0).length === 1;
+      this.fleet.find(PrefixHashes.of([blockHash]), layoutName(layout!)).runsFrom(0).length === 1;
     return blocks.every(isHeld);
   }
 
@@ -123,7 +124,7 @@ describe('what a cache of KV blocks tells schedulers', () => {
         expect(follower.fleet.heldBlocks).toBe(MOST_BLOCKS);
       }, WAIT_MS);
       expect(follower.holds(blocksOf(promptOf(0)))).toBe(false);
-      const [run] = follower.fleet.find([last[0]!.blockHash], layoutName(TEST_LAYOUT)).runsFrom(0);
+      const [run] = follower.fleet.find(PrefixHashes.of([last[0]!.blockHash]), layoutName(TEST_LAYOUT)).runsFrom(0);
       expect(run?.cache).toMatchObject({ cacheId: 'kvcache-7', target: `127.0.0.1:${kvcache.grpcPort}` });
       expect(follower.snapshots).toBe(0);
     }

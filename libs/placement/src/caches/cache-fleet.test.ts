@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KvBlocksStored, KvEvents } from '#lib/contracts';
-import { nameInLayout } from '#lib/kv';
+import { nameInLayout, PrefixHashes } from '#lib/kv';
 import { describeKvFollowing, type FollowedHolder } from '../kv-index/kv-following.conformance.js';
 import { CacheFleet } from './cache-fleet.js';
 
@@ -31,7 +31,7 @@ function holding(held: Readonly<Record<string, readonly (readonly [number, numbe
 
 const runsOf = (fleet: CacheFleet, first: number, end = 300) =>
   fleet
-    .find(chain.slice(0, end), LAYOUT)
+    .find(PrefixHashes.of(chain.slice(0, end)), LAYOUT)
     .runsFrom(first)
     .map(({ cache, firstBlock, endBlock }) => [cache.cacheId, firstBlock, endBlock]);
 
@@ -52,7 +52,7 @@ class FollowedCache implements FollowedHolder {
     return heldBlocksOf(this.fleet);
   }
 
-  holds = (block: Uint8Array) => this.fleet.find([block], NO_LAYOUT).runsFrom(0).length === 1;
+  holds = (block: Uint8Array) => this.fleet.find(PrefixHashes.of([block]), NO_LAYOUT).runsFrom(0).length === 1;
   apply = (events: KvEvents) => this.fleet.apply('a', this.epoch, events, 0);
   holderRestarted = () => {
     this.epoch++;
@@ -104,8 +104,8 @@ describe('CacheFleet', () => {
 
   it('given blocks in one layout, then who has another one has no use of them', () => {
     const fleet = holding({ a: [[0, 64]] });
-    expect(fleet.find(chain, LAYOUT).runsFrom(0)).toHaveLength(1);
-    expect(fleet.find(chain, ANOTHER).runsFrom(0)).toEqual([]);
+    expect(fleet.find(PrefixHashes.of(chain), LAYOUT).runsFrom(0)).toHaveLength(1);
+    expect(fleet.find(PrefixHashes.of(chain), ANOTHER).runsFrom(0)).toEqual([]);
   });
 
   it('given a beginning that nobody has, then what is behind it is of no use but to who has the beginning', () => {

@@ -1,5 +1,5 @@
 import type { CacheRegistration, KvEvents } from '#lib/contracts';
-import { BLOCK_HASH_BYTES, nameInLayout, SEGMENT_BLOCKS } from '#lib/kv';
+import { BLOCK_HASH_BYTES, nameInLayout, PrefixHashes, SEGMENT_BLOCKS } from '#lib/kv';
 import { LinkTraffic } from '../forecast/link-traffic.js';
 import { KvFollower, type KvFollowing } from '../kv-index/kv-follower.js';
 import { KvIndex } from '../kv-index/kv-index.js';
@@ -34,7 +34,7 @@ interface CacheMember extends CacheView {
 export class CacheFleet {
   private readonly members = new Map<string, CacheMember>();
   /** Names of a segment's blocks, for one look-up after the other. */
-  private readonly names = Array.from({ length: SEGMENT_BLOCKS }, () => new Uint8Array(BLOCK_HASH_BYTES));
+  private readonly names = new Uint8Array(SEGMENT_BLOCKS * BLOCK_HASH_BYTES);
   private known: { readonly index: KvIndex; readonly follower: KvFollower } | undefined;
 
   constructor(private readonly options: CacheFleetOptions) {}
@@ -104,17 +104,16 @@ export class CacheFleet {
 
   /**
    * Where a prompt's blocks are.
-   * @param hashes  of the prompt's blocks, first block first
    * @param layout  in which they are of use (`ServedModel.kvLayout`)
    */
-  find(hashes: readonly Uint8Array[], layout: Uint8Array): PromptInCaches {
+  find(hashes: PrefixHashes, layout: Uint8Array): PromptInCaches {
     const cacheIds = [...this.members.keys()];
     return new PromptInCaches(hashes.length, (firstBlock, endBlock) => {
       if (this.known === undefined) return undefined;
       const { index } = this.known;
       const heldOf = (blocks: readonly number[]) => {
-        const names = this.names.slice(0, blocks.length);
-        for (const [at, name] of names.entries()) nameInLayout(hashes[blocks[at]!]!, layout, name);
+        const names = new PrefixHashes(this.names.subarray(0, blocks.length * BLOCK_HASH_BYTES));
+        for (const [at, block] of blocks.entries()) nameInLayout(hashes.at(block), layout, names.at(at));
         return index.leadingBlocks(names, cacheIds);
       };
       // Within a segment, who holds a block holds those before it: mostly the first and the last one tell all.

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES } from '../create-strategy.js';
 import {
   emptyIndex,
@@ -22,7 +23,7 @@ const model = servedModel({
 const hashes = Array.from({ length: 64 }, (_, number) =>
   Uint8Array.from({ length: 16 }, (_b, i) => (number + 1) * (i + 3)),
 );
-const prompt = request({ promptTokens: 1_030, prefixHashes: hashes });
+const prompt = request({ promptTokens: 1_030, prefixHashes: PrefixHashes.of(hashes) });
 const sharing = (workerId: string, about: Partial<WorkerView> = {}) =>
   workerView(workerId, { model, registration: registration(workerId, { kvTarget: `${workerId}:kv` }), ...about });
 
@@ -136,7 +137,7 @@ describe('fetching, by predicted-ttft', () => {
 
   it('given slow steps and a fast link, then it fetches, counts on it, and says so', () => {
     const placed = place({ msPerToken: 1.5, msPerMebibyte: 2 });
-    expect(placed.kvSources).toEqual([{ kind: 'worker', target: 'far:kv', blockHashes: hashes }]);
+    expect(placed.kvSources).toEqual([{ kind: 'worker', target: 'far:kv', blockHashes: PrefixHashes.of(hashes) }]);
     expect(placed.lease.cachedTokens).toBe(1_024);
     expect(placed.lease.predictedTtftMs).toBeLessThan(300); // 45 MiB, and six tokens; computing takes 1,500
     expect(placed.reason).toBe('only-choice');

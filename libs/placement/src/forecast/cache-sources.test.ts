@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KvBlocksStored, KvEvents } from '#lib/contracts';
-import { nameInLayout } from '#lib/kv';
+import { nameInLayout, PrefixHashes } from '#lib/kv';
 import { CacheFleet } from '../caches/cache-fleet.js';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS, STRATEGY_NAMES, type StrategyName } from '../create-strategy.js';
 import {
@@ -25,7 +25,7 @@ const BLOCK_BYTES = 16 * 46_080;
 const hashes = Array.from({ length: 128 }, (_, number) =>
   Uint8Array.from({ length: 16 }, (_b, i) => ((number + 1) * (i + 3)) % 256),
 );
-const prompt = request({ promptTokens: 2_054, prefixHashes: hashes });
+const prompt = request({ promptTokens: 2_054, prefixHashes: PrefixHashes.of(hashes) });
 const sharing = (workerId: string, about: Partial<WorkerView> = {}) =>
   workerView(workerId, { model, registration: registration(workerId, { kvTarget: `${workerId}:kv` }), ...about });
 
@@ -89,7 +89,7 @@ describe('BlockSources with caches', () => {
     const perMebibyte = 8; // before anything was fetched a link counts as 1 Gbit/s and 5 ms
     const alone = (128 * BLOCK_BYTES * perMebibyte) / 1_048_576 + 2 * 5;
     expect(fetchMs()).toBeCloseTo(alone, 6);
-    const [a] = caches.find(hashes.slice(0, 64), model.kvLayout).runsFrom(0);
+    const [a] = caches.find(PrefixHashes.of(hashes.slice(0, 64)), model.kvLayout).runsFrom(0);
     a!.cache.traffic.began('other', 1_048_576, 100, 0);
     expect(fetchMs()).toBeCloseTo(alone + perMebibyte, 6);
     worker.mirror.traffic.began('own', 3 * 1_048_576, 100, 0);
@@ -172,8 +172,8 @@ describe('what caches hold, by predicted-ttft', () => {
 
     const fromCaches = place({ msPerToken: 1.5, worker: 6, kvcache: 2 });
     expect(fromCaches.kvSources).toEqual([
-      { kind: 'kvcache', target: 'a:kv', blockHashes: hashes.slice(0, 64) },
-      { kind: 'kvcache', target: 'b:kv', blockHashes: hashes.slice(64) },
+      { kind: 'kvcache', target: 'a:kv', blockHashes: PrefixHashes.of(hashes.slice(0, 64)) },
+      { kind: 'kvcache', target: 'b:kv', blockHashes: PrefixHashes.of(hashes.slice(64)) },
     ]);
     expect(fromCaches.explanation).toMatchObject({ fetchedFromWorkerId: '', fetchedFromCacheIds: ['a', 'b'] });
     expect(fromCaches.lease.cachedTokens).toBe(2_048);
@@ -187,7 +187,7 @@ describe('what caches hold, by predicted-ttft', () => {
   it('given a fetch from caches on its way, then it crosses the links of those caches', () => {
     const { caches } = place({ msPerToken: 1.5, worker: 6, kvcache: 2 });
     const links = caches
-      .find(hashes, model.kvLayout)
+      .find(prompt.prefixHashes, model.kvLayout)
       .runsFrom(0)
       .map(({ cache }) => cache.traffic.competingBytes(1e9, 0));
     expect(links).toEqual([64 * BLOCK_BYTES, 64 * BLOCK_BYTES]);

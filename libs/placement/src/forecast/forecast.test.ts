@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { emptyIndex, request, servedModel, workerView } from '../placement.test-support.js';
 import { ExpectedPrefix } from './expected-prefix.js';
 import { Followers } from './followers.js';
@@ -19,7 +20,7 @@ const truthMs = (speed: number, one: StepLoad) =>
   speed *
   (6 + 0.02 * one.prefillTokens + 0.01 * one.decodingSequences + 4e-5 * one.contextTokens + 1e-6 * one.attentionPairs);
 const block = (number: number) => Uint8Array.from({ length: 16 }, (_, index) => number * (index + 3));
-const chain = (...numbers: number[]) => numbers.map(block);
+const chain = (...numbers: number[]) => PrefixHashes.of(numbers.map(block));
 
 describe('StepTimeModel', () => {
   it('learns any speed from a hundred different steps, and follows when it changes', () =>
@@ -244,7 +245,7 @@ describe('the prefix that a worker is expected to have', () => {
   it('is what it holds or is about to compute, and never the whole prompt', () => {
     const prefixes = emptyIndex();
     const prompt = chain(1, 2, 3, 4);
-    for (const one of prompt.slice(0, 2)) prefixes.stored('w', one);
+    for (const one of prompt.slice(0, 2).toArray()) prefixes.stored('w', one);
     const busy = new WorkerMirror();
     const worker = workerView('w', { mirror: busy, model: servedModel({ blockTokens: 16 }) });
     const asked = request({ promptTokens: 64, prefixHashes: prompt });
@@ -253,7 +254,7 @@ describe('the prefix that a worker is expected to have', () => {
     const prefixKeys = prefixKeysOf(chain(1, 2, 3, 9));
     busy.sent({ generationId: 'g', promptTokens: 64, prefixKeys, sentAtMs: 0, remainingTokens: 64 });
     expect(expected()).toEqual({ blocks: 3, tokens: 48 });
-    for (const one of prompt) prefixes.stored('w', one);
+    for (const one of prompt.toArray()) prefixes.stored('w', one);
     expect(expected()).toEqual({ blocks: 4, tokens: 63 });
   });
 });

@@ -1,11 +1,12 @@
+import type { PrefixHashes } from '#lib/kv';
 import { shortHash } from '../short-hash.js';
 
 /** A prompt's chain of block hashes, cut short. */
 export type PrefixKeys = Float64Array;
 
-export function prefixKeysOf(hashes: readonly Uint8Array[]): PrefixKeys {
+export function prefixKeysOf(hashes: PrefixHashes): PrefixKeys {
   const keys = new Float64Array(hashes.length);
-  for (let index = 0; index < hashes.length; index++) keys[index] = shortHash(hashes[index]!);
+  for (let block = 0; block < hashes.length; block++) keys[block] = shortHash(hashes, block);
   return keys;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { KvFollower } from './kv-follower.js';
 import { describeKvFollowing, type FollowedHolder, HolderStore } from './kv-following.conformance.js';
 import { KvIndex } from './kv-index.js';
@@ -12,7 +13,7 @@ class FollowedWorker implements FollowedHolder {
     return this.index.size;
   }
 
-  holds = (block: Uint8Array) => this.index.leadingBlocks([block], ['w'])[0] === 1;
+  holds = (block: Uint8Array) => this.index.leadingBlocks(PrefixHashes.of([block]), ['w'])[0] === 1;
   apply = (events: Parameters<KvFollower['apply']>[1]) => this.follower.apply('w', events);
   holderRestarted = () => this.follower.forget('w');
   streamEnded = () => this.follower.forget('w');

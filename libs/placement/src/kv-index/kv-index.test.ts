@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { KvIndex } from './kv-index.js';
 
 /** Few distinct homes, so that runs of taken slots are long and wrap round the end of the table. */
@@ -40,7 +41,7 @@ describe('KvIndex', () => {
         const expectTruth = () => {
           for (const block of prompt) {
             const held = ids.map((id) => (truth.get(id)?.has(`${block}`) ? 1 : 0));
-            expect([...index.leadingBlocks([block], ids)]).toEqual(held);
+            expect([...index.leadingBlocks(PrefixHashes.of([block]), ids)]).toEqual(held);
           }
         };
         expectTruth();
@@ -56,10 +57,10 @@ describe('KvIndex', () => {
     for (const block of blocks) index.stored('a', block);
     index.stored('b', blocks[0]!);
     expect([index.size, index.refused]).toEqual([8, 3]);
-    expect([...index.leadingBlocks(blocks, ['a', 'b'])]).toEqual([8, 0]);
+    expect([...index.leadingBlocks(PrefixHashes.of(blocks), ['a', 'b'])]).toEqual([8, 0]);
     index.removeWorker('a');
     index.stored('b', blocks[0]!); // what is left of a is in the way, and goes at once
-    expect([index.size, ...index.leadingBlocks(blocks, ['b'])]).toEqual([1, 1]);
+    expect([index.size, ...index.leadingBlocks(PrefixHashes.of(blocks), ['b'])]).toEqual([1, 1]);
   });
 
   it('given workers that leave, then each sweep clears a part, and what they had is free after the last', () => {
@@ -70,13 +71,15 @@ describe('KvIndex', () => {
     index.removeWorker('a');
     expect(index.sweep(64)).toBe(true);
     index.removeWorker('b'); // half of the table has b's bits and is swept already
-    expect([...index.leadingBlocks(blocks, ['a', 'b', 'c'])]).toEqual([0, 0, 1]);
+    expect([...index.leadingBlocks(PrefixHashes.of(blocks), ['a', 'b', 'c'])]).toEqual([0, 0, 1]);
     let sweeps = 0;
     while (index.sweep(64)) sweeps++;
     expect(sweeps).toBe(2);
     expect([index.size, index.needsSweep]).toEqual([1, false]);
     for (const id of ['d', 'e', 'f']) index.stored(id, blocks[1]!);
-    expect([index.refused, ...index.leadingBlocks([blocks[1]!], ['d', 'e', 'f'])]).toEqual([1, 1, 1, 0]);
+    expect([index.refused, ...index.leadingBlocks(PrefixHashes.of([blocks[1]!]), ['d', 'e', 'f'])]).toEqual([
+      1, 1, 1, 0,
+    ]);
   });
 
   it('given a block that moves back to where was swept already, then it is swept all the same', () => {
@@ -89,6 +92,6 @@ describe('KvIndex', () => {
     index.removed('here', first!);
     while (index.sweep(11));
     index.stored('new', first!); // has the bit of the one that left
-    expect([index.size, ...index.leadingBlocks([second!], ['here', 'new'])]).toEqual([1, 0, 0]);
+    expect([index.size, ...index.leadingBlocks(PrefixHashes.of([second!]), ['here', 'new'])]).toEqual([1, 0, 0]);
   });
 });

@@ -1,14 +1,13 @@
-import { hashWord } from '../short-hash.js';
+import type { PrefixHashes } from '#lib/kv';
 import { PrefixDepths } from './prefix-depths.js';
 
 /** Which workers hold which prefix blocks. */
 export abstract class PrefixLookup {
   /**
    * How long a prefix each worker holds.
-   * @param hashes  of the prompt's blocks, first block first, 16 bytes each
    * @returns leading blocks held, in the order of `workerIds`; 0 for a worker that is not known
    */
-  abstract leadingBlocks(hashes: readonly Uint8Array[], workerIds: readonly string[]): Uint32Array;
+  abstract leadingBlocks(hashes: PrefixHashes, workerIds: readonly string[]): Uint32Array;
 }
 
 export interface KvIndexOptions {
@@ -23,6 +22,11 @@ const MOST_OCCUPIED = 0.6;
 const WORD_BITS = 32;
 /** Words of a hash that are kept, the first ones of a slot. */
 const KEY_WORDS = 2;
+/** Where they are in a hash. */
+const HIGH_AT = 0;
+const LOW_AT = 4;
+/** Instead of 0: a hash of zeros would look like a free slot. */
+const NO_HIGH = 1;
 
 /**
  * Block hash → set of workers, in one typed array of a fixed size: each slot has 8 bytes of the hash and one bit per worker; open
@@ -147,7 +151,7 @@ export class KvIndex extends PrefixLookup {
     return this.needsSweep;
   }
 
-  leadingBlocks(hashes: readonly Uint8Array[], workerIds: readonly string[]): Uint32Array {
+  leadingBlocks(hashes: PrefixHashes, workerIds: readonly string[]): Uint32Array {
     const numbers = workerIds.map((workerId) => this.numbers.get(workerId));
     const { table, slotWords } = this;
     return this.depths.find(numbers, hashes.length, {
@@ -160,12 +164,12 @@ export class KvIndex extends PrefixLookup {
     });
   }
 
-  private locate(hashes: readonly Uint8Array[], blocks: Uint32Array, count: number): void {
+  private locate(hashes: PrefixHashes, blocks: Uint32Array, count: number): void {
     const { table, slotWords, slotMask, highs, lows } = this;
     for (let index = 0; index < count; index++) {
-      const hash = hashes[blocks[index]!]!;
-      highs[index] = highOf(hash);
-      lows[index] = lowOf(hash);
+      const block = blocks[index]!;
+      highs[index] = hashes.word(block, HIGH_AT) || NO_HIGH;
+      lows[index] = hashes.word(block, LOW_AT);
     }
     // A loop this short has the processor wait for all of them at once (`PrefixUses.locate`).
     let touched = 0;
@@ -272,6 +276,10 @@ export class KvIndex extends PrefixLookup {
   }
 }
 
-/** Never 0: a hash of zeros would look like a free slot. */
-const highOf = (hash: Uint8Array) => hashWord(hash, 0) || 1;
-const lowOf = (hash: Uint8Array) => hashWord(hash, 4);
+const highOf = (hash: Uint8Array) => hashWord(hash, HIGH_AT) || NO_HIGH;
+const lowOf = (hash: Uint8Array) => hashWord(hash, LOW_AT);
+
+/** As `PrefixHashes.word`, of a hash that comes by itself. */
+function hashWord(hash: Uint8Array, at: number): number {
+  return ((hash[at]! << 24) | (hash[at + 1]! << 16) | (hash[at + 2]! << 8) | hash[at + 3]!) >>> 0;
+}

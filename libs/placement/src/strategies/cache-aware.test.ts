@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from '../create-strategy.js';
 import { ExpectedPrefix } from '../forecast/expected-prefix.js';
 import { prefixKeysOf } from '../forecast/prefix-keys.js';
@@ -23,7 +24,7 @@ const model = servedModel({ blockTokens: BLOCK_TOKENS, contextTokens: 100_000, s
 const hashes = (...numbers: number[]) =>
   numbers.map((number) => Uint8Array.from({ length: 16 }, (_, index) => number * (index + 3)));
 const prompt = hashes(1, 2, 3, 4, 5, 6, 7, 8);
-const asked = request({ promptTokens: 8 * BLOCK_TOKENS, prefixHashes: prompt });
+const asked = request({ promptTokens: 8 * BLOCK_TOKENS, prefixHashes: PrefixHashes.of(prompt) });
 
 /** A worker with this many prompt tokens to compute, of a prompt that begins with these blocks. */
 function worker(
@@ -33,7 +34,7 @@ function worker(
   about: Partial<WorkerView> = {},
 ): WorkerView {
   const mirror = new WorkerMirror();
-  const prefixKeys = prefixKeysOf(begins);
+  const prefixKeys = prefixKeysOf(PrefixHashes.of(begins));
   if (pendingTokens > 0) {
     mirror.sent({
       generationId: workerId,
@@ -86,7 +87,7 @@ describe('predicted-ttft', () => {
     const strategy = create();
     const workers = [worker('cold'), worker('warm')];
     for (let each = 0; each < 6; each++) expect(choose(strategy, workers).workerId).toBe('warm');
-    const fresh = { prefixHashes: hashes(21, 22, 23, 24, 25, 26, 27, 28) };
+    const fresh = { prefixHashes: PrefixHashes.of(hashes(21, 22, 23, 24, 25, 26, 27, 28)) };
     for (let each = 0; each < 4; each++) {
       const { workerId, terms } = choose(strategy, workers, prompt, fresh);
       expect(workerId).toBe('cold');

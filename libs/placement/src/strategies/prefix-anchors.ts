@@ -1,3 +1,4 @@
+import type { PrefixHashes } from '#lib/kv';
 import { marksOf } from '../prefix-marks.js';
 import { shortHash } from '../short-hash.js';
 
@@ -42,9 +43,9 @@ export class PrefixAnchors {
     return this.young.size + this.old.size;
   }
 
-  /** @param hashes  of the prompt's full blocks, at least one */
-  anchorOf(hashes: readonly Uint8Array[]): number {
-    const marks = marksOf(hashes.length, TAIL_BLOCKS).map((position) => shortHash(hashes[position]!));
+  /** @param hashes  at least one */
+  anchorOf(hashes: PrefixHashes): number {
+    const marks = marksOf(hashes.length, TAIL_BLOCKS).map((position) => shortHash(hashes, position));
     let depth = marks.length;
     let known: Block | undefined;
     while (depth > 0 && known === undefined) known = this.find(marks[--depth]!);

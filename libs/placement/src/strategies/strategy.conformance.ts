@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KvBlocksStored, KvEvents } from '#lib/contracts';
-import { nameInLayout } from '#lib/kv';
+import { nameInLayout, PrefixHashes } from '#lib/kv';
 import { CacheFleet } from '../caches/cache-fleet.js';
 import { selectCandidates } from '../candidates.js';
 import { BlockSources } from '../forecast/block-sources.js';
@@ -26,7 +26,7 @@ import type { WorkerView } from '../worker-view.js';
 const hash = fc
   .integer({ min: 0, max: 9 })
   .map((seed) => Uint8Array.from({ length: 16 }, (_, index) => seed * (index + 1)));
-const hashes = fc.array(hash, { maxLength: 5 });
+const hashes = fc.array(hash, { maxLength: 5 }).map(PrefixHashes.of);
 
 /** A worker that has prompts to compute, and has said how long a step took. */
 const mirror = fc
@@ -108,7 +108,7 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
     const choose = (strategy: PlacementStrategy, asked: PlacementRequest, fleet: readonly WorkerView[]) => {
       const { candidates } = selectCandidates(asked, fleet, new Set());
       const prefixes = emptyIndex();
-      for (const one of asked.prefixHashes) prefixes.stored(fleet[one[0]! % fleet.length]!.workerId, one);
+      for (const one of asked.prefixHashes.toArray()) prefixes.stored(fleet[one[0]! % fleet.length]!.workerId, one);
       const prefix = new ExpectedPrefix(asked, fleet, prefixes);
       const context = { nowMs: 0, random: seededRandom(1), workers: fleet, prefix };
       return candidates.length === 0 ? undefined : strategy.choose(asked, candidates, context);
@@ -178,7 +178,8 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
           const { candidates } = selectCandidates(placeable, sharing, new Set());
           if (candidates.length === 0) return;
           const prefixes = emptyIndex();
-          for (const one of placeable.prefixHashes) prefixes.stored(sharing[one[1]! % sharing.length]!.workerId, one);
+          for (const one of placeable.prefixHashes.toArray())
+            prefixes.stored(sharing[one[1]! % sharing.length]!.workerId, one);
           const caches = cacheHolding(cached);
           const prefix = new ExpectedPrefix(placeable, sharing, prefixes);
           const sources = strategy.fetchesBlocks ? BlockSources.among(placeable, prefix, caches, 0) : undefined;

@@ -115,8 +115,11 @@ export interface PlaceRequest {
   promptTokens: number;
   /** Most tokens the request may generate, over all sequences. */
   maxOutputTokens: number;
-  /** Prefix hashes of the prompt's full blocks, first block first; 16 bytes each; at most 4,096. */
-  prefixHashes: Buffer[];
+  /**
+   * Prefix hashes of the prompt's full blocks, first block first: 16 bytes each, one behind the other; at most 4,096. They are a hint of
+   * who has the prompt already: without them it is placed like one that nobody has.
+   */
+  prefixHashes: Buffer;
   /** Session affinity: `x-session-id`, else `prompt_cache_key`, else `user`; empty when the client gave none. */
   sessionKey: string;
   /** -10 to 10; larger is served earlier among waiting requests. */
@@ -682,7 +685,7 @@ function createBasePlaceRequest(): PlaceRequest {
     adapterId: "",
     promptTokens: 0,
     maxOutputTokens: 0,
-    prefixHashes: [],
+    prefixHashes: Buffer.alloc(0),
     sessionKey: "",
     priority: 0,
     attempt: 0,
@@ -718,8 +721,8 @@ export const PlaceRequest: MessageFns<PlaceRequest> = {
     if (message.maxOutputTokens !== 0) {
       writer.uint32(56).uint32(message.maxOutputTokens);
     }
-    for (const v of message.prefixHashes) {
-      writer.uint32(66).bytes(v!);
+    if (message.prefixHashes.length !== 0) {
+      writer.uint32(146).bytes(message.prefixHashes);
     }
     if (message.sessionKey !== "") {
       writer.uint32(74).string(message.sessionKey);
@@ -820,12 +823,12 @@ export const PlaceRequest: MessageFns<PlaceRequest> = {
             message.maxOutputTokens = reader.uint32();
             continue;
           }
-          case 8: {
-            if (tag !== 66) {
+          case 18: {
+            if (tag !== 146) {
               break;
             }
 
-            message.prefixHashes.push(Buffer.from(reader.bytes()));
+            message.prefixHashes = Buffer.from(reader.bytes());
             continue;
           }
           case 9: {
@@ -924,7 +927,7 @@ export const PlaceRequest: MessageFns<PlaceRequest> = {
     message.adapterId = object.adapterId ?? "";
     message.promptTokens = object.promptTokens ?? 0;
     message.maxOutputTokens = object.maxOutputTokens ?? 0;
-    message.prefixHashes = object.prefixHashes?.map((e) => e) || [];
+    message.prefixHashes = object.prefixHashes ?? Buffer.alloc(0);
     message.sessionKey = object.sessionKey ?? "";
     message.priority = object.priority ?? 0;
     message.attempt = object.attempt ?? 0;
