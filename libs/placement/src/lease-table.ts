@@ -38,21 +38,21 @@ export interface LeaseLoad {
   readonly releasedGenerations: number;
 }
 
-const NO_LOAD: LeaseLoad = {
-  generations: 0,
-  sequences: 0,
-  promptTokens: 0,
-  kvTokens: 0,
-  grantedGenerations: 0,
-  grantedPromptTokens: 0,
-  releasedGenerations: 0,
-};
+type Changing<T> = { -readonly [Key in keyof T]: T[Key] };
 
-interface WorkerLeases {
-  readonly leaseIds: Set<string>;
-  load: LeaseLoad;
+class WorkerLeases {
+  readonly leaseIds = new Set<string>();
+  readonly load: Changing<LeaseLoad> = {
+    generations: 0,
+    sequences: 0,
+    promptTokens: 0,
+    kvTokens: 0,
+    grantedGenerations: 0,
+    grantedPromptTokens: 0,
+    releasedGenerations: 0,
+  };
   /** Leases whose generation was missing from the worker's last list. */
-  missing: Set<string>;
+  missing: ReadonlySet<string> = new Set();
 }
 
 export interface LeaseTableOptions {
@@ -98,14 +98,11 @@ export class LeaseTable {
     const lease: Lease = { ...terms, leaseId, grantedAtMs: nowMs, expiresAtMs: nowMs + this.options.leaseTtlMs };
     this.leases.set(leaseId, lease);
     this.leaseIdByGeneration.set(lease.generationId, leaseId);
-    const worker = this.workers.get(lease.workerId) ?? { leaseIds: new Set(), load: NO_LOAD, missing: new Set() };
-    worker.leaseIds.add(leaseId);
-    worker.load = {
-      ...added(worker.load, lease, 1),
-      grantedGenerations: worker.load.grantedGenerations + 1,
-      grantedPromptTokens: worker.load.grantedPromptTokens + lease.promptTokens,
-    };
-    this.workers.set(lease.workerId, worker);
+    const { leaseIds, load } = this.leasedOn(lease.workerId);
+    leaseIds.add(leaseId);
+    add(lease, 1, load);
+    load.grantedGenerations++;
+    load.grantedPromptTokens += lease.promptTokens;
     return lease;
   }
 
@@ -130,9 +127,7 @@ export class LeaseTable {
     if (lease === undefined) return undefined;
     this.end(lease);
     const worker = this.workers.get(lease.workerId);
-    if (worker !== undefined) {
-      worker.load = { ...worker.load, releasedGenerations: worker.load.releasedGenerations + 1 };
-    }
+    if (worker !== undefined) worker.load.releasedGenerations++;
     return lease;
   }
 
@@ -197,14 +192,23 @@ export class LeaseTable {
     return [...leaseIds].map((leaseId) => this.leases.get(leaseId)!); // a worker's ids are live ones
   }
 
+  /** @returns sums that go on with the worker's leases, until `endWorker`: who asks often keeps them */
   loadOf(workerId: string): LeaseLoad {
-    return this.workers.get(workerId)?.load ?? NO_LOAD;
+    return this.leasedOn(workerId).load;
   }
 
   /** When the next lease ends unless renewed; undefined when there is none. */
   nextDueMs(): number | undefined {
     for (const lease of this.leases.values()) return lease.expiresAtMs;
     return undefined;
+  }
+
+  private leasedOn(workerId: string): WorkerLeases {
+    const known = this.workers.get(workerId);
+    if (known !== undefined) return known;
+    const leased = new WorkerLeases();
+    this.workers.set(workerId, leased);
+    return leased;
   }
 
   private end(lease: Lease): void {
@@ -214,19 +218,15 @@ export class LeaseTable {
     const worker = this.workers.get(lease.workerId);
     if (worker !== undefined) {
       worker.leaseIds.delete(leaseId);
-      worker.missing.delete(leaseId);
-      worker.load = added(worker.load, lease, -1);
+      add(lease, -1, worker.load);
     }
     this.noteEnd(lease);
   }
 }
 
-function added(load: LeaseLoad, lease: Lease, sign: 1 | -1): LeaseLoad {
-  return {
-    ...load,
-    generations: load.generations + sign,
-    sequences: load.sequences + sign * lease.sequenceCount,
-    promptTokens: load.promptTokens + sign * lease.promptTokens,
-    kvTokens: load.kvTokens + sign * lease.kvTokens,
-  };
+function add(lease: Lease, sign: 1 | -1, load: Changing<LeaseLoad>): void {
+  load.generations += sign;
+  load.sequences += sign * lease.sequenceCount;
+  load.promptTokens += sign * lease.promptTokens;
+  load.kvTokens += sign * lease.kvTokens;
 }

@@ -1,7 +1,7 @@
 import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import { sequenceLimitOf, stepTokensOf, tokenLimitOf } from './capacity.js';
 import type { WorkerMirror } from './forecast/worker-mirror.js';
-import type { LeaseTable } from './lease-table.js';
+import type { LeaseLoad, LeaseTable } from './lease-table.js';
 import { type Member, queuedPrefillTokens, unleasedKvTokens } from './member.js';
 import { type PrefillOrder, prefillOrderOf } from './prefill-order.js';
 import type { WorkerView } from './worker-view.js';
@@ -26,12 +26,13 @@ export class MemberView implements WorkerView {
   readonly prefillOrder: PrefillOrder;
   readonly mirror: WorkerMirror;
   private readonly stepTokens: number;
+  private readonly leased: LeaseLoad;
 
   constructor(
     readonly place: number,
     private readonly member: Member,
     readonly model: ServedModel,
-    private readonly leases: LeaseTable,
+    leases: LeaseTable,
     limits: MemberLimits,
   ) {
     const { registration, mirror } = member;
@@ -43,6 +44,7 @@ export class MemberView implements WorkerView {
     this.prefillOrder = prefillOrderOf(model);
     this.mirror = mirror;
     this.stepTokens = stepTokensOf(model);
+    this.leased = leases.loadOf(this.workerId);
   }
 
   /** What it must have done since its last report, where it does not report each step. */
@@ -96,9 +98,5 @@ export class MemberView implements WorkerView {
 
   get reportedAtMs(): number {
     return this.member.reportedAtMs;
-  }
-
-  private get leased() {
-    return this.leases.loadOf(this.workerId);
   }
 }

@@ -6,7 +6,7 @@ import type { CandidateTerms, PlacementTerms } from './placement-strategy.js';
 export class TermsTable<Name extends string> implements CandidateTerms {
   private readonly width: number;
   /** Shape [candidates, columns]. */
-  private readonly values: Float64Array;
+  private readonly values: number[];
 
   /**
    * @param columns    where each term is: 0, 1, 2 and so on
@@ -17,7 +17,8 @@ export class TermsTable<Name extends string> implements CandidateTerms {
     private readonly workerIds: readonly string[],
   ) {
     this.width = Object.keys(columns).length;
-    this.values = new Float64Array(workerIds.length * this.width);
+    // Not a typed array: memory of so few thousand bytes takes V8 longer to get and to free from the C library than to fill.
+    this.values = new Array<number>(workerIds.length * this.width).fill(0);
   }
 
   set(row: number, column: number, value: number): void {

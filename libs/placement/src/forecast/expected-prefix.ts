@@ -59,7 +59,7 @@ export class ExpectedPrefix {
       for (let index = 0; index < pending.length; index++) {
         if (blocks >= keys.length) break;
         // Most prompts differ in the first block already, and keys of all that are pending do not fit into a processor's cache.
-        if (blocks === 0 && pendingFirstKeys[index] !== first) continue;
+        if (pendingFirstKeys[index] !== first) continue;
         const { prefixKeys } = pending[index]!;
         if (prefixKeys.length > blocks) blocks = commonBlocks(keys, prefixKeys, blocks);
       }
