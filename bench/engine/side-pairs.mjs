@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '#lib/config';
+import { hasByteProducts } from '#lib/engine-onnx';
 import { quantizeGgufToQ8_0 } from '../node-llama-cpp/rewrite-gguf.mjs';
 import { GenaiUnavailableError, installGenai, wrapGraph } from '../onnxruntime-genai/install.mjs';
 import { GENAI_CASES, INT8_CASES, PREFILL_COPY_CASES, W8A8_CASES } from './cases.mjs';
@@ -42,8 +43,9 @@ export class SidePairs {
   }
 
   /** The form for long prompts, against node-llama-cpp in its fastest, Q8_0. */
-  w8a8() {
-    return this.#compareQ8_0('w8a8', W8A8_CASES);
+  async w8a8() {
+    if (await hasByteProducts()) await this.#compareQ8_0('w8a8', W8A8_CASES);
+    else this.notMeasured.push('w8a8: this processor has no VNNI, which these weights need.');
   }
 
   /** Prompts computed with a second copy of the weights, in fp32, against node-llama-cpp with the same file. */

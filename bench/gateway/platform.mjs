@@ -57,15 +57,15 @@ export async function startPlatform({
     HYDRA_AUTH: 'required',
   };
   const apps = [];
-  const start = async (place, entry, more, options) => {
-    const app = new App(place, entry, { ...env, ...more }, options);
+  const start = async (place, entry, more, { defaults, ...options } = {}) => {
+    const app = new App(place, entry, { ...defaults, ...env, ...more }, options);
     apps.push(app);
     await app.listening;
     return app;
   };
   const { flags, env: defaults } = PROCESS_SETTINGS.scheduler;
   const ports = { HYDRA_SCHEDULER_GRPC_PORT: '0', HYDRA_SCHEDULER_HTTP_PORT: '0' };
-  const scheduler = await start(AROUND, entryOf('scheduler'), { ...defaults, ...ports }, { flags });
+  const scheduler = await start(AROUND, entryOf('scheduler'), ports, { flags, defaults });
   const joined = { HYDRA_SCHEDULER_TARGET: `127.0.0.1:${scheduler.ports.grpcPort}` };
   const startedWorkers = await Promise.all(
     mocks.map((mock, index) => {

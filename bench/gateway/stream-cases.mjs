@@ -1,3 +1,4 @@
+import { PROCESS_SETTINGS } from '#lib/config';
 import { residentSet } from '../resident-set.mjs';
 import { AT_ONCE, bodyOf, loadSettings, PACED } from './load-cases.mjs';
 import { OTHER_MODEL } from './platform.mjs';
@@ -18,7 +19,12 @@ const LONG_PROMPTS = 20;
 const LONG_PROMPT_TOKENS = 8_000;
 
 /** As large as V8's young generation gets by itself, from the beginning: when it is made smaller and larger is not what readers add. */
-const SLOW_FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+const SLOW_FLAGS = [
+  ...PROCESS_SETTINGS.gateway.flags,
+  '--expose-gc',
+  '--min-semi-space-size=64',
+  '--max-semi-space-size=64',
+];
 
 /**
  * Readers that take nothing of long answers of fast workers, beside others that read streams at a model's pace. A flood of requests that

@@ -6,6 +6,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { PROCESS_SETTINGS } from '#lib/config';
 import { AT_ONCE, loadSettings } from './load-cases.mjs';
 import { withPlatform } from './with-platform.mjs';
 
@@ -17,7 +18,7 @@ process.setMaxListeners(0); // one for each child that is to end with this proce
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { plain: { type: 'boolean' } } });
 const entry = resolve(positionals[0] ?? '.', 'dist/apps/gateway/src/main.js');
-const gateways = [{ entry, flags: ['--expose-gc', '--import', PROBE] }];
+const gateways = [{ entry, flags: [...PROCESS_SETTINGS.gateway.flags, '--expose-gc', '--import', PROBE] }];
 await withPlatform({ mocks: [AT_ONCE, AT_ONCE], gateways }, async ({ ports, headers, gateways: [gateway] }, load) => {
   const loop = (concurrency, measureMs) =>
     load.run('closedLoop', {

@@ -2,6 +2,7 @@
  * Builds, flags or settings of the gateway against each other, in CPU time of the same load: gateways of one platform on the measured
  * core, in turns, since a machine's speed changes from one minute to the next.
  * node bench/gateway/turns.mjs [--case plain|flood|two] [--rounds N] [--turn-ms N] NAME=FOLDER[,FLAG...] ...
+ * Gateways have no flags but those that are named here, nor those that `hydra up` gives (`PROCESS_SETTINGS`).
  *   FOLDER: one in which `npm run build` ran; FLAG: one of Node (--max-semi-space-size=32) or a variable (HYDRA_X=1)
  */
 import { cpus, loadavg } from 'node:os';

@@ -18,7 +18,6 @@ export async function inSchedulerProcess(file, name, argument) {
     throw new Error(`${file} ended with code ${code}`);
   });
   const [result] = await Promise.race([once(child, 'message'), ended]);
-  ended.catch(() => {}); // it ends after its answer
   return result;
 }
 

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PROCESS_SETTINGS } from './process-settings.js';
@@ -17,18 +17,19 @@ describe('PROCESS_SETTINGS', () => {
     ['inference', PROCESS_SETTINGS.inference],
     ['inference-cuda', PROCESS_SETTINGS.inference],
   ])('given the image %s, when it is built, then it starts its app with them', (stage, { flags, env }) => {
-    const [, command = '[]'] = /^CMD (.*)$/m.exec(STAGES[stage]!) ?? [];
-    expect(JSON.parse(command).slice(0, -1)).toEqual(flags);
+    const [, command] = /^CMD (.*)$/m.exec(STAGES[stage]!)!;
+    expect(JSON.parse(command!).slice(0, -1)).toEqual(flags);
     for (const [name, value] of Object.entries(env)) expect(STAGES[stage]).toContain(`\nENV ${name}=${value}\n`);
   });
 
   it.each(Object.entries(PROCESS_SETTINGS))(
     'given those of %s, when Node starts with them, then it runs silently',
     (_app, { flags, env }) => {
-      const script = ['-e', 'process.stdout.write("ran")'];
-      expect(execFileSync(process.execPath, [...flags, ...script], { env, encoding: 'utf8', stdio: 'pipe' })).toBe(
-        'ran',
-      );
+      const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, '-e', 'process.stdout.write("ran")'], {
+        env,
+        encoding: 'utf8',
+      });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'ran', stderr: '' });
     },
   );
 });

@@ -60,7 +60,7 @@ export function prefixSeed(identity: PrefixIdentity): Uint8Array {
  * @param tokenIds     prompt token ids, shape [promptTokens]
  * @param blockTokens  tokens per block, as the worker announces it
  * @param seed         from `prefixSeed`; keeps models, adapters and tenants apart
- * @returns one hash per full block, shape [floor(promptTokens / blockTokens)]; a partial last block has none
+ * @returns one hash per full block, shape [floor(promptTokens / blockTokens)], all views of one buffer; a partial last block has none
  * @throws InvalidBlockSizeError, InvalidTokenIdError
  * @see Kwon et al. 2023, PagedAttention, arXiv:2309.06180
  */
@@ -75,9 +75,11 @@ export function hashBlocks(tokenIds: ArrayLike<number>, blockTokens: number, see
 /**
  * Some of the hashes that `hashBlocks` gives, for those who do not hash a prompt at once.
  *
- * @param hashes      shape [at least endBlock, 16]: those before `firstBlock` are there, those from it to before `endBlock` are written
- * @param tokenIds    prompt token ids from the first block on, shape [at least endBlock · blockTokens]
- * @throws InvalidBlockSizeError, InvalidTokenIdError
+ * @param hashes       shape [at least endBlock, 16]: those before `firstBlock` are there, those from it to before `endBlock` are written
+ * @param tokenIds     the prompt's token ids from its beginning, shape [at least endBlock · blockTokens]
+ * @param blockTokens  as of `hashBlocks`
+ * @param seed         as of `hashBlocks`
+ * @throws InvalidBlockSizeError, InvalidTokenIdError, RangeError for a seed that has not 16 bytes, or hashes that do not fit
  */
 export function writeBlockHashes(
   hashes: Uint8Array,
@@ -89,6 +91,8 @@ export function writeBlockHashes(
 ): void {
   if (!Number.isInteger(blockTokens) || blockTokens < 1) throw new InvalidBlockSizeError(blockTokens);
   if (seed.length !== BLOCK_HASH_BYTES) throw new RangeError(`the seed must have 16 bytes, not ${seed.length}`);
+  if (hashes.length < endBlock * BLOCK_HASH_BYTES)
+    throw new RangeError(`${hashes.length} bytes do not hold ${endBlock} hashes`);
   const input = Buffer.alloc(BLOCK_HASH_BYTES + blockTokens * TOKEN_BYTES);
   input.set(firstBlock === 0 ? seed : hashOf(hashes, firstBlock - 1), 0);
   let position = firstBlock * blockTokens;

@@ -12,6 +12,6 @@ export { crc32c } from './crc32c.js';
 export { createEviction, EVICTIONS, type Eviction } from './eviction/create-eviction.js';
 export type { EvictionPolicy, KeptRequest } from './eviction/eviction-policy.js';
 export { nameInLayout } from './name-in-layout.js';
-export { PrefixHashes } from './prefix-hashes.js';
+export { hashWord, PrefixHashes } from './prefix-hashes.js';
 export { PrefixIndex } from './prefix-index.js';
 export { SEGMENT_BLOCKS, shardOf } from './shard-of.js';

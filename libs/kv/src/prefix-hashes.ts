@@ -2,8 +2,8 @@ import { BLOCK_HASH_BYTES } from './block-hash.js';
 
 /**
  * Chained hashes of a prompt's full blocks, first block first, in one buffer: a message's decoder and the collector of garbage have one object of them
- * instead of one for each block, and a look at one is a read of memory instead of three. Words are read through a `DataView`: byte by byte it
- * takes 1.4 times as long where the prompt is in no cache of the processor, five times where it is (2026-11-30).
+ * instead of one for each block, and a look at one is a read of memory instead of three
+ * (docs/decisions/2026-11-30-prefix-hashes-in-one-buffer.md).
  */
 export class PrefixHashes {
   /** Blocks. */
@@ -40,6 +40,7 @@ export class PrefixHashes {
   /**
    * Four bytes of a block's hash as a number, 0 to 2³² − 1.
    * @param at  the first of them, 0 to 12
+   * @throws RangeError when there is no such block
    */
   word(block: number, at: number): number {
     return this.view.getUint32(block * BLOCK_HASH_BYTES + at);
@@ -50,7 +51,8 @@ export class PrefixHashes {
    * @throws RangeError when there is no such block
    */
   at(block: number): Buffer {
-    if (block >= this.length) throw new RangeError(`there are hashes of ${this.length} blocks, none of block ${block}`);
+    if (block < 0 || block >= this.length)
+      throw new RangeError(`there are hashes of ${this.length} blocks, none of block ${block}`);
     const { buffer, byteOffset } = this.bytes;
     return Buffer.from(buffer, byteOffset + block * BLOCK_HASH_BYTES, BLOCK_HASH_BYTES);
   }
@@ -64,4 +66,9 @@ export class PrefixHashes {
   toArray(): Buffer[] {
     return Array.from({ length: this.length }, (_, block) => this.at(block));
   }
+}
+
+/** As `PrefixHashes.word`, of a hash that comes by itself. */
+export function hashWord(hash: Uint8Array, at: number): number {
+  return ((hash[at]! << 24) | (hash[at + 1]! << 16) | (hash[at + 2]! << 8) | hash[at + 3]!) >>> 0;
 }

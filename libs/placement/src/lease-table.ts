@@ -26,7 +26,7 @@ export interface Lease {
 
 export type LeaseTerms = Omit<Lease, 'leaseId' | 'grantedAtMs' | 'expiresAtMs'>;
 
-/** Sums over the live leases of a worker; the `granted…` and `released…` ones only ever grow. */
+/** Sums over the live leases of a worker; the `granted…` and `released…` ones only ever grow. They change with the leases: copy what is to be kept. */
 export interface LeaseLoad {
   readonly generations: number;
   readonly sequences: number;
@@ -192,7 +192,10 @@ export class LeaseTable {
     return [...leaseIds].map((leaseId) => this.leases.get(leaseId)!); // a worker's ids are live ones
   }
 
-  /** @returns sums that go on with the worker's leases, until `endWorker`: who asks often keeps them */
+  /**
+   * Of a worker that `endWorker` will be called for.
+   * @returns until then the same object: who asks often keeps it
+   */
   loadOf(workerId: string): LeaseLoad {
     return this.leasedOn(workerId).load;
   }

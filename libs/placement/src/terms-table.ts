@@ -17,7 +17,7 @@ export class TermsTable<Name extends string> implements CandidateTerms {
     private readonly workerIds: readonly string[],
   ) {
     this.width = Object.keys(columns).length;
-    // Not a typed array: memory of so few thousand bytes takes V8 longer to get and to free from the C library than to fill.
+    // Not a typed array, whose memory V8 would get from the C library for each decision.
     this.values = new Array<number>(workerIds.length * this.width).fill(0);
   }
 

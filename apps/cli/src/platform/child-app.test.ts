@@ -57,7 +57,7 @@ describe('ChildApp', () => {
     const defaults = { OF_ITSELF: 'yes', PATH: 'never' };
     const { app, lines } = childOf(shown, { flags: ['--max-http-header-size=4096'], defaults });
     await app.start();
-    expect(lines).toContain(`runs --max-http-header-size=4096 yes ${process.env['PATH']}`);
+    await expect.poll(() => lines).toContain(`runs --max-http-header-size=4096 yes ${process.env['PATH']}`);
   });
 
   it('given an app that listens, when stopped, then it ends and is not started again', async () => {

@@ -8,11 +8,11 @@ export interface ChildAppOptions {
   readonly name: string;
   /** Module to run. */
   readonly entry: string;
-  /** Of Node, beside our own. */
+  /** Of Node, after our own. */
   readonly flags?: readonly string[];
-  /** Variables that ours go before. */
+  /** Variables for where our environment has none. */
   readonly defaults?: Readonly<Record<string, string>>;
-  /** That go before our own variables; asked at each start. */
+  /** Variables that override ours; asked at each start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly onLine: (name: string, line: string) => void;
   /** Called each time it listens, with its ports. */

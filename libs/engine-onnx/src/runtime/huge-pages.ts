@@ -1,18 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { platform } from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
-import koffi from 'koffi';
-import { enlargeNativeStacks } from './native-stacks.js';
+import { bindC } from './c-library.js';
 
-/** `MADV_COLLAPSE`: joins pages at once, whatever the system does of itself. Linux 6.1 and later; older ones refuse. */
+/** `MADV_COLLAPSE`: joins pages at once. Linux 6.1 and later; older ones refuse. */
 const COLLAPSE = 25;
 /** On x64, and on arm64 with pages of 4 KiB; elsewhere a range that does not hold one is refused. */
 const HUGE_PAGE_BYTES = 2 ** 21;
 const KIBIBYTE = 1_024;
 /** Chosen: below it a range holds few weights. */
 const LEAST_BYTES = 8 * 2 ** 20;
-/** Chosen: holes between what is used are filled, and this process's memory may grow by no more than what they are. */
-const LEAST_SHARE = 0.95;
+/** Chosen: joining fills holes, so the memory of a range may grow by so much. */
+const MOST_HOLE_BYTES = 4 * 2 ** 20;
 /** Joined at once, in up to 0.3 s; then others have their turn. */
 const PIECE_BYTES = 64 * 2 ** 20;
 
@@ -24,25 +23,26 @@ export interface AddressRange {
 
 /**
  * Puts this process's large and full ranges of memory, which are weights in the kernels' order when a model has just been loaded, on huge pages: a
- * step reads all of them, and with small ones the processor looks an address up for every 4 KiB. Nothing where the system cannot: it only saves time.
- * KV memory stays on small pages, as it says itself (`VirtualMemory`).
- * @returns bytes that are on huge pages because of it, or were before
+ * step reads all of them, and with small ones the processor looks an address up for every 4 KiB. Nothing where the system cannot or is not to
+ * (`transparent_hugepage/enabled: never`): it only saves time. KV memory stays on small pages, as it says itself (`VirtualMemory`).
  */
-export async function joinHugePages(signal?: AbortSignal): Promise<number> {
-  if (platform !== 'linux') return 0;
-  enlargeNativeStacks();
-  const c = koffi.load(null);
-  const advise = c.func('madvise', 'int', ['int64_t', 'size_t', 'int']);
-  let joinedBytes = 0;
-  for (const { begin, end } of fullRanges(await readFile('/proc/self/smaps', 'utf8'))) {
+export async function joinHugePages(signal?: AbortSignal): Promise<void> {
+  if (platform !== 'linux' || !(await areWanted())) return;
+  const c = bindC();
+  const smaps = await readFile('/proc/self/smaps', 'utf8').catch(() => ''); // some kernels do not tell
+  for (const { begin, end } of fullRanges(smaps)) {
     for (let at = begin; at < end; at += PIECE_BYTES) {
       signal?.throwIfAborted();
-      const bytes = Math.min(PIECE_BYTES, end - at);
-      if (Number(advise(at, bytes, COLLAPSE)) === 0) joinedBytes += bytes;
+      c.advise(at, Math.min(PIECE_BYTES, end - at), COLLAPSE);
       await turn();
     }
   }
-  return joinedBytes;
+}
+
+/** `MADV_COLLAPSE` itself does not ask. */
+async function areWanted(): Promise<boolean> {
+  const enabled = await readFile('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8').catch(() => '[never]');
+  return !enabled.includes('[never]');
 }
 
 /**
@@ -66,7 +66,7 @@ function isFull(range: string): boolean {
   const { begin, end } = addressesOf(range);
   const isOwn = /^\S+ rw-p \S+ \S+ 0 *(\[heap\])?$/m.test(range);
   const residentBytes = KIBIBYTE * Number(/^Rss: +(\d+) kB$/m.exec(range)?.[1] ?? 0);
-  return isOwn && end - begin >= LEAST_BYTES && residentBytes >= LEAST_SHARE * (end - begin);
+  return isOwn && end - begin >= LEAST_BYTES && end - begin - residentBytes <= MOST_HOLE_BYTES;
 }
 
 function addressesOf(range: string): AddressRange {

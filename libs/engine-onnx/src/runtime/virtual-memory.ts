@@ -1,7 +1,6 @@
 import { arch, platform } from 'node:process';
-import koffi from 'koffi';
+import { bindC } from './c-library.js';
 import type { NativeLedger } from './native-ledger.js';
-import { enlargeNativeStacks } from './native-stacks.js';
 import type { Pointer } from './ort-functions.js';
 
 /** Values of <sys/mman.h>, which differ between the systems. */
@@ -24,22 +23,6 @@ const READ_WRITE = 1 | 2;
 const PRIVATE = 2;
 const FIXED = 0x10;
 const FAILED = -1;
-
-/** The C library's functions. They hold the library: koffi unloads one whose handle is collected. */
-function bindC() {
-  enlargeNativeStacks();
-  const c = koffi.load(null);
-  return {
-    library: c,
-    map: c.func('mmap', 'int64_t', ['int64_t', 'size_t', 'int', 'int', 'int', 'int64_t']),
-    unmap: c.func('munmap', 'int', ['int64_t', 'size_t']),
-    advise: c.func('madvise', 'int', ['int64_t', 'size_t', 'int']),
-    read: c.func('memcpy', 'int64_t', ['void *', 'int64_t', 'size_t']),
-    write: c.func('memcpy', 'int64_t', ['int64_t', 'const void *', 'size_t']),
-    copy: c.func('memmove', 'void', ['int64_t', 'int64_t', 'size_t']),
-    pageBytes: c.func('getpagesize', 'int', []),
-  };
-}
 
 /**
  * A range of addresses behind which the system puts memory page by page, as it is written, and takes it away again on

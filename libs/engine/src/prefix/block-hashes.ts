@@ -20,10 +20,9 @@ export class BlockHashes {
     const blocks = Math.floor(tokens / blockTokens);
     if (blocks > hashes.length) {
       const next = tokenIds.slice(hashes.length * blockTokens, blocks * blockTokens);
-      for (const hash of hashBlocks(next, blockTokens, this.last)) {
-        this.last = hash;
-        hashes.push(Buffer.from(hash).toString('hex'));
-      }
+      const added = hashBlocks(next, blockTokens, this.last);
+      for (const hash of added) hashes.push(Buffer.from(hash).toString('hex'));
+      this.last = Uint8Array.from(added.at(-1)!); // not the buffer of all; there is one
     }
     return blocks === hashes.length ? hashes : hashes.slice(0, blocks);
   }

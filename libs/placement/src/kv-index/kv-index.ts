@@ -1,4 +1,4 @@
-import type { PrefixHashes } from '#lib/kv';
+import { hashWord, type PrefixHashes } from '#lib/kv';
 import { PrefixDepths } from './prefix-depths.js';
 
 /** Which workers hold which prefix blocks. */
@@ -278,8 +278,3 @@ export class KvIndex extends PrefixLookup {
 
 const highOf = (hash: Uint8Array) => hashWord(hash, HIGH_AT) || NO_HIGH;
 const lowOf = (hash: Uint8Array) => hashWord(hash, LOW_AT);
-
-/** As `PrefixHashes.word`, of a hash that comes by itself. */
-function hashWord(hash: Uint8Array, at: number): number {
-  return ((hash[at]! << 24) | (hash[at + 1]! << 16) | (hash[at + 2]! << 8) | hash[at + 3]!) >>> 0;
-}
