@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { credentials } from '@grpc/grpc-js';
-import { PROCESS_SETTINGS } from '#lib/config';
 import { FleetClient, PlacementClient, PlaceRequest, Registration, StateReport } from '#lib/contracts';
 import { secondsOfProcess } from '../engine/disturbance.mjs';
 import { quantile } from '../engine/statistics.mjs';
 import { residentSet } from '../resident-set.mjs';
+import { AS_SCHEDULER } from './in-scheduler-process.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/apps/scheduler/src/main.js', import.meta.url));
 const WORKERS = 64;
@@ -152,12 +152,10 @@ class SimulatedWorker {
 }
 
 async function startScheduler() {
-  const { flags, env } = PROCESS_SETTINGS.scheduler;
   const child = fork(MAIN, {
-    execArgv: [...process.execArgv, ...flags],
+    ...AS_SCHEDULER,
     env: {
-      ...env,
-      ...process.env,
+      ...AS_SCHEDULER.env,
       HYDRA_CONFIG: fileURLToPath(new URL('fleet.yaml', import.meta.url)),
       HYDRA_SCHEDULER_GRPC_PORT: '0',
       HYDRA_SCHEDULER_HTTP_PORT: '0',

@@ -3,6 +3,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { PROCESS_SETTINGS } from '#lib/config';
 
+const { flags, env } = PROCESS_SETTINGS.scheduler;
+
+/** What a process is forked with that runs as `hydra up` has schedulers run. */
+export const AS_SCHEDULER = { execArgv: [...process.execArgv, ...flags], env: { ...env, ...process.env } };
+
 /**
  * Measures in a process that runs as a scheduler does.
  * @param {string} file  beside this one
@@ -11,9 +16,7 @@ import { PROCESS_SETTINGS } from '#lib/config';
  * @returns {Promise<object>} what the function returned
  */
 export async function inSchedulerProcess(file, name, argument) {
-  const { flags, env } = PROCESS_SETTINGS.scheduler;
-  const options = { execArgv: [...process.execArgv, ...flags], env: { ...env, ...process.env } };
-  const child = fork(fileURLToPath(import.meta.url), [file, name, JSON.stringify(argument)], options);
+  const child = fork(fileURLToPath(import.meta.url), [file, name, JSON.stringify(argument)], AS_SCHEDULER);
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`${file} ended with code ${code}`);
   });

@@ -24,6 +24,7 @@ export async function promptHashes(
 ): Promise<Buffer> {
   const blocks = blockTokens === 0 ? 0 : Math.min(MOST_HASHES, Math.floor(promptTokenIds.length / blockTokens));
   const hashes = Buffer.alloc(blocks * BLOCK_HASH_BYTES);
+  if (blocks === 0) return hashes;
   const seed = seedOf(modelFingerprint, adapterVersion, cacheSalt);
   for (let block = 0; block < blocks; block += BLOCKS_AT_ONCE) {
     if (block > 0) await turn();
