@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PlaceRequest, Registration } from '#lib/contracts';
 import { PrefixHashes } from '#lib/kv';
 import {
   createStrategy,
@@ -13,6 +14,7 @@ import {
   rememberedPrefixes,
   seededRandom,
 } from '#lib/placement';
+import { fromPlaceRequest } from '../../dist/apps/scheduler/src/place-request.js';
 import { quantile } from '../engine/statistics.mjs';
 
 const HASH_BYTES = 16;
@@ -64,7 +66,7 @@ export async function measureDecisions({ blocks, decisions }) {
   const timed = [];
   for (let asked = 0; asked < decisions + WARM_UP; asked++) {
     const chain = Math.floor(random() * chains);
-    const request = requestOf(asked, new PrefixHashes(Buffer.from(promptOf(chain)))); // a copy, as the generated decoder brings them
+    const request = requestOf(asked, promptOf(chain));
     const startMs = performance.now();
     const answer = queue.enqueue(request, asked + 1_000, asked).decisions.at(-1);
     const endMs = performance.now();
@@ -143,26 +145,23 @@ function scheduler(prefixes, blocks, random) {
     { fleet, leases, strategyFor: () => strategy, random, prefixes, uses },
   );
   const kvLayout = Buffer.alloc(HASH_BYTES); // one for all: each may fetch from each
-  const model = {
-    modelId: MODEL_ID,
-    modelFingerprint: '',
-    kvLayout,
-    blockTokens: 16,
-    contextTokens: 0,
-    maxRunningSequences: 256,
-  };
+  const model = { modelId: MODEL_ID, kvLayout, blockTokens: 16, maxRunningSequences: 256, stepTokenBudget: 2_048 };
   for (let number = 0; number < SERVING_WORKERS; number++) {
     const workerId = workerIdOf(number * (INDEX_WORKERS / SERVING_WORKERS));
-    const about = { workerId, workerEpoch: 1, target: workerId, kvTarget: workerId, adapters: [], labels: {} };
-    fleet.register({ ...about, models: [{ ...model, stepTokenBudget: 2_048, kvBytesPerToken: 0 }] }, 0);
+    const about = { workerId, workerEpoch: 1, target: workerId, kvTarget: workerId, models: [model] };
+    fleet.register(Registration.decode(Registration.encode(Registration.fromPartial(about)).finish()), 0); // each with a layout of its own
   }
   return { queue, leases, uses };
 }
 
+/** As the generated decoder brings it: the same properties in the same order in each, the hashes copied from the message. */
 function requestOf(number, prefixHashes) {
-  return {
-    ...{ generationId: `g${number}`, tenantId: 't', modelId: MODEL_ID, adapterId: '', sessionKey: '' },
-    ...{ promptTokens: CHAIN_BLOCKS * 16 + 8, maxOutputTokens: 256, sequenceCount: 1, prefixHashes },
-    ...{ priority: 0, attempt: 0, avoidWorkerIds: [], ttftDeadlineUnixMs: 0, explain: true },
+  const about = {
+    generationId: `g${number}`,
+    tenantId: 't',
+    modelId: MODEL_ID,
+    prefixHashes: Buffer.from(prefixHashes),
   };
+  const counts = { promptTokens: CHAIN_BLOCKS * 16 + 8, maxOutputTokens: 256, sequenceCount: 1 };
+  return fromPlaceRequest(PlaceRequest.fromPartial({ ...about, ...counts }));
 }
