@@ -21,6 +21,24 @@ describe('PrefixHashes', () => {
       }),
     ));
 
+  it('given two prompts, then it finds what both begin with, and never less than what is known', () =>
+    fc.assert(
+      fc.property(
+        fc.array(hash, { maxLength: 40 }),
+        fc.uniqueArray(hash, { minLength: 2, maxLength: 40, selector: String }),
+        fc.nat({ max: 40 }),
+        fc.nat({ max: 40 }),
+        (shared, [first, ...others], ownLength, known) => {
+          const one = PrefixHashes.of([...shared, first!, ...others.slice(0, ownLength)]);
+          const other = PrefixHashes.of([...shared, ...others]);
+          expect(one.commonBlocks(other)).toBe(shared.length);
+          expect(other.commonBlocks(one)).toBe(shared.length);
+          expect(one.commonBlocks(other, known)).toBe(Math.max(known, shared.length));
+          expect(one.commonBlocks(one)).toBe(one.length);
+        },
+      ),
+    ));
+
   it('gives the hashes of some blocks without copying them', () => {
     const packed = PrefixHashes.of([1, 2, 3, 4].map((fill) => new Uint8Array(16).fill(fill)));
     const some = packed.slice(1, 3);

@@ -47,6 +47,23 @@ export class PrefixHashes {
   }
 
   /**
+   * Blocks that both begin with. Hashes are chained, so equal at one place means equal up to there.
+   * @param known  so many are known to be, or of no interest: the answer is never less
+   */
+  commonBlocks(other: PrefixHashes, known = 0): number {
+    let equal = known;
+    let differs = Math.min(this.length, other.length) + 1;
+    // Most have no more in common than what is known.
+    if (equal + 1 < differs && !this.isEqualAt(equal, other)) return equal;
+    while (differs - equal > 1) {
+      const middle = (equal + differs) >> 1;
+      if (this.isEqualAt(middle - 1, other)) equal = middle;
+      else differs = middle;
+    }
+    return equal;
+  }
+
+  /**
    * @returns a block's hash, as a view of the buffer
    * @throws RangeError when there is no such block
    */
@@ -65,6 +82,11 @@ export class PrefixHashes {
   /** @returns all of them, each as a view of the buffer, for who cannot do without: an object for each block */
   toArray(): Buffer[] {
     return Array.from({ length: this.length }, (_, block) => this.at(block));
+  }
+
+  private isEqualAt(block: number, other: PrefixHashes): boolean {
+    for (let at = 0; at < BLOCK_HASH_BYTES; at += 4) if (this.word(block, at) !== other.word(block, at)) return false;
+    return true;
   }
 }
 

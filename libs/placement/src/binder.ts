@@ -4,7 +4,7 @@ import { type Candidates, selectCandidates } from './candidates.js';
 import { expectedKvTokens, expectedServiceTokens } from './capacity.js';
 import type { DrainPace } from './drain-pace.js';
 import { explain, type PlacementExplanation } from './explanation.js';
-import { type FirstTokenForecast, firstTokenForecasts } from './first-token-forecast.js';
+import { type FirstTokenForecast, firstTokenForecast } from './first-token-forecast.js';
 import type { FleetState } from './fleet-state.js';
 import { BlockSources, type FetchOption } from './forecast/block-sources.js';
 import { ExpectedPrefix } from './forecast/expected-prefix.js';
@@ -222,19 +222,29 @@ export class Binder {
     slotMs: number,
     nowMs: number,
   ): Lease {
-    const { generationId, modelId, tenantId, priority, attempt, sequenceCount, promptTokens } = request;
-    const { workerId, workerEpoch } = worker;
-    const { cachedTokens, ttftMs } = firstTokenForecasts(request, prefix, () => fetch, slotMs, nowMs)(worker);
+    const { generationId, promptTokens, prefixHashes } = request;
+    const { cachedTokens, ttftMs } = firstTokenForecast(request, worker, prefix, fetch, slotMs, nowMs);
     const lease = this.parts.leases.grant(
       {
-        ...{ generationId, modelId, tenantId, priority, workerId, workerEpoch, attempt, sequenceCount, promptTokens },
-        ...{ kvTokens: expectedKvTokens(request), cachedTokens, predictedTtftMs, forecastTtftMs: ttftMs },
+        generationId,
+        modelId: request.modelId,
+        tenantId: request.tenantId,
+        priority: request.priority,
+        workerId: worker.workerId,
+        workerEpoch: worker.workerEpoch,
+        attempt: request.attempt,
+        sequenceCount: request.sequenceCount,
+        promptTokens,
+        kvTokens: expectedKvTokens(request),
+        cachedTokens,
+        predictedTtftMs,
         serviceTokens: Math.max(1, expectedServiceTokens(request) - cachedTokens),
+        forecastTtftMs: ttftMs,
       },
       nowMs,
     );
     const remainingTokens = promptTokens - cachedTokens;
-    worker.mirror.sent({ generationId, promptTokens, prefixKeys: prefix.keys, sentAtMs: nowMs, remainingTokens });
+    worker.mirror.sent({ generationId, promptTokens, prefixHashes, sentAtMs: nowMs, remainingTokens });
     if (fetch !== undefined) {
       const bytesOver = new Map([[worker.mirror.traffic, fetch.bytes]]);
       for (const { traffic, bytes } of fetch.parts) bytesOver.set(traffic, (bytesOver.get(traffic) ?? 0) + bytes);
@@ -268,15 +278,15 @@ function waysToFirstToken(
 ): (worker: WorkerView) => FirstTokenForecast[] {
   return (worker) =>
     [undefined, ...(sources?.optionsFor(worker) ?? [])].map((fetch) =>
-      firstTokenForecasts(request, prefix, () => fetch, slotMs, nowMs)(worker),
+      firstTokenForecast(request, worker, prefix, fetch, slotMs, nowMs),
     );
 }
 
 function elsewhere({ prefixHashes }: PlacementRequest, { from: kind, parts }: FetchOption): BlocksElsewhere[] {
-  return parts.map(({ target, firstBlock, endBlock }) => ({
-    ...{ kind, target },
-    blockHashes: prefixHashes.slice(firstBlock, endBlock),
-  }));
+  return parts.map(({ target, firstBlock, endBlock }) => {
+    const blockHashes = prefixHashes.slice(firstBlock, endBlock);
+    return { kind, target, blockHashes };
+  });
 }
 
 function reasonOf(candidateCount: number, cachedTokens: number): PlacementReason {

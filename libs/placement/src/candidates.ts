@@ -30,6 +30,7 @@ const WORKER_ROLE_PREFILL: WorkerRole = 2; // `WorkerRole.PREFILL`; only types m
 
 /**
  * The one filter before every strategy.
+ * @param workers   sorted by id
  * @param reserved  workers that an earlier waiting request has a claim on
  */
 export function selectCandidates(
@@ -57,7 +58,6 @@ export function selectCandidates(
     filtered.set(worker.workerId, reason);
     if (reason !== 'avoided') waitsFor.push(worker.workerId);
   }
-  candidates.sort((a, b) => (a.workerId < b.workerId ? -1 : 1));
   return { candidates, filtered, waitsFor };
 }
 

@@ -1,4 +1,4 @@
-import type { Registration, StateReport } from '#lib/contracts';
+import type { Registration, ServedModel, StateReport } from '#lib/contracts';
 import { FetchTimeModel } from './forecast/fetch-time-model.js';
 import { StepTimeModel } from './forecast/step-time-model.js';
 import type { StepReport } from './forecast/worker-mirror.js';
@@ -67,6 +67,7 @@ export class FleetState {
     const known = this.members.get(registration.workerId);
     const knownEpoch = known?.registration.workerEpoch ?? -1;
     if (registration.workerEpoch < knownEpoch) return { kind: 'superseded', byEpoch: knownEpoch };
+    for (const model of registration.models) this.shareKvKind(model);
     const models = new Map(registration.models.map((model) => [model.modelId, model]));
     if (known !== undefined && registration.workerEpoch === knownEpoch) {
       const dropped = [...known.models.keys()].filter((modelId) => !models.has(modelId));
@@ -172,7 +173,7 @@ export class FleetState {
     return dueMs;
   }
 
-  /** The workers of a model, in no promised order, as they are at a moment: later ones are seen in the same views. */
+  /** The workers of a model, sorted by id, as they are at a moment: later ones are seen in the same views. */
   workersOf(modelId: string, nowMs: number): readonly WorkerView[] {
     const views = this.views.get(modelId) ?? this.viewsOf(modelId);
     for (const view of views) view.catchUp(nowMs);
@@ -214,9 +215,20 @@ export class FleetState {
     }));
   }
 
+  /** Has it say in which layout its blocks are, and of which weights, with the objects of another worker that says the same: whoever compares them compares addresses. */
+  private shareKvKind(model: ServedModel): void {
+    for (const { models } of this.members.values()) {
+      for (const { kvLayout, modelFingerprint } of models.values()) {
+        if (Buffer.compare(kvLayout, model.kvLayout) === 0) model.kvLayout = kvLayout;
+        if (modelFingerprint === model.modelFingerprint) model.modelFingerprint = modelFingerprint;
+      }
+    }
+  }
+
   private viewsOf(modelId: string): readonly MemberView[] {
     const views: MemberView[] = [];
-    for (const member of this.members.values()) {
+    const members = [...this.members].sort(([one], [other]) => (one < other ? -1 : 1));
+    for (const [, member] of members) {
       const model = member.models.get(modelId);
       if (model !== undefined) views.push(new MemberView(views.length, member, model, this.leases, this.options));
     }

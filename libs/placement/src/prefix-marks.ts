@@ -15,5 +15,5 @@ export function marksOf(blockCount: number, tailBlocks = 1): number[] {
 
 /** A sixteenth of the largest power of two up to the position, at least 1. */
 function strideAt(position: number): number {
-  return position < 32 ? 1 : 2 ** (27 - Math.clz32(position));
+  return position < 32 ? 1 : 1 << (27 - Math.clz32(position));
 }

@@ -154,7 +154,8 @@ export class PrefixUses {
     const { counters, places } = this;
     const youngShift = (this.generation & 1) * COUNTER_BITS;
     if (this.youngUses === 0) this.youngCount++;
-    for (const place of places) {
+    for (let index = 0; index < COUNTERS_PER_PREFIX; index++) {
+      const place = places[index]!;
       const counter = counters[place]!;
       if (((counter >> youngShift) & COUNTER_MASK) >= uses) continue;
       counters[place] = (counter & ~(COUNTER_MASK << youngShift)) | (uses << youngShift);

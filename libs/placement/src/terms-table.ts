@@ -17,8 +17,7 @@ export class TermsTable<Name extends string> implements CandidateTerms {
     private readonly workerIds: readonly string[],
   ) {
     this.width = Object.keys(columns).length;
-    // Not a typed array, whose memory V8 would get from the C library for each decision.
-    this.values = new Array<number>(workerIds.length * this.width).fill(0);
+    this.values = zeros(workerIds.length * this.width);
   }
 
   set(row: number, column: number, value: number): void {
@@ -49,4 +48,19 @@ export class TermsTable<Name extends string> implements CandidateTerms {
     }
     return copy;
   }
+}
+
+/** Zeros that V8 keeps as doubles, since each has been one that is no integer. */
+const DOUBLES: number[] = [];
+
+/**
+ * Not a typed array, whose memory V8 would get from the C library for each decision, and not one filled with zeros, which V8 would keep as small
+ * integers and put together anew at the first term that is none.
+ */
+function zeros(length: number): number[] {
+  while (DOUBLES.length < length) {
+    DOUBLES.push(0.5);
+    DOUBLES[DOUBLES.length - 1] = 0;
+  }
+  return DOUBLES.slice(0, length);
 }

@@ -107,23 +107,21 @@ export class CacheFleet {
    * @param layout  in which they are of use (`ServedModel.kvLayout`)
    */
   find(hashes: PrefixHashes, layout: Uint8Array): PromptInCaches {
-    const cacheIds = [...this.members.keys()];
+    const caches = [...this.members.values()];
+    const holders = caches.map(({ cacheId: workerId }) => ({ workerId }));
     return new PromptInCaches(hashes.length, (firstBlock, endBlock) => {
       if (this.known === undefined) return undefined;
       const { index } = this.known;
       const heldOf = (blocks: readonly number[]) => {
         const names = new PrefixHashes(this.names.subarray(0, blocks.length * BLOCK_HASH_BYTES));
         for (const [at, block] of blocks.entries()) nameInLayout(hashes.at(block), layout, names.at(at));
-        return index.leadingBlocks(names, cacheIds);
+        return index.leadingBlocks(names, holders);
       };
       // Within a segment, who holds a block holds those before it: mostly the first and the last one tell all.
       const ends = heldOf([firstBlock, endBlock - 1]);
       const mostOfEnds = Math.max(0, ...ends);
       if (mostOfEnds === 0) return undefined;
-      const runOf = (place: number, end: number) => {
-        const cache = this.members.get(cacheIds[place]!)!; // one of them
-        return { cache, firstBlock, endBlock: end };
-      };
+      const runOf = (place: number, end: number) => ({ cache: caches[place]!, firstBlock, endBlock: end }); // one of them
       if (mostOfEnds === 2) return runOf(ends.indexOf(2), endBlock);
       const held = heldOf(Array.from({ length: endBlock - firstBlock }, (_, at) => firstBlock + at));
       const most = Math.max(...held);

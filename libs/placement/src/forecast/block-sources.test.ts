@@ -38,7 +38,7 @@ describe('BlockSources', () => {
   it('given workers with parts of a prompt, then each fetches from the longest, and the longest from nobody', () => {
     const workers = inPlaces(sharing('none'), sharing('some'), sharing('most', { isDraining: true }));
     const sources = sourcesAmong(workers, { some: 10, most: 60 });
-    expect(workers.slice(0, 2).map((worker) => sources?.optionsFor(worker)[0])).toMatchObject([
+    expect(workers.slice(0, 2).map((worker) => ({ ...sources?.optionsFor(worker)[0] }))).toMatchObject([
       {
         from: 'worker',
         parts: [{ holderId: 'most', firstBlock: 0, endBlock: 60 }],
@@ -175,7 +175,7 @@ describe('fetching, by predicted-ttft', () => {
     mirror.sent({
       generationId: 'g',
       promptTokens: 100,
-      prefixKeys: new Float64Array(0),
+      prefixHashes: PrefixHashes.of([]),
       sentAtMs: 0,
       remainingTokens: 100,
     });

@@ -36,6 +36,19 @@ export interface FetchOption extends Prefix {
   readonly isCertain: boolean;
 }
 
+/** The option of the worker that is looked at: one object for all workers of a decision. */
+class Option implements FetchOption {
+  parts: readonly FetchPart[] = [];
+  blocks = 0;
+  tokens = 0;
+  ownBlocks = 0;
+  bytes = 0;
+  fetchMs = 0;
+  isCertain = false;
+
+  constructor(readonly from: FetchOption['from']) {}
+}
+
 interface Parts {
   readonly parts: readonly FetchPart[];
   /** Of the prompt, where the first of them begins. */
@@ -70,6 +83,7 @@ export class BlockSources {
   /** Workers that hold some of it, the longest prefix first. */
   private ordered: readonly Source[] | undefined;
   private readonly cached: CachedPrompt[] = [];
+  private readonly options = { worker: new Option('worker'), kvcache: new Option('kvcache') };
 
   private constructor(
     private readonly request: PlacementRequest,
@@ -99,6 +113,7 @@ export class BlockSources {
   /**
    * What a worker may fetch: from the caches, and from the other worker that holds most of the prompt; none where that is not more than it has. Caches
    * come first, so that of equals they are asked: they compute nothing meanwhile.
+   * @returns options that are good until the next worker is asked about: a decision looks at hundreds and takes one
    */
   optionsFor(worker: WorkerView): readonly FetchOption[] {
     if (!sharesBlocks(worker)) return NO_OPTIONS;
@@ -178,7 +193,15 @@ export class BlockSources {
     const sharedBytes = Math.max(mirror.traffic.competingBytes(bytes, this.nowMs), competingBytes);
     const fetchMs = fetchTime.fetchMs(bytes + sharedBytes) + (parts.length - 1) * fetchTime.fetchMs(0);
     const isCertain = from === 'kvcache' && registration.alwaysAsksCaches;
-    return { from, parts, blocks, tokens, ownBlocks, bytes, fetchMs, isCertain };
+    const option = this.options[from];
+    option.parts = parts;
+    option.blocks = blocks;
+    option.tokens = tokens;
+    option.ownBlocks = ownBlocks;
+    option.bytes = bytes;
+    option.fetchMs = fetchMs;
+    option.isCertain = isCertain;
+    return option;
   }
 
   /** Of equals the one with the least to do comes first. */

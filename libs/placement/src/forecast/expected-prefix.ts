@@ -1,7 +1,7 @@
 import type { PrefixLookup } from '../kv-index/kv-index.js';
 import type { PlacementRequest } from '../placement-request.js';
+import { shortHash } from '../short-hash.js';
 import type { WorkerView } from '../worker-view.js';
-import { commonBlocks, type PrefixKeys, prefixKeysOf } from './prefix-keys.js';
 
 /** Leading blocks of a prompt, and the tokens they spare. */
 export interface Prefix {
@@ -14,8 +14,7 @@ export interface Prefix {
  * last token is always computed: its logits are what is asked for. For one decision: nothing may change until it is made.
  */
 export class ExpectedPrefix {
-  private computedKeys: PrefixKeys | undefined;
-  private heldBlocks: Uint32Array | undefined;
+  private heldBlocks: readonly number[] | undefined;
   private known: readonly Prefix[] | undefined;
 
   /** @param workers  that may be asked about: all of the model, each in its place */
@@ -24,12 +23,6 @@ export class ExpectedPrefix {
     readonly workers: readonly WorkerView[],
     private readonly prefixes: PrefixLookup,
   ) {}
-
-  /** Of the prompt. */
-  get keys(): PrefixKeys {
-    this.computedKeys ??= prefixKeysOf(this.request.prefixHashes);
-    return this.computedKeys;
-  }
 
   /** @throws when it is not among the workers */
   of(worker: WorkerView): Prefix {
@@ -40,28 +33,26 @@ export class ExpectedPrefix {
   }
 
   /** Leading blocks that each worker holds now, in the order of the workers. */
-  get held(): Uint32Array {
-    this.heldBlocks ??= this.prefixes.leadingBlocks(
-      this.request.prefixHashes,
-      this.workers.map(({ workerId }) => workerId),
-    );
+  get held(): readonly number[] {
+    this.heldBlocks ??= this.prefixes.leadingBlocks(this.request.prefixHashes, this.workers);
     return this.heldBlocks;
   }
 
   private find(): readonly Prefix[] {
-    const { held, keys, workers, request } = this;
-    const first = keys[0];
+    const { held, workers, request } = this;
+    const { prefixHashes } = request;
+    const first = prefixHashes.length === 0 ? undefined : shortHash(prefixHashes, 0);
     const known: Prefix[] = [];
     for (let place = 0; place < workers.length; place++) {
       const { mirror, model } = workers[place]!;
       let blocks = held[place]!;
       const { pending, pendingFirstKeys } = mirror;
       for (let index = 0; index < pending.length; index++) {
-        if (blocks >= keys.length) break;
-        // Most prompts differ in the first block already, and keys of all that are pending do not fit into a processor's cache.
+        if (blocks >= prefixHashes.length) break;
+        // Most prompts differ in the first block already, and hashes of all that are pending do not fit into a processor's cache.
         if (pendingFirstKeys[index] !== first) continue;
-        const { prefixKeys } = pending[index]!;
-        if (prefixKeys.length > blocks) blocks = commonBlocks(keys, prefixKeys, blocks);
+        const { prefixHashes: sent } = pending[index]!;
+        if (sent.length > blocks) blocks = prefixHashes.commonBlocks(sent, blocks);
       }
       const tokens = Math.max(0, Math.min(blocks * model.blockTokens, request.promptTokens - 1));
       known.push({ blocks, tokens });

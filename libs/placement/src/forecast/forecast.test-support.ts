@@ -1,5 +1,4 @@
 import { PrefixHashes } from '#lib/kv';
-import { prefixKeysOf } from './prefix-keys.js';
 import type { StepLoad } from './step-time-model.js';
 import { type ForecastedPrompt, TtftForecaster } from './ttft-forecast.js';
 import { WorkerMirror } from './worker-mirror.js';
@@ -27,10 +26,10 @@ export function mirror(): WorkerMirror {
   return made;
 }
 
-const NO_KEYS = prefixKeysOf(PrefixHashes.of([]));
+const NO_HASHES = PrefixHashes.of([]);
 
 export const sent = (to: WorkerMirror, generationId: string, promptTokens: number, sentAtMs = 0) =>
-  to.sent({ generationId, promptTokens, prefixKeys: NO_KEYS, sentAtMs, remainingTokens: promptTokens });
+  to.sent({ generationId, promptTokens, prefixHashes: NO_HASHES, sentAtMs, remainingTokens: promptTokens });
 
 export const idle = {
   finished: undefined,

@@ -6,7 +6,6 @@ import { ExpectedPrefix } from './expected-prefix.js';
 import { Followers } from './followers.js';
 import { forecastTtft, idle, load, mirror, question, sent } from './forecast.test-support.js';
 import { MeanWork } from './mean-work.js';
-import { commonBlocks, prefixKeysOf } from './prefix-keys.js';
 import { type StepLoad, StepTimeModel } from './step-time-model.js';
 import { WorkerMirror } from './worker-mirror.js';
 
@@ -60,18 +59,6 @@ describe('StepTimeModel', () => {
     expect(model.stepMs(same)).toBeCloseTo(12.05, 0);
     expect(Number.isFinite(model.stepMs(load({ prefillTokens: 2_048 })))).toBe(true);
   });
-});
-
-describe('prefix keys', () => {
-  it('find what two prompts begin with in common', () =>
-    fc.assert(
-      fc.property(fc.nat(40), fc.nat(40), fc.nat(40), (shared, a, b) => {
-        const common = Array.from({ length: shared }, (_, index) => index + 1);
-        const one = chain(...common, ...Array.from({ length: a }, (_, index) => 100 + index));
-        const other = chain(...common, ...Array.from({ length: b }, (_, index) => 160 + index));
-        expect(commonBlocks(prefixKeysOf(one), prefixKeysOf(other))).toBe(shared);
-      }),
-    ));
 });
 
 describe('a worker that reports intervals', () => {
@@ -251,8 +238,8 @@ describe('the prefix that a worker is expected to have', () => {
     const asked = request({ promptTokens: 64, prefixHashes: prompt });
     const expected = () => new ExpectedPrefix(asked, [worker], prefixes).of(worker);
     expect(expected()).toEqual({ blocks: 2, tokens: 32 });
-    const prefixKeys = prefixKeysOf(chain(1, 2, 3, 9));
-    busy.sent({ generationId: 'g', promptTokens: 64, prefixKeys, sentAtMs: 0, remainingTokens: 64 });
+    const prefixHashes = chain(1, 2, 3, 9);
+    busy.sent({ generationId: 'g', promptTokens: 64, prefixHashes, sentAtMs: 0, remainingTokens: 64 });
     expect(expected()).toEqual({ blocks: 3, tokens: 48 });
     for (const one of prompt.toArray()) prefixes.stored('w', one);
     expect(expected()).toEqual({ blocks: 4, tokens: 63 });

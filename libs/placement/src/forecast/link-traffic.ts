@@ -14,11 +14,14 @@ interface Transfer {
 export class LinkTraffic {
   /** By generation, in the order in which they began. */
   private readonly transfers = new Map<string, Transfer>();
+  /** By then all of them have ended: most links have nothing on them, and each decision asks about all. */
+  private quietFromMs = 0;
 
   began(generationId: string, bytes: number, fetchMs: number, nowMs: number): void {
     for (const [id, { endsMs }] of this.transfers) if (endsMs <= nowMs) this.transfers.delete(id);
     this.transfers.delete(generationId);
     this.transfers.set(generationId, { bytes, beganMs: nowMs, endsMs: nowMs + fetchMs });
+    this.quietFromMs = Math.max(this.quietFromMs, nowMs + fetchMs);
     if (this.transfers.size > MOST_TRANSFERS) this.transfers.delete(this.transfers.keys().next().value!); // there are some
   }
 
@@ -31,6 +34,7 @@ export class LinkTraffic {
    * and no more than these do themselves.
    */
   competingBytes(bytes: number, nowMs: number): number {
+    if (nowMs >= this.quietFromMs) return 0;
     let competing = 0;
     for (const transfer of this.transfers.values()) {
       if (transfer.endsMs <= nowMs) continue;

@@ -1,12 +1,11 @@
+import type { PrefixHashes } from '#lib/kv';
 import { prefillUrgency } from '../prefill-order.js';
-
-import type { PrefixKeys } from './prefix-keys.js';
 
 /** A prompt that a worker has to compute, as the scheduler believes. */
 export interface PendingPrompt {
   readonly generationId: string;
   readonly promptTokens: number;
-  readonly prefixKeys: PrefixKeys;
+  readonly prefixHashes: PrefixHashes;
   readonly sentAtMs: number;
   /** Neither computed nor cached; an estimate until the worker has begun with it. */
   remainingTokens: number;

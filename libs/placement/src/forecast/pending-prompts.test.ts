@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PrefixHashes } from '#lib/kv';
+import { shortHash } from '../short-hash.js';
 import { pairsOf } from './attention-pairs.js';
 import type { PendingPrompt } from './pending-prompt.js';
 import { PendingPrompts } from './pending-prompts.js';
+
+const hashOf = (seed: number) => Buffer.alloc(16, seed);
+const firstKeyOf = ({ prefixHashes }: PendingPrompt) =>
+  prefixHashes.length > 0 ? shortHash(prefixHashes, 0) : Number.NaN;
 
 /** Few, so that they meet again. */
 const generationId = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
@@ -11,7 +17,7 @@ const tokens = fc.double({ min: 0.001, max: 1e6, noNaN: true });
 const prompt: fc.Arbitrary<PendingPrompt> = fc.record({
   generationId,
   promptTokens: tokens,
-  prefixKeys: fc.array(fc.nat(9), { maxLength: 2 }).map((keys) => Float64Array.from(keys)),
+  prefixHashes: fc.array(fc.nat(9), { maxLength: 2 }).map((blocks) => PrefixHashes.of(blocks.map(hashOf))),
   sentAtMs: fc.constant(0),
   remainingTokens: tokens,
 });
@@ -73,7 +79,7 @@ describe('PendingPrompts', () => {
           apply(one, prompts, expected);
           expect(prompts.inOrder).toEqual([...expected.values()]);
           expect(prompts.size).toBe(expected.size);
-          expect(prompts.firstKeys).toEqual(prompts.inOrder.map(({ prefixKeys }) => prefixKeys[0] ?? Number.NaN));
+          expect(prompts.firstKeys).toEqual(prompts.inOrder.map(firstKeyOf));
           if (isAskedAfter) expect(prompts.backlog).toEqual(addedUp(prompts.inOrder));
         }
         expect(prompts.backlog).toEqual(addedUp(prompts.inOrder));

@@ -1,3 +1,4 @@
+import { shortHash } from '../short-hash.js';
 import { pairsOf } from './attention-pairs.js';
 import type { PendingPrompt } from './pending-prompt.js';
 
@@ -32,7 +33,7 @@ export class PendingPrompts {
     return this.ordered;
   }
 
-  /** Of the first block of each, in the same order; NaN where there is none. */
+  /** `shortHash` of the first block of each, in the same order; NaN where there is none. */
   get firstKeys(): readonly number[] {
     return this.keys;
   }
@@ -104,6 +105,6 @@ export class PendingPrompts {
   }
 }
 
-function firstKeyOf({ prefixKeys }: PendingPrompt): number {
-  return prefixKeys[0] ?? Number.NaN;
+function firstKeyOf({ prefixHashes }: PendingPrompt): number {
+  return prefixHashes.length === 0 ? Number.NaN : shortHash(prefixHashes, 0);
 }

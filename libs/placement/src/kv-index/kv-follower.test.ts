@@ -13,7 +13,7 @@ class FollowedWorker implements FollowedHolder {
     return this.index.size;
   }
 
-  holds = (block: Uint8Array) => this.index.leadingBlocks(PrefixHashes.of([block]), ['w'])[0] === 1;
+  holds = (block: Uint8Array) => this.index.leadingBlocks(PrefixHashes.of([block]), [{ workerId: 'w' }])[0] === 1;
   apply = (events: Parameters<KvFollower['apply']>[1]) => this.follower.apply('w', events);
   holderRestarted = () => this.follower.forget('w');
   streamEnded = () => this.follower.forget('w');

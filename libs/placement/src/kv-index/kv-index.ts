@@ -1,13 +1,19 @@
 import { hashWord, type PrefixHashes } from '#lib/kv';
 import { PrefixDepths } from './prefix-depths.js';
 
+/** A worker that is asked about. */
+export interface Holder {
+  readonly workerId: string;
+}
+
 /** Which workers hold which prefix blocks. */
 export abstract class PrefixLookup {
   /**
    * How long a prefix each worker holds.
-   * @returns leading blocks held, in the order of `workerIds`; 0 for a worker that is not known
+   * @param holders  a list that does not change: who asks about the same one again spares its workers' being looked up
+   * @returns leading blocks held, in their order; 0 for a worker that is not known
    */
-  abstract leadingBlocks(hashes: PrefixHashes, workerIds: readonly string[]): Uint32Array;
+  abstract leadingBlocks(hashes: PrefixHashes, holders: readonly Holder[]): readonly number[];
 }
 
 export interface KvIndexOptions {
@@ -44,6 +50,9 @@ export class KvIndex extends PrefixLookup {
   private readonly slotMask: number;
   private readonly mostBlocks: number;
   private readonly numbers = new Map<string, number>();
+  /** Who was asked about last, and their numbers, as long as nobody joins or leaves. */
+  private askedAbout: readonly Holder[] | undefined;
+  private askedNumbers: readonly (number | undefined)[] = [];
   private readonly freeNumbers: number[];
   /** Numbers of workers that left: those whose bits are being swept, and those that wait for the next sweep. */
   private readonly leaving: number[] = [];
@@ -72,7 +81,7 @@ export class KvIndex extends PrefixLookup {
     this.slotWords = KEY_WORDS + holderWords;
     this.table = new Uint32Array(slots * this.slotWords);
     this.leavingBits = new Uint32Array(holderWords);
-    this.depths = new PrefixDepths(holderWords);
+    this.depths = new PrefixDepths(holderWords * WORD_BITS);
     this.highs = new Uint32Array(holderWords * WORD_BITS);
     this.lows = new Uint32Array(holderWords * WORD_BITS);
     this.freeNumbers = Array.from({ length: capacityWorkers }, (_, index) => capacityWorkers - 1 - index);
@@ -129,6 +138,7 @@ export class KvIndex extends PrefixLookup {
     const number = this.numbers.get(workerId);
     if (number === undefined) return;
     this.numbers.delete(workerId);
+    this.askedAbout = undefined;
     this.left.push(number);
   }
 
@@ -151,16 +161,19 @@ export class KvIndex extends PrefixLookup {
     return this.needsSweep;
   }
 
-  leadingBlocks(hashes: PrefixHashes, workerIds: readonly string[]): Uint32Array {
-    const numbers = workerIds.map((workerId) => this.numbers.get(workerId));
+  leadingBlocks(hashes: PrefixHashes, holders: readonly Holder[]): readonly number[] {
+    if (this.askedAbout !== holders) {
+      this.askedAbout = holders;
+      this.askedNumbers = holders.map(({ workerId }) => this.numbers.get(workerId));
+    }
     const { table, slotWords } = this;
-    return this.depths.find(numbers, hashes.length, {
+    let bits = 0;
+    return this.depths.find(this.askedNumbers, hashes.length, {
       locate: (blocks, count) => this.locate(hashes, blocks, count),
-      read: (index, into) => {
-        const slot = this.slotOf(this.highs[index]!, this.lows[index]!);
-        const holders = slot * slotWords + KEY_WORDS; // those of a free slot are 0
-        for (let word = 0; word < into.length; word++) into[word] = table[holders + word]!;
+      look: (index) => {
+        bits = this.slotOf(this.highs[index]!, this.lows[index]!) * slotWords + KEY_WORDS; // those of a free slot are 0
       },
+      isHeldBy: (number) => (table[bits + (number >>> 5)]! & (1 << (number & 31))) !== 0,
     });
   }
 
@@ -183,7 +196,9 @@ export class KvIndex extends PrefixLookup {
   private join(workerId: string): number | undefined {
     if (this.freeNumbers.length === 0) this.sweepAll();
     const number = this.freeNumbers.pop();
-    if (number !== undefined) this.numbers.set(workerId, number);
+    if (number === undefined) return undefined;
+    this.numbers.set(workerId, number);
+    this.askedAbout = undefined;
     return number;
   }
 

@@ -2,25 +2,25 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PrefixDepths } from './prefix-depths.js';
 
-const WORDS = 2;
-const WORKERS = 32 * WORDS;
+const WORKERS = 64;
 const numbers = Array.from({ length: WORKERS }, (_, number) => number);
 
 /** Finds depths where `holds` tells who holds which block, and counts the looks. */
 function find(blocks: number, holds: (number: number, block: number) => boolean, asked: (number | undefined)[]) {
   let looks = 0;
   let located: number[] = [];
-  const depths = new PrefixDepths(WORDS).find(asked, blocks, {
+  let block = 0;
+  const depths = new PrefixDepths(WORKERS).find(asked, blocks, {
     locate: (next, count) => {
       located = [...next.subarray(0, count)];
     },
-    read: (index, into) => {
+    look: (index) => {
       looks++;
-      into.fill(0);
-      for (const number of numbers) if (holds(number, located[index]!)) into[number >>> 5]! |= 1 << (number & 31);
+      block = located[index]!;
     },
+    isHeldBy: (number) => holds(number, block),
   });
-  return { depths: [...depths], looks };
+  return { depths, looks };
 }
 
 describe('PrefixDepths', () => {

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { PrefixHashes } from '#lib/kv';
 import { createStrategy, DEFAULT_STRATEGY_OPTIONS } from '../create-strategy.js';
 import { ExpectedPrefix } from '../forecast/expected-prefix.js';
-import { prefixKeysOf } from '../forecast/prefix-keys.js';
 import { WorkerMirror } from '../forecast/worker-mirror.js';
 import {
   emptyIndex,
@@ -34,12 +33,12 @@ function worker(
   about: Partial<WorkerView> = {},
 ): WorkerView {
   const mirror = new WorkerMirror();
-  const prefixKeys = prefixKeysOf(PrefixHashes.of(begins));
+  const prefixHashes = PrefixHashes.of(begins);
   if (pendingTokens > 0) {
     mirror.sent({
       generationId: workerId,
       promptTokens: pendingTokens,
-      prefixKeys,
+      prefixHashes,
       sentAtMs: 0,
       remainingTokens: pendingTokens,
     });

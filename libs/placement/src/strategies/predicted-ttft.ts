@@ -88,24 +88,23 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       TERM,
       candidates.map(({ workerId }) => workerId),
     );
-    const fetches: (FetchOption | undefined)[] = [];
     for (let row = 0; row < candidates.length; row++) {
       const worker = candidates[row]!;
       const prefix = context.prefix.of(worker);
       const way = this.cheapestWay(worker, prefix, request, context, price);
       note(terms, row, prefix, way);
-      fetches.push(way.fetch);
     }
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (_, index) => terms.at(index, TERM.costMs));
     const { workerId } = chosen;
     const row = candidates.indexOf(chosen);
+    const { fetch } = this.cheapestWay(chosen, context.prefix.of(chosen), request, context, price);
     const workMs = terms.at(row, TERM.workMs);
     this.reuse.note(terms.at(row, TERM.cachedBlocks), request.prefixHashes.length);
     this.followers.placed(workerId, pending);
     this.meanWork.note(workMs);
     const uncachedMs = forecastsOn(chosen, request, nowMs, this.forecaster).computing(0, this.computing).workMs;
     this.sparedWork.placed(workerId, Math.max(0, uncachedMs - workMs), retentionMs, nowMs);
-    return { workerId, terms, ttftMs: terms.at(row, TERM.ttftMs), fetch: fetches[row] };
+    return { workerId, terms, ttftMs: terms.at(row, TERM.ttftMs), fetch };
   }
 
   /** The cheapest way for a candidate to have what it lacks; good until the next candidate is looked at. */

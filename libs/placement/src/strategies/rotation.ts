@@ -29,11 +29,15 @@ export class Rotation {
     candidates: readonly WorkerView[],
     costOf: (worker: WorkerView, index: number) => number,
   ): WorkerView {
-    const costs = candidates.map(costOf);
-    const least = Math.min(...costs);
-    return this.next(
-      modelId,
-      candidates.filter((_, index) => costs[index] === least),
-    );
+    let least = Number.POSITIVE_INFINITY;
+    let equals: WorkerView[] = [];
+    for (let index = 0; index < candidates.length; index++) {
+      const cost = costOf(candidates[index]!, index);
+      if (cost > least) continue;
+      if (cost < least) equals = [];
+      least = cost;
+      equals.push(candidates[index]!);
+    }
+    return this.next(modelId, equals);
   }
 }

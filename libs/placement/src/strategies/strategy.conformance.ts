@@ -6,7 +6,6 @@ import { CacheFleet } from '../caches/cache-fleet.js';
 import { selectCandidates } from '../candidates.js';
 import { BlockSources } from '../forecast/block-sources.js';
 import { ExpectedPrefix } from '../forecast/expected-prefix.js';
-import { prefixKeysOf } from '../forecast/prefix-keys.js';
 import { WorkerMirror } from '../forecast/worker-mirror.js';
 import {
   emptyIndex,
@@ -37,8 +36,7 @@ const mirror = fc
   .map(([prompts, contextTokens, durationMs]) => {
     const made = new WorkerMirror();
     for (const [index, { promptTokens, prefixHashes }] of prompts.entries()) {
-      const prefixKeys = prefixKeysOf(prefixHashes);
-      made.sent({ generationId: `p${index}`, promptTokens, prefixKeys, sentAtMs: 0, remainingTokens: promptTokens });
+      made.sent({ generationId: `p${index}`, promptTokens, prefixHashes, sentAtMs: 0, remainingTokens: promptTokens });
     }
     const load = { prefillTokens: 512, decodingSequences: 3, contextTokens, attentionPairs: 131_072 };
     const finished = { load, durationMs };
@@ -184,7 +182,8 @@ export function describePlacementStrategy(name: string, create: () => PlacementS
           const prefix = new ExpectedPrefix(placeable, sharing, prefixes);
           const sources = strategy.fetchesBlocks ? BlockSources.among(placeable, prefix, caches, 0) : undefined;
           const context = { nowMs: 0, random: seededRandom(1), workers: sharing, prefix, sources };
-          const { workerId, fetch } = strategy.choose(placeable, candidates, context);
+          const { workerId, fetch: given } = strategy.choose(placeable, candidates, context);
+          const fetch = given && { ...given }; // as it was before another worker is asked about
           const chosen = candidates.find((one) => one.workerId === workerId);
           expect(chosen).toBeDefined();
           const options = sources?.optionsFor(chosen!) ?? [];
