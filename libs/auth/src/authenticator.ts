@@ -20,8 +20,11 @@ export class Authenticator {
   async authenticate(presented: Omit<Credentials, 'knownOnly'>): Promise<Principal> {
     const { authorization, address } = presented;
     const blockedMs = this.throttle.blockedMs(address);
-    const principal = await this.ask({ ...presented, knownOnly: blockedMs > 0 });
-    if (principal !== undefined) return principal;
+    const credentials = { ...presented, knownOnly: blockedMs > 0 };
+    for (const strategy of this.strategies) {
+      const principal = await askOne(strategy, credentials);
+      if (principal !== undefined) return principal;
+    }
     if (authorization === undefined) throw new AuthenticationError('missing', 'no credential was sent');
     if (blockedMs > 0) {
       throw new AuthenticationError('slowed', 'too many failures from this address', { retryAfterMs: blockedMs });
@@ -34,14 +37,6 @@ export class Authenticator {
   /** Takes the strategies out of passport's registry. */
   close(): void {
     for (const { name } of this.strategies) passport.unuse(name);
-  }
-
-  private async ask(credentials: Credentials): Promise<Principal | undefined> {
-    for (const strategy of this.strategies) {
-      const principal = await askOne(strategy, credentials);
-      if (principal !== undefined) return principal;
-    }
-    return undefined;
   }
 }
 

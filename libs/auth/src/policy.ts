@@ -61,6 +61,7 @@ export function decide(
 
 /** In time linear in the text for each `*`, whatever the pattern. */
 export function matches(pattern: string, text: string): boolean {
+  if (pattern === '*') return true;
   const parts = pattern.split('*');
   const first = parts[0] as string; // split gives at least one
   if (parts.length === 1) return pattern === text;
@@ -77,6 +78,7 @@ export function matches(pattern: string, text: string): boolean {
 }
 
 function mostGenerous(all: readonly Caps[]): Caps {
+  if (all.length === 1) return all[0] as Caps;
   const caps: { -readonly [Name in keyof Caps]: number } = {};
   for (const name of CAP_NAMES) {
     const values = all.map((one) => one[name]);

@@ -136,7 +136,19 @@ export class MemoryLimitBook extends LimitBook {
       counter.tokens.settle(window, spent, nowMs);
       counter.budget.settle(held, { tokens: reserved - spent, nanos: reservedCost - cost }, nowMs);
     }
-    this.onSettled({ id, tenantId, ...about, ...settlement, costNanos: cost, atMs: Math.floor(nowMs) });
+    this.onSettled({
+      id,
+      tenantId,
+      keyId: about.keyId,
+      modelId: about.modelId,
+      requestId: about.requestId,
+      promptTokens: settlement.promptTokens,
+      cachedTokens: settlement.cachedTokens,
+      completionTokens: settlement.completionTokens,
+      outcome: settlement.outcome,
+      costNanos: cost,
+      atMs: Math.floor(nowMs),
+    });
   }
 
   private counterOf(tenantId: string, subjectId: string, nowMs: number): Counter {

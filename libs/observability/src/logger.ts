@@ -73,11 +73,10 @@ export interface GenerationRef {
 
 /** The fields that correlate the lines of all apps about one generation. */
 export function generationFields(generation: GenerationRef): Record<string, string> {
-  const traceId = traceIdOf(generation.trace);
-  return {
-    request_id: generation.requestId,
-    generation_id: generation.generationId,
-    ...(generation.tenantId ? { tenant_id: generation.tenantId } : {}),
-    ...(traceId ? { trace_id: traceId } : {}),
-  };
+  const { requestId, generationId, tenantId, trace } = generation;
+  const fields: Record<string, string> = { request_id: requestId, generation_id: generationId };
+  if (tenantId) fields.tenant_id = tenantId;
+  const traceId = traceIdOf(trace);
+  if (traceId) fields.trace_id = traceId;
+  return fields;
 }

@@ -16,10 +16,10 @@ export interface WholeChoice {
 interface GrowingChoice {
   text: string;
   tokenIds: number[];
+  finish: FinishWord | undefined;
+  stopReason: string | number | undefined;
   logprobs?: PositionCandidates[];
   promptLogprobs?: readonly PositionCandidates[];
-  finish?: FinishWord;
-  stopReason?: string | number;
 }
 
 /** Collects the deltas of an answer that is sent whole. Bounded by max_tokens of its choices. */
@@ -31,7 +31,10 @@ export class AnswerCollector {
     choiceCount: number,
     private readonly keepsTokenIds: boolean,
   ) {
-    this.#choices = Array.from({ length: choiceCount }, () => ({ text: '', tokenIds: [] }));
+    this.#choices = [];
+    for (let i = 0; i < choiceCount; i++) {
+      this.#choices.push({ text: '', tokenIds: [], finish: undefined, stopReason: undefined });
+    }
   }
 
   add(delta: AnswerDelta): void {
@@ -55,7 +58,7 @@ export class AnswerCollector {
   }
 
   get choices(): readonly WholeChoice[] {
-    return this.#choices.map((choice) => ({ finish: undefined, stopReason: undefined, ...choice }));
+    return this.#choices;
   }
 }
 

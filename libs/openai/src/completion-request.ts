@@ -47,9 +47,9 @@ export function parseCompletionRequest(body: unknown, limits: RequestLimits): Co
   const parameters = toCallParameters(request, request.max_tokens ?? undefined);
   assertChoices(prompts.length, parameters.choicesPerPrompt, limits);
   return {
+    ...parameters,
     kind: 'completion',
     input: { kind: 'prompts', prompts },
-    ...parameters,
     logprobs: { ...parameters.logprobs, top: request.logprobs ?? undefined },
     echo: request.echo ?? false,
     activeParameters: active,

@@ -1,5 +1,5 @@
 import type { GenerationRequest, TraceContext } from '#lib/contracts';
-import { type CompletionCall, promptParam, type RequestedSampling } from './call.js';
+import { type CompletionCall, promptParam } from './call.js';
 import { ApiError } from './errors.js';
 import { assertModelSupports } from './features.js';
 import { assertCaps, maxTokensParam, type RequestCaps } from './request-caps.js';
@@ -76,11 +76,7 @@ export function toGenerationRequests(
     adapterId: model.adapterId ?? '',
     promptTokenIds: prompt as number[], // the generated type is mutable; nobody writes to it
     acceptedTokenIds: [],
-    sampling: {
-      ...samplingOf(call.sampling, model.samplingDefaults),
-      seed: call.sampling.seed ?? context.drawSeed(),
-      ...reportsOf(call),
-    },
+    sampling: samplingOf(call, model.samplingDefaults, context.drawSeed),
     stop: {
       maxTokens: maxTokens[index]!, // one per prompt
       minTokens: call.stop.minTokens,
@@ -105,15 +101,11 @@ export function toGenerationRequests(
   }));
 }
 
-function reportsOf({ logprobs: { top, promptTop }, echo }: CompletionCall) {
-  return {
-    topLogprobs: Math.max(top ?? 0, promptTop ?? 0),
-    reportLogprobs: top !== undefined,
-    reportPromptLogprobs: promptTop !== undefined || (echo && top !== undefined),
-  };
-}
-
-function samplingOf(asked: RequestedSampling, model: SamplingDefaults) {
+function samplingOf(
+  { sampling: asked, logprobs: { top, promptTop }, echo }: CompletionCall,
+  model: SamplingDefaults,
+  drawSeed: () => number,
+) {
   return {
     temperature: asked.temperature ?? model.temperature ?? 1,
     topP: asked.topP ?? model.topP ?? 1,
@@ -123,6 +115,10 @@ function samplingOf(asked: RequestedSampling, model: SamplingDefaults) {
     presencePenalty: asked.presencePenalty ?? 0,
     frequencyPenalty: asked.frequencyPenalty ?? 0,
     logitBias: asked.logitBias as { [tokenId: number]: number }, // the generated type is mutable; nobody writes to it
+    seed: asked.seed ?? drawSeed(),
+    topLogprobs: Math.max(top ?? 0, promptTop ?? 0),
+    reportLogprobs: top !== undefined,
+    reportPromptLogprobs: promptTop !== undefined || (echo && top !== undefined),
   };
 }
 

@@ -65,7 +65,7 @@ export class TextModel {
   }
 
   /** @throws TextTooLongError, TooManyTokensError when the text is over its bound */
-  async promptFromText(text: string, options: EncodeOptions = {}): Promise<readonly number[]> {
+  promptFromText(text: string, options: EncodeOptions = {}): Promise<readonly number[]> {
     return this.tokenizer.encode(text, options);
   }
 }

@@ -47,11 +47,11 @@ export class PromptEncoder {
   }
 }
 
-async function encodePrompt(
+function encodePrompt(
   prompt: PromptInput,
   text: TextModel,
   options: { readonly maxTokens: number },
-): Promise<readonly number[]> {
+): Promise<readonly number[]> | readonly number[] {
   if (prompt.kind === 'token-ids') return prompt.tokenIds;
   return idsOf(text.promptFromText(prompt.text, options), prompt.param);
 }

@@ -23,7 +23,7 @@ export class RequestGuard {
 
   /** @param scope  absent when any credential will do @throws ApiError */
   async admit(caller: Caller, scope: Scope | undefined): Promise<Principal> {
-    const principal = await this.authenticated(caller);
+    const principal = await this.identity.authenticator.authenticate(caller).catch((cause) => this.refuse(cause));
     if (scope === undefined || principal.scopes.includes(scope)) return principal;
     this.metrics.notLetIn('scope');
     if (principal.kind === 'anonymous') {
@@ -33,14 +33,10 @@ export class RequestGuard {
     throw new ApiError('insufficient_permissions', `This credential lacks the scope '${scope}'.`);
   }
 
-  private async authenticated(caller: Caller): Promise<Principal> {
-    try {
-      return await this.identity.authenticator.authenticate(caller);
-    } catch (error) {
-      if (!(error instanceof AuthenticationError)) throw error;
-      this.metrics.notLetIn(error.failure);
-      throw toApiError(error);
-    }
+  private refuse(cause: unknown): never {
+    if (!(cause instanceof AuthenticationError)) throw cause;
+    this.metrics.notLetIn(cause.failure);
+    throw toApiError(cause);
   }
 }
 

@@ -11,13 +11,9 @@ export class LimitSubjects {
 
   /** Of its tenant and its key, with each model and with all together. @throws ApiError when they cannot be looked up */
   async of({ tenantId, keyLineageId }: Principal): Promise<readonly LimitedSubject[]> {
-    const limits = await this.limitsOf(tenantId);
-    return limits.filter((stored) => stored.keyId === undefined || stored.keyId === keyLineageId).map(toSubject);
-  }
-
-  private async limitsOf(tenantId: string): Promise<readonly StoredLimits[]> {
     try {
-      return (await this.identity.directory?.tenant(tenantId))?.limits ?? [];
+      const limits = (await this.identity.directory?.tenant(tenantId))?.limits ?? [];
+      return limits.filter((stored) => stored.keyId === undefined || stored.keyId === keyLineageId).map(toSubject);
     } catch (cause) {
       if (!(cause instanceof AuthenticationError)) throw cause;
       throw new ApiError('auth_unavailable', 'Limits cannot be looked up at present. Please try again.', { cause });

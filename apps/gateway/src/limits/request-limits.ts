@@ -55,15 +55,17 @@ export class RequestLimits {
    * @throws ApiError rate_limit_exceeded
    */
   async admit(life: RequestLife, { id: modelId, facts }: AskedModel): Promise<AdmittedRequest> {
-    const known = await this.subjects.of(life.principal);
+    const { counted } = life;
+    const known = counted?.subjects ?? (await this.subjects.of(life.principal));
     const subjects = known.filter((subject) => subject.modelId === undefined || subject.modelId === modelId);
-    const uncounted =
-      life.counted === undefined ? subjects : subjects.filter((subject) => subject.modelId !== undefined);
-    let requests: LimitState | undefined;
-    await this.rates.count(life.tenantId, uncounted, (state) => {
-      requests = tightest([life.counted?.state, state]);
-      life.limits = { requests, tokens: undefined };
-    });
+    const uncounted = counted === undefined ? subjects : subjects.filter((subject) => subject.modelId !== undefined);
+    let requests = counted?.state;
+    if (uncounted.length > 0) {
+      await this.rates.count(life.tenantId, uncounted, (state) => {
+        requests = tightest([counted?.state, state]);
+        life.limits = { requests, tokens: undefined };
+      });
+    }
     return { life, modelId, price: this.prices.get(facts.modelId) ?? FREE, subjects, requests };
   }
 

@@ -41,14 +41,15 @@ export class RequestRateGuard extends ThrottlerGuard {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const principal = principalOf(request);
-    const subjects = (await this.subjects.of(principal)).filter(({ modelId }) => modelId === undefined);
+    const subjects = await this.subjects.of(principal);
+    const ofAnyModel = subjects.filter(({ modelId }) => modelId === undefined);
     const counted: { limits: LimitStates } = { limits: { requests: undefined, tokens: undefined } };
     await withLimits(counted, reply, () =>
-      this.rates.count(principal.tenantId, subjects, (requests) => {
+      this.rates.count(principal.tenantId, ofAnyModel, (requests) => {
         counted.limits = { requests, tokens: undefined };
       }),
     );
-    noteCounted(request, counted.limits.requests);
+    noteCounted(request, { subjects, state: counted.limits.requests });
     return true;
   }
 }

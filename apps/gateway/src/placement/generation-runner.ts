@@ -59,12 +59,11 @@ export class GenerationRunner {
 
   /** @throws ApiError when it cannot be finished; the signal's reason when it aborts */
   async run(job: GenerationJob, deliver: Deliver): Promise<GenerationUsage> {
-    const { signal, ...wish } = job;
-    const { request } = wish;
+    const { request, signal } = job;
     const attempts = new Attempts();
     const { avoidWorkerIds } = attempts;
     for (;;) {
-      const place = await this.placer.place({ ...wish, attempt: attempts.failed, avoidWorkerIds }, signal);
+      const place = await this.placer.place({ ...job, attempt: attempts.failed, avoidWorkerIds }, signal);
       const outcome = await this.attempt(place, job, deliver);
       if (outcome.kind === 'finished') return outcome.usage;
       const { failure } = outcome;
@@ -84,12 +83,13 @@ export class GenerationRunner {
       return Promise.reject(signal.reason);
     }
     const { leaseId, leaseTerm, workerEpoch } = place;
-    const hints = { kvSources: [...place.kvSources], earlierUses: [...place.earlierUses] };
+    const kvSources = [...place.kvSources];
+    const earlierUses = [...place.earlierUses];
     const span = parent.child('generate', 'client').set({ 'hydra.worker.id': place.workerId });
     const trace = span.traceContext;
     const stream = this.fleet
       .session(place.target)
-      .submit({ ...request, leaseId, leaseTerm, workerEpoch, ...hints, trace });
+      .submit({ ...request, leaseId, leaseTerm, workerEpoch, kvSources, earlierUses, trace });
     return new Promise((resolve, reject) => {
       const abort = () => {
         const reason = cancelReason(signal.reason);

@@ -132,7 +132,8 @@ export class Placer {
   ): Promise<Place | GrpcStatusError> {
     try {
       const timeoutMs = this.config.scheduler.queueTimeoutMs + ANSWER_MARGIN_MS;
-      const request = await this.toPlaceRequest(wish, span.traceContext);
+      const prefixHashes = await promptHashes(wish.request, wish.served, this.adapterVersionOf(wish.request));
+      const request = toPlaceRequest(wish, prefixHashes, span.traceContext);
       const { response, link } = await this.ask(request, timeoutMs, signal);
       const { outcome, explanation } = response;
       if (outcome?.$case === 'refused') throw fromRefusal(outcome.value);
@@ -247,29 +248,6 @@ export class Placer {
     }
     return '';
   }
-
-  private async toPlaceRequest(wish: PlacementWish, trace: TraceContext): Promise<PlaceRequest> {
-    const { request, served, sessionKey, ttftDeadlineUnixMs, attempt, avoidWorkerIds } = wish;
-    return {
-      generationId: request.generationId,
-      requestId: request.requestId,
-      tenantId: request.tenantId,
-      modelId: request.modelId,
-      adapterId: request.adapterId,
-      promptTokens: request.promptTokenIds.length,
-      maxOutputTokens: (request.stop?.maxTokens ?? 0) * request.sequenceCount,
-      prefixHashes: await promptHashes(request, served, this.adapterVersionOf(request)),
-      sessionKey,
-      priority: request.priority,
-      attempt,
-      avoidWorkerIds: [...avoidWorkerIds],
-      ttftDeadlineUnixMs,
-      trace,
-      explain: wish.onPlaced !== undefined,
-      sequenceCount: request.sequenceCount,
-      asksOthers: false, // set for each that is asked
-    };
-  }
 }
 
 /** What a scheduler that is there failed with; a fault of ours stays what it is. */
@@ -286,9 +264,32 @@ function toApiError(cause: GrpcStatusError): Error {
   }
 }
 
+function toPlaceRequest(wish: PlacementWish, prefixHashes: Buffer, trace: TraceContext): PlaceRequest {
+  const { request, sessionKey, ttftDeadlineUnixMs, attempt, avoidWorkerIds } = wish;
+  return {
+    generationId: request.generationId,
+    requestId: request.requestId,
+    tenantId: request.tenantId,
+    modelId: request.modelId,
+    adapterId: request.adapterId,
+    promptTokens: request.promptTokenIds.length,
+    maxOutputTokens: (request.stop?.maxTokens ?? 0) * request.sequenceCount,
+    prefixHashes,
+    sessionKey,
+    priority: request.priority,
+    attempt,
+    avoidWorkerIds: [...avoidWorkerIds],
+    ttftDeadlineUnixMs,
+    trace,
+    explain: wish.onPlaced !== undefined,
+    sequenceCount: request.sequenceCount,
+    asksOthers: false, // set for each that is asked
+  };
+}
+
 function toPlace(lease: Lease, { leases }: SchedulerLink): Place {
   const { leaseId, term, workerId, workerEpoch, target, kvSources, earlierUses } = lease;
-  const settle = (end: Omit<LeaseRelease, 'leaseId'>) => leases.release({ leaseId, ...end });
+  const settle = (end: Omit<LeaseRelease, 'leaseId'>) => leases.release({ ...end, leaseId });
   return { leaseId, leaseTerm: term, workerId, workerEpoch, target, kvSources, earlierUses, settle };
 }
 

@@ -87,24 +87,27 @@ export class CompletionsController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<void> {
-    const body = await this.once(call, life, request, reply);
+    const key = firstOf(request.headers['idempotency-key']);
+    const body = await (key === undefined
+      ? this.bodyOf(call, life, reply)
+      : this.once(key, call, life, request, reply));
     this.metrics.answered(life.route, 200, 'ok');
     void reply.status(200).headers(limitHeaders(life.limits)).header('content-type', JSON_TYPE).send(body);
   }
 
-  /** What `Idempotency-Key` asks for, when it is there. */
+  /** What `Idempotency-Key` asks for. */
   private async once(
+    key: string,
     call: CompletionCall,
     life: RequestLife,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<string> {
-    const work = () => this.bodyOf(call, life, reply);
-    const key = firstOf(request.headers['idempotency-key']);
-    if (key === undefined) return work();
     await this.completions.assertMayAsk(call, life);
     const sent = [life.route, request.body as Buffer] as const;
-    const { body, isReplayed } = await this.idempotency.once(life.tenantId, key, sent, work);
+    const { body, isReplayed } = await this.idempotency.once(life.tenantId, key, sent, () =>
+      this.bodyOf(call, life, reply),
+    );
     if (isReplayed) void reply.header('idempotent-replayed', 'true');
     return body;
   }
