@@ -1,7 +1,14 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { credentials } from '@grpc/grpc-js';
-import { FleetClient, PlacementClient, PlaceRequest, Registration, StateReport } from '#lib/contracts';
+import {
+  FleetClient,
+  PlacementClient,
+  PlaceRequest,
+  PlaceStreamRequest,
+  Registration,
+  StateReport,
+} from '#lib/contracts';
 import { secondsOfProcess } from '../engine/disturbance.mjs';
 import { quantile } from '../engine/statistics.mjs';
 import { residentSet } from '../resident-set.mjs';
@@ -72,7 +79,9 @@ export async function measureFleet({ seconds }) {
         prefixHashes: hashes.subarray(from, from + PROMPT_BYTES),
       });
       open.set(callId, { askedMs: performance.now(), generationId: request.generationId });
-      stream.write({ callId, ask: { $case: 'place', value: { request, timeoutMs: 10_000 } } });
+      stream.write(
+        PlaceStreamRequest.create({ callId, ask: { $case: 'place', value: { request, timeoutMs: 10_000 } } }),
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { PlaceRequest, type PlaceStreamResponse } from '#lib/contracts';
+import { PlaceRequest, PlaceStreamRequest, type PlaceStreamResponse } from '#lib/contracts';
 import { SchedulerFixture, servedModel } from './scheduler.test-support.js';
 
 const WORKERS = 4;
@@ -53,7 +53,7 @@ async function overload(batches: number): Promise<number> {
     if (outcome?.$case === 'lease') {
       const { leaseId } = outcome.value;
       const release = { leaseId, outcome: 'finished', usage: undefined, ttftUs: 20_000, keepTrace: false };
-      stream.write({ callId: 0, ask: { $case: 'release', value: { releases: [release] } } });
+      stream.write(PlaceStreamRequest.create({ ask: { $case: 'release', value: { releases: [release] } } }));
     }
     stream.emit('answered');
   });
@@ -65,7 +65,9 @@ async function overload(batches: number): Promise<number> {
         ...{ generationId: `generation-${id}`, requestId: `request-${id}`, tenantId: `t${call % 8}`, modelId: 'm' },
         ...{ promptTokens: 40, maxOutputTokens: 20, sequenceCount: 1, prefixHashes: PREFIX_HASHES },
       });
-      stream.write({ callId, ask: { $case: 'place', value: { request, timeoutMs: 60_000 } } });
+      stream.write(
+        PlaceStreamRequest.create({ callId, ask: { $case: 'place', value: { request, timeoutMs: 60_000 } } }),
+      );
     }
     while (answered < (batch + 1) * BATCH) await once(stream, 'answered');
   }

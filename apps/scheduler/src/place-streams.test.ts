@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
-import { PlaceRequest, PlaceResponse, type PlaceStreamResponse } from '#lib/contracts';
+import { PlaceRequest, PlaceResponse, PlaceStreamRequest, type PlaceStreamResponse } from '#lib/contracts';
 import { createLogger } from '#lib/observability';
 import type { LeaseReleases } from './lease-releases.js';
 import type { PlaceCalls } from './place-calls.js';
@@ -33,7 +33,8 @@ it('given many answers for a gateway that takes none, then it is waited for once
   streams.accept(stream as unknown as PlaceStream);
   const request = PlaceRequest.fromPartial({});
   for (let callId = 1; callId <= 20; callId++) {
-    stream.emit('data', { callId, ask: { $case: 'place', value: { request, timeoutMs: 1_000 } } });
+    const ask = { $case: 'place' as const, value: { request, timeoutMs: 1_000 } };
+    stream.emit('data', PlaceStreamRequest.create({ callId, ask }));
   }
   await expect.poll(() => stream.written.length).toBe(20);
   expect(stream.isPaused).toBe(true);

@@ -1,6 +1,7 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
+import { MessageBundle } from '#lib/channels';
 import type { PlaceStreamCall, PlaceStreamRequest, PlaceStreamResponse, ReleaseLeasesRequest } from '#lib/contracts';
 import { APP_LOGGER, type Logger } from '#lib/observability';
 import { LeaseReleases } from './lease-releases.js';
@@ -35,10 +36,18 @@ export class PlaceStreams implements BeforeApplicationShutdown {
   }
 }
 
+type Answer = Pick<PlaceStreamResponse, 'callId' | 'answer'>;
+
 class PlaceConnection {
   private readonly open = new Map<number, OpenPlaceCall>();
   private isOver = false;
   private isBlocked = false;
+  /** The gateway at the other end says so. */
+  private takesFurther = false;
+  /** What is decided at once leaves in one message. */
+  private readonly answers = new MessageBundle<Answer>(process.nextTick, (first, further) =>
+    this.write(first, further),
+  );
 
   constructor(
     private readonly stream: PlaceStream,
@@ -47,7 +56,7 @@ class PlaceConnection {
     private readonly logger: Logger,
     private readonly onEnd: () => void,
   ) {
-    stream.on('data', (message: PlaceStreamRequest) => this.take(message));
+    stream.on('data', (message: PlaceStreamRequest) => this.receive(message));
     stream.on('end', () => {
       this.leave();
       stream.end();
@@ -59,7 +68,16 @@ class PlaceConnection {
 
   finish(): void {
     const answers = [...this.open.values()].map(({ answer }) => answer);
-    void Promise.allSettled(answers).then(() => this.stream.end());
+    void Promise.allSettled(answers).then(() => {
+      this.answers.flush();
+      this.stream.end();
+    });
+  }
+
+  private receive(message: PlaceStreamRequest): void {
+    this.takesFurther = message.takesFurther;
+    this.take(message);
+    for (const ask of message.further) this.take(ask);
   }
 
   private take({ callId, ask }: PlaceStreamRequest): void {
@@ -96,7 +114,7 @@ class PlaceConnection {
         (error: unknown) => this.answer(callId, call, this.failure(error)),
       );
     } catch (error) {
-      this.write({ callId, answer: this.failure(error) });
+      this.send({ callId, answer: this.failure(error) });
     }
   }
 
@@ -111,7 +129,7 @@ class PlaceConnection {
   private answer(callId: number, call: OpenPlaceCall, answer: NonNullable<PlaceStreamResponse['answer']>): void {
     if (this.open.get(callId) !== call) return; // cancelled meanwhile
     this.open.delete(callId);
-    this.write({ callId, answer });
+    this.send({ callId, answer });
   }
 
   private failure(error: unknown): NonNullable<PlaceStreamResponse['answer']> {
@@ -123,9 +141,14 @@ class PlaceConnection {
     return { $case: 'failure', value: { code: status.INTERNAL, message: 'the request could not be placed' } };
   }
 
+  private send(answer: Answer): void {
+    this.answers.add(answer);
+    if (!this.takesFurther) this.answers.flush();
+  }
+
   /** A gateway that does not take its answers is not asked for more. */
-  private write(response: Omit<PlaceStreamResponse, 'takesReleases'>): void {
-    if (this.isOver || this.stream.write({ ...response, takesReleases: true })) return;
+  private write(first: Answer, further: readonly Answer[]): void {
+    if (this.isOver || this.stream.write(toMessage(first, further))) return;
     if (this.isBlocked) return; // decisions for what it asked before go on
     this.isBlocked = true;
     this.stream.pause();
@@ -142,4 +165,9 @@ class PlaceConnection {
     this.open.clear();
     this.onEnd();
   }
+}
+
+function toMessage({ callId, answer }: Answer, further: readonly Answer[] = []): PlaceStreamResponse {
+  const known = { takesReleases: true, takesFurther: true };
+  return { ...known, callId, answer, further: further.map((one) => toMessage(one)) };
 }

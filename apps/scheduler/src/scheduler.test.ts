@@ -7,7 +7,7 @@ import {
   type Lease,
   LeaseRelease,
   PlaceRequest,
-  type PlaceStreamRequest,
+  PlaceStreamRequest,
   type PlaceStreamResponse,
   RefusalReason,
   type Refused,
@@ -431,13 +431,18 @@ describe('blocks of other workers', () => {
 /** A gateway's side of `PlaceStream`. */
 class TestPlaceStream {
   readonly responses = new Map<number, PlaceStreamResponse>();
+  messageCount = 0;
   readonly ended: Promise<unknown>;
   private readonly stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse>;
 
-  constructor({ placement }: SchedulerFixture) {
+  constructor(
+    { placement }: SchedulerFixture,
+    private readonly takesFurther = true,
+  ) {
     this.stream = placement.placeStream();
-    this.stream.on('data', (response: PlaceStreamResponse) => {
-      this.responses.set(response.callId, response);
+    this.stream.on('data', (message: PlaceStreamResponse) => {
+      this.messageCount++;
+      for (const response of [message, ...message.further]) this.responses.set(response.callId, response);
       this.stream.emit('response');
     });
     this.stream.on('error', () => {}); // its status tells
@@ -445,22 +450,28 @@ class TestPlaceStream {
   }
 
   place(callId: number, request: Partial<PlaceRequest> = {}, timeoutMs = 20_000): void {
-    const whole = PlaceRequest.fromPartial({
-      generationId: `stream-${callId}`,
-      modelId: 'm',
-      promptTokens: 10,
-      ...request,
-    });
-    this.stream.write({ callId, ask: { $case: 'place', value: { request: whole, timeoutMs } } });
+    this.send([placeAsk(callId, request, timeoutMs)]);
   }
 
   release({ leaseId }: Lease): void {
     const release = LeaseRelease.fromPartial({ leaseId, outcome: 'finished' });
-    this.stream.write({ callId: 0, ask: { $case: 'release', value: { releases: [release] } } });
+    this.send([{ callId: 0, ask: { $case: 'release', value: { releases: [release] } } }]);
   }
 
   abandon(callId: number): void {
-    this.stream.write({ callId, ask: { $case: 'cancel', value: {} } });
+    this.send([{ callId, ask: { $case: 'cancel', value: {} } }]);
+  }
+
+  /** In one message. */
+  send([first, ...further]: readonly Partial<PlaceStreamRequest>[]): void {
+    const { takesFurther } = this;
+    this.stream.write(
+      PlaceStreamRequest.create({
+        ...first,
+        further: further.map((ask) => PlaceStreamRequest.create(ask)),
+        takesFurther,
+      }),
+    );
   }
 
   kill(): void {
@@ -479,7 +490,27 @@ class TestPlaceStream {
   }
 }
 
+function placeAsk(callId: number, request: Partial<PlaceRequest> = {}, timeoutMs = 20_000) {
+  const partial = { generationId: `stream-${callId}`, modelId: 'm', promptTokens: 10, ...request };
+  return { callId, ask: { $case: 'place' as const, value: { request: PlaceRequest.fromPartial(partial), timeoutMs } } };
+}
+
 describe('PlaceStream', () => {
+  it('given calls in one message, then all are answered; in one message where the gateway takes that, else in one for each', async () => {
+    fixture = await SchedulerFixture.start();
+    await fixture.join('w0');
+    const calls = [1, 2, 3].map((callId) => placeAsk(callId));
+    const later = new TestPlaceStream(fixture);
+    later.send(calls);
+    for (const callId of [1, 2, 3]) later.release(await later.lease(callId));
+    expect(later.messageCount).toBe(1);
+    expect(later.responses.get(1)?.takesFurther).toBe(true);
+    const earlier = new TestPlaceStream(fixture, false);
+    earlier.send([1, 2, 3].map((callId) => placeAsk(callId, { generationId: `earlier-${callId}` })));
+    for (const callId of [1, 2, 3]) await earlier.lease(callId);
+    expect(earlier.messageCount).toBe(3);
+  });
+
   it('given a lease released on the stream, then what waits has its place', async () => {
     fixture = await SchedulerFixture.start(ONE_AT_A_TIME);
     await fixture.join('w0');

@@ -14,6 +14,7 @@ export { type GenerationEvent, type GenerationFailure, GenerationStream, workerL
 export { GrpcStatusError } from './grpc-status-error.js';
 export { InternalGrpcServer, type InternalServerAddress } from './internal-grpc-server.js';
 export { LastingStream } from './lasting-stream.js';
+export { MessageBundle } from './message-bundle.js';
 export { OperationsController } from './operations.controller.js';
 export { readStream } from './read-stream.js';
 export { addReflection } from './reflection.js';

@@ -1,5 +1,5 @@
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
-import { GrpcStatusError } from '#lib/channels';
+import { GrpcStatusError, MessageBundle } from '#lib/channels';
 import { TransientMap } from '#lib/collections';
 import type {
   LeaseRelease,
@@ -13,6 +13,9 @@ import type {
 /** Calls that may be open, as many as a scheduler takes on one stream. */
 const MOST_OPEN_CALLS = 8_192;
 
+type PlacementCall = ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse>;
+type Ask = Pick<PlaceStreamRequest, 'callId' | 'ask'>;
+
 interface OpenCall {
   resolve(response: PlaceResponse): void;
   reject(error: GrpcStatusError): void;
@@ -24,10 +27,15 @@ interface OpenCall {
  */
 export class PlaceStream {
   private readonly open = new TransientMap<number, OpenCall>();
-  private stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse> | undefined;
+  private stream: PlacementCall | undefined;
   private callCount = 0;
   /** The scheduler at the other end of the stream says so. */
   private takesReleases = false;
+  private takesFurther = false;
+  /** What is asked in one turn of the event loop leaves in one message. */
+  private readonly asks = new MessageBundle<Ask>(setImmediate, (first, further) =>
+    this.stream?.write(toMessage(first, further)),
+  );
 
   constructor(private readonly client: PlacementClient) {}
 
@@ -49,7 +57,7 @@ export class PlaceStream {
       };
       const giveUp = (reason: unknown) => {
         over();
-        this.stream?.write({ callId, ask: { $case: 'cancel', value: {} } });
+        if (this.stream !== undefined) this.send({ callId, ask: { $case: 'cancel', value: {} } });
         reject(reason);
       };
       const abort = () => giveUp(signal.reason);
@@ -68,7 +76,8 @@ export class PlaceStream {
           reject(error);
         },
       });
-      this.connected().write({ callId, ask: { $case: 'place', value: { request, timeoutMs } } });
+      this.connect();
+      this.send({ callId, ask: { $case: 'place', value: { request, timeoutMs } } });
     });
   }
 
@@ -78,7 +87,8 @@ export class PlaceStream {
    */
   release(releases: readonly LeaseRelease[]): boolean {
     if (this.stream === undefined || !this.takesReleases || this.stream.writableNeedDrain) return false;
-    this.stream.write({ callId: 0, ask: { $case: 'release', value: { releases: [...releases] } } });
+    this.asks.add({ callId: 0, ask: { $case: 'release', value: { releases: [...releases] } } });
+    this.asks.flush(); // they were gathered, and this may be the last that is sent
     return true;
   }
 
@@ -86,20 +96,30 @@ export class PlaceStream {
     this.stream?.cancel();
   }
 
-  private connected(): ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse> {
-    if (this.stream !== undefined) return this.stream;
+  private send(ask: Ask): void {
+    this.asks.add(ask);
+    if (!this.takesFurther) this.asks.flush();
+  }
+
+  private connect(): void {
+    if (this.stream !== undefined) return;
     const stream = this.client.placeStream();
     this.stream = stream;
-    stream.on('data', (response: PlaceStreamResponse) => this.take(response));
+    stream.on('data', (response: PlaceStreamResponse) => this.receive(response));
     stream.on('error', (error) => this.lost(stream, GrpcStatusError.from(error)));
     stream.on('end', () =>
       this.lost(stream, new GrpcStatusError(status.UNAVAILABLE, 'the scheduler ended the stream')),
     );
-    return stream;
   }
 
-  private take({ callId, answer, takesReleases }: PlaceStreamResponse): void {
-    this.takesReleases = takesReleases;
+  private receive(response: PlaceStreamResponse): void {
+    this.takesReleases = response.takesReleases;
+    this.takesFurther = response.takesFurther;
+    this.take(response);
+    for (const answer of response.further) this.take(answer);
+  }
+
+  private take({ callId, answer }: PlaceStreamResponse): void {
     const call = this.open.get(callId);
     if (call === undefined) return; // it crossed our cancel
     switch (answer?.$case) {
@@ -117,10 +137,16 @@ export class PlaceStream {
     }
   }
 
-  private lost(stream: ClientDuplexStream<PlaceStreamRequest, PlaceStreamResponse>, error: GrpcStatusError): void {
+  private lost(stream: PlacementCall, error: GrpcStatusError): void {
     if (this.stream !== stream) return;
     this.stream = undefined;
     this.takesReleases = false;
+    this.takesFurther = false;
+    this.asks.clear(); // of calls that fail now
     for (const call of this.open.values()) call.reject(error);
   }
+}
+
+function toMessage({ callId, ask }: Ask, further: readonly Ask[] = []): PlaceStreamRequest {
+  return { callId, ask, further: further.map((one) => toMessage(one)), takesFurther: true };
 }

@@ -40,6 +40,10 @@ export class FakeScheduler {
   releaseCalls = 0;
   /** Unset to be a scheduler of before it was so. */
   takesReleases = true;
+  /** The same. */
+  takesFurther = true;
+  /** Messages on streams of places. */
+  placeMessages = 0;
   /** Place calls that the gateway cancelled. */
   cancelledPlaces = 0;
   leaseTtlMs = 15_000;
@@ -121,7 +125,7 @@ export class FakeScheduler {
 
   private placeStream(call: PlaceStreamCall): void {
     const cancelled = new Set<number>();
-    call.on('data', ({ callId, ask }: PlaceStreamRequest) => {
+    const take = ({ callId, ask }: PlaceStreamRequest) => {
       if (ask?.$case === 'cancel') {
         cancelled.add(callId);
         this.cancelledPlaces++;
@@ -129,10 +133,17 @@ export class FakeScheduler {
       } else if (ask?.$case === 'release') {
         this.release(ask.value);
       } else if (ask?.value.request !== undefined) {
-        const { takesReleases } = this;
-        const reply = (answer: Answer) => void (cancelled.has(callId) || call.write({ callId, answer, takesReleases }));
+        const { takesReleases, takesFurther } = this;
+        const reply = (answer: Answer) => {
+          if (!cancelled.has(callId)) call.write({ callId, answer, takesReleases, further: [], takesFurther });
+        };
         void this.place(ask.value.request, reply);
       }
+    };
+    call.on('data', (message: PlaceStreamRequest) => {
+      this.placeMessages++;
+      take(message);
+      for (const ask of message.further) take(ask);
     });
     call.on('error', () => {}); // a gateway that ends
     call.on('end', () => call.end());
@@ -145,7 +156,7 @@ export class FakeScheduler {
 
   private async place(request: PlaceRequest, answer: (answer: Answer) => void): Promise<void> {
     const reply = (value: PlaceResponse) => answer({ $case: 'response', value });
-    this.places.push(request);
+    const number = this.places.push(request);
     this.changed.fire();
     await this.gate;
     if (this.failure !== undefined) {
@@ -164,7 +175,7 @@ export class FakeScheduler {
     }
     const { workerId, workerEpoch, target } = worker.registration;
     const lease = {
-      ...{ leaseId: `lease-${this.places.length}`, workerId, workerEpoch, target, leaseTtlMs: this.leaseTtlMs },
+      ...{ leaseId: `lease-${number}`, workerId, workerEpoch, target, leaseTtlMs: this.leaseTtlMs },
       ...{ expiresAtUnixMs: Date.now() + this.leaseTtlMs, attempt: request.attempt, kvSources: [] },
       earlierUses: this.earlierUses,
       expectedCachedTokens: 0,

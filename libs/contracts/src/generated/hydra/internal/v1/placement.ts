@@ -56,6 +56,13 @@ export interface PlaceStreamRequest {
     /** Ends leases, as `ReleaseLeases`, without an answer; only to schedulers that say `takes_releases`. `call_id` means nothing. */
     { $case: "release"; value: ReleaseLeasesRequest }
     | undefined;
+  /**
+   * What leaves at the same time, in its order: a message for each would cost more than what is in it. None of them has further ones. Only
+   * to schedulers that say `takes_further`.
+   */
+  further: PlaceStreamRequest[];
+  /** Set by gateways that understand `PlaceStreamResponse.further`. */
+  takesFurther: boolean;
 }
 
 /** As a call of `Place`. */
@@ -86,6 +93,10 @@ export interface PlaceStreamResponse {
     | undefined;
   /** Set by schedulers that understand `PlaceStreamRequest.release`. */
   takesReleases: boolean;
+  /** Answers to other calls that leave at the same time. None of them has further ones. Only to gateways that say `takes_further`. */
+  further: PlaceStreamResponse[];
+  /** Set by schedulers that understand `PlaceStreamRequest.further`. */
+  takesFurther: boolean;
 }
 
 /** A call that has no answer. */
@@ -283,7 +294,7 @@ export interface ReleaseLeasesResponse {
 }
 
 function createBasePlaceStreamRequest(): PlaceStreamRequest {
-  return { callId: 0, ask: undefined };
+  return { callId: 0, ask: undefined, further: [], takesFurther: false };
 }
 
 export const PlaceStreamRequest: MessageFns<PlaceStreamRequest> = {
@@ -301,6 +312,12 @@ export const PlaceStreamRequest: MessageFns<PlaceStreamRequest> = {
       case "release":
         ReleaseLeasesRequest.encode(message.ask.value, writer.uint32(34).fork()).join();
         break;
+    }
+    for (const v of message.further) {
+      PlaceStreamRequest.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.takesFurther !== false) {
+      writer.uint32(48).bool(message.takesFurther);
     }
     return writer;
   },
@@ -350,6 +367,22 @@ export const PlaceStreamRequest: MessageFns<PlaceStreamRequest> = {
             message.ask = { $case: "release", value: ReleaseLeasesRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.further.push(PlaceStreamRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.takesFurther = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -388,6 +421,8 @@ export const PlaceStreamRequest: MessageFns<PlaceStreamRequest> = {
         break;
       }
     }
+    message.further = object.further?.map((e) => PlaceStreamRequest.fromPartial(e)) || [];
+    message.takesFurther = object.takesFurther ?? false;
     return message;
   },
 };
@@ -505,7 +540,7 @@ export const PlaceStreamCancel: MessageFns<PlaceStreamCancel> = {
 };
 
 function createBasePlaceStreamResponse(): PlaceStreamResponse {
-  return { callId: 0, answer: undefined, takesReleases: false };
+  return { callId: 0, answer: undefined, takesReleases: false, further: [], takesFurther: false };
 }
 
 export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
@@ -523,6 +558,12 @@ export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
     }
     if (message.takesReleases !== false) {
       writer.uint32(32).bool(message.takesReleases);
+    }
+    for (const v of message.further) {
+      PlaceStreamResponse.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.takesFurther !== false) {
+      writer.uint32(48).bool(message.takesFurther);
     }
     return writer;
   },
@@ -572,6 +613,22 @@ export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
             message.takesReleases = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.further.push(PlaceStreamResponse.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.takesFurther = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -605,6 +662,8 @@ export const PlaceStreamResponse: MessageFns<PlaceStreamResponse> = {
       }
     }
     message.takesReleases = object.takesReleases ?? false;
+    message.further = object.further?.map((e) => PlaceStreamResponse.fromPartial(e)) || [];
+    message.takesFurther = object.takesFurther ?? false;
     return message;
   },
 };

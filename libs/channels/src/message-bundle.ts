@@ -1,0 +1,34 @@
+/** A question for a place with all the hashes it may have takes 64 KB: this many stay far below `MAX_MESSAGE_BYTES`. */
+const MOST_TOGETHER = 64;
+
+/** Gathers what can leave as one message: on a stream of gRPC a message costs more than what is in it. */
+export class MessageBundle<Part> {
+  private parts: Part[] = [];
+
+  /**
+   * @param afterwards  calls back when all has come that comes together
+   * @param write       sends them, in their order
+   */
+  constructor(
+    private readonly afterwards: (flush: () => void) => unknown,
+    private readonly write: (first: Part, further: readonly Part[]) => void,
+  ) {}
+
+  add(part: Part): void {
+    this.parts.push(part);
+    if (this.parts.length === MOST_TOGETHER) this.flush();
+    else if (this.parts.length === 1) this.afterwards(() => this.flush());
+  }
+
+  /** Sends what there is now. */
+  flush(): void {
+    const [first, ...further] = this.parts;
+    this.parts = [];
+    if (first !== undefined) this.write(first, further);
+  }
+
+  /** Forgets what has not left. */
+  clear(): void {
+    this.parts = [];
+  }
+}
