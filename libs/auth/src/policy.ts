@@ -28,14 +28,16 @@ export interface Policy {
 
 export type PolicyDecision = { readonly isAllowed: true; readonly caps: Caps } | { readonly isAllowed: false };
 
-const EVERYTHING: Pick<Policy, 'actions' | 'models' | 'caps'> = { actions: MODEL_ACTIONS, models: ['*'], caps: {} };
+type Grant = Pick<Policy, 'actions' | 'models' | 'caps'>;
+
+const EVERYTHING: Grant = { actions: MODEL_ACTIONS, models: ['*'], caps: {} };
 
 /** What the built-in roles may do until a stored policy names the role: it replaces these. */
-const BUILT_IN: readonly Omit<Policy, 'id'>[] = [
-  { role: BUILT_IN_ROLES.operator, ...EVERYTHING },
-  { role: BUILT_IN_ROLES.admin, ...EVERYTHING },
-  { role: BUILT_IN_ROLES.user, ...EVERYTHING, actions: ['use'] },
-];
+const BUILT_IN: ReadonlyMap<string, readonly Grant[]> = new Map([
+  [BUILT_IN_ROLES.operator, [EVERYTHING]],
+  [BUILT_IN_ROLES.admin, [EVERYTHING]],
+  [BUILT_IN_ROLES.user, [{ ...EVERYTHING, actions: ['use'] }]],
+]);
 const DENIED: PolicyDecision = { isAllowed: false };
 const CAP_NAMES = ['contextTokens', 'maxTokens', 'choices', 'priority'] as const;
 
@@ -50,13 +52,15 @@ export function decide(
   modelId: string,
 ): PolicyDecision {
   const own = policies.filter(({ tenantId }) => tenantId === undefined || tenantId === principal.tenantId);
-  const granting = principal.roles.flatMap((role) => {
+  const granted: Caps[] = [];
+  for (const role of principal.roles) {
     const stored = own.filter((policy) => policy.role === role);
-    const held = stored.length > 0 ? stored : BUILT_IN.filter((policy) => policy.role === role);
-    return held.filter(({ actions, models }) => actions.includes(action) && models.some((it) => matches(it, modelId)));
-  });
-  if (granting.length === 0) return DENIED;
-  return { isAllowed: true, caps: mostGenerous(granting.map(({ caps }) => caps)) };
+    const held = stored.length > 0 ? stored : (BUILT_IN.get(role) ?? []);
+    for (const { actions, models, caps } of held) {
+      if (actions.includes(action) && models.some((it) => matches(it, modelId))) granted.push(caps);
+    }
+  }
+  return granted.length === 0 ? DENIED : { isAllowed: true, caps: mostGenerous(granted) };
 }
 
 /** In time linear in the text for each `*`, whatever the pattern. */

@@ -8,6 +8,7 @@ const MOST_SCHEDULERS = 64;
  * its own models and no others.
  */
 export function schedulersInOrder(modelId: string, targets: readonly string[]): string[] {
+  if (targets.length === 1) return [...targets];
   const ranks = new Map(targets.map((target) => [target, textHash(`${modelId}\n${target}`)]));
   return [...targets].sort((a, b) => ranks.get(b)! - ranks.get(a)! || (a < b ? -1 : 1));
 }

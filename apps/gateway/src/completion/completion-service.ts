@@ -62,8 +62,7 @@ export class CompletionService {
    * @throws ApiError model_not_found for a model that the caller may not use; invalid_value for a parameter above its cap
    */
   async assertMayAsk(call: CompletionCall, { principal }: RequestLife): Promise<void> {
-    const { contextTokens: _, ...caps } = this.models.capsOf(call.model, await this.access.of(principal));
-    assertCaps(call, caps);
+    assertCaps(call, this.models.capsOf(call.model, await this.access.of(principal)));
   }
 
   /**

@@ -62,7 +62,7 @@ export class ModelDirectory implements OnModuleInit {
     const meaning = this.meaningOf(name);
     const { modelId, adapterId } = meaning;
     const id = idOf(meaning);
-    const { contextTokens = Infinity, ...caps } = this.capsOf(name, rights);
+    const caps = this.capsOf(name, rights);
     const served = this.live.get(modelId)?.served ?? this.lastKnown.get(modelId);
     const isLacking = adapterId !== undefined && !this.adapters.has(adapterId); // it is configured, and no worker has it
     if (served === undefined || isLacking) {
@@ -73,7 +73,7 @@ export class ModelDirectory implements OnModuleInit {
     const facts: ModelFacts = {
       modelId,
       adapterId,
-      contextTokens: Math.min(served.contextTokens, contextTokens),
+      contextTokens: Math.min(served.contextTokens, caps.contextTokens ?? Infinity),
       caps,
       vocabularySize: served.vocabularySize,
       unsupportedParameters: served.unsupportedParameters,

@@ -157,9 +157,9 @@ export class Placer {
    * @throws GrpcStatusError when none answers
    */
   private async ask(request: PlaceRequest, timeoutMs: number, signal: AbortSignal) {
-    const all = this.schedulers.inOrder(request.modelId);
     // A machine that is gone does not refuse: one whose fleet is not heard of is asked last.
-    const order = [true, false].flatMap((isHeard) => all.filter(({ target }) => this.fleet.hears(target) === isHeard));
+    const isUnheard = ({ target }: SchedulerLink) => Number(!this.fleet.hears(target));
+    const order = this.schedulers.inOrder(request.modelId).sort((a, b) => isUnheard(a) - isUnheard(b));
     const untilMs = performance.now() + timeoutMs;
     const gone = new Set<SchedulerLink>();
     let withoutWorkers: SchedulerLink | undefined;
