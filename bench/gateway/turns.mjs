@@ -1,7 +1,7 @@
 /**
  * Builds, flags or settings of the gateway against each other, in CPU time of the same load: gateways of one platform on the measured
  * core, in turns, since a machine's speed changes from one minute to the next.
- * node bench/gateway/turns.mjs [--case plain|flood|two] [--rounds N] [--turn-ms N] NAME=FOLDER[,FLAG...] ...
+ * node bench/gateway/turns.mjs [--case plain|flood|paced|paced-many|two] [--rounds N] [--turn-ms N] NAME=FOLDER[,FLAG...] ...
  * Gateways have no flags but those that are named here, nor those that `hydra up` gives (`PROCESS_SETTINGS`).
  *   FOLDER: one in which `npm run build` ran; FLAG: one of Node (--max-semi-space-size=32) or a variable (HYDRA_X=1)
  */
@@ -10,15 +10,16 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { quantile } from '../engine/statistics.mjs';
 import { pinning } from './cores.mjs';
-import { AT_ONCE, cpuPerMillionEvents, cpuPerThousand, loadSettings } from './load-cases.mjs';
+import { AT_ONCE, cpuPerMillionEvents, cpuPerThousand, loadSettings, PACED } from './load-cases.mjs';
 import { withPlatform } from './with-platform.mjs';
 
 const CASES = {
-  plain: { stream: false, gatewaysEach: 1, cost: cpuPerThousand },
-  flood: { stream: true, gatewaysEach: 1, cost: cpuPerMillionEvents },
-  two: { stream: false, gatewaysEach: 2, cost: cpuPerThousand },
+  plain: { mock: AT_ONCE, concurrency: 64, stream: false, gatewaysEach: 1, cost: cpuPerThousand },
+  flood: { mock: AT_ONCE, concurrency: 64, stream: true, gatewaysEach: 1, cost: cpuPerMillionEvents },
+  paced: { mock: PACED, concurrency: 64, stream: true, gatewaysEach: 1, cost: cpuPerMillionEvents },
+  'paced-many': { mock: PACED, concurrency: 256, stream: true, gatewaysEach: 1, cost: cpuPerMillionEvents },
+  two: { mock: AT_ONCE, concurrency: 64, stream: false, gatewaysEach: 2, cost: cpuPerThousand },
 };
-const CONCURRENCY = 64;
 const WARM_UP_MS = 7_000;
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
@@ -33,14 +34,14 @@ const { values, positionals } = parseArgs({
     together: { type: 'boolean', default: false },
   },
 });
-const { stream, gatewaysEach, cost } = CASES[values.case];
+const { mock, concurrency, stream, gatewaysEach, cost } = CASES[values.case];
 const contenders = positionals.map(toContender);
 const gateways = contenders.flatMap(({ gateway }) => Array(gatewaysEach).fill(gateway));
-const costs = await withPlatform({ mocks: Array(4).fill(AT_ONCE), gateways }, async (platform, load) => {
+const costs = await withPlatform({ mocks: Array(4).fill(mock), gateways }, async (platform, load) => {
   const costOf = async (index, times) => {
     const own = (all) => all.slice(index * gatewaysEach, (index + 1) * gatewaysEach);
     const result = await load.run('closedLoop', {
-      ...loadSettings({ concurrency: CONCURRENCY, stream }),
+      ...loadSettings({ concurrency, stream }),
       ...{ path: '/v1/completions', headers: platform.headers, ...times },
       ...{ ports: own(platform.ports), pids: own(platform.pids) },
     });

@@ -31,6 +31,7 @@ import {
 } from '../placement/placement-debug.js';
 import { JSON_TYPE } from './error.filter.js';
 import { firstOf } from './first-header.js';
+import { SocketTurn } from './socket-turn.js';
 import { SseReply } from './sse-reply.js';
 
 type ParseCall = (body: unknown, limits: RequestLimits) => CompletionCall;
@@ -39,6 +40,8 @@ type ParseCall = (body: unknown, limits: RequestLimits) => CompletionCall;
 @Controller('v1')
 @UseGuards(RequestRateGuard)
 export class CompletionsController {
+  private readonly turn = new SocketTurn();
+
   constructor(
     @Inject(GATEWAY_CONFIG) private readonly config: HydraConfig,
     private readonly completions: CompletionService,
@@ -122,7 +125,7 @@ export class CompletionsController {
   }
 
   private async stream(call: CompletionCall, life: RequestLife, reply: FastifyReply): Promise<void> {
-    const sse = new SseReply(reply, life, this.config.gateway.keepAliveCommentMs);
+    const sse = new SseReply(reply, life, this.config.gateway.keepAliveCommentMs, this.turn);
     tellPlacements(life, MOST_COMMENT_CHARACTERS, (text) => sse.comment(`placement ${text}`));
     try {
       sse.end(await this.completions.complete(call, life, sse));

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { PacedTarget } from '../completion/paced-writer.js';
+import type { SocketTurn } from './socket-turn.js';
 
 /**
  * The body of a stream, with its chunks framed here: Node frames a chunk as three further pieces, which it gathers for a `writev`,
@@ -10,7 +11,10 @@ import type { PacedTarget } from '../completion/paced-writer.js';
 export class EventBody implements PacedTarget<string> {
   private isChunked = false;
 
-  constructor(private readonly response: ServerResponse) {}
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly turn: SocketTurn,
+  ) {}
 
   /** Sets status and headers; they leave with the first events. */
   begin(headers: OutgoingHttpHeaders): void {
@@ -22,6 +26,7 @@ export class EventBody implements PacedTarget<string> {
 
   /** @param events  not empty, which would be the last chunk */
   write(events: string): boolean {
+    this.turn.hold(this.response);
     return this.response.write(this.isChunked ? chunkOf(events) : events);
   }
 

@@ -16,6 +16,7 @@ import { PacedWriter } from '../completion/paced-writer.js';
 import type { RequestLife } from '../completion/request-life.js';
 import { limitHeaders } from '../limits/limit-headers.js';
 import { EventBody } from './event-body.js';
+import type { SocketTurn } from './socket-turn.js';
 
 /**
  * An answer as server-sent events, written straight to the socket. The status is sent with the first event or, when that
@@ -34,8 +35,9 @@ export class SseReply implements AnswerSink {
     private readonly reply: FastifyReply,
     private readonly life: Pick<RequestLife, 'signal' | 'limits'>,
     private readonly keepAliveMs: number,
+    turn: SocketTurn,
   ) {
-    this.body = new EventBody(reply.raw);
+    this.body = new EventBody(reply.raw, turn);
     this.writer = new PacedWriter(this.body, life.signal);
   }
 
