@@ -14,7 +14,7 @@ export interface GenerationFailure {
 }
 
 export type GenerationEvent =
-  /** All that came since the last `take`, in order. */
+  /** All that came since the last time, in order. */
   | { readonly kind: 'entries'; readonly entries: readonly FrameEntry[] }
   /** Every sequence has ended. Nothing follows. */
   | { readonly kind: 'finished'; readonly usage: GenerationUsage | undefined }
@@ -41,7 +41,7 @@ export class GenerationStream {
   private takenTokens = 0;
   private queued: FrameEntry[] = [];
   private terminal: GenerationEvent | undefined;
-  private wake: ((event: GenerationEvent) => void) | undefined;
+  private reader: ((event: GenerationEvent) => void) | undefined;
   private hasTaken = false;
   private isCancelled = false;
 
@@ -63,16 +63,17 @@ export class GenerationStream {
     return this.queued.reduce((sum, entry) => sum + entry.tokenIds.length, 0);
   }
 
-  /** Waits for what comes next. One reader; one `take` at a time. After the end it repeats the end. */
-  take(): Promise<GenerationEvent> {
-    const event = this.takeNow();
-    if (event !== undefined) return Promise.resolve(event);
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
+  /**
+   * Calls `reader` once with what comes next, at once when it is there. One reader at a time. After the end it repeats the end.
+   * Not a promise: one for each step would cost as much as the step's event.
+   */
+  next(reader: (event: GenerationEvent) => void): void {
+    const event = this.take();
+    if (event === undefined) this.reader = reader;
+    else reader(event);
   }
 
-  /** The worker ends it before its next step. What it had sent is dropped; `take` still gives the end, with usage. */
+  /** The worker ends it before its next step. What it had sent is dropped; the end still comes, with usage. */
   cancel(reason: string): void {
     if (this.isCancelled || this.isOver) return;
     this.isCancelled = true;
@@ -90,14 +91,14 @@ export class GenerationStream {
     return received <= this.allowedTokens + this.windowTokens;
   }
 
-  /** Called by the session when a frame was handed out: wakes the reader once for all its entries. */
+  /** Called by the session when a frame was handed out: calls the reader once for all its entries. */
   deliver(): void {
-    if (this.wake === undefined) return;
-    const event = this.takeNow();
+    const { reader } = this;
+    if (reader === undefined) return;
+    const event = this.take();
     if (event === undefined) return;
-    const wake = this.wake;
-    this.wake = undefined;
-    wake(event);
+    this.reader = undefined;
+    reader(event);
   }
 
   /** Called by the session, once. */
@@ -118,7 +119,7 @@ export class GenerationStream {
     this.deliver();
   }
 
-  private takeNow(): GenerationEvent | undefined {
+  private take(): GenerationEvent | undefined {
     if (this.queued.length === 0) return this.terminal;
     const entries = this.queued;
     this.queued = [];

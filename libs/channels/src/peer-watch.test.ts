@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailureCode, GenerationRequest } from '#lib/contracts';
+import { nextOf } from './session-server.test-support.js';
 import { block, ThreadPeer } from './thread-peer.test-support.js';
 import { type SessionState, WorkerSession } from './worker-session.js';
 
@@ -59,7 +60,7 @@ describe('a peer', () => {
     await open(false);
     const stream = session.submit(request);
     peer.freeze();
-    expect(await stream.take()).toMatchObject({ kind: 'failed', failure: { code: FailureCode.WORKER_LOST } });
+    expect(await nextOf(stream)).toMatchObject({ kind: 'failed', failure: { code: FailureCode.WORKER_LOST } });
     peer.thaw();
     await untilOpen(2);
   });

@@ -10,6 +10,7 @@ import {
   WorkerService,
 } from '#lib/contracts';
 import { serverChannelOptions } from './channel-options.js';
+import type { GenerationEvent, GenerationStream } from './generation-stream.js';
 
 type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
 
@@ -117,4 +118,8 @@ export class SessionServer {
   private wake(): void {
     for (const waiter of this.waiters.splice(0)) waiter();
   }
+}
+
+export function nextOf(stream: GenerationStream): Promise<GenerationEvent> {
+  return new Promise((resolve) => stream.next(resolve));
 }

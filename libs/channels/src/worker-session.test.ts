@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailureCode, FinishReason, GenerationRequest } from '#lib/contracts';
 import type { GenerationEvent, GenerationStream } from './generation-stream.js';
-import { SessionServer } from './session-server.test-support.js';
+import { nextOf, SessionServer } from './session-server.test-support.js';
 import { type SessionState, WorkerSession, type WorkerSessionOptions } from './worker-session.js';
 
 const request = (generationId: string, initialCredit = 8) =>
@@ -52,8 +52,8 @@ describe('WorkerSession', () => {
     const ended = ['g1', 'g2', 'unknown'].map((generationId) => ({ generationId, usage }));
     server.send({ $case: 'frame', value: { step: 1, entries, ended } });
     for (const stream of streams) {
-      expect(await stream.take()).toMatchObject({ kind: 'entries', entries: [{ tokenIds: [6] }] });
-      expect(await stream.take()).toEqual({ kind: 'finished', usage });
+      expect(await nextOf(stream)).toMatchObject({ kind: 'entries', entries: [{ tokenIds: [6] }] });
+      expect(await nextOf(stream)).toEqual({ kind: 'finished', usage });
     }
     expect(session.openGenerations).toBe(0);
   });
@@ -65,11 +65,11 @@ describe('WorkerSession', () => {
     const hello = { gatewayId: 'gateway-a', protocolRevision: 1, takesEnded: true };
     expect(server.received[0]).toEqual({ $case: 'hello', value: hello });
     server.frame(server.entry('g1', [5]));
-    expect(await stream.take()).toMatchObject({ kind: 'entries', entries: [{ tokenIds: [5], text: ' 5' }] });
+    expect(await nextOf(stream)).toMatchObject({ kind: 'entries', entries: [{ tokenIds: [5], text: ' 5' }] });
     server.frame(server.entry('g1', [6], 0, FinishReason.STOP));
     server.send({ $case: 'finished', value: { generationId: 'g1', usage } });
-    expect(await stream.take()).toMatchObject({ kind: 'entries', entries: [{ finishReason: FinishReason.STOP }] });
-    expect(await stream.take()).toEqual({ kind: 'finished', usage });
+    expect(await nextOf(stream)).toMatchObject({ kind: 'entries', entries: [{ finishReason: FinishReason.STOP }] });
+    expect(await nextOf(stream)).toEqual({ kind: 'finished', usage });
     expect(session.welcome).toEqual({ workerId: 'worker-0', workerEpoch: 7 });
     expect(session.openGenerations).toBe(0);
   });
@@ -81,11 +81,11 @@ describe('WorkerSession', () => {
     await server.until(() => server.of('submit').length === 2);
     for (let token = 0; token < 4; token++) server.frame(server.entry('slow', [token]));
     server.frame(server.entry('other', [1, 2, 3]));
-    expect(await other.take()).toMatchObject({ kind: 'entries' });
+    expect(await nextOf(other)).toMatchObject({ kind: 'entries' });
     await server.until(() => server.of('credit')[0]);
     expect(server.of('credit')).toEqual([{ generationId: 'other', tokens: 3 }]);
     expect(slow.bufferedTokens).toBe(4);
-    expect(await slow.take()).toMatchObject({ entries: [{}, {}, {}, {}] });
+    expect(await nextOf(slow)).toMatchObject({ entries: [{}, {}, {}, {}] });
     await server.until(() => server.of('credit')[1]);
     expect(server.of('credit')[1]).toEqual({ generationId: 'slow', tokens: 4 });
   });
@@ -97,10 +97,10 @@ describe('WorkerSession', () => {
     await server.until(() => server.of('submit').length === 2);
     for (let token = 0; token < 10; token++) server.frame(server.entry('flooded', [token]));
     server.frame(server.entry('other', [1]));
-    expect(await other.take()).toMatchObject({ kind: 'entries' });
+    expect(await nextOf(other)).toMatchObject({ kind: 'entries' });
     await server.until(() => server.of('cancel')[0]);
     expect(flooded.bufferedTokens).toBe(0);
-    expect(await flooded.take()).toMatchObject({ kind: 'failed', failure: { code: FailureCode.ENGINE_ERROR } });
+    expect(await nextOf(flooded)).toMatchObject({ kind: 'failed', failure: { code: FailureCode.ENGINE_ERROR } });
   });
 
   it('tells the worker of a cancellation and still gives the end with its usage', async () => {
@@ -111,7 +111,7 @@ describe('WorkerSession', () => {
     expect(await server.until(() => server.of('cancel')[0])).toEqual({ generationId: 'g1', reason: 'client-gone' });
     server.frame(server.entry('g1', [1]));
     server.send({ $case: 'finished', value: { generationId: 'g1', usage } });
-    expect(await stream.take()).toEqual({ kind: 'finished', usage });
+    expect(await nextOf(stream)).toEqual({ kind: 'finished', usage });
   });
 
   it('ends a cancelled generation when the worker does not answer', async () => {
@@ -119,7 +119,7 @@ describe('WorkerSession', () => {
     const stream = session.submit(request('g1'));
     await server.until(() => server.of('submit')[0]);
     stream.cancel('client-gone');
-    expect(await stream.take()).toMatchObject({ kind: 'failed', failure: { isRetryable: false } });
+    expect(await nextOf(stream)).toMatchObject({ kind: 'failed', failure: { isRetryable: false } });
   });
 
   it('never sends a generation that is cancelled before it was written', async () => {
@@ -140,15 +140,15 @@ describe('WorkerSession', () => {
     const started = session.submit(request('started'));
     await server.until(() => server.of('submit').length === 3);
     server.frame(server.entry('started', [1]), server.entry('untaken', [1]));
-    await started.take();
+    await nextOf(started);
     await server.kill();
     const lost = (isRetryable: boolean) => ({
       kind: 'failed',
       failure: { code: FailureCode.WORKER_LOST, isRetryable },
     });
-    expect(await fresh.take()).toMatchObject(lost(true));
-    expect(await untaken.take()).toMatchObject(lost(true));
-    expect(await started.take()).toMatchObject(lost(false));
+    expect(await nextOf(fresh)).toMatchObject(lost(true));
+    expect(await nextOf(untaken)).toMatchObject(lost(true));
+    expect(await nextOf(started)).toMatchObject(lost(false));
     expect(session.welcome).toBeUndefined();
   });
 
@@ -163,7 +163,7 @@ describe('WorkerSession', () => {
     const stream = session.submit(request('again'));
     await server.until(() => server.of('submit')[0]);
     server.frame(server.entry('again', [1]));
-    expect((await stream.take()).kind).toBe('entries');
+    expect((await nextOf(stream)).kind).toBe('entries');
   });
 
   it('a submit does not wait for the back-off: it fails at once as retryable when nobody listens', async () => {
@@ -171,7 +171,7 @@ describe('WorkerSession', () => {
     await untilState('open');
     await server.kill();
     await untilState('waiting');
-    const event = await session.submit(request('g1')).take();
+    const event = await nextOf(session.submit(request('g1')));
     expect(event).toMatchObject({ kind: 'failed', failure: { code: FailureCode.WORKER_LOST, isRetryable: true } });
   });
 
@@ -181,7 +181,7 @@ describe('WorkerSession', () => {
     servers.push(server);
     const session = new WorkerSession({ target: server.target, gatewayId: 'a', welcomeTimeoutMs: 30 });
     sessions.push(session);
-    expect(await session.submit(request('g1')).take()).toMatchObject({ failure: { code: FailureCode.WORKER_LOST } });
+    expect(await nextOf(session.submit(request('g1')))).toMatchObject({ failure: { code: FailureCode.WORKER_LOST } });
   });
 
   it('passes a refusal on as the worker said it', async () => {
@@ -197,7 +197,7 @@ describe('WorkerSession', () => {
       retryAfterMs: 5,
     };
     server.send({ $case: 'failed', value });
-    expect(await stream.take()).toEqual({
+    expect(await nextOf(stream)).toEqual({
       kind: 'failed',
       failure: { code: FailureCode.SATURATED, isRetryable: true, message: 'full', parameter: '', retryAfterMs: 5 },
     } satisfies GenerationEvent);
@@ -212,7 +212,7 @@ describe('WorkerSession', () => {
     for (const id of streams.keys()) server.send({ $case: 'finished', value: { generationId: id, usage } });
     for (const [id, stream] of streams) {
       const tokens: number[] = [];
-      for (let event = await stream.take(); event.kind === 'entries'; event = await stream.take()) {
+      for (let event = await nextOf(stream); event.kind === 'entries'; event = await nextOf(stream)) {
         tokens.push(...event.entries.flatMap(({ tokenIds }) => tokenIds));
       }
       expect(tokens).toEqual(Array(5).fill(Number(id.slice(1))));

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { GenerationFailure, GenerationStream } from '#lib/channels';
+import type { GenerationEvent, GenerationFailure, GenerationStream } from '#lib/channels';
 import {
   FailureCode,
   type FrameEntry,
@@ -104,7 +104,7 @@ export class GenerationRunner {
     });
   }
 
-  private async follow(
+  private follow(
     stream: GenerationStream,
     place: Place,
     signal: AbortSignal,
@@ -113,35 +113,42 @@ export class GenerationRunner {
   ): Promise<Outcome> {
     const submittedAtMs = performance.now();
     let ttftUs = 0;
-    for (;;) {
-      const event = await stream.take();
-      switch (event.kind) {
-        case 'entries': {
-          if (ttftUs === 0) ttftUs = Math.round((performance.now() - submittedAtMs) * 1_000);
-          if (signal.aborted) break;
-          try {
-            const slow = deliver(event.entries);
-            if (slow !== undefined) await slow;
-          } catch (error) {
-            stream.cancel('superseded');
-            span.set({ 'hydra.cancelled': 'superseded' }).end();
-            this.settle(place, 'failed', undefined, ttftUs, span);
-            throw error;
-          }
-          break;
+    return new Promise((resolve, reject) => {
+      const giveUp = (error: unknown) => {
+        stream.cancel('superseded');
+        span.set({ 'hydra.cancelled': 'superseded' }).end();
+        this.settle(place, 'failed', undefined, ttftUs, span);
+        reject(error);
+      };
+      const readOn = () => stream.next(take);
+      const take = (event: GenerationEvent) => {
+        switch (event.kind) {
+          case 'entries':
+            if (ttftUs === 0) ttftUs = Math.round((performance.now() - submittedAtMs) * 1_000);
+            try {
+              const slow = signal.aborted ? undefined : deliver(event.entries);
+              if (slow === undefined) readOn();
+              else slow.then(readOn, giveUp);
+            } catch (error) {
+              giveUp(error);
+            }
+            break;
+          case 'finished':
+            this.settle(place, signal.aborted ? 'cancelled' : 'finished', event.usage, ttftUs, span);
+            span.end();
+            resolve({ kind: 'finished', usage: event.usage ?? NO_USAGE });
+            break;
+          case 'failed':
+            span.fail(workerSpanError(event.failure));
+            this.settle(place, outcomeWord(event.failure), undefined, ttftUs, span);
+            resolve({ kind: 'failed', failure: event.failure });
+            break;
+          default:
+            event satisfies never;
         }
-        case 'finished':
-          this.settle(place, signal.aborted ? 'cancelled' : 'finished', event.usage, ttftUs, span);
-          span.end();
-          return { kind: 'finished', usage: event.usage ?? NO_USAGE };
-        case 'failed':
-          span.fail(workerSpanError(event.failure));
-          this.settle(place, outcomeWord(event.failure), undefined, ttftUs, span);
-          return { kind: 'failed', failure: event.failure };
-        default:
-          event satisfies never;
-      }
-    }
+      };
+      readOn();
+    });
   }
 
   private settle(
