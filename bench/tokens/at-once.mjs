@@ -22,7 +22,7 @@ const files =
 const onPool = Tokenizer.fromFiles(files);
 const atOnce = Tokenizer.fromFiles(files);
 const begunMs = performance.now();
-if (!(await atOnce.encodeShortAtOnce())) throw new Error('This tokenizer is not of a kind that encodes at once.');
+if (!(await atOnce.encodeHere())) throw new Error('This tokenizer is not of a kind that encodes at once.');
 const readMs = performance.now() - begunMs;
 
 const cpuUs = () => {

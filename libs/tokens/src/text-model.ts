@@ -41,9 +41,9 @@ export class TextModel {
     return new TextModel(files, tokenizer, chatTemplates, readGenerationDefaults(files, tokenizer.eosTokenId));
   }
 
-  /** From now on short prompts are encoded at once, where they can be: for those who encode with every request. */
-  async encodeShortAtOnce(): Promise<void> {
-    await this.tokenizer.encodeShortAtOnce();
+  /** From now on prompts are encoded on the thread that asks, where they can be: for those who encode with every request. */
+  async encodeHere(): Promise<void> {
+    await this.tokenizer.encodeHere();
   }
 
   /** Made at first use: only those who write text need it. */

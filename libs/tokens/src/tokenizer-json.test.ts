@@ -30,7 +30,7 @@ describe('readTokenizerJson', () => {
     const table = TokenTable.fromFiles(files);
     expect([table.text(512), table.text(513)]).toEqual(['<new>', '<newer>']);
     expect([table.isSpecial(512), table.isSpecial(513)]).toEqual([true, false]);
-    expect(await tokenizer.encodeShortAtOnce()).toBe(true);
+    expect(await tokenizer.encodeHere()).toBe(true);
     expect(await tokenizer.encode(TEXT, { addSpecialTokens: false })).toEqual(ids);
   });
 

@@ -58,8 +58,13 @@ export const DEFAULT_MAX_CHARACTERS = 1_000_000;
  * that were 0.08 (2026-11-29, bench/tokens/at-once.mjs).
  */
 const LONGEST_AT_ONCE_CHARACTERS = 1_024;
+/**
+ * Encoded in turns where the tokenizer can: some 16,000 tokens. Chosen: cutting so many characters into pieces, which is done at once, takes 2 ms
+ * (docs/decisions/2026-11-30-long-texts-in-turns.md).
+ */
+const LONGEST_IN_TURNS_CHARACTERS = 65_536;
 
-/** Text to token ids, by the model's tokenizer.json. Encoding runs on a thread of the pool, not on the event loop, but for what `encodeShortAtOnce` asks for. */
+/** Text to token ids, by the model's tokenizer.json. Encoding runs on a thread of the pool, not on the event loop, but for what `encodeHere` asks for. */
 export class Tokenizer {
   /** Number of ids, added tokens included. The model's output layer may have more. */
   readonly vocabularySize: number;
@@ -67,6 +72,8 @@ export class Tokenizer {
   readonly eosTokenId: number | undefined;
   private readonly queues: Readonly<Record<'plain' | 'special', EncodingQueue>>;
   private atOnce: AtOnceEncoder | undefined;
+  /** The last of the texts that are encoded in turns, one after the other. */
+  private lastInTurns: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly source: string,
@@ -98,11 +105,11 @@ export class Tokenizer {
   }
 
   /**
-   * From now on short texts are encoded at once, on the thread that asks, if the tokenizer is of a kind that can be and a few texts have the same ids both ways. For
+   * From now on texts in ASCII are encoded on the thread that asks, short ones at once and long ones in turns, if the tokenizer is of a kind that can be and a few texts have the same ids both ways. For
    * those who encode with every request: reading it takes a moment.
    * @returns whether they are
    */
-  async encodeShortAtOnce(): Promise<boolean> {
+  async encodeHere(): Promise<boolean> {
     const encoder = await AtOnceEncoder.read(this.source);
     if (encoder === undefined) return false;
     const texts = sampleTexts();
@@ -126,11 +133,22 @@ export class Tokenizer {
   async encode(text: string, options: EncodeOptions = {}): Promise<readonly number[]> {
     if (text.length > this.maxCharacters) throw new TextTooLongError(text.length, this.maxCharacters);
     const { addSpecialTokens = true, maxTokens } = options;
-    const ids = text.length <= LONGEST_AT_ONCE_CHARACTERS ? this.atOnce?.encode(text, addSpecialTokens) : undefined;
-    if (ids !== undefined) return ids;
+    const isShort = text.length <= LONGEST_AT_ONCE_CHARACTERS;
+    const shortIds = isShort ? this.atOnce?.encode(text, addSpecialTokens) : undefined;
+    if (shortIds !== undefined) return shortIds;
     if (maxTokens !== undefined) await this.refuseFarMore(text, maxTokens);
+    const longIds = isShort ? undefined : await this.encodeInTurns(text, addSpecialTokens);
+    if (longIds !== undefined) return longIds;
     const encoding = await this.queues[addSpecialTokens ? 'special' : 'plain'].encode(text.toWellFormed());
     return encoding.getIds();
+  }
+
+  private encodeInTurns(text: string, addSpecialTokens: boolean): Promise<readonly number[] | undefined> | undefined {
+    const { atOnce } = this;
+    if (atOnce === undefined || text.length > LONGEST_IN_TURNS_CHARACTERS) return undefined;
+    const ids = this.lastInTurns.then(() => atOnce.encodeInTurns(text, addSpecialTokens));
+    this.lastInTurns = ids.catch(() => {});
+    return ids;
   }
 
   private async refuseFarMore(text: string, maxTokens: number): Promise<void> {

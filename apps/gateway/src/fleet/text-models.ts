@@ -82,7 +82,7 @@ export class TextModels {
       try {
         const signal = AbortSignal.timeout(FETCH_TIMEOUT_MS);
         const model = TextModel.load(await this.fleet.session(target).modelFiles(textFingerprint, signal));
-        await model.encodeShortAtOnce();
+        await model.encodeHere();
         this.logger.info({ text_fingerprint: textFingerprint, target }, 'tokenizer loaded');
         return model;
       } catch (error) {

@@ -118,13 +118,41 @@ describe('AtOnceEncoder', () => {
           if (ids === undefined) return;
           encoded++;
           expect(ids).toEqual(await reference.encode(text, { addSpecialTokens }));
+          expect(await encoder?.encodeInTurns(text, addSpecialTokens)).toEqual(ids);
         }),
         { numRuns: 400 },
       );
       expect(encoded).toBeGreaterThan(100);
-      expect(await Tokenizer.fromFiles(files).encodeShortAtOnce()).toBe(true);
+      expect(await Tokenizer.fromFiles(files).encodeHere()).toBe(true);
     },
   );
+
+  it("given a long text, when it is encoded, then the ids are the reference's and others have their turns meanwhile", async () => {
+    const text = WORDS.join(' and ').repeat(200);
+    const tokenizer = Tokenizer.fromFiles(llamaTextFiles());
+    await tokenizer.encodeHere();
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    const ids = await Promise.all([tokenizer.encode(text), tokenizer.encode(`${text}.`)]);
+    isOver = true;
+    expect(turns).toBeGreaterThan((2 * text.length) / 4_096);
+    const reference = Tokenizer.fromFiles(llamaTextFiles());
+    expect(ids).toEqual([await reference.encode(text), await reference.encode(`${text}.`)]);
+  });
+
+  it('given one that is too long for the thread that asks, or is not ASCII, when it is encoded, then the ids are the same', async () => {
+    const tokenizer = Tokenizer.fromFiles(llamaTextFiles());
+    await tokenizer.encodeHere();
+    const reference = Tokenizer.fromFiles(llamaTextFiles());
+    for (const text of ['the ab '.repeat(10_000), `${'the ab '.repeat(1_000)}é`, `the ${'a'.repeat(2_000)}`]) {
+      expect(await tokenizer.encode(text)).toEqual(await reference.encode(text));
+    }
+  });
 
   it.each<[string, TextFiles]>([
     ['SentencePiece', sentencePieceFiles(null)],

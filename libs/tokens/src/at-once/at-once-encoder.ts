@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { isJsonObject } from '../text-files.js';
 import { AddedTokens } from './added-tokens.js';
 import { readAsciiPieces } from './ascii-pieces.js';
@@ -7,9 +8,11 @@ import { readSurroundingTokens, type SurroundingTokens } from './surrounding-tok
 /** Whatever the unicode form, ASCII stays as it is. */
 const LEAVES_ASCII = new Set(['NFC', 'NFD', 'NFKC', 'NFKD']);
 const ASCII = /^[\0-\x7f]*$/;
+/** Of a long text that is cut into its pieces, in 0.1 to 0.5 ms; then others have their turn. Cutting takes 2 ms for 65,536 of them. */
+const CHARACTERS_AT_ONCE = 2_048;
 
 /**
- * Encodes short ASCII texts at once, on the thread that asks, for tokenizers of the kind that most models have: byte pairs over the byte-level alphabet. A hop to another
+ * Encodes ASCII texts at once, or long ones in turns, on the thread that asks, for tokenizers of the kind that most models have: byte pairs over the byte-level alphabet. A hop to another
  * thread and back costs more than a short text (docs/decisions/2026-11-29-short-texts-at-once.md).
  */
 export class AtOnceEncoder {
@@ -36,24 +39,46 @@ export class AtOnceEncoder {
 
   /** @returns `undefined` for a text that has to be encoded the other way */
   encode(text: string, addSpecialTokens: boolean): number[] | undefined {
+    const encoding = this.encoding(text, addSpecialTokens);
+    for (;;) {
+      const { done, value } = encoding.next();
+      if (done) return value;
+    }
+  }
+
+  /** The same for a long text: others have their turn every few hundred words. */
+  async encodeInTurns(text: string, addSpecialTokens: boolean): Promise<number[] | undefined> {
+    const encoding = this.encoding(text, addSpecialTokens);
+    for (;;) {
+      const { done, value } = encoding.next();
+      if (done) return value;
+      await turn();
+    }
+  }
+
+  /** Pauses after every `CHARACTERS_AT_ONCE`. */
+  private *encoding(text: string, addSpecialTokens: boolean): Generator<undefined, number[] | undefined> {
     const parts = ASCII.test(text) ? this.added.cut(text) : undefined;
     if (parts === undefined) return undefined;
     const ids: number[] = addSpecialTokens ? [...this.surrounding.before] : [];
+    let characters = 0;
     for (const part of parts) {
-      if (typeof part !== 'string') ids.push(part.id);
-      else if (!this.encodeRun(part, ids)) return undefined;
+      if (typeof part !== 'string') {
+        ids.push(part.id);
+        continue;
+      }
+      for (const piece of this.piecesOf(part)) {
+        const pieceIds = this.model.encode(piece);
+        if (pieceIds === undefined) return undefined;
+        for (const id of pieceIds) ids.push(id);
+        characters += piece.length;
+        if (characters < CHARACTERS_AT_ONCE) continue;
+        characters = 0;
+        yield;
+      }
     }
     if (addSpecialTokens) ids.push(...this.surrounding.behind);
     return ids;
-  }
-
-  private encodeRun(run: string, into: number[]): boolean {
-    for (const piece of this.piecesOf(run)) {
-      const ids = this.model.encode(piece);
-      if (ids === undefined) return false;
-      for (const id of ids) into.push(id);
-    }
-    return true;
   }
 }
 

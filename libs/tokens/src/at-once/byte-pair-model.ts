@@ -5,7 +5,7 @@ import { PairTable } from './pair-table.js';
 
 const ASCII_BOUND = 128;
 /** Merging looks at each pair again after each merge: pieces of text are short, and what is longer goes the other way. */
-const LONGEST_PIECE = 128;
+const LONGEST_MERGED_PIECE = 128;
 /** Read at once, in about 1 ms; then others have their turn. */
 const MERGES_AT_ONCE = 2_000;
 /** Pieces whose ids are kept: the words of a language that are often used, about 1 MB. */
@@ -20,6 +20,7 @@ const LONGEST_KEPT = 12;
  */
 export class BytePairModel {
   private readonly kept = new Map<string, readonly number[]>();
+  private readonly longestPiece: number;
 
   private constructor(
     private readonly ranks: PairTable,
@@ -29,7 +30,9 @@ export class BytePairModel {
     private readonly byteIds: Int32Array,
     /** Whole pieces that are tokens, where those are not merged at all. */
     private readonly whole: JsonObject | undefined,
-  ) {}
+  ) {
+    this.longestPiece = merged.length === 0 ? Infinity : LONGEST_MERGED_PIECE;
+  }
 
   /** @returns `undefined` for a model of another kind, or with an option that is not known here */
   static async read(model: unknown): Promise<BytePairModel | undefined> {
@@ -67,20 +70,21 @@ export class BytePairModel {
   }
 
   private wholeOf(piece: string): readonly number[] | undefined {
-    if (this.whole === undefined || piece.length > LONGEST_PIECE) return undefined;
+    if (this.whole === undefined || piece.length > this.longestPiece) return undefined;
     const token = Array.from(piece, (character) => BYTE_CHARACTERS[character.charCodeAt(0)]).join('');
     const id = Object.hasOwn(this.whole, token) ? (this.whole[token] as number) : undefined;
     return id === undefined ? undefined : [id];
   }
 
   private merge(piece: string): readonly number[] | undefined {
-    if (piece.length > LONGEST_PIECE) return undefined;
+    if (piece.length > this.longestPiece) return undefined;
     const ids: number[] = [];
     for (let i = 0; i < piece.length; i++) {
       const id = this.byteIds[piece.charCodeAt(i)] ?? -1;
       if (id < 0) return undefined;
       ids.push(id);
     }
+    if (this.merged.length === 0) return ids;
     // Ranks of each id with the next one; they change beside a merge only.
     const ranks = ids.map((id, index) => (index + 1 < ids.length ? this.ranks.get(id, ids[index + 1]!) : -1));
     for (;;) {
