@@ -16,6 +16,7 @@ import {
 } from '#lib/placement';
 import { fromPlaceRequest } from '../../dist/apps/scheduler/src/place-request.js';
 import { quantile } from '../engine/statistics.mjs';
+import { timesOfFixedWork } from './fixed-work.mjs';
 
 const HASH_BYTES = 16;
 const CHAIN_BLOCKS = 1_000;
@@ -81,6 +82,8 @@ export async function measureDecisions({ blocks, decisions }) {
   const timesUs = timed.map(usOf);
   const undisturbedUs = withoutCollections(timed, collections).map(usOf);
   const meanUs = timesUs.reduce((sum, us) => sum + us, 0) / timesUs.length;
+  const placeUs = { p50: quantile(timesUs, 0.5), p99: quantile(timesUs, 0.99), mean: meanUs };
+  const fixedWorkUs = timesOfFixedWork({ us: placeUs.p50, times: decisions });
   const knownBlocks = index.size;
   const leave = removeWorker(index, workerIdOf(0));
   return {
@@ -92,7 +95,8 @@ export async function measureDecisions({ blocks, decisions }) {
     leave,
     leases: leases.size,
     sketchBytes: uses.memoryBytes,
-    placeUs: { p50: quantile(timesUs, 0.5), p99: quantile(timesUs, 0.99), mean: meanUs },
+    placeUs,
+    fixedWorkUs,
     collectedShare: 1 - undisturbedUs.length / timesUs.length,
     undisturbedUs: { p99: quantile(undisturbedUs, 0.99) },
     decisionsPerSecond: Math.round(1e6 / meanUs),

@@ -8,6 +8,7 @@ const ROWS = {
     `${blocks} blocks in ${megabytes(tableBytes)} (resident ${megabytes(residentBytes)}), uses of prefixes in ${megabytes(sketchBytes)}`,
     `a decision p50 ${us(placeUs.p50)}, p99 ${us(placeUs.p99)}; ${decisionsPerSecond} decisions/s on one core`,
     `p99 ${us(rest.undisturbedUs.p99)} without the ${(100 * rest.collectedShare).toFixed(2)} % of decisions that a collection of garbage fell into`,
+    `work that is always the same, beside it: p50 ${us(rest.fixedWorkUs.p50)}, p99 ${us(rest.fixedWorkUs.p99)}: so far apart are times on this machine`,
     `a worker that leaves: ${leave.totalMs.toFixed(0)} ms in turns of at most ${leave.longestMs.toFixed(1)} ms`,
   ],
   fleet: (figures) => {

@@ -34,6 +34,17 @@ describe('FleetState', () => {
     expect(fleet.workersOf('m', 2)[0]).toMatchObject({ workerEpoch: 6, report: undefined });
   });
 
+  it('gives the workers of a model in the order of their ids, however they came', () => {
+    const { fleet } = joined();
+    for (const workerId of ['w2', 'w10', 'a', 'w1']) fleet.register(registration(workerId), 0);
+    const ids = () => fleet.workersOf('m', 0).map(({ workerId }) => workerId);
+    expect(ids()).toEqual(['a', 'w0', 'w1', 'w10', 'w2']);
+    fleet.register(registration('a', { workerEpoch: 2 }), 0);
+    fleet.register(registration('b'), 0);
+    expect(ids()).toEqual(['a', 'b', 'w0', 'w1', 'w10', 'w2']);
+    expect(fleet.workersOf('m', 0).map(({ place }) => place)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   it('counts what it just sent before any report, and what was sent since the last one', () => {
     const { fleet, queue, view, place } = joined();
     const first = place('g1');

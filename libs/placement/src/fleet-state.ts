@@ -215,7 +215,7 @@ export class FleetState {
     }));
   }
 
-  /** Has it say in which layout its blocks are, and of which weights, with the objects of another worker that says the same: whoever compares them compares addresses. */
+  /** Where another worker says the same layout and weights, it says so with the same objects: decisions then compare addresses. */
   private shareKvKind(model: ServedModel): void {
     for (const { models } of this.members.values()) {
       for (const { kvLayout, modelFingerprint } of models.values()) {

@@ -33,7 +33,7 @@ export interface PlacementChoice {
   readonly terms: CandidateTerms;
   /** Predicted time to first token on the chosen worker, in milliseconds; absent when the strategy predicts none. */
   readonly ttftMs?: number;
-  /** What the chosen worker is to fetch. */
+  /** What the chosen worker is to fetch: one of its options, which are good until the next worker is asked about (`BlockSources.optionsFor`). */
   readonly fetch?: FetchOption | undefined;
 }
 

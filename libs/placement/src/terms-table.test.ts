@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ExplainedWorker } from './explanation.js';
 import type { CandidateTerms } from './placement-strategy.js';
-import { TermsTable } from './terms-table.js';
+import { TermColumns, type TermsTable } from './terms-table.js';
 
 const COLUMNS = { waitMs: 0, costMs: 1 };
 
 /** Of workers w0, w1 and so on: they wait so many milliseconds, at ten times the cost. */
 function table(workerCount: number): TermsTable<keyof typeof COLUMNS> {
   const ids = Array.from({ length: workerCount }, (_, row) => `w${row}`);
-  const made = new TermsTable(COLUMNS, ids);
+  const made = new TermColumns(COLUMNS).table(ids);
   for (let row = 0; row < workerCount; row++) {
     made.set(row, COLUMNS.waitMs, row);
     made.set(row, COLUMNS.costMs, 10 * row);

@@ -7,7 +7,7 @@ import { SparedWork } from '../forecast/spared-work.js';
 import { forecastsOn, TtftForecast, TtftForecaster } from '../forecast/ttft-forecast.js';
 import type { PlacementRequest } from '../placement-request.js';
 import { type PlacementChoice, type PlacementContext, PlacementStrategy } from '../placement-strategy.js';
-import { TermsTable } from '../terms-table.js';
+import { TermColumns, type TermsTable } from '../terms-table.js';
 import type { WorkerView } from '../worker-view.js';
 import { ReuseRate } from './reuse-rate.js';
 import { Rotation } from './rotation.js';
@@ -70,6 +70,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   private readonly meanWork = new MeanWork();
   private readonly sparedWork = new SparedWork();
   private readonly forecaster = new TtftForecaster();
+  private readonly columns = new TermColumns(TERM);
   /** Of the candidate that is looked at: when it computes all that it lacks, and in the two ways to fetch some of it. */
   private readonly computing = new Way();
   private readonly fetching = [new Way(), new Way()] as const;
@@ -84,10 +85,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     const pending = meanPending(workers);
     const retentionMs = meanRetentionMs(workers, nowMs);
     const price = this.pricing(context, pending, retentionMs);
-    const terms = new TermsTable(
-      TERM,
-      candidates.map(({ workerId }) => workerId),
-    );
+    const terms = this.columns.table(candidates.map(({ workerId }) => workerId));
     for (let row = 0; row < candidates.length; row++) {
       const worker = candidates[row]!;
       const prefix = context.prefix.of(worker);

@@ -33,7 +33,7 @@ export class Rotation {
     let equals: WorkerView[] = [];
     for (let index = 0; index < candidates.length; index++) {
       const cost = costOf(candidates[index]!, index);
-      if (cost > least) continue;
+      if (!(cost <= least)) continue; // also where it is no number
       if (cost < least) equals = [];
       least = cost;
       equals.push(candidates[index]!);

@@ -10,6 +10,7 @@ import { inPlaces, nothingHeld, report, request, workerView } from '../placement
 import type { PlacementStrategy } from '../placement-strategy.js';
 import { seededRandom } from '../seeded-random.js';
 import type { WorkerView } from '../worker-view.js';
+import { Rotation } from './rotation.js';
 import { describePlacementStrategy } from './strategy.conformance.js';
 
 const options = DEFAULT_STRATEGY_OPTIONS;
@@ -30,6 +31,16 @@ describe('the choice by name', () => {
     expect(() => parseStrategyName('fastest')).toThrow(UnknownStrategyError);
     expect(() => parseStrategyName('fastest')).toThrow(STRATEGY_NAMES.join(', '));
     expect(parseStrategyName('round-robin')).toBe('round-robin');
+  });
+});
+
+describe('the least of costs', () => {
+  it('given costs that are no numbers, then nobody is chosen for them', () => {
+    const costs = [Number.NaN, 2, Number.NaN, 1];
+    const workers = ['a', 'b', 'c', 'd'].map((id) => workerView(id));
+    const rotation = new Rotation();
+    expect(rotation.nextOfLeast('m', workers, (_, index) => costs[index]!).workerId).toBe('d');
+    expect(() => rotation.nextOfLeast('m', workers, () => Number.NaN)).toThrow(TypeError);
   });
 });
 
