@@ -1,6 +1,6 @@
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
-import { AtOnceEncoder } from './at-once/at-once-encoder.js';
-import { sampleTexts } from './at-once/sample-texts.js';
+import { AsciiEncoder } from './ascii-bpe/ascii-encoder.js';
+import { sampleTexts } from './ascii-bpe/sample-texts.js';
 import { EncodingQueue } from './encoding-queue.js';
 import { readSpecialTokens } from './special-tokens.js';
 import { type TextFiles, TextFilesError } from './text-files.js';
@@ -71,7 +71,7 @@ export class Tokenizer {
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
   private readonly queues: Readonly<Record<'plain' | 'special', EncodingQueue>>;
-  private atOnce: AtOnceEncoder | undefined;
+  private asciiEncoder: AsciiEncoder | undefined;
   /** The last of the texts that are encoded in turns, one after the other. */
   private lastInTurns: Promise<unknown> = Promise.resolve();
 
@@ -110,7 +110,7 @@ export class Tokenizer {
    * @returns whether they are
    */
   async encodeHere(): Promise<boolean> {
-    const encoder = await AtOnceEncoder.read(this.source);
+    const encoder = await AsciiEncoder.read(this.source);
     if (encoder === undefined) return false;
     const texts = sampleTexts();
     for (const addSpecialTokens of [false, true]) {
@@ -121,7 +121,7 @@ export class Tokenizer {
       };
       if (!texts.every(isSame)) return false;
     }
-    this.atOnce = encoder;
+    this.asciiEncoder = encoder;
     return true;
   }
 
@@ -134,7 +134,7 @@ export class Tokenizer {
     if (text.length > this.maxCharacters) throw new TextTooLongError(text.length, this.maxCharacters);
     const { addSpecialTokens = true, maxTokens } = options;
     const isShort = text.length <= LONGEST_AT_ONCE_CHARACTERS;
-    const shortIds = isShort ? this.atOnce?.encode(text, addSpecialTokens) : undefined;
+    const shortIds = isShort ? this.asciiEncoder?.encode(text, addSpecialTokens) : undefined;
     if (shortIds !== undefined) return shortIds;
     if (maxTokens !== undefined) await this.refuseFarMore(text, maxTokens);
     const longIds = isShort ? undefined : await this.encodeInTurns(text, addSpecialTokens);
@@ -144,9 +144,9 @@ export class Tokenizer {
   }
 
   private encodeInTurns(text: string, addSpecialTokens: boolean): Promise<readonly number[] | undefined> | undefined {
-    const { atOnce } = this;
-    if (atOnce === undefined || text.length > LONGEST_IN_TURNS_CHARACTERS) return undefined;
-    const ids = this.lastInTurns.then(() => atOnce.encodeInTurns(text, addSpecialTokens));
+    const { asciiEncoder } = this;
+    if (asciiEncoder === undefined || text.length > LONGEST_IN_TURNS_CHARACTERS) return undefined;
+    const ids = this.lastInTurns.then(() => asciiEncoder.encodeInTurns(text, addSpecialTokens));
     this.lastInTurns = ids.catch(() => {});
     return ids;
   }

@@ -4,7 +4,7 @@ import { llamaTextFiles, sentencePieceFiles, textFiles } from '../../testing/tex
 import { syntheticTextFiles } from '../synthetic-tokenizer.js';
 import { readText, type TextFiles } from '../text-files.js';
 import { Tokenizer } from '../tokenizer.js';
-import { AtOnceEncoder } from './at-once-encoder.js';
+import { AsciiEncoder } from './ascii-encoder.js';
 
 type File = Record<string, unknown> & { model: Record<string, unknown>; added_tokens: Record<string, unknown>[] };
 
@@ -105,12 +105,12 @@ const texts = fc.oneof(
   fc.string({ unit: fc.constantFrom('z', 'z', 'q', 'a', ' ', '1'), maxLength: 40 }),
 );
 
-describe('AtOnceEncoder', () => {
+describe('AsciiEncoder', () => {
   it.each(Object.entries(KNOWN))(
     "given %s, when any text is encoded, then the ids are the reference's",
     async (_name, files) => {
       const reference = Tokenizer.fromFiles(files);
-      const encoder = await AtOnceEncoder.read(readText(files, 'tokenizer.json') ?? '');
+      const encoder = await AsciiEncoder.read(readText(files, 'tokenizer.json') ?? '');
       let encoded = 0;
       await fc.assert(
         fc.asyncProperty(texts, fc.boolean(), async (text, addSpecialTokens) => {
@@ -193,20 +193,20 @@ describe('AtOnceEncoder', () => {
       }),
     ],
   ])('given %s, when read, then it is left to the other way', async (_name, files) => {
-    expect(await AtOnceEncoder.read(readText(files, 'tokenizer.json') ?? '')).toBeUndefined();
+    expect(await AsciiEncoder.read(readText(files, 'tokenizer.json') ?? '')).toBeUndefined();
   });
 
   it.each([
     ['other characters than ASCII', 'caf\u00e9'],
     ['a piece longer than pieces of text are', 'x'.repeat(200)],
   ])('given %s, when encoded, then it is left to the other way', async (_name, text) => {
-    const encoder = await AtOnceEncoder.read(readText(llamaTextFiles(), 'tokenizer.json') ?? '');
+    const encoder = await AsciiEncoder.read(readText(llamaTextFiles(), 'tokenizer.json') ?? '');
     expect(encoder?.encode(text, true)).toBeUndefined();
     expect(encoder?.encode('plain', true)).toBeDefined();
   });
 
   it('given more words than are kept, when encoded again, then they have the same ids', async () => {
-    const encoder = await AtOnceEncoder.read(readText(llamaTextFiles(), 'tokenizer.json') ?? '');
+    const encoder = await AsciiEncoder.read(readText(llamaTextFiles(), 'tokenizer.json') ?? '');
     const word = (index: number) => `w${index.toString(36).replaceAll(/[0-9]/g, 'q')}`;
     const all = () => Array.from({ length: 10_000 }, (_, index) => encoder?.encode(word(index), false));
     expect(all()).toEqual(all());

@@ -15,7 +15,7 @@ const CHARACTERS_AT_ONCE = 2_048;
  * Encodes ASCII texts at once, or long ones in turns, on the thread that asks, for tokenizers of the kind that most models have: byte pairs over the byte-level alphabet. A hop to another
  * thread and back costs more than a short text (docs/decisions/2026-11-29-short-texts-at-once.md).
  */
-export class AtOnceEncoder {
+export class AsciiEncoder {
   private constructor(
     private readonly added: AddedTokens,
     private readonly piecesOf: (text: string) => readonly string[],
@@ -27,14 +27,14 @@ export class AtOnceEncoder {
    * @param source  a tokenizer.json
    * @returns `undefined` for a tokenizer with something that is not known here
    */
-  static async read(source: string): Promise<AtOnceEncoder | undefined> {
+  static async read(source: string): Promise<AsciiEncoder | undefined> {
     const file: unknown = JSON.parse(source);
     if (!isJsonObject(file) || !leavesAscii(file['normalizer'])) return undefined;
     const piecesOf = readAsciiPieces(file['pre_tokenizer']);
     const surrounding = readSurroundingTokens(file['post_processor']);
     if (piecesOf === undefined || surrounding === undefined) return undefined;
     const model = await BytePairModel.read(file['model']);
-    return model && new AtOnceEncoder(new AddedTokens(file['added_tokens']), piecesOf, model, surrounding);
+    return model && new AsciiEncoder(new AddedTokens(file['added_tokens']), piecesOf, model, surrounding);
   }
 
   /** @returns `undefined` for a text that has to be encoded the other way */
