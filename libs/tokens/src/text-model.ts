@@ -17,8 +17,9 @@ export interface TextModelOptions {
 export interface ChatPromptOptions extends ChatTemplateOptions {
   /** Whether the tokenizer adds its own special tokens. Default false: a chat template writes all that it wants. */
   readonly addSpecialTokens?: boolean;
-  /** As for `Tokenizer.encode`. */
+  /** As for `Tokenizer.encode`, like `signal`. */
   readonly maxTokens?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** Everything about a model that is text: made from its text files alone, needs no weights. */
@@ -60,8 +61,8 @@ export class TextModel {
   async promptFromChat(messages: readonly ChatMessage[], options: ChatPromptOptions = {}): Promise<readonly number[]> {
     if (this.chatTemplates === undefined) throw new NoChatTemplateError();
     const prompt = this.chatTemplates.render(messages, options);
-    const { addSpecialTokens = false, maxTokens } = options;
-    return this.tokenizer.encode(prompt, { addSpecialTokens, maxTokens });
+    const { addSpecialTokens = false, maxTokens, signal } = options;
+    return this.tokenizer.encode(prompt, { addSpecialTokens, maxTokens, signal });
   }
 
   /** @throws TextTooLongError, TooManyTokensError when the text is over its bound */

@@ -1,5 +1,6 @@
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { AsciiEncoder } from './ascii-bpe/ascii-encoder.js';
+import { LongTextQueue } from './ascii-bpe/long-text-queue.js';
 import { sampleTexts } from './ascii-bpe/sample-texts.js';
 import { EncodingQueue } from './encoding-queue.js';
 import { readSpecialTokens } from './special-tokens.js';
@@ -16,6 +17,8 @@ export interface EncodeOptions {
   readonly addSpecialTokens?: boolean;
   /** Most tokens that are of use. A text that has far more is refused after a look at its beginning. */
   readonly maxTokens?: number;
+  /** Ends a text that is encoded in turns; what has gone to the pool is encoded to its end. */
+  readonly signal?: AbortSignal;
 }
 
 /** The text is longer than the tokenizer's limit; nothing was encoded. */
@@ -54,17 +57,15 @@ const FAR_MORE = 2;
 export const DEFAULT_MAX_CHARACTERS = 1_000_000;
 
 /**
- * Encoded at once where the tokenizer can: some 250 tokens. Chosen: 1,024 characters of words that were never seen take 0.2 ms of the caller's thread, of words
- * that were 0.08 (2026-11-29, bench/tokens/at-once.mjs).
+ * Encoded at once where the tokenizer can: some 250 tokens. Chosen: 1,024 characters of words that were never seen take
+ * 0.2 ms of the caller's thread, of words that were 0.08 (2026-11-29, bench/tokens/at-once.mjs).
  */
 const LONGEST_AT_ONCE_CHARACTERS = 1_024;
-/**
- * Encoded in turns where the tokenizer can: some 16,000 tokens. Chosen: cutting so many characters into pieces, which is done at once, takes 2 ms
- * (docs/decisions/2026-11-30-long-texts-in-turns.md).
- */
-const LONGEST_IN_TURNS_CHARACTERS = 65_536;
 
-/** Text to token ids, by the model's tokenizer.json. Encoding runs on a thread of the pool, not on the event loop, but for what `encodeHere` asks for. */
+/**
+ * Text to token ids, by the model's tokenizer.json. Encoding runs on a thread of the pool, not on the event loop, but for
+ * what `encodeHere` asks for.
+ */
 export class Tokenizer {
   /** Number of ids, added tokens included. The model's output layer may have more. */
   readonly vocabularySize: number;
@@ -72,8 +73,7 @@ export class Tokenizer {
   readonly eosTokenId: number | undefined;
   private readonly queues: Readonly<Record<'plain' | 'special', EncodingQueue>>;
   private asciiEncoder: AsciiEncoder | undefined;
-  /** The last of the texts that are encoded in turns, one after the other. */
-  private lastInTurns: Promise<unknown> = Promise.resolve();
+  private longTexts: LongTextQueue | undefined;
 
   private constructor(
     private readonly source: string,
@@ -105,8 +105,9 @@ export class Tokenizer {
   }
 
   /**
-   * From now on texts in ASCII are encoded on the thread that asks, short ones at once and long ones in turns, if the tokenizer is of a kind that can be and a few texts have the same ids both ways. For
-   * those who encode with every request: reading it takes a moment.
+   * From now on texts in ASCII are encoded on the thread that asks, short ones at once and long ones in turns, as long as few
+   * of these wait. Only for a tokenizer of a kind that can be, and if some texts have the same ids both ways. For those who
+   * encode with every request: reading it takes a moment.
    * @returns whether they are
    */
   async encodeHere(): Promise<boolean> {
@@ -122,6 +123,7 @@ export class Tokenizer {
       if (!texts.every(isSame)) return false;
     }
     this.asciiEncoder = encoder;
+    this.longTexts = new LongTextQueue(encoder);
     return true;
   }
 
@@ -129,26 +131,19 @@ export class Tokenizer {
    * Lone surrogates count as U+FFFD.
    * @throws TextTooLongError before any work
    * @throws TooManyTokensError after work in proportion to `maxTokens`, not to the text
+   * @throws the signal's reason
    */
   async encode(text: string, options: EncodeOptions = {}): Promise<readonly number[]> {
     if (text.length > this.maxCharacters) throw new TextTooLongError(text.length, this.maxCharacters);
-    const { addSpecialTokens = true, maxTokens } = options;
+    const { addSpecialTokens = true, maxTokens, signal } = options;
     const isShort = text.length <= LONGEST_AT_ONCE_CHARACTERS;
     const shortIds = isShort ? this.asciiEncoder?.encode(text, addSpecialTokens) : undefined;
     if (shortIds !== undefined) return shortIds;
     if (maxTokens !== undefined) await this.refuseFarMore(text, maxTokens);
-    const longIds = isShort ? undefined : await this.encodeInTurns(text, addSpecialTokens);
+    const longIds = isShort ? undefined : await this.longTexts?.encode(text, addSpecialTokens, signal);
     if (longIds !== undefined) return longIds;
     const encoding = await this.queues[addSpecialTokens ? 'special' : 'plain'].encode(text.toWellFormed());
     return encoding.getIds();
-  }
-
-  private encodeInTurns(text: string, addSpecialTokens: boolean): Promise<readonly number[] | undefined> | undefined {
-    const { asciiEncoder } = this;
-    if (asciiEncoder === undefined || text.length > LONGEST_IN_TURNS_CHARACTERS) return undefined;
-    const ids = this.lastInTurns.then(() => asciiEncoder.encodeInTurns(text, addSpecialTokens));
-    this.lastInTurns = ids.catch(() => {});
-    return ids;
   }
 
   private async refuseFarMore(text: string, maxTokens: number): Promise<void> {

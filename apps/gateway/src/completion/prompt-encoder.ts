@@ -25,7 +25,7 @@ export class PromptEncoder {
     signal: AbortSignal,
   ): Promise<(readonly number[])[]> {
     const { input } = call;
-    const options = { maxTokens: contextTokens };
+    const options = { maxTokens: contextTokens, signal };
     if (input.kind === 'messages') {
       return [await idsOf(text.promptFromChat(templateMessages(input.messages), options), 'messages')];
     }
@@ -50,7 +50,7 @@ export class PromptEncoder {
 function encodePrompt(
   prompt: PromptInput,
   text: TextModel,
-  options: { readonly maxTokens: number },
+  options: { readonly maxTokens: number; readonly signal: AbortSignal },
 ): Promise<readonly number[]> | readonly number[] {
   if (prompt.kind === 'token-ids') return prompt.tokenIds;
   return idsOf(text.promptFromText(prompt.text, options), prompt.param);

@@ -54,7 +54,7 @@ export class EmbeddingService {
       const admitted = await this.limits.admit(life, model);
       const inputs: number[][] = [];
       for (const input of call.inputs) {
-        inputs.push(await encode(input, model)); // one after another: the first that fails ends the work
+        inputs.push(await encode(input, model, life.signal)); // one after another: the first that fails ends the work
         life.signal.throwIfAborted();
       }
       const embeddingId = newId();
@@ -170,9 +170,11 @@ function lost(message: string) {
   return { code: FailureCode.WORKER_LOST, retryable: true, message, parameter: '', retryAfterMs: 0, generationId: '' };
 }
 
-async function encode(input: PromptInput, { text, facts }: ResolvedModel): Promise<number[]> {
+async function encode(input: PromptInput, { text, facts }: ResolvedModel, signal: AbortSignal): Promise<number[]> {
   const tokenIds =
-    input.kind === 'token-ids' ? [...input.tokenIds] : await encodeText(input, text, facts.contextTokens);
+    input.kind === 'token-ids'
+      ? [...input.tokenIds]
+      : await encodeText(input, text, { maxTokens: facts.contextTokens, signal });
   const { param } = input;
   const { contextTokens, vocabularySize } = facts;
   if (tokenIds.length > contextTokens) {
@@ -188,13 +190,13 @@ async function encode(input: PromptInput, { text, facts }: ResolvedModel): Promi
 async function encodeText(
   { text, param }: Extract<PromptInput, { kind: 'text' }>,
   model: TextModel,
-  maxTokens: number,
+  options: { readonly maxTokens: number; readonly signal: AbortSignal },
 ): Promise<number[]> {
   try {
-    return Array.from(await model.promptFromText(text, { maxTokens }));
+    return Array.from(await model.promptFromText(text, options));
   } catch (error) {
     if (error instanceof TooManyTokensError) {
-      const message = `This model takes at most ${maxTokens} tokens, but '${param}' has far more. Please shorten it.`;
+      const message = `This model takes at most ${error.maxTokens} tokens, but '${param}' has far more. Please shorten it.`;
       throw new ApiError('context_length_exceeded', message, { param, cause: error });
     }
     if (error instanceof TextTooLongError) throw new ApiError('context_length_exceeded', error.message, { param });

@@ -104,6 +104,10 @@ const texts = fc.oneof(
   fc.string({ unit: 'binary-ascii', maxLength: 200 }),
   fc.string({ unit: fc.constantFrom('z', 'z', 'q', 'a', ' ', '1'), maxLength: 40 }),
 );
+/** Several times what is encoded in a turn, of words that none of the tokenizers leaves to the other way. */
+const longTexts = fc
+  .array(fc.constantFrom(...WORDS.filter((word) => word !== 'the' && word !== '[x]')), { minLength: 20, maxLength: 40 })
+  .map((words) => `${words.join(' and ')}\n`.repeat(Math.ceil(8_192 / words.join(' and ').length)));
 
 describe('AsciiEncoder', () => {
   it.each(Object.entries(KNOWN))(
@@ -127,32 +131,20 @@ describe('AsciiEncoder', () => {
     },
   );
 
-  it("given a long text, when it is encoded, then the ids are the reference's and others have their turns meanwhile", async () => {
-    const text = WORDS.join(' and ').repeat(200);
-    const tokenizer = Tokenizer.fromFiles(llamaTextFiles());
-    await tokenizer.encodeHere();
-    let turns = 0;
-    let isOver = false;
-    const count = () => {
-      turns++;
-      if (!isOver) setImmediate(count);
-    };
-    setImmediate(count);
-    const ids = await Promise.all([tokenizer.encode(text), tokenizer.encode(`${text}.`)]);
-    isOver = true;
-    expect(turns).toBeGreaterThan((2 * text.length) / 4_096);
-    const reference = Tokenizer.fromFiles(llamaTextFiles());
-    expect(ids).toEqual([await reference.encode(text), await reference.encode(`${text}.`)]);
-  });
-
-  it('given one that is too long for the thread that asks, or is not ASCII, when it is encoded, then the ids are the same', async () => {
-    const tokenizer = Tokenizer.fromFiles(llamaTextFiles());
-    await tokenizer.encodeHere();
-    const reference = Tokenizer.fromFiles(llamaTextFiles());
-    for (const text of ['the ab '.repeat(10_000), `${'the ab '.repeat(1_000)}é`, `the ${'a'.repeat(2_000)}`]) {
-      expect(await tokenizer.encode(text)).toEqual(await reference.encode(text));
-    }
-  });
+  it.each(Object.entries(KNOWN))(
+    "given %s, when texts of several pieces are encoded in turns, then the ids are the reference's",
+    async (_name, files) => {
+      const reference = Tokenizer.fromFiles(files);
+      const encoder = await AsciiEncoder.read(readText(files, 'tokenizer.json') ?? '');
+      await fc.assert(
+        fc.asyncProperty(longTexts, fc.boolean(), async (text, addSpecialTokens) => {
+          const ids = await encoder?.encodeInTurns(text, addSpecialTokens);
+          expect(ids).toEqual(await reference.encode(text, { addSpecialTokens }));
+        }),
+        { numRuns: 20 },
+      );
+    },
+  );
 
   it.each<[string, TextFiles]>([
     ['SentencePiece', sentencePieceFiles(null)],
@@ -202,6 +194,7 @@ describe('AsciiEncoder', () => {
   ])('given %s, when encoded, then it is left to the other way', async (_name, text) => {
     const encoder = await AsciiEncoder.read(readText(llamaTextFiles(), 'tokenizer.json') ?? '');
     expect(encoder?.encode(text, true)).toBeUndefined();
+    expect(await encoder?.encodeInTurns(text, true)).toBeUndefined();
     expect(encoder?.encode('plain', true)).toBeDefined();
   });
 

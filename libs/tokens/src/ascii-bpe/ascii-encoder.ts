@@ -8,12 +8,16 @@ import { readSurroundingTokens, type SurroundingTokens } from './surrounding-tok
 /** Whatever the unicode form, ASCII stays as it is. */
 const LEAVES_ASCII = new Set(['NFC', 'NFD', 'NFKC', 'NFKD']);
 const ASCII = /^[\0-\x7f]*$/;
-/** Of a long text that is cut into its pieces, in 0.1 to 0.5 ms; then others have their turn. Cutting takes 2 ms for 65,536 of them. */
+/**
+ * Of a long text that is cut into its pieces, in 0.1 to 0.5 ms; then others have their turn. Cutting takes 2 ms for 65,536
+ * of them.
+ */
 const CHARACTERS_AT_ONCE = 2_048;
 
 /**
- * Encodes ASCII texts at once, or long ones in turns, on the thread that asks, for tokenizers of the kind that most models have: byte pairs over the byte-level alphabet. A hop to another
- * thread and back costs more than a short text (docs/decisions/2026-11-29-short-texts-at-once.md).
+ * Encodes ASCII texts on the thread that asks, short ones at once and long ones in turns, for tokenizers of the kind that
+ * most models have: byte pairs over the byte-level alphabet. A hop to another thread and back costs more than a short text
+ * (docs/decisions/2026-11-29-short-texts-at-once.md).
  */
 export class AsciiEncoder {
   private constructor(
@@ -37,6 +41,11 @@ export class AsciiEncoder {
     return model && new AsciiEncoder(new AddedTokens(file['added_tokens']), piecesOf, model, surrounding);
   }
 
+  /** Whether it is a text for this encoder. Only its pieces and added tokens show whether all of it can be encoded here. */
+  takes(text: string): boolean {
+    return ASCII.test(text);
+  }
+
   /** @returns `undefined` for a text that has to be encoded the other way */
   encode(text: string, addSpecialTokens: boolean): number[] | undefined {
     const encoding = this.encoding(text, addSpecialTokens);
@@ -46,10 +55,14 @@ export class AsciiEncoder {
     }
   }
 
-  /** The same for a long text: others have their turn every few hundred words. */
-  async encodeInTurns(text: string, addSpecialTokens: boolean): Promise<number[] | undefined> {
+  /**
+   * The same for a long text: others have their turn every few hundred words.
+   * @throws the signal's reason, after the turn in which it was aborted
+   */
+  async encodeInTurns(text: string, addSpecialTokens: boolean, signal?: AbortSignal): Promise<number[] | undefined> {
     const encoding = this.encoding(text, addSpecialTokens);
     for (;;) {
+      signal?.throwIfAborted();
       const { done, value } = encoding.next();
       if (done) return value;
       await turn();
@@ -58,7 +71,7 @@ export class AsciiEncoder {
 
   /** Pauses after every `CHARACTERS_AT_ONCE`. */
   private *encoding(text: string, addSpecialTokens: boolean): Generator<undefined, number[] | undefined> {
-    const parts = ASCII.test(text) ? this.added.cut(text) : undefined;
+    const parts = this.takes(text) ? this.added.cut(text) : undefined;
     if (parts === undefined) return undefined;
     const ids: number[] = addSpecialTokens ? [...this.surrounding.before] : [];
     let characters = 0;
