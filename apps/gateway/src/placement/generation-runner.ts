@@ -38,6 +38,8 @@ export class SiblingFailedError extends Error {
 /** Takes what a step gave; a promise says when the reader can take more. */
 export type Deliver = (entries: readonly FrameEntry[]) => Promise<void> | undefined;
 
+type GenerationEnd = Exclude<GenerationEvent, { kind: 'entries' }>;
+
 type Outcome =
   | { readonly kind: 'finished'; readonly usage: GenerationUsage }
   | { readonly kind: 'failed'; readonly failure: GenerationFailure };
@@ -59,11 +61,12 @@ export class GenerationRunner {
 
   /** @throws ApiError when it cannot be finished; the signal's reason when it aborts */
   async run(job: GenerationJob, deliver: Deliver): Promise<GenerationUsage> {
-    const { request, signal } = job;
+    const { request, served, sessionKey, ttftDeadlineUnixMs, onPlaced, signal, span } = job;
+    const wanted = { request, served, sessionKey, ttftDeadlineUnixMs, onPlaced, span };
     const attempts = new Attempts();
     const { avoidWorkerIds } = attempts;
     for (;;) {
-      const place = await this.placer.place({ ...job, attempt: attempts.failed, avoidWorkerIds }, signal);
+      const place = await this.placer.place({ ...wanted, attempt: attempts.failed, avoidWorkerIds }, signal);
       const outcome = await this.attempt(place, job, deliver);
       if (outcome.kind === 'finished') return outcome.usage;
       const { failure } = outcome;
@@ -104,7 +107,8 @@ export class GenerationRunner {
     });
   }
 
-  private follow(
+  /** Reads to the end and settles, once. */
+  private async follow(
     stream: GenerationStream,
     place: Place,
     signal: AbortSignal,
@@ -113,42 +117,26 @@ export class GenerationRunner {
   ): Promise<Outcome> {
     const submittedAtMs = performance.now();
     let ttftUs = 0;
-    return new Promise((resolve, reject) => {
-      const giveUp = (error: unknown) => {
-        stream.cancel('superseded');
-        span.set({ 'hydra.cancelled': 'superseded' }).end();
-        this.settle(place, 'failed', undefined, ttftUs, span);
-        reject(error);
-      };
-      const readOn = () => stream.next(take);
-      const take = (event: GenerationEvent) => {
-        switch (event.kind) {
-          case 'entries':
-            if (ttftUs === 0) ttftUs = Math.round((performance.now() - submittedAtMs) * 1_000);
-            try {
-              const slow = signal.aborted ? undefined : deliver(event.entries);
-              if (slow === undefined) readOn();
-              else slow.then(readOn, giveUp);
-            } catch (error) {
-              giveUp(error);
-            }
-            break;
-          case 'finished':
-            this.settle(place, signal.aborted ? 'cancelled' : 'finished', event.usage, ttftUs, span);
-            span.end();
-            resolve({ kind: 'finished', usage: event.usage ?? NO_USAGE });
-            break;
-          case 'failed':
-            span.fail(workerSpanError(event.failure));
-            this.settle(place, outcomeWord(event.failure), undefined, ttftUs, span);
-            resolve({ kind: 'failed', failure: event.failure });
-            break;
-          default:
-            event satisfies never;
-        }
-      };
-      readOn();
-    });
+    let end: GenerationEnd;
+    try {
+      end = await readToEnd(stream, (entries) => {
+        if (ttftUs === 0) ttftUs = Math.round((performance.now() - submittedAtMs) * 1_000);
+        return signal.aborted ? undefined : deliver(entries);
+      });
+    } catch (error) {
+      stream.cancel('superseded');
+      span.set({ 'hydra.cancelled': 'superseded' }).end();
+      this.settle(place, 'failed', undefined, ttftUs, span);
+      throw error;
+    }
+    if (end.kind === 'failed') {
+      span.fail(workerSpanError(end.failure));
+      this.settle(place, outcomeWord(end.failure), undefined, ttftUs, span);
+      return end;
+    }
+    this.settle(place, signal.aborted ? 'cancelled' : 'finished', end.usage, ttftUs, span);
+    span.end();
+    return { kind: 'finished', usage: end.usage ?? NO_USAGE };
   }
 
   private settle(
@@ -160,6 +148,30 @@ export class GenerationRunner {
   ): void {
     place.settle({ outcome, usage, ttftUs, keepTrace: isTraceKept });
   }
+}
+
+/**
+ * Rejects with what `deliver` throws or rejects with. The session calls the reader between those of other generations, so the reader itself
+ * never throws, and what follows the end is left to who awaits it.
+ */
+function readToEnd(stream: GenerationStream, deliver: Deliver): Promise<GenerationEnd> {
+  return new Promise((resolve, reject) => {
+    const readOn = () => stream.next(take);
+    const take = (event: GenerationEvent) => {
+      if (event.kind !== 'entries') {
+        resolve(event);
+        return;
+      }
+      try {
+        const slow = deliver(event.entries);
+        if (slow === undefined) readOn();
+        else slow.then(readOn).catch(reject);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    readOn();
+  });
 }
 
 function outcomeWord({ code, isRetryable }: GenerationFailure): string {
