@@ -147,8 +147,9 @@ class PlaceConnection {
   }
 
   /** A gateway that does not take its answers is not asked for more. */
-  private write(first: Answer, further: readonly Answer[]): void {
-    if (this.isOver || this.stream.write(toMessage(first, further))) return;
+  private write({ callId, answer }: Answer, further: readonly Answer[]): void {
+    const message = { callId, answer, further: further.map(toPart), takesReleases: true, takesFurther: true };
+    if (this.isOver || this.stream.write(message)) return;
     if (this.isBlocked) return; // decisions for what it asked before go on
     this.isBlocked = true;
     this.stream.pause();
@@ -167,7 +168,6 @@ class PlaceConnection {
   }
 }
 
-function toMessage({ callId, answer }: Answer, further: readonly Answer[] = []): PlaceStreamResponse {
-  const known = { takesReleases: true, takesFurther: true };
-  return { ...known, callId, answer, further: further.map((one) => toMessage(one)) };
+function toPart({ callId, answer }: Answer): PlaceStreamResponse {
+  return { callId, answer, further: [], takesReleases: false, takesFurther: false };
 }

@@ -1,7 +1,8 @@
 import { credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { PlacementClient, PlaceRequest } from '#lib/contracts';
+import { PlacementClient, PlaceRequest, type PlaceResponse } from '#lib/contracts';
 import { FakeScheduler } from '../test-support/fake-scheduler.js';
+import { FakeWorker } from '../test-support/fake-worker.js';
 import { PlaceStream } from './place-stream.js';
 
 let scheduler: FakeScheduler;
@@ -23,6 +24,7 @@ afterEach(() => {
 const { signal } = new AbortController();
 const ask = (generationId: string, until = signal) =>
   places.place(PlaceRequest.fromPartial({ generationId, modelId: 'm' }), 10_000, until);
+const leaseIdOf = ({ outcome }: PlaceResponse) => (outcome?.$case === 'lease' ? outcome.value.leaseId : undefined);
 const askedFor = () => scheduler.places.map(({ generationId }) => generationId);
 
 it('given questions of one turn, when the scheduler takes them together, then they leave in one message and each is answered', async () => {
@@ -31,6 +33,26 @@ it('given questions of one turn, when the scheduler takes them together, then th
   expect(answers.map(({ outcome }) => outcome?.$case)).toEqual(['refused', 'refused', 'refused']);
   expect(askedFor()).toEqual(['first', 'a', 'b', 'c']);
   expect(scheduler.placeMessages).toBe(2);
+});
+
+it('given answers that come in one message, then each reaches who asked for it', async () => {
+  const worker = await new FakeWorker('w', 'm').listen();
+  scheduler.workers = [worker];
+  await ask('first');
+  const answers = await Promise.all(['a', 'b', 'c'].map((id) => ask(id)));
+  expect(answers.map(leaseIdOf)).toEqual(['lease-2', 'lease-3', 'lease-4']);
+  expect(scheduler.answerMessages).toBe(2);
+  worker.kill();
+});
+
+it('given a stream lost before its questions left, then they fail and never leave; on the next one each question is a message, until the scheduler says what it takes', async () => {
+  await ask('first');
+  const lost = ['a', 'b'].map((id) => ask(id));
+  places.close();
+  for (const failed of await Promise.allSettled(lost)) expect(failed.status).toBe('rejected');
+  await Promise.all(['c', 'd'].map((id) => ask(id)));
+  expect(askedFor()).toEqual(['first', 'c', 'd']);
+  expect(scheduler.placeMessages).toBe(3);
 });
 
 it('given a scheduler of before, then each question is a message', async () => {

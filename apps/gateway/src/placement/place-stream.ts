@@ -33,8 +33,8 @@ export class PlaceStream {
   private takesReleases = false;
   private takesFurther = false;
   /** What is asked in one turn of the event loop leaves in one message. */
-  private readonly asks = new MessageBundle<Ask>(setImmediate, (first, further) =>
-    this.stream?.write(toMessage(first, further)),
+  private readonly asks = new MessageBundle<Ask>(setImmediate, ({ callId, ask }, further) =>
+    this.stream?.write({ callId, ask, further: further.map(toPart), takesFurther: true }),
   );
 
   constructor(private readonly client: PlacementClient) {}
@@ -147,6 +147,6 @@ export class PlaceStream {
   }
 }
 
-function toMessage({ callId, ask }: Ask, further: readonly Ask[] = []): PlaceStreamRequest {
-  return { callId, ask, further: further.map((one) => toMessage(one)), takesFurther: true };
+function toPart({ callId, ask }: Ask): PlaceStreamRequest {
+  return { callId, ask, further: [], takesFurther: false };
 }

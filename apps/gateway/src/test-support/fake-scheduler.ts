@@ -6,7 +6,7 @@ import {
   type sendUnaryData,
   type status,
 } from '@grpc/grpc-js';
-import { serverChannelOptions } from '#lib/channels';
+import { MessageBundle, serverChannelOptions } from '#lib/channels';
 import {
   FleetService,
   type FleetSnapshot,
@@ -44,6 +44,8 @@ export class FakeScheduler {
   takesFurther = true;
   /** Messages on streams of places. */
   placeMessages = 0;
+  /** Messages back. */
+  answerMessages = 0;
   /** Place calls that the gateway cancelled. */
   cancelledPlaces = 0;
   leaseTtlMs = 15_000;
@@ -125,6 +127,12 @@ export class FakeScheduler {
 
   private placeStream(call: PlaceStreamCall): void {
     const cancelled = new Set<number>();
+    let isGathering = false;
+    const answers = new MessageBundle<PlaceStreamResponse>(process.nextTick, (first, further) => {
+      this.answerMessages++;
+      const { takesReleases, takesFurther } = this;
+      call.write({ ...first, further: [...further], takesReleases, takesFurther });
+    });
     const take = ({ callId, ask }: PlaceStreamRequest) => {
       if (ask?.$case === 'cancel') {
         cancelled.add(callId);
@@ -133,15 +141,17 @@ export class FakeScheduler {
       } else if (ask?.$case === 'release') {
         this.release(ask.value);
       } else if (ask?.value.request !== undefined) {
-        const { takesReleases, takesFurther } = this;
         const reply = (answer: Answer) => {
-          if (!cancelled.has(callId)) call.write({ callId, answer, takesReleases, further: [], takesFurther });
+          if (cancelled.has(callId)) return;
+          answers.add({ callId, answer, further: [], takesReleases: false, takesFurther: false });
+          if (!isGathering) answers.flush();
         };
         void this.place(ask.value.request, reply);
       }
     };
     call.on('data', (message: PlaceStreamRequest) => {
       this.placeMessages++;
+      isGathering = this.takesFurther && message.takesFurther;
       take(message);
       for (const ask of message.further) take(ask);
     });
