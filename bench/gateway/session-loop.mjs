@@ -31,7 +31,7 @@ export async function sessionLoop({ workers, modelId, promptTokens, maxTokens, c
         }),
       );
       let isFirst = true;
-      for (let event = await stream.take(); event.kind !== 'finished'; event = await stream.take()) {
+      for (let event = await nextOf(stream); event.kind !== 'finished'; event = await nextOf(stream)) {
         if (event.kind === 'failed') throw new Error(`A generation failed: ${event.failure.message}`);
         if (isFirst && sentMs > startMs + warmUpMs) ttftMs.push(performance.now() - sentMs);
         isFirst = false;
@@ -42,6 +42,8 @@ export async function sessionLoop({ workers, modelId, promptTokens, maxTokens, c
   for (const session of sessions) session.close();
   return { ttftMs: { p50: quantile(ttftMs, 0.5), p99: quantile(ttftMs, 0.99) } };
 }
+
+const nextOf = (stream) => new Promise((resolve) => stream.next(resolve));
 
 function openSession(target) {
   return new Promise((resolve, reject) => {
