@@ -142,8 +142,8 @@ class PlaceConnection {
   }
 
   private send(answer: Answer): void {
-    this.answers.add(answer);
-    if (!this.takesFurther) this.answers.flush();
+    if (this.takesFurther) this.answers.add(answer);
+    else this.answers.send(answer);
   }
 
   /** A gateway that does not take its answers is not asked for more. */

@@ -41,4 +41,10 @@ it('given parts sent ahead of time or forgotten, then nothing is left for later'
   bundle.clear();
   passTime();
   expect(written).toEqual([[1]]);
+  bundle.add(3);
+  bundle.send(4);
+  expect(written).toEqual([[1], [3, 4]]);
+  passTime();
+  bundle.send(5);
+  expect(written).toEqual([[1], [3, 4], [5]]);
 });

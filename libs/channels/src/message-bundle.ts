@@ -17,10 +17,17 @@ export class MessageBundle<Part> {
     private readonly write: (first: Part, further: readonly Part[]) => void,
   ) {}
 
+  /** It waits for what comes together with it. */
   add(part: Part): void {
     this.parts.push(part);
     if (this.parts.length === MOST_TOGETHER) this.flush();
     else if (this.parts.length === 1) this.afterwards(() => this.flush());
+  }
+
+  /** It leaves at once, and what waits with it. */
+  send(part: Part): void {
+    this.parts.push(part);
+    this.flush();
   }
 
   /** Sends what there is now. */

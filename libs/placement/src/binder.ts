@@ -4,7 +4,7 @@ import { type Candidates, selectCandidates } from './candidates.js';
 import { expectedKvTokens, expectedServiceTokens } from './capacity.js';
 import type { DrainPace } from './drain-pace.js';
 import { explain, type PlacementExplanation } from './explanation.js';
-import { type FirstTokenForecast, firstTokenForecast } from './first-token-forecast.js';
+import { firstTokenForecast, waysToFirstToken } from './first-token-forecast.js';
 import type { FleetState } from './fleet-state.js';
 import { BlockSources, type FetchOption } from './forecast/block-sources.js';
 import { ExpectedPrefix } from './forecast/expected-prefix.js';
@@ -266,20 +266,6 @@ export class Binder {
     const { expectedModelIds, lossGraceMs } = this.options;
     return expectedModelIds.has(modelId) || this.parts.fleet.servedWithin(modelId, lossGraceMs, nowMs);
   }
-}
-
-/** When each worker would have the first token: computing what it lacks, and with what it may fetch instead. */
-function waysToFirstToken(
-  request: PlacementRequest,
-  prefix: ExpectedPrefix,
-  sources: BlockSources | undefined,
-  slotMs: number,
-  nowMs: number,
-): (worker: WorkerView) => FirstTokenForecast[] {
-  return (worker) =>
-    [undefined, ...(sources?.optionsFor(worker) ?? [])].map((fetch) =>
-      firstTokenForecast(request, worker, prefix, fetch, slotMs, nowMs),
-    );
 }
 
 function elsewhere({ prefixHashes }: PlacementRequest, { from: kind, parts }: FetchOption): BlocksElsewhere[] {

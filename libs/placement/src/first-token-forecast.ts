@@ -1,4 +1,4 @@
-import type { FetchOption } from './forecast/block-sources.js';
+import type { BlockSources, FetchOption } from './forecast/block-sources.js';
 import type { ExpectedPrefix } from './forecast/expected-prefix.js';
 import { forecastsOn } from './forecast/ttft-forecast.js';
 import type { PlacementRequest } from './placement-request.js';
@@ -31,6 +31,20 @@ export function firstTokenForecast(
   const { prefillMs, ttftMs } = fetch === undefined ? forecasts.computing(cachedTokens) : forecasts.fetching(fetch);
   const slotMs = slotsMissing(request, worker) * slotIntervalMs;
   return { slotMs, cachedTokens, prefillMs, ttftMs: ttftMs + slotMs };
+}
+
+/** When each worker would have the first token: computing what it lacks, and with what it may fetch instead. */
+export function waysToFirstToken(
+  request: PlacementRequest,
+  prefix: ExpectedPrefix,
+  sources: BlockSources | undefined,
+  slotIntervalMs: number,
+  nowMs: number,
+): (worker: WorkerView) => FirstTokenForecast[] {
+  return (worker) =>
+    [undefined, ...(sources?.optionsFor(worker) ?? [])].map((fetch) =>
+      firstTokenForecast(request, worker, prefix, fetch, slotIntervalMs, nowMs),
+    );
 }
 
 /** Places in the worker's batch that others have to leave first. */

@@ -87,8 +87,8 @@ export class PlaceStream {
    */
   release(releases: readonly LeaseRelease[]): boolean {
     if (this.stream === undefined || !this.takesReleases || this.stream.writableNeedDrain) return false;
-    this.asks.add({ callId: 0, ask: { $case: 'release', value: { releases: [...releases] } } });
-    this.asks.flush(); // they were gathered, and this may be the last that is sent
+    // They were gathered, and this may be the last that is sent.
+    this.asks.send({ callId: 0, ask: { $case: 'release', value: { releases: [...releases] } } });
     return true;
   }
 
@@ -97,8 +97,8 @@ export class PlaceStream {
   }
 
   private send(ask: Ask): void {
-    this.asks.add(ask);
-    if (!this.takesFurther) this.asks.flush();
+    if (this.takesFurther) this.asks.add(ask);
+    else this.asks.send(ask);
   }
 
   private connect(): void {

@@ -143,8 +143,9 @@ export class FakeScheduler {
       } else if (ask?.value.request !== undefined) {
         const reply = (answer: Answer) => {
           if (cancelled.has(callId)) return;
-          answers.add({ callId, answer, further: [], takesReleases: false, takesFurther: false });
-          if (!isGathering) answers.flush();
+          const part = { callId, answer, further: [], takesReleases: false, takesFurther: false };
+          if (isGathering) answers.add(part);
+          else answers.send(part);
         };
         void this.place(ask.value.request, reply);
       }
