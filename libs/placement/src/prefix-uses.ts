@@ -17,7 +17,13 @@ const MOST_USES = 4;
 
 /** Counters that a prefix has, all in one line of the processor's cache, so that a look at it costs one miss. */
 const COUNTERS_PER_PREFIX = 4;
-const LINE_COUNTERS = 64;
+
+/** The first byte of a line is the generation it was looked at last in, modulo 256; the rest are counters. */
+const LINE_BYTES = 64;
+const LINE_COUNTERS = LINE_BYTES - 1;
+
+/** Of its buffer: large ones begin 16 bytes behind the start of a page (glibc's header), so lines are those of the processor. */
+const FIRST_LINE_AT = LINE_BYTES - 16;
 
 /** Counters for each prefix that a generation remembers. Chosen: then one prefix in a hundred that is new looks used. */
 const ROOM_PER_PREFIX = 16;
@@ -38,15 +44,13 @@ const COUNTER_MASK = 0b1111;
  * @see Einziger, Friedman and Manes 2017, TinyLFU, arXiv:1512.00727 (a sketch of what is not cached decides what is)
  */
 export class PrefixUses {
-  /** Shape [lines, 64]. */
+  /** Shape [lines, 64]. Each line has some of its 4 prefixes a generation, so that none is passed over 256 times. */
   private readonly counters: Uint8Array;
-  /** In which generation each line was looked at last, modulo 256: each has some of its 4 prefixes a line there, so that none is passed over so often. */
-  private readonly generations: Uint8Array;
   private readonly lineMask: number;
   private readonly mostYoung: number;
   private generation = 0;
   private youngCount = 0;
-  /** Of each mark of the prompt: its line, and which counters in it. */
+  /** Of each mark of the prompt: where its line begins, and which counters in it. */
   private lines = new Uint32Array(0);
   private choices = new Uint32Array(0);
   /** Counters of the prefix that was looked at last, and its uses by the young generation alone. */
@@ -58,10 +62,9 @@ export class PrefixUses {
   /** @param capacity  prefixes that are remembered at most */
   constructor(capacity: number) {
     this.mostYoung = Math.max(1, Math.ceil(capacity / 2));
-    const lines = 2 ** Math.ceil(Math.log2(Math.max(1, (ROOM_PER_PREFIX * this.mostYoung) / LINE_COUNTERS)));
+    const lines = 2 ** Math.ceil(Math.log2(Math.max(1, (ROOM_PER_PREFIX * this.mostYoung) / LINE_BYTES)));
     this.lineMask = lines - 1;
-    this.counters = new Uint8Array(lines * LINE_COUNTERS);
-    this.generations = new Uint8Array(lines);
+    this.counters = new Uint8Array(new ArrayBuffer(FIRST_LINE_AT + lines * LINE_BYTES), FIRST_LINE_AT);
   }
 
   /** Bytes of its counters. */
@@ -112,20 +115,15 @@ export class PrefixUses {
       this.lines = new Uint32Array(marks.length);
       this.choices = new Uint32Array(marks.length);
     }
-    const { lines, choices, counters, generations, lineMask } = this;
+    const { lines, choices, counters, lineMask } = this;
     for (let mark = 0; mark < marks.length; mark++) {
       const block = marks[mark]!;
-      lines[mark] = hashes.word(block, 8) & lineMask;
+      lines[mark] = (hashes.word(block, 8) & lineMask) * LINE_BYTES;
       choices[mark] = hashes.word(block, 12);
     }
     // A loop this short has the processor wait for many lines at once: of 1 GB, 56 ns each instead of 422 one after the other (2026-11-29).
-    // Lines begin in the middle of the processor's.
     let touched = 0;
-    for (let mark = 0; mark < marks.length; mark++) {
-      const line = lines[mark]!;
-      const first = line * LINE_COUNTERS;
-      touched ^= counters[first]! ^ counters[first + LINE_COUNTERS - 1]! ^ generations[line]!;
-    }
+    for (let mark = 0; mark < marks.length; mark++) touched ^= counters[lines[mark]!]!;
     this.touched = touched;
   }
 
@@ -133,13 +131,13 @@ export class PrefixUses {
   private usesOf(mark: number): number {
     const { counters, places, generation } = this;
     const line = this.lines[mark]!;
-    if (this.generations[line] !== (generation & 0xff)) this.forget(line);
+    if (counters[line] !== (generation & 0xff)) this.forget(line);
     const youngShift = (generation & 1) * COUNTER_BITS;
     let bits = this.choices[mark]!;
     let young = MOST_USES;
     let old = MOST_USES;
-    for (let index = 0; index < COUNTERS_PER_PREFIX; index++, bits >>>= 6) {
-      const place = line * LINE_COUNTERS + (bits % LINE_COUNTERS);
+    for (let index = 0; index < COUNTERS_PER_PREFIX; index++, bits >>>= 8) {
+      const place = line + 1 + (((bits & 0xff) * LINE_COUNTERS) >> 8);
       places[index] = place;
       const counter = counters[place]!;
       young = Math.min(young, (counter >> youngShift) & COUNTER_MASK);
@@ -162,14 +160,14 @@ export class PrefixUses {
     }
   }
 
-  /** The line is looked at for the first time in this generation: only what the one before counted stays. */
+  /** The line that begins there is looked at for the first time in this generation: only what the one before counted stays. */
   private forget(line: number): void {
     const { counters, generation } = this;
-    const isOfLast = this.generations[line] === ((generation - 1) & 0xff);
+    const isOfLast = counters[line] === ((generation - 1) & 0xff);
     const kept = isOfLast ? COUNTER_MASK << (((generation - 1) & 1) * COUNTER_BITS) : 0;
-    const end = (line + 1) * LINE_COUNTERS;
-    for (let place = line * LINE_COUNTERS; place < end; place++) counters[place] = counters[place]! & kept;
-    this.generations[line] = generation & 0xff;
+    const end = line + LINE_BYTES;
+    for (let place = line + 1; place < end; place++) counters[place] = counters[place]! & kept;
+    counters[line] = generation & 0xff;
   }
 }
 

@@ -1,4 +1,3 @@
-import type { FetchOption } from '../forecast/block-sources.js';
 import type { Prefix } from '../forecast/expected-prefix.js';
 import { Followers } from '../forecast/followers.js';
 import { meanRetentionMs } from '../forecast/mean-retention.js';
@@ -72,8 +71,8 @@ export class PredictedTtftStrategy extends PlacementStrategy {
   private readonly forecaster = new TtftForecaster();
   private readonly columns = new TermColumns(TERM);
   /** Of the candidate that is looked at: when it computes all that it lacks, and in the two ways to fetch some of it. */
-  private readonly computing = new Way();
-  private readonly fetching = [new Way(), new Way()] as const;
+  private readonly computing = new Way(undefined);
+  private readonly fetching = [new Way(0), new Way(1)] as const;
 
   constructor(private readonly options: PredictedTtftOptions = {}) {
     super();
@@ -95,7 +94,8 @@ export class PredictedTtftStrategy extends PlacementStrategy {
     const chosen = this.rotation.nextOfLeast(request.modelId, candidates, (_, index) => terms.at(index, TERM.costMs));
     const { workerId } = chosen;
     const row = candidates.indexOf(chosen);
-    const { fetch } = this.cheapestWay(chosen, context.prefix.of(chosen), request, context, price);
+    const { option } = this.cheapestWay(chosen, context.prefix.of(chosen), request, context, price);
+    const fetch = option === undefined ? undefined : context.sources?.optionsFor(chosen)[option];
     const workMs = terms.at(row, TERM.workMs);
     this.reuse.note(terms.at(row, TERM.cachedBlocks), request.prefixHashes.length);
     this.followers.placed(workerId, pending);
@@ -124,10 +124,12 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       const option = options[index]!;
       const fetching = this.fetching[index]!;
       forecasts.fetching(option, fetching);
-      price(worker, fetching, computing);
-      fetching.fetch = option;
       const isForced = option.isCertain && cheapest === computing;
-      if (fetching.costMs < cheapest.costMs || isForced) cheapest = fetching;
+      if (!isForced && isAsGood(cheapest, fetching)) continue;
+      price(worker, fetching, computing);
+      fetching.fetchedBlocks = option.blocks - option.ownBlocks;
+      fetching.fetchMs = option.fetchMs;
+      if (isForced || fetching.costMs < cheapest.costMs) cheapest = fetching;
     }
     return cheapest;
   }
@@ -161,7 +163,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
 /** Adds to a way what it costs; `first` is one on the same worker that has been priced. */
 type Pricing = (worker: WorkerView, way: Way, first?: Way) => void;
 
-/** A way for a candidate to have what it lacks of the prompt. */
+/** A way for a candidate to have what it lacks of the prompt. Numbers only: one that is written to again and again costs least so. */
 class Way extends TtftForecast {
   price = 0;
   demand = 0;
@@ -171,7 +173,18 @@ class Way extends TtftForecast {
   decodeMs = 0;
   costMs = 0;
   /** What it fetches. */
-  fetch: FetchOption | undefined = undefined;
+  fetchedBlocks = 0;
+  fetchMs = 0;
+
+  /** @param option  which one of the candidate's `BlockSources.optionsFor`; undefined where it computes */
+  constructor(readonly option: number | undefined) {
+    super();
+  }
+}
+
+/** In everything that costs something: whatever that is, the other one is not cheaper. */
+function isAsGood(way: Way, other: Way): boolean {
+  return way.ttftMs <= other.ttftMs && way.workMs <= other.workMs && way.delayedPrompts <= other.delayedPrompts;
 }
 
 function costMs({ ttftMs, loadMs, delayMs, evictionMs, decodeMs }: Way): number {
@@ -200,7 +213,6 @@ const TERM = {
 } as const;
 
 function note(terms: TermsTable<keyof typeof TERM>, row: number, { blocks, tokens }: Prefix, way: Way): void {
-  const { fetch } = way;
   terms.set(row, TERM.stepMs, way.stepMs);
   terms.set(row, TERM.queueMs, way.queueMs);
   terms.set(row, TERM.prefillMs, way.prefillMs);
@@ -215,8 +227,8 @@ function note(terms: TermsTable<keyof typeof TERM>, row: number, { blocks, token
   terms.set(row, TERM.decodeMs, way.decodeMs);
   terms.set(row, TERM.cachedBlocks, blocks);
   terms.set(row, TERM.cachedTokens, tokens);
-  terms.set(row, TERM.fetchedBlocks, fetch === undefined ? 0 : fetch.blocks - fetch.ownBlocks);
-  terms.set(row, TERM.fetchMs, fetch === undefined ? 0 : fetch.fetchMs);
+  terms.set(row, TERM.fetchedBlocks, way.fetchedBlocks);
+  terms.set(row, TERM.fetchMs, way.fetchMs);
   terms.set(row, TERM.costMs, way.costMs);
 }
 
