@@ -1,6 +1,6 @@
 import { PROCESS_SETTINGS } from '#lib/config';
 import { residentSet } from '../resident-set.mjs';
-import { AT_ONCE, bodyOf, loadSettings, PACED } from './load-cases.mjs';
+import { AT_ONCE, bodyOf, loadSettings, PACED, WARM_UP_MS } from './load-cases.mjs';
 import { OTHER_MODEL } from './platform.mjs';
 import { withPlatform } from './with-platform.mjs';
 
@@ -149,7 +149,7 @@ export async function longPrompts() {
       bodyOf(false, { prompt: longPrompt(index), max_tokens: 1 }),
     );
     const send = () => load.run('inTurn', { port: ports[0], path: PATH, headers, bodies });
-    await send(); // warms up
+    for (const endMs = performance.now() + WARM_UP_MS; performance.now() < endMs; ) await send();
     await gateway.ask('loop-begin');
     const answers = await send();
     const { heldMs } = await gateway.ask('loop-end');

@@ -83,7 +83,8 @@ export class AsciiEncoder {
       for (const piece of this.piecesOf(part)) {
         const pieceIds = this.model.encode(piece);
         if (pieceIds === undefined) return undefined;
-        for (const id of pieceIds) ids.push(id);
+        // By index: an iterator makes an object for each id until the code is compiled.
+        for (let index = 0; index < pieceIds.length; index++) ids.push(pieceIds[index]!);
         characters += piece.length;
         if (characters < CHARACTERS_AT_ONCE) continue;
         characters = 0;
