@@ -44,7 +44,9 @@ export async function closedLoop({
         requestBytes({ path, headers, body: JSON.stringify({ ...body, prompt }) }),
       );
       if (status !== 200) throw new Error(`A request was answered ${status}.`);
-      if (events !== eventsPerRequest) throw new Error(`An answer had ${events} events.`);
+      // Fewer where a worker's socket was full: steps that wait for it come as one.
+      const isPossible = eventsPerRequest === 0 ? events === 0 : events > 0 && events <= eventsPerRequest;
+      if (!isPossible) throw new Error(`An answer had ${events} events.`);
       if (!window.isOpen) continue;
       window.requests++;
       window.events -= eventsPerRequest > 0 ? 1 : 0; // `data: [DONE]`
