@@ -11,7 +11,7 @@ const requestOf = (promptTokens: number) =>
   });
 const served = (blockTokens: number) => ServedModel.fromPartial({ modelFingerprint: 'f', blockTokens });
 
-it.each([0, 15, 16, 2_048, 2_049, 8_000])(
+it.each([0, 15, 16, 8_000, 8_192, 8_193, 20_000])(
   'given %i tokens, when hashed, then it is what one pass gives',
   async (tokens) => {
     const request = requestOf(tokens);
@@ -37,7 +37,7 @@ it('given a long prompt, when it is hashed, then others have their turn before i
     setImmediate(count);
   };
   setImmediate(count);
-  await promptHashes(requestOf(8_000), served(16));
+  await promptHashes(requestOf(32_000), served(16));
   isOver = true;
   expect(turns).toBeGreaterThan(1);
 });
