@@ -67,6 +67,7 @@ export class SessionServer {
       finishReason,
       stopMatch: '',
       promptLogprobs: [],
+      textEnds: [],
     };
   }
 

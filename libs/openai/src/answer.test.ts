@@ -26,6 +26,7 @@ function entry(changes: Partial<FrameEntry>): FrameEntry {
     finishReason: FinishReason.UNSPECIFIED,
     stopMatch: '',
     promptLogprobs: [],
+    textEnds: [],
     ...changes,
   };
 }

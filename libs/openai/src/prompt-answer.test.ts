@@ -37,6 +37,7 @@ function entry(changes: Partial<FrameEntry>): FrameEntry {
     finishReason: FinishReason.UNSPECIFIED,
     stopMatch: '',
     promptLogprobs: [],
+    textEnds: [],
     ...changes,
   };
 }

@@ -4,7 +4,6 @@ import type { HydraConfig } from '#lib/config';
 import type { FrameEntry, GenerationRequest, GenerationUsage } from '#lib/contracts';
 import { APP_LOGGER, FlatLines, generationFields, type Logger, newId, type RecordedSpan } from '#lib/observability';
 import {
-  type AnswerDelta,
   type AnswerUsage,
   ApiError,
   answerHead,
@@ -29,6 +28,7 @@ import { GenerationRunner, SiblingFailedError } from '../placement/generation-ru
 import { AdmissionGate } from './admission-gate.js';
 import type { AnswerSink } from './answer-sink.js';
 import { cacheSaltOf } from './cache-salt.js';
+import { coveredEntries, tokensOf } from './covered-entries.js';
 import { PromptEncoder } from './prompt-encoder.js';
 import type { RequestLife } from './request-life.js';
 
@@ -175,15 +175,16 @@ export class CompletionService {
         text: call.echo ? this.prompts.echo(call, promptIndex, model.text) : '',
         table: () => model.text.table,
       });
-      const deliver = (entries: readonly FrameEntry[]) => {
+      const hand = (entries: readonly FrameEntry[]) => {
         const deltas = entries.map((entry) => answer.delta(entry));
         for (const delta of deltas) {
           timer.observe(delta);
           if (delta.finish !== undefined) finishReasons.push(delta.finish);
         }
-        const tokens = deltas.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
-        return spending.coverAtOnce(tokens) ? sink.deltas(deltas) : deliverInTurn(deltas, spending, sink);
+        return sink.deltas(deltas);
       };
+      const deliver = (entries: readonly FrameEntry[]) =>
+        spending.coverAtOnce(tokensOf(entries)) ? hand(entries) : deliverCovered(entries, spending, hand);
       const { onPlaced } = life;
       const job = { request, served: model.served, sessionKey, ttftDeadlineUnixMs, onPlaced, signal, span };
       try {
@@ -236,20 +237,30 @@ export class CompletionService {
  * away what was computed, as often as somebody asks.
  */
 function isCutShort(cause: unknown, spending: AnswerSpending, sink: AnswerSink): boolean {
-  const isQuota = cause instanceof ApiError && cause.condition === 'insufficient_quota';
-  return isQuota && sink.cut !== undefined && spending.usage.completionTokens > 0;
+  return isQuotaEnd(cause) && sink.cut !== undefined && spending.usage.completionTokens > 0;
 }
 
 /** Where a quota ends within what came together, what it still covers is delivered. */
-async function deliverInTurn(
-  deltas: readonly AnswerDelta[],
+async function deliverCovered(
+  entries: readonly FrameEntry[],
   spending: AnswerSpending,
-  sink: AnswerSink,
+  hand: (entries: readonly FrameEntry[]) => Promise<void> | undefined,
 ): Promise<void> {
-  for (const delta of deltas) {
-    await spending.cover(delta.tokenIds.length);
-    await sink.deltas([delta]);
+  const tokens = tokensOf(entries);
+  try {
+    await spending.cover(tokens);
+  } catch (refusal) {
+    if (!isQuotaEnd(refusal)) throw refusal;
+    const covered = coveredEntries(entries, await spending.room(tokens));
+    if (covered.length > 0 && spending.coverAtOnce(tokensOf(covered))) await hand(covered);
+    await spending.assertRoom(); // what is told counts what was just delivered
+    throw refusal;
   }
+  await hand(entries);
+}
+
+function isQuotaEnd(cause: unknown): boolean {
+  return cause instanceof ApiError && cause.condition === 'insufficient_quota';
 }
 
 function toHead(call: CompletionCall, model: ResolvedModel, answerId: string) {

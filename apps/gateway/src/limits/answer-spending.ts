@@ -9,8 +9,6 @@ import { counted, refusalError } from './refusal-error.js';
 export class AnswerSpending {
   /** Output tokens that were covered and handed on. */
   private delivered = 0;
-  /** Output tokens that somebody waits to deliver, with those that were. */
-  private promised = 0;
   private extending: Promise<void> | undefined;
   private hasEnded = false;
 
@@ -22,8 +20,7 @@ export class AnswerSpending {
 
   /** Covers `tokens` more output tokens and counts them as delivered, unless that has to be asked for first. */
   coverAtOnce(tokens: number): boolean {
-    if (this.hasEnded || this.promised + tokens > this.covered) return false;
-    this.promised += tokens;
+    if (this.hasEnded || this.delivered + tokens > this.covered) return false;
     this.delivered += tokens;
     this.lookAhead();
     return true;
@@ -34,12 +31,27 @@ export class AnswerSpending {
    * @throws ApiError insufficient_quota, limits_unavailable: they must not be delivered
    */
   async cover(tokens: number): Promise<void> {
-    if (this.coverAtOnce(tokens)) return;
-    this.promised += tokens;
-    const needed = this.promised;
-    while (this.covered < needed) await (this.extending ?? this.extend(needed));
+    while (!this.coverAtOnce(tokens)) {
+      if (this.hasEnded) throw lapsed();
+      await (this.extending ?? this.extend(this.delivered + tokens, this.delivered + tokens));
+    }
+  }
+
+  /**
+   * Reserves as many of `tokens` as fit, and counts none of them.
+   * @returns how many may be covered at once
+   * @throws ApiError limits_unavailable
+   */
+  async room(tokens: number): Promise<number> {
+    await this.extending?.catch(() => {}); // its own failure is told to who asked
     if (this.hasEnded) throw lapsed();
-    this.delivered += tokens;
+    if (this.delivered + tokens > this.covered) await this.extend(0, this.delivered + tokens);
+    return Math.max(0, Math.min(tokens, this.covered - this.delivered));
+  }
+
+  /** @throws ApiError insufficient_quota when not one token more fits; limits_unavailable */
+  async assertRoom(): Promise<void> {
+    if (this.delivered >= this.covered) await this.extend(this.delivered + 1, this.delivered + 1);
   }
 
   /** What was handed on. Its prompts count as computed: what a cache had of them is known at the end of an answer only. */
@@ -65,20 +77,20 @@ export class AnswerSpending {
 
   private lookAhead(): void {
     const { sliceTokens, outputTokens } = this.reservation;
-    const isNear = this.covered - this.promised < sliceTokens / 2 && this.covered < outputTokens;
-    if (isNear && this.extending === undefined) this.extend(0).catch(() => {}); // told when a token needs it
+    const isNear = this.covered - this.delivered < sliceTokens / 2 && this.covered < outputTokens;
+    if (isNear && this.extending === undefined) this.extend(0, 0).catch(() => {}); // told when a token needs it
   }
 
-  private extend(needed: number): Promise<void> {
-    this.extending = this.ask(needed).finally(() => {
+  private extend(needed: number, wished: number): Promise<void> {
+    this.extending = this.ask(needed, wished).finally(() => {
       this.extending = undefined;
     });
     return this.extending;
   }
 
-  private async ask(needed: number): Promise<void> {
+  private async ask(needed: number, wished: number): Promise<void> {
     const { sliceTokens, outputTokens } = this.reservation;
-    const most = Math.max(needed, Math.min(outputTokens, this.promised + sliceTokens));
+    const most = Math.max(wished, Math.min(outputTokens, this.delivered + sliceTokens));
     const decision = await counted(() => this.book.extend(this.reservation, Math.max(needed, this.covered), most));
     switch (decision.kind) {
       case 'covered':

@@ -201,6 +201,44 @@ describe('limits of a tenant', () => {
     expect(usage.total_tokens).toBeLessThanOrEqual(40);
   });
 
+  it('given a quota that ends within tokens that were gathered, then all that it covers is delivered, shared among the choices', async () => {
+    const headers = await limited({ tokensPerMonth: 40 });
+    platform.worker.onSubmit = (generation) => {
+      generation.token();
+      generation.gathered(63, FinishReason.LENGTH);
+      generation.finish();
+    };
+    const asked = { max_tokens: 64, n: 2, return_token_ids: true };
+    const { choices, usage } = (await (await complete(headers, asked)).json()) as {
+      choices: { finish_reason: string; token_ids: number[]; text: string }[];
+      usage: { completion_tokens: number; total_tokens: number };
+    };
+    expect(usage.total_tokens).toBe(40);
+    const lengths = choices.map(({ token_ids }) => token_ids.length);
+    expect(lengths.reduce((sum, length) => sum + length)).toBe(usage.completion_tokens);
+    expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThanOrEqual(1);
+    for (const { token_ids, text, finish_reason } of choices) {
+      expect(text).toBe(token_ids.map((_, index) => ` w${index}`).join(''));
+      expect(finish_reason).toBe('length');
+    }
+  });
+
+  it('given a quota that ends within tokens that a stream brought together, then the error counts what was delivered', async () => {
+    const headers = await limited({ tokensPerMonth: 20 });
+    platform.worker.onSubmit = (generation) => {
+      generation.gathered(64, FinishReason.LENGTH);
+      generation.finish();
+    };
+    const text = await (await complete(headers, { max_tokens: 64, stream: true, return_token_ids: true })).text();
+    const events = text
+      .split('\n\n')
+      .flatMap((event) => (event.startsWith('data: ') ? [JSON.parse(event.slice(6))] : []));
+    expect(events.at(-1).error.message).toContain('Limit 20, Used 20, Requested 1.');
+    const delivered = events.slice(0, -1).flatMap(({ choices }) => choices[0].token_ids ?? []);
+    expect(delivered).toEqual(Array.from({ length: delivered.length }, (_, index) => index));
+    expect(delivered.length).toBeGreaterThan(10);
+  });
+
   it('given a budget, then it is spent at the prices of the model, to the last token that it pays for', async () => {
     const headers = await limited({ costMicrosPerDay: 12 });
     const text = await (await complete(headers, { max_tokens: 100, stream: true })).text();

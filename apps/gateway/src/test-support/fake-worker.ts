@@ -46,10 +46,25 @@ export class FakeGeneration {
     const { generationId, sequenceCount } = this.request;
     const entries = Array.from({ length: sequenceCount }, (_, sequenceIndex) => ({
       ...{ generationId, sequenceIndex, tokenIds: [this.sent % 256], text, finishReason, stopMatch: '' },
-      ...{ logprobs: [], promptLogprobs: [] },
+      ...{ logprobs: [], promptLogprobs: [], textEnds: [] },
     }));
     this.sent++;
     this.credit--;
+    this.call.write({ message: { $case: 'frame', value: { step: this.sent, entries, ended: [] } } });
+  }
+
+  /** One frame: the next `count` tokens of every sequence, gathered into one entry each, as for answers that are sent whole. */
+  gathered(count: number, finishReason = FinishReason.UNSPECIFIED): void {
+    const { generationId, sequenceCount } = this.request;
+    const texts = Array.from({ length: count }, (_, index) => ` w${this.sent + index}`);
+    const tokenIds = texts.map((_, index) => (this.sent + index) % 256);
+    const textEnds = texts.map((_, index) => texts.slice(0, index + 1).join('').length);
+    const entries = Array.from({ length: sequenceCount }, (_, sequenceIndex) => ({
+      ...{ generationId, sequenceIndex, tokenIds, text: texts.join(''), textEnds, finishReason, stopMatch: '' },
+      ...{ logprobs: [], promptLogprobs: [] },
+    }));
+    this.sent += count;
+    this.credit -= count;
     this.call.write({ message: { $case: 'frame', value: { step: this.sent, entries, ended: [] } } });
   }
 

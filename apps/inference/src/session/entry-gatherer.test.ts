@@ -13,6 +13,12 @@ function sequence(sequenceIndex: number, tokens: number): FrameEntry[] {
   );
 }
 
+/** The text of each token, cut where the entry says. */
+function stepTexts({ text, textEnds }: FrameEntry): string[] {
+  if (textEnds.length === 0) return [text];
+  return textEnds.map((end, index) => text.slice(textEnds[index - 1] ?? 0, end));
+}
+
 describe('EntryGatherer', () => {
   it('given any sequences and bounds, then nothing is lost or reordered, firsts come at once, and pieces keep to half the credit', () =>
     fc.assert(
@@ -38,6 +44,7 @@ describe('EntryGatherer', () => {
             const own = sent.filter(({ sequenceIndex }) => sequenceIndex === index);
             expect(own.flatMap(({ tokenIds }) => tokenIds)).toEqual(entries.flatMap(({ tokenIds }) => tokenIds));
             expect(own.map(({ text }) => text).join('')).toBe(entries.map(({ text }) => text).join(''));
+            expect(own.flatMap(stepTexts)).toEqual(entries.map(({ text }) => text));
             expect(own.at(-1)?.finishReason).toBe(FinishReason.LENGTH);
           }
         },
@@ -48,5 +55,16 @@ describe('EntryGatherer', () => {
     const gatherer = new EntryGatherer({ gatherTokens: 64, initialCredit: 256 });
     const sent = sequence(0, 50).flatMap((entry) => gatherer.take(entry) ?? []);
     expect(sent.map(({ tokenIds }) => tokenIds.length)).toEqual([1, 49]);
+  });
+
+  it('given steps of several tokens and of none, then the text of a step is certain with its last token', () => {
+    const gatherer = new EntryGatherer({ gatherTokens: 64, initialCredit: 256 });
+    const step = (tokenIds: number[], text: string, finishReason = FinishReason.UNSPECIFIED) =>
+      gatherer.take(FrameEntry.fromPartial({ generationId: 'g', tokenIds, text, finishReason }));
+    step([1], 'a');
+    step([2, 3, 4], 'bcd');
+    step([5], '');
+    const last = step([], 'e', FinishReason.STOP);
+    expect(last).toMatchObject({ tokenIds: [2, 3, 4, 5], text: 'bcde', textEnds: [0, 0, 3, 3] });
   });
 });

@@ -46,6 +46,7 @@ const entryOf = (generationId: string, tokenId: number): FrameEntry => ({
   finishReason: FinishReason.UNSPECIFIED,
   stopMatch: '',
   promptLogprobs: [],
+  textEnds: [],
 });
 const endOf = (generationId: string) => ({ $case: 'finished', value: { generationId, usage: undefined } }) as const;
 const fail = () => {

@@ -52,5 +52,6 @@ export function entryOf(sequence: Sequence, tokenIds: number[] = []): FrameEntry
     finishReason: FinishReason.UNSPECIFIED,
     stopMatch: '',
     promptLogprobs: [],
+    textEnds: [],
   };
 }

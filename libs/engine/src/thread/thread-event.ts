@@ -12,7 +12,8 @@ export function fromThreadEvent(event: ThreadEvent): EngineEvent {
   return { kind: 'step', step: event.step, entries: event.entries.map(fromThreadEntry) };
 }
 
-function toThreadEntry({ finishReason, stopMatch, logprobs, promptLogprobs, ...entry }: FrameEntry): ThreadEntry {
+function toThreadEntry(whole: FrameEntry): ThreadEntry {
+  const { finishReason, stopMatch, logprobs, promptLogprobs, textEnds: _, ...entry } = whole; // an engine's entry is of one step
   if (logprobs.length > 0 || promptLogprobs.length > 0)
     return { ...entry, finishReason, stopMatch, logprobs, promptLogprobs };
   return finishReason === FinishReason.UNSPECIFIED ? entry : { ...entry, finishReason, stopMatch };
@@ -28,5 +29,6 @@ function fromThreadEntry(entry: ThreadEntry): FrameEntry {
     finishReason: entry.finishReason ?? FinishReason.UNSPECIFIED,
     stopMatch: entry.stopMatch ?? '',
     promptLogprobs: entry.promptLogprobs ?? [],
+    textEnds: [],
   };
 }

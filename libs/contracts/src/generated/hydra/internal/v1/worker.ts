@@ -135,6 +135,11 @@ export interface FrameEntry {
   stopMatch: string;
   /** One per prompt token from the second on, with the first entry only, when asked for. */
   promptLogprobs: PositionLogprobs[];
+  /**
+   * Of an entry of several steps (gathered, or held for a slow reader): how much of `text` was certain after each of its tokens, in UTF-16
+   * code units, one per token id and ascending. A gateway that may deliver a part of it only cuts it there. Empty otherwise.
+   */
+  textEnds: number[];
 }
 
 /** The generation ended: every sequence has its finish reason. Sent after the last frame. */
@@ -883,6 +888,7 @@ function createBaseFrameEntry(): FrameEntry {
     finishReason: 0,
     stopMatch: "",
     promptLogprobs: [],
+    textEnds: [],
   };
 }
 
@@ -915,6 +921,13 @@ export const FrameEntry: MessageFns<FrameEntry> = {
     }
     for (const v of message.promptLogprobs) {
       PositionLogprobs.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.textEnds.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.textEnds) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1006,6 +1019,24 @@ export const FrameEntry: MessageFns<FrameEntry> = {
             message.promptLogprobs.push(PositionLogprobs.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag === 72) {
+              message.textEnds.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.textEnds.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1031,6 +1062,7 @@ export const FrameEntry: MessageFns<FrameEntry> = {
     message.finishReason = object.finishReason ?? 0;
     message.stopMatch = object.stopMatch ?? "";
     message.promptLogprobs = object.promptLogprobs?.map((e) => PositionLogprobs.fromPartial(e)) || [];
+    message.textEnds = object.textEnds?.map((e) => e) || [];
     return message;
   },
 };
