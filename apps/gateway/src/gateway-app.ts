@@ -31,9 +31,12 @@ export interface RunningGateway {
   stop(graceMs: number, noticed?: Promise<unknown>): Promise<void>;
 }
 
+/** All that the API has. */
+const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
 /** What scripts in browsers may read. */
 const EXPOSED_HEADERS = [
-  ...['x-request-id', 'retry-after', 'x-hydra-reason', 'x-hydra-placement'],
+  ...['x-request-id', 'retry-after', 'x-hydra-reason', 'x-hydra-placement', 'idempotent-replayed', 'x-has-more'],
   ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
 ];
 
@@ -53,7 +56,7 @@ export async function startGateway(config: HydraConfig, logger: Logger): Promise
   const gate = app.get(AdmissionGate);
   if (corsOrigins.length > 0) {
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins];
-    app.enableCors({ origin, methods: ['GET', 'POST'], exposedHeaders: EXPOSED_HEADERS });
+    app.enableCors({ origin, methods: CORS_METHODS, exposedHeaders: EXPOSED_HEADERS, strictPreflight: false });
   }
   SwaggerModule.setup('docs', app, openApiDocument(productVersion(), adminDocument(app)), {
     jsonDocumentUrl: 'openapi.json',

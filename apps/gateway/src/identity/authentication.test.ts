@@ -9,6 +9,7 @@ import { GrpcStatusError } from '#lib/channels';
 import { publicApi } from '#lib/contracts';
 import { type Database, openDatabase } from '#lib/database';
 import { cacheSaltOf } from '../completion/cache-salt.js';
+import { RawClient } from '../test-support/raw-client.js';
 import { post, startTestPlatform, type TestPlatform } from '../test-support/test-platform.js';
 
 const ACTOR = { name: 'test', address: '' };
@@ -121,6 +122,21 @@ describe('who comes in', () => {
     const secret = keys['user']?.replace(/.{5}$/, 'AAAAA') ?? '';
     const text = await (await complete({ authorization: `Bearer ${secret}` })).text();
     expect(text).not.toContain(secret.slice(6, 18));
+  });
+
+  it('given a body that waits to be asked for, then it is, when the key is good, and never when it is bad', async () => {
+    const send = (key: string, body: string) => {
+      const client = new RawClient(platform.httpPort);
+      const head = `POST /v1/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`;
+      client.send(`${head}Content-Length: ${body.length}\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n`);
+      return client;
+    };
+    const body = JSON.stringify(completion);
+    expect(await send('bad', body).closed()).toMatch(/^HTTP\/1\.1 401 /);
+    const good = send(keys['user'] as string, body);
+    await good.has('HTTP/1.1 100 Continue\r\n\r\n');
+    good.send(body);
+    expect(await good.closed()).toContain('HTTP/1.1 200 OK');
   });
 
   it('given a body that never comes, when the key is bad, then the answer does not wait for it', async () => {

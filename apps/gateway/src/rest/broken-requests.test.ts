@@ -115,6 +115,21 @@ describe('expectations', () => {
     expect(await client.closed()).toMatch(/\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
   });
 
+  it.each([
+    ['a body that is too large', request('', '').replace('Content-Length: 0', 'Content-Length: 99999999'), 413],
+    ['a body of another type', request('{}').replace('application/json', 'text/plain'), 415],
+  ])(
+    'given 100-continue and %s, then the body is not asked for, and the connection is closed',
+    async (_, bytes, status) => {
+      const [head = ''] = bytes.split('\r\n\r\n');
+      client.send(`${head}\r\nExpect: 100-continue\r\n\r\n`);
+      const answer = await client.closed();
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(answer).toMatch(/\r\nconnection: close\r\n/i);
+      expect(answer).toContain('{"error":{');
+    },
+  );
+
   it('given another, then the answer is 417 and the connection is closed, whatever stands behind it', async () => {
     client.send(request(body({}), 'Expect: a-miracle\r\n') + WHOLE);
     const answer = await client.closed();

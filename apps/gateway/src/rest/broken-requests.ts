@@ -15,6 +15,13 @@ export function answerUnroutable(server: Server): void {
     });
     response.end(body);
   });
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // Node would ask for the body at once: it is asked for when somebody reads it, and never when the request is refused before.
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    server.emit('request', request, response);
+  });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     socket.on('error', () => {}); // Node has let go of it
     endWith(socket, new ApiError('method_not_allowed', 'The method CONNECT is not allowed: this is no proxy.'));

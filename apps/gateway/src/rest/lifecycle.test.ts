@@ -288,4 +288,26 @@ describe('browsers', () => {
     expect(other.headers.get('access-control-allow-origin')).not.toBe('https://other.example');
     await other.text();
   });
+
+  it('given an allowed origin, then its scripts may administer, too, and read what answers say beside their bodies', async () => {
+    platform = await startTestPlatform({ gateway: { corsOrigins: ['https://chat.example'] } });
+    const preflight = await fetch(`${platform.url}/v1/admin/tenants/x/limits`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://chat.example', 'access-control-request-method': 'PUT' },
+    });
+    const methods = preflight.headers.get('access-control-allow-methods')?.split(', ');
+    expect(methods).toEqual(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
+    const models = await fetch(`${platform.url}/v1/models`, { headers: { origin: 'https://chat.example' } });
+    const exposed = models.headers.get('access-control-expose-headers')?.split(', ');
+    expect(exposed).toEqual(expect.arrayContaining(['idempotent-replayed', 'x-has-more']));
+    await models.text();
+  });
+
+  it('given OPTIONS that is no preflight, then it says what is allowed, and no text of another shape', async () => {
+    platform = await startTestPlatform({ gateway: { corsOrigins: ['https://chat.example'] } });
+    for (const path of ['/v1/models', '/v1/chat/completions', '/v1/nothing']) {
+      const response = await fetch(`${platform.url}${path}`, { method: 'OPTIONS' });
+      expect([path, response.status, await response.text()]).toEqual([path, 204, '']);
+    }
+  });
 });
