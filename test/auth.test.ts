@@ -44,6 +44,9 @@ describe('a platform that needs keys', () => {
     expect((await tool('keys', 'list', 'acme')).stdout).toMatch(new RegExp(`${id} +bot +user +inference,usage`));
     expect((await tool('policies', 'create', 'user', 'no-*', '--tenant', 'acme', '--max-tokens', '5')).code).toBe(0);
     expect((await tool('policies', 'list', 'acme')).stdout).toMatch(/acme +user +use +max_tokens 5 +no-\*/);
+    const limited = await tool('tenants', 'limit', 'acme', '--tokens-per-minute', '9', '--tokens-per-day', '8');
+    expect(limited.stdout).toBe('limits of acme: 9 tokens/min, 8 tokens/day, and no others\n');
+    expect((await tool('tenants', 'limit', 'acme')).stdout).toBe('acme has no limits any more\n');
     expect((await tool('tenants', 'limit', 'acme', '--tokens-per-minute', '9')).code).toBe(0);
     expect((await tool('tenants', 'limits', 'acme')).stdout).toMatch(/the tenant +all +– +9 +–/);
     const denied = await hydra(['chat', '--url', url, '--model', 'default', 'hello'], own);

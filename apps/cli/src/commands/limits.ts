@@ -49,7 +49,9 @@ export function addLimits(tenants: Command): void {
   withAdminOptions(tenants.command('limits').description('limits, quotas and budgets of a tenant, its keys and models'))
     .argument('<tenant>')
     .action(list);
-  const set = withAdminOptions(tenants.command('limit').description('set limits in the place of those that were'))
+  const set = withAdminOptions(
+    tenants.command('limit').description('set limits in the place of all that were, none without options'),
+  )
     .argument('<tenant>')
     .option('--key <id>', 'of this key; default: of the tenant as a whole')
     .option('--model <id>', 'with this model; default: of all together');
@@ -75,5 +77,12 @@ async function setLimits(tenant: string, options: LimitOptions): Promise<void> {
   const limits = LIMITS.map(({ name, option }) => [name, options[new Option(option).attributeName()]]);
   const body = { key, model, ...Object.fromEntries(limits) };
   const made = await administer<Limits>(options, 'PUT', ['tenants', tenant, 'limits'], body);
-  print(options, made, () => `set the limits of ${key ?? tenant}${model === undefined ? '' : ` with ${model}`}`);
+  print(options, made, () => whatCounts(made, tenant));
+}
+
+/** All that is limited from now on: what an earlier call gave, and this one did not, counts no longer. */
+function whatCounts(made: Limits, tenant: string): string {
+  const of = `${made.key ?? tenant}${made.model === null ? '' : ` with ${made.model}`}`;
+  const set = LIMITS.filter(({ name }) => made[name] !== undefined).map(({ name, head }) => `${made[name]} ${head}`);
+  return set.length === 0 ? `${of} has no limits any more` : `limits of ${of}: ${set.join(', ')}, and no others`;
 }

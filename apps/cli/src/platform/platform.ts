@@ -28,6 +28,8 @@ export interface PlatformAddresses {
   readonly schedulerTarget: string;
   /** With the address of health and metrics. */
   readonly kvcaches: readonly { readonly name: string; readonly url: string }[];
+  /** Whether nobody is let in without a credential. */
+  readonly needsKey: boolean;
 }
 
 /** A port that the configuration asks for is taken. */
@@ -161,6 +163,7 @@ export class Platform {
         name,
         url: `http://${this.config.kvcache.host}:${ports?.httpPort}`,
       })),
+      needsKey: this.config.auth.mode === 'required',
     };
     await Promise.all(workers);
     await untilReady(addresses.gatewayUrl, signal);

@@ -8,6 +8,7 @@ const addresses = {
   grpcTarget: 'h:2',
   schedulerTarget: 'h:3',
   kvcaches: [],
+  needsKey: false,
 };
 const { models } = loadConfig({ env: {}, folder: '/nowhere' });
 
@@ -65,5 +66,17 @@ describe('PrettyOutput', () => {
       /^gateway {3}│ it listens\n\nHydraServe is ready\.\n\n {2}console {3}http:\/\/h:1\/\n {2}REST {6}http:\/\/h:1\/v1\n/,
     );
     expect(errors).toBe('hydra: gateway ended; see its lines above\n');
+  });
+  it.each([false, true])('given that credentials are needed: %s, then the line to paste has one or not', (needsKey) => {
+    let text = '';
+    const output = new PrettyOutput(
+      (part) => {
+        text += part;
+      },
+      () => {},
+    );
+    output.ready({ ...addresses, needsKey }, models);
+    expect(text).toContain('curl -N http://h:1/v1/chat/completions');
+    expect(text.includes('-H "authorization: Bearer $HYDRA_API_KEY"')).toBe(needsKey);
   });
 });

@@ -98,7 +98,7 @@ function isJsonObject(line: string): boolean {
 
 /** What a person needs next: where it is, what it serves, a line to paste. */
 function banner(
-  { gatewayUrl, consoleUrl, grpcTarget, schedulerTarget }: PlatformAddresses,
+  { gatewayUrl, consoleUrl, grpcTarget, schedulerTarget, needsKey }: PlatformAddresses,
   models: readonly ModelConfig[],
 ): string {
   const [first] = models;
@@ -108,6 +108,7 @@ function banner(
     temperature: 0,
     stream: true,
   });
+  const key = needsKey ? ` -H "authorization: Bearer $HYDRA_API_KEY"` : '';
   return `
 HydraServe is ready.
 
@@ -119,7 +120,7 @@ ${consoleUrl === undefined ? '' : `  console   ${consoleUrl}\n`}  REST      ${ga
 
 Try it:
 
-  curl -N ${gatewayUrl}/v1/chat/completions -H 'content-type: application/json' \\
+  curl -N ${gatewayUrl}/v1/chat/completions -H 'content-type: application/json'${key} \\
     -d '${body}'
 
 `;
