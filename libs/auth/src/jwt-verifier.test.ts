@@ -185,6 +185,40 @@ describe('tokens against keys that the issuer serves', () => {
     expect(issuer.fetches).toBe(1);
   });
 
+  it.each<[string, object]>([
+    ['answers 500', { status: 500 }],
+    ['answers something else', { keySet: { nonsense: true } }],
+  ])('given an issuer that %s, when tokens keep coming, then it is left alone for a while', async (_, broken) => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const good = { ...issuer };
+    Object.assign(issuer, broken);
+    const verifier = verifierOf(keys);
+    for (let i = 0; i < 10; i++) {
+      await expect(verifier.verify(await sign(claims({ sub: `someone-${i}` })))).rejects.toThrow(AuthenticationError);
+    }
+    expect(issuer.fetches).toBe(1);
+    Object.assign(issuer, good);
+    vi.advanceTimersByTime(2_001);
+    expect(await verifier.verify(await sign(claims()))).toBeDefined();
+  });
+
+  it('given a key set without end, then it is not read to its end', async () => {
+    let sentBytes = 0;
+    server.removeAllListeners('request');
+    server.on('request', (_, response) => {
+      const chunk = ' '.repeat(64 * 1024);
+      const more = () => {
+        if (response.destroyed) return;
+        sentBytes += chunk.length;
+        response.write(chunk);
+      };
+      response.on('drain', more);
+      more();
+    });
+    await expect(verifierOf(keys).verify(await sign(claims()))).rejects.toThrow(AuthenticationError);
+    expect(sentBytes).toBeLessThan(16 * 1024 * 1024); // what was read, and what stood in the sockets
+  });
+
   it.each<[string, () => unknown]>([
     ['answers 500', () => Object.assign(issuer, { status: 500 })],
     ['answers something else', () => Object.assign(issuer, { keySet: { nonsense: true } })],

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
+  customFetch,
   decodeJwt,
   errors,
   type JSONWebKeySet,
@@ -11,6 +12,7 @@ import {
 } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { AuthenticationError } from './errors.js';
+import { keySetFetch } from './key-set-fetch.js';
 
 /** Where the keys of an issuer come from. */
 export type JwtKeys =
@@ -118,6 +120,7 @@ function keysOf(keys: JwtKeys): JWTVerifyGetKey {
     cooldownDuration: FETCH_COOLDOWN_MS,
     timeoutDuration: FETCH_TIMEOUT_MS,
     cacheMaxAge: KEYS_MAX_AGE_MS,
+    [customFetch]: keySetFetch(RETRY_MS),
   });
 }
 
