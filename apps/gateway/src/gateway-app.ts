@@ -36,7 +36,15 @@ const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What scripts in browsers may read. */
 const EXPOSED_HEADERS = [
-  ...['x-request-id', 'retry-after', 'x-hydra-reason', 'x-hydra-placement', 'idempotent-replayed', 'x-has-more'],
+  ...[
+    'x-request-id',
+    'retry-after',
+    'x-should-retry',
+    'x-hydra-reason',
+    'x-hydra-placement',
+    'idempotent-replayed',
+    'x-has-more',
+  ],
   ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
 ];
 

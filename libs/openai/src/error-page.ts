@@ -15,7 +15,8 @@ Every error has the same body, in OpenAI's shape:
 - \`message\` is one sentence for people; \`code\` is one of the table and stays; \`param\` names the parameter at fault
   (\`messages[2].content\`) or is null.
 - REST: the status of the table, and \`Retry-After\` in seconds where it helps to come back; with 429 and 503 \`x-hydra-reason\`
-  repeats the code.
+  repeats the code. A 429 that is not over within two minutes, or never, has \`x-should-retry: false\`, so that OpenAI's
+  clients tell it at once instead of waiting, or asking again.
 - In a stream that has begun, the status is spent: the error comes as one last event \`data: {"error": …}\`, without
   \`data: [DONE]\` after it.
 - gRPC: the status of the table with the message; trailing metadata \`hydra-error-code\`, \`hydra-error-type\`,

@@ -21,7 +21,7 @@ export function refusalError({ name, limit, used, asked, retryAfterMs }: LimitRe
     case 'tokensPerMinute': {
       const type = name === 'tokensPerMinute' ? 'tokens' : 'requests';
       const message = isTooLarge
-        ? `Request too large on ${figures} Ask for fewer tokens.`
+        ? `Request too large on ${figures} Send less, or ask for fewer tokens with 'max_tokens'.`
         : `Rate limit reached on ${figures} Please try again in ${(retryAfterMs / 1_000).toFixed(1)}s.`;
       return new ApiError('rate_limit_exceeded', message, { type, retryAfterMs });
     }

@@ -47,6 +47,10 @@ async function limited(limits: Limits, modelId?: string): Promise<{ authorizatio
 }
 const complete = (headers: Record<string, string>, extra: object = {}) =>
   post(`${platform.url}/v1/completions`, { model: 'default', prompt: 'hello', max_tokens: 5, ...extra }, headers);
+function monthLeftS(): number {
+  const now = new Date();
+  return (Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1) - now.getTime()) / 1_000;
+}
 const errorOf = async (response: Response) =>
   ((await response.json()) as { error: { code: string; type: string; message: string } }).error;
 
@@ -87,7 +91,8 @@ describe('limits of a tenant', () => {
     const tooLarge = await complete(headers, { max_tokens: 100 });
     expect(tooLarge.status).toBe(429);
     expect(tooLarge.headers.get('retry-after')).toBeNull();
-    expect((await errorOf(tooLarge)).message).toContain('Request too large');
+    expect((await errorOf(tooLarge)).message).toMatch(/^Request too large .* with 'max_tokens'\.$/);
+    expect([refused, tooLarge].map(({ headers }) => headers.get('x-should-retry'))).toEqual([null, 'false']);
   });
 
   it('given as many streams as may run, then the next is refused until one ends, or its client leaves', async () => {
@@ -163,6 +168,8 @@ describe('limits of a tenant', () => {
     const refused = await complete(headers);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(1);
+    // OpenAI's client for Node would wait for the end of the month.
+    expect(refused.headers.get('x-should-retry')).toBe(monthLeftS() > 120 ? 'false' : null);
     expect(await errorOf(refused)).toMatchObject({
       ...{ code: 'insufficient_quota', type: 'insufficient_quota' },
       message: expect.stringContaining('tokens per month: Limit 30, Used 30, Requested'),

@@ -39,6 +39,7 @@ export class ErrorFilter implements ExceptionFilter {
     }
     if (error.httpStatus === 401) void reply.header('www-authenticate', 'Bearer');
     if (error.httpStatus === 429 || error.httpStatus === 503) void reply.header('x-hydra-reason', error.condition);
+    if (error.httpStatus === 429 && isFutile(error)) void reply.header('x-should-retry', 'false');
     if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
     void reply
       .status(error.httpStatus)
@@ -48,6 +49,14 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** OpenAI's client for Node obeys any `Retry-After`, also one until the end of the month; the one for Python up to two minutes. */
+const LONGEST_RETRY_S = 120;
+
+/** Nobody should wait for it in a call: it never fits, or not before the quota's day or month is over. OpenAI's clients go by the header. */
+function isFutile({ retryAfterS }: ApiError): boolean {
+  return retryAfterS === undefined || retryAfterS > LONGEST_RETRY_S;
+}
 
 /** A body that broke off because its client left is no fault of ours. */
 function orGone(exception: unknown, { raw }: FastifyRequest): unknown {
