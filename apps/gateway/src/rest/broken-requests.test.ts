@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeGeneration } from '../test-support/fake-worker.js';
 import { RawClient } from '../test-support/raw-client.js';
@@ -136,6 +138,35 @@ describe('expectations', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 417 [\s\S]*"code":"expectation_failed"/);
     expect(answer).toContain("Expect 'a-miracle' is not supported");
     expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+});
+
+describe('bodies that are too large', () => {
+  it.each([
+    ['a length', `Content-Length: ${128 * 65_536}`, 'x'.repeat(65_536)],
+    ['chunks', 'Transfer-Encoding: chunked', `10000\r\n${'x'.repeat(65_536)}\r\n`],
+  ])(
+    'given one with %s, when its client sends all of it first, then it can read why it was refused',
+    async (_, header, part) => {
+      const socket = connect(platform.httpPort, '127.0.0.1');
+      const failures: unknown[] = [];
+      socket.on('error', (error) => failures.push(error));
+      socket.write(`${LINE}${header}\r\n\r\n`);
+      for (let i = 0; i < 128; i++) await new Promise((resolve) => socket.write(part, resolve));
+      expect(failures).toEqual([]);
+      const [answer] = await once(socket, 'data');
+      expect(String(answer)).toMatch(/^HTTP\/1\.1 413 [\s\S]*"code":"request_too_large"/);
+      socket.destroy();
+    },
+  );
+
+  it('given one without end, then the connection ends when a body must have come', async () => {
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+    client.send(`${LINE}Transfer-Encoding: chunked\r\n\r\n`);
+    const sending = setInterval(() => client.send(chunk), 5);
+    const begunAtMs = performance.now();
+    expect(await client.closed().finally(() => clearInterval(sending))).toMatch(/^HTTP\/1\.1 413 /);
+    expect(performance.now() - begunAtMs).toBeLessThan(8_000); // of 2 s, on a busy machine
   });
 });
 

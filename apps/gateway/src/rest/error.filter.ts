@@ -10,6 +10,7 @@ import { requestFields } from '#lib/observability';
 import { ApiError, toErrorBody } from '#lib/openai';
 import { FailureTranslator } from '../completion/failure-translator.js';
 import { GatewayMetrics } from '../observation/gateway-metrics.js';
+import { readOnAfterAnswer } from './late-reading.js';
 import { allowedMethods } from './public-routes.js';
 
 /** Brings every failure of REST into the one shape, from the one table. */
@@ -37,6 +38,7 @@ export class ErrorFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
+    if (error.httpStatus === 413) readOnAfterAnswer(request.raw);
     if (error.httpStatus === 401) void reply.header('www-authenticate', 'Bearer');
     if (error.httpStatus === 429 || error.httpStatus === 503) void reply.header('x-hydra-reason', error.condition);
     if (error.httpStatus === 429 && isFutile(error)) void reply.header('x-should-retry', 'false');
