@@ -8,7 +8,7 @@ export type WeightsForm = (typeof WEIGHTS_FORMS)[number];
 export type Numerics = 'exact' | 'fast';
 
 /** Raised whenever the same source would compile to something else; part of every key. */
-export const COMPILER_REVISION = 8;
+export const COMPILER_REVISION = 9;
 /** The graph; runtime/decoder-graph.ts and runtime/encoder-graph.ts have the tensors it takes and gives. */
 export const GRAPH_FILE = 'model.onnx';
 /** The same graph, to which adapters add; runtime/adapter-graph.ts has what it takes beside the other's. */

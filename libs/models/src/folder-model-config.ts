@@ -32,6 +32,7 @@ export function toModelConfig(
   const config = commonConfig(source);
   const values = new ConfigValues(config, name, 'its config.json');
   const architecture = values.required('model_type', values.string('model_type'));
+  checkIsPlain(values, name);
   const size = (key: string) => values.required(key, values.size(key));
 
   const hiddenSize = size('hidden_size');
@@ -67,6 +68,16 @@ function stretchedContext({ scaling }: ModelConfig['rope']): number {
   return scaling?.type === 'yarn'
     ? Math.min(Math.floor(scaling.originalContextTokens * scaling.factor), 2 ** 31 - 1)
     : 0;
+}
+
+/** Weights that another program packed have other names and types; the error then names the first tensor that is missing, not why. */
+function checkIsPlain(values: ConfigValues, name: string): void {
+  const quantization = values.object('quantization_config');
+  if (quantization === undefined) return;
+  const { quant_method: method } = quantization;
+  const by = typeof method === 'string' ? JSON.stringify(method) : 'a method it does not name';
+  const reason = `its weights are quantized by ${by} (quantization_config), which is not read; F32, F16 and BF16 are`;
+  throw new UnsupportedModelError(name, reason);
 }
 
 /** transformers has two names for SiLU. */

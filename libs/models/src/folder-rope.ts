@@ -5,14 +5,34 @@ import type { ModelConfig, RopeScaling } from './model-config.js';
 /** Of multipliers that are 1 or so: far over any. */
 const LARGEST = 1e6;
 
-/** transformers 5 writes `rope_parameters`, older ones `rope_theta` and `rope_scaling`. */
+/**
+ * transformers 5 writes `rope_parameters`, older ones `rope_theta` and `rope_scaling`. As it reads them: a `rope_scaling` that says something takes the place of
+ * `rope_parameters`, and what stands in either goes before what stands beside it.
+ */
 export function ropeOfFolder(values: ConfigValues, name: string): ModelConfig['rope'] {
   const parameters = values.object('rope_parameters');
   const older = values.object('rope_scaling');
-  const place = parameters === undefined ? 'rope_scaling' : 'rope_parameters';
-  const scaling = new ConfigValues(parameters ?? older ?? {}, name, `${place} of its config.json`);
-  const theta = (parameters && scaling.factor('rope_theta')) ?? values.factor('rope_theta') ?? 10_000;
-  return { theta, scaling: ropeScaling(scaling, values, theta, name) };
+  const isOlder = parameters === undefined || (older !== undefined && Object.keys(older).length > 0);
+  const place = isOlder ? 'rope_scaling' : 'rope_parameters';
+  const rope = new ConfigValues((isOlder ? older : parameters) ?? {}, name, `${place} of its config.json`);
+  const theta = rope.factor('rope_theta') ?? values.factor('rope_theta') ?? 10_000;
+  const scaling = ropeScaling(rope, values, theta, name);
+  if (scaling !== undefined) checkTurnsWholeHeads(rope, values, scaling, name);
+  return { theta, scaling };
+}
+
+/** Of heads that turn in part transformers makes an error where they are stretched, and turns them whole where they are not. */
+function checkTurnsWholeHeads(rope: ConfigValues, config: ConfigValues, { type }: RopeScaling, name: string): void {
+  const key = 'partial_rotary_factor';
+  const factor = rope.number(key, 0, 1) ?? config.number(key, 0, 1) ?? 1;
+  if (factor === 1) return;
+  throw new UnsupportedModelError(name, `its ${key} is ${factor}, and only whole heads are turned by "${type}"`);
+}
+
+/** The model's context before it was stretched. */
+function originalContext(rope: ConfigValues, config: ConfigValues): number {
+  const [key, whole] = ['original_max_position_embeddings', 'max_position_embeddings'];
+  return config.size(key) ?? rope.size(key) ?? config.required(whole, config.size(whole));
 }
 
 function ropeScaling(values: ConfigValues, config: ConfigValues, theta: number, name: string): RopeScaling | undefined {
@@ -25,14 +45,13 @@ function ropeScaling(values: ConfigValues, config: ConfigValues, theta: number, 
     case 'linear':
       return { type, factor: factor('factor') };
     case 'llama3': {
-      const key = 'original_max_position_embeddings';
       const lowFreqFactor = factor('low_freq_factor');
       const highFreqFactor = factor('high_freq_factor');
       if (highFreqFactor <= lowFreqFactor) {
         const reason = `high_freq_factor of its rope scaling is ${highFreqFactor}, where more than low_freq_factor, ${lowFreqFactor}, is expected`;
         throw new UnsupportedModelError(name, reason);
       }
-      const originalContextTokens = values.required(key, values.size(key));
+      const originalContextTokens = originalContext(values, config);
       return { type, factor: factor('factor'), lowFreqFactor, highFreqFactor, originalContextTokens };
     }
     case 'yarn':
@@ -53,9 +72,8 @@ function ropeScaling(values: ConfigValues, config: ConfigValues, theta: number, 
 
 /** Defaults and precedence as in transformers; where it asks whether a number is true, 0 is none. */
 function yarn(values: ConfigValues, config: ConfigValues): RopeScaling {
-  const key = 'original_max_position_embeddings';
   const contextTokens = config.required('max_position_embeddings', config.size('max_position_embeddings'));
-  const originalContextTokens = config.size(key) ?? values.size(key) ?? contextTokens;
+  const originalContextTokens = originalContext(values, config);
   const factor = values.factor('factor') ?? contextTokens / originalContextTokens;
   const orNone = (name: string) => values.number(name, 0, LARGEST) || undefined;
   const [mscale, mscaleAllDim] = [orNone('mscale'), orNone('mscale_all_dim')];

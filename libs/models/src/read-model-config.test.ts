@@ -36,6 +36,47 @@ describe('toModelConfig', () => {
     expect(config.rope).toEqual({ theta: 500_000, scaling });
   });
 
+  it('given both, as when a stretch is written into a newer file, when read, then rope_scaling counts alone, as in transformers', () => {
+    const rope_parameters = { rope_type: 'linear', factor: 2, rope_theta: 500_000 };
+    const read = (others: object) => toModelConfig({ ...llama, rope_parameters, ...others }, {}, 'm').rope;
+    expect(read({ rope_scaling: llama3 })).toEqual({ theta: 10_000, scaling });
+    expect(read({ rope_scaling: llama3, rope_theta: 700 })).toEqual({ theta: 700, scaling });
+    const linear = { type: 'linear', factor: 2 };
+    expect(read({ rope_scaling: {}, rope_theta: 700 })).toEqual({ theta: 500_000, scaling: linear });
+  });
+
+  it('given rope_theta in rope_scaling, when read, then it goes before the one beside it', () => {
+    const rope_scaling = { ...llama3, rope_theta: 700 };
+    expect(toModelConfig({ ...llama, rope_scaling, rope_theta: 50_000 }, {}, 'm').rope.theta).toBe(700);
+  });
+
+  it('given llama3, when read, then the context before it is the one beside the scaling, in it, or the whole one', () => {
+    const scalingOf = (rope: object, others: object = {}) =>
+      toModelConfig({ ...llama, rope_scaling: rope, ...others }, {}, 'm').rope.scaling;
+    const { original_max_position_embeddings: _, ...without } = llama3;
+    expect(scalingOf(llama3, { original_max_position_embeddings: 32 })).toMatchObject({ originalContextTokens: 32 });
+    expect(scalingOf(without, { original_max_position_embeddings: 32 })).toMatchObject({ originalContextTokens: 32 });
+    expect(scalingOf(without)).toMatchObject({ originalContextTokens: 512 });
+  });
+
+  it('given heads that turn in part, when read, then a stretched rotary embedding of them is refused; without one it turns all, as in transformers', () => {
+    const refusal = 'its partial_rotary_factor is 0.5, and only whole heads are turned by "llama3"';
+    const read = (change: object) => () => toModelConfig({ ...llama, ...change }, {}, 'm');
+    expect(read({ rope_scaling: llama3, partial_rotary_factor: 0.5 })).toThrow(refusal);
+    expect(read({ rope_scaling: { ...llama3, partial_rotary_factor: 0.5 } })).toThrow(refusal);
+    expect(read({ rope_scaling: llama3, partial_rotary_factor: 1 })().rope.scaling).toEqual(scaling);
+    expect(read({ partial_rotary_factor: 0.5 })().rope).toEqual({ theta: 10_000, scaling: undefined });
+  });
+
+  it('given weights that were quantized by another program, when read, then it is refused with the method', () => {
+    const read = (quantization_config: unknown) => () => toModelConfig({ ...llama, quantization_config }, {}, 'org/m');
+    expect(read({ quant_method: 'awq', bits: 4 })).toThrow(
+      'org/m cannot be used: its weights are quantized by "awq" (quantization_config), which is not read; F32, F16 and BF16 are.',
+    );
+    expect(read({ bits: 4 })).toThrow('its weights are quantized by a method it does not name (quantization_config)');
+    expect(read(null)().architecture).toBe('llama');
+  });
+
   it('given the older name `type` and a linear factor, when read, then the scaling is linear', () => {
     const config = toModelConfig({ ...llama, rope_scaling: { type: 'linear', factor: 2 } }, {}, 'm');
     expect(config.rope).toEqual({ theta: 10_000, scaling: { type: 'linear', factor: 2 } });
