@@ -40,13 +40,13 @@ export async function closedLoop({
     while (!isOver) {
       lastMs = 0;
       const prompt = `${String(number++).padStart(8, '0')}${body.prompt.slice(8)}`;
-      const { status, events, ttftMs } = await connection.send(
+      const { status, events, isWhole, ttftMs } = await connection.send(
         requestBytes({ path, headers, body: JSON.stringify({ ...body, prompt }) }),
       );
       if (status !== 200) throw new Error(`A request was answered ${status}.`);
       // Fewer where a worker's socket was full: steps that wait for it come as one.
-      const isPossible = eventsPerRequest === 0 ? events === 0 : events > 0 && events <= eventsPerRequest;
-      if (!isPossible) throw new Error(`An answer had ${events} events.`);
+      const isPossible = eventsPerRequest === 0 ? events === 0 : isWhole && events > 0 && events <= eventsPerRequest;
+      if (!isPossible) throw new Error(`An answer had ${events} events${isWhole ? '' : ' and no end'}.`);
       if (!window.isOpen) continue;
       window.requests++;
       window.events -= eventsPerRequest > 0 ? 1 : 0; // `data: [DONE]`

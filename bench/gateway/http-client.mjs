@@ -5,6 +5,10 @@ const LAST_CHUNK = '0\r\n\r\n';
 const DATA = '\ndata:';
 /** Characters of what came before that are looked at again: what is looked for may be cut anywhere. */
 const TAIL = 5;
+/** Of a stream that came to its end: what failed on the way has an event instead. */
+const DONE = 'data: [DONE]';
+/** Characters of its end that have it, with what frames it. */
+const ENDING = 32;
 
 /** The bytes of a request, made once. */
 export function requestBytes({ path, headers = {}, body }) {
@@ -32,7 +36,7 @@ export class HttpClient {
     this.#socket.on('close', () => this.#fail(new Error('The server closed the connection.')));
   }
 
-  /** Sends a request. @returns {Promise<{status: number, events: number, ttftMs: number}>} when its answer is complete */
+  /** Sends a request. @returns {Promise<{status: number, events: number, isWhole: boolean, ttftMs: number}>} when its answer is complete; `isWhole`: a stream that did not fail */
   send(bytes) {
     return new Promise((resolve, reject) => {
       this.#answer = {
@@ -40,7 +44,7 @@ export class HttpClient {
         reject,
         sentMs: performance.now(),
         head: '',
-        tail: '',
+        ending: '',
         status: 0,
         events: 0,
         left: Infinity,
@@ -81,22 +85,23 @@ export class HttpClient {
 
   /** Each event has one line of data, which may come in two reads; comments, which keep a stream alive, have none. */
   #countEvents(answer, body) {
-    const { tail } = answer;
+    const tail = answer.ending.slice(-TAIL);
     let count = `${tail}${body.toString('latin1', 0, TAIL)}`.includes(DATA) ? 1 : 0; // too short for one that is not cut
     for (let at = body.indexOf(DATA); at !== -1; at = body.indexOf(DATA, at + DATA.length)) count++;
-    answer.tail = `${tail}${body.toString('latin1', Math.max(0, body.length - TAIL))}`.slice(-TAIL);
+    answer.ending = `${answer.ending}${body.toString('latin1', Math.max(0, body.length - ENDING))}`.slice(-ENDING);
     if (count > 0) {
       answer.ttftMs ??= performance.now() - answer.sentMs;
       answer.events += count;
       this.#onEvents(count);
     }
-    if (answer.tail === LAST_CHUNK) answer.left = 0;
+    if (answer.ending.endsWith(LAST_CHUNK)) answer.left = 0;
   }
 
-  #end({ resolve, status, events, ttftMs, sentMs }) {
+  #end({ resolve, status, events, ending, ttftMs, sentMs }) {
     this.#answer = undefined;
     // `data: [DONE]` is no event with a token.
-    resolve({ status, events: Math.max(0, events - 1), ttftMs: ttftMs ?? performance.now() - sentMs });
+    const isWhole = ending.includes(DONE);
+    resolve({ status, events: Math.max(0, events - 1), isWhole, ttftMs: ttftMs ?? performance.now() - sentMs });
   }
 
   #fail(error) {

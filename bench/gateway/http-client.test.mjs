@@ -30,10 +30,16 @@ describe('HttpClient', () => {
   it('given a stream with a comment that is cut anywhere, then its events are counted and its end is seen', async () => {
     for (let at = 1; at < STREAM.length; at++) {
       const client = new HttpClient(await serverOf([STREAM.slice(0, at), STREAM.slice(at)]));
-      expect(await client.send(request), `cut at ${at}`).toMatchObject({ status: 200, events: 3 });
+      expect(await client.send(request), `cut at ${at}`).toMatchObject({ status: 200, events: 3, isWhole: true });
       client.close();
       server.close();
     }
+  });
+
+  it('given a stream that fails, then it is not whole', async () => {
+    const client = new HttpClient(await serverOf([STREAM.replace('e\r\ndata: [DONE]\n\n\r\n', '')]));
+    expect(await client.send(request)).toMatchObject({ status: 200, isWhole: false });
+    client.close();
   });
 
   it('given an answer with a length, then the connection takes the next request', async () => {

@@ -188,6 +188,7 @@ describe('tokens against keys that the issuer serves', () => {
   it.each<[string, object]>([
     ['answers 500', { status: 500 }],
     ['answers something else', { keySet: { nonsense: true } }],
+    ['has a key that is none', { keySet: { keys: [null] } }],
   ])('given an issuer that %s, when tokens keep coming, then it is left alone for a while', async (_, broken) => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const good = { ...issuer };

@@ -36,9 +36,12 @@ async function textOf({ body }: Response): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+const isJsonObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 function isKeySet(text: string): boolean {
   try {
-    return Array.isArray(JSON.parse(text).keys);
+    const { keys } = JSON.parse(text);
+    return Array.isArray(keys) && keys.every(isJsonObject);
   } catch {
     return false; // jose says what is wrong with it
   }

@@ -5,8 +5,8 @@ export function tokensOf(entries: readonly FrameEntry[]): number {
 }
 
 /**
- * What `tokens` cover of entries that came together, in turn, so that choices end alike. An entry that does not say where its text may be
- * cut (`text_ends`) is covered as a whole or not at all.
+ * What `tokens` cover of entries that came together, choice by choice in turn, so that they end alike. Several entries of a choice follow each other: of
+ * one that is not whole nothing comes behind. An entry that does not say where its text may be cut (`text_ends`) is covered as a whole or not at all.
  * @returns entries of `tokens` tokens together at most, in the same order, without those of which nothing is covered
  */
 export function coveredEntries(entries: readonly FrameEntry[], tokens: number): FrameEntry[] {
@@ -15,16 +15,26 @@ export function coveredEntries(entries: readonly FrameEntry[], tokens: number): 
   let hasMoved = true;
   while (left > 0 && hasMoved) {
     hasMoved = false;
-    for (const [index, { tokenIds, textEnds }] of entries.entries()) {
+    const done = new Set<number>(); // choices that had their turn, or have none
+    for (const [index, { sequenceIndex, tokenIds, textEnds }] of entries.entries()) {
       const taken = counts[index]!; // one per entry
+      if (taken === tokenIds.length || done.has(sequenceIndex)) continue;
+      done.add(sequenceIndex);
       const more = textEnds.length > 0 ? 1 : tokenIds.length;
-      if (taken + more > tokenIds.length || more === 0 || more > left) continue;
+      if (more > left) continue;
       counts[index] = taken + more;
       left -= more;
       hasMoved = true;
     }
   }
-  return entries.flatMap((entry, index) => beginningOf(entry, counts[index]!)); // one per entry
+  const cut = new Set<number>();
+  return entries.flatMap((entry, index) => {
+    const { sequenceIndex, tokenIds } = entry;
+    if (cut.has(sequenceIndex)) return [];
+    const count = counts[index]!; // one per entry
+    if (count < tokenIds.length) cut.add(sequenceIndex);
+    return beginningOf(entry, count);
+  });
 }
 
 function beginningOf(entry: FrameEntry, tokens: number): FrameEntry[] {

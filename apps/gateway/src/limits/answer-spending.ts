@@ -40,7 +40,7 @@ export class AnswerSpending {
   /**
    * Reserves as many of `tokens` as fit, and counts none of them.
    * @returns how many may be covered at once
-   * @throws ApiError limits_unavailable
+   * @throws ApiError limits_unavailable; insufficient_quota when limits were lowered meanwhile
    */
   async room(tokens: number): Promise<number> {
     await this.extending?.catch(() => {}); // its own failure is told to who asked
@@ -82,10 +82,11 @@ export class AnswerSpending {
   }
 
   private extend(needed: number, wished: number): Promise<void> {
-    this.extending = this.ask(needed, wished).finally(() => {
-      this.extending = undefined;
+    const extending = this.ask(needed, wished).finally(() => {
+      if (this.extending === extending) this.extending = undefined;
     });
-    return this.extending;
+    this.extending = extending;
+    return extending;
   }
 
   private async ask(needed: number, wished: number): Promise<void> {

@@ -65,6 +65,8 @@ export function createHttpAdapter({ gateway }: HydraConfig, tls?: TlsListenerOpt
   );
   answerUnroutable(instance.server);
   instance.addHook('onRequest', (request, reply, done) => {
+    // Behind a body that was too large, on a connection that is being closed: its answer could not be read.
+    if (request.raw.socket.writableEnded) return void reply.hijack();
     void reply.header('x-request-id', request.id);
     const hosts = hostCount(request.raw);
     if (hosts > 1 || (hosts === 0 && request.raw.httpVersion === '1.1')) {

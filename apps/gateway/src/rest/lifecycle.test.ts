@@ -303,7 +303,7 @@ describe('browsers', () => {
     await models.text();
   });
 
-  it('given OPTIONS that is no preflight, then it says what is allowed, and no text of another shape', async () => {
+  it('given OPTIONS that is no preflight, then the answer is empty, and no text of another shape', async () => {
     platform = await startTestPlatform({ gateway: { corsOrigins: ['https://chat.example'] } });
     for (const path of ['/v1/models', '/v1/chat/completions', '/v1/nothing']) {
       const response = await fetch(`${platform.url}${path}`, { method: 'OPTIONS' });
