@@ -36,7 +36,7 @@ export interface SimulationResult {
   readonly tpot_p99_s: number;
   readonly slo_attainment: number;
   readonly goodput_rps: number;
-  /** Prompt tokens computed by the busiest worker over the mean. */
+  /** Prompt tokens computed by the busiest worker over the mean; 0 when there are none. */
   readonly imbalance_prefill_max_over_mean: number;
   /** Requests on the busiest worker over the mean, averaged over arrivals. */
   readonly imbalance_outstanding_mean: number;
@@ -102,7 +102,7 @@ export function measure(run: MeasuredRun): SimulationResult {
     tpot_p99_s: percentile(tpots, 0.99),
     slo_attainment: sloAttainment,
     goodput_rps: sloAttainment * offeredRps,
-    imbalance_prefill_max_over_mean: Math.max(...run.prefillTokensByWorker) / mean(run.prefillTokensByWorker),
+    imbalance_prefill_max_over_mean: over(Math.max(...run.prefillTokensByWorker), mean(run.prefillTokensByWorker)),
     imbalance_outstanding_mean: run.imbalanceOutstandingMean,
     decision_us_p50: percentile(sorted(run.decisionUs), 0.5),
     decision_us_p99: percentile(sorted(run.decisionUs), 0.99),
@@ -125,8 +125,10 @@ function ratio(
   part: (request: SimulatedRequest) => number,
   whole: (request: SimulatedRequest) => number,
 ): number {
-  return sumOf(requests.map(part)) / sumOf(requests.map(whole));
+  return over(sumOf(requests.map(part)), sumOf(requests.map(whole)));
 }
+
+const over = (part: number, whole: number) => (whole > 0 ? part / whole : 0);
 
 function sumOf(values: Iterable<number>): number {
   let sum = 0;

@@ -28,7 +28,7 @@ export class SimulatedCache {
   private unpinnedBlocks = 0;
 
   constructor(
-    kvBlocks: number,
+    readonly kvBlocks: number,
     private readonly eviction: EvictionPolicy<number>,
     private readonly listener: CacheListener,
   ) {

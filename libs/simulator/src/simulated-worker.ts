@@ -95,6 +95,11 @@ export class SimulatedWorker {
     return totals;
   }
 
+  /** Whether the whole KV has room for prompt and output; one that it has none for would hold up all behind it for ever. */
+  couldHold(request: SimulatedRequest): boolean {
+    return this.blocksOf(request) <= this.cache.kvBlocks;
+  }
+
   submit(request: SimulatedRequest): void {
     this.waiting.push(request);
   }
@@ -184,9 +189,8 @@ export class SimulatedWorker {
 
   private admit(request: SimulatedRequest): boolean {
     if (this.runningCount >= this.model.maxSeqs) return false;
-    const { blockIds, promptTokens, outputTokens } = request.trace;
-    const totalBlocks = Math.ceil((promptTokens + outputTokens) / this.model.blockTokens);
-    const reservation = this.cache.admit(blockIds, totalBlocks);
+    const { blockIds, promptTokens } = request.trace;
+    const reservation = this.cache.admit(blockIds, this.blocksOf(request));
     if (reservation === undefined) return false;
     request.reservation = reservation;
     request.hitBlocks = reservation.hitBlocks;
@@ -194,6 +198,10 @@ export class SimulatedWorker {
     request.computedTokens = request.hitTokens;
     this.prefilling.push(request);
     return true;
+  }
+
+  private blocksOf({ trace: { promptTokens, outputTokens } }: SimulatedRequest): number {
+    return Math.ceil((promptTokens + outputTokens) / this.model.blockTokens);
   }
 
   private uncachedTokens(request: SimulatedRequest): number {

@@ -7,10 +7,11 @@ import {
   PREFILL_ORDERS,
   STRATEGY_NAMES,
   type StrategyName,
+  seededRandom,
 } from '#lib/placement';
 import { scaleTrace } from './scale-trace.js';
 import { type SimulationOptions, simulate } from './simulation.js';
-import { parseTrace, type TraceFormat } from './trace.js';
+import { parseTrace, type TraceFormat, type TraceRequest } from './trace.js';
 import { aloneSeconds, H100_8B } from './worker-model.js';
 
 const strategyOptions = DEFAULT_STRATEGY_OPTIONS;
@@ -109,9 +110,66 @@ describe('a simulation', () => {
     );
   });
 
-  it('given less KV than a prompt needs, then that prompt stays unfinished and those behind it, too', () => {
-    const { result } = run('round-robin', { model: { ...H100_8B, kvBlocks: 100 }, workers: 4 });
-    expect(result.unfinished).toBeGreaterThan(0);
-    expect(result.unfinished).toBeLessThanOrEqual(result.measured);
+  it.each(STRATEGY_NAMES.flatMap((name) => PREFILL_ORDERS.map((order) => ({ name, order }))))(
+    'with $name and $order workers refuses what needs more KV than a worker has, and serves all others',
+    ({ name, order }) => {
+      const about = { order, workers: 2 };
+      const oneOf = (index: number) => ({ timeS: index / 10, promptTokens: 1_000, outputTokens: 5, blockIds: [0, 1] });
+      const others = Array.from({ length: 40 }, (_, index) => oneOf(index));
+      const answers = { ...oneOf(15), outputTokens: 801 * 512 };
+      const asks = { ...oneOf(15), promptTokens: 800 * 512, blockIds: Array.from({ length: 800 }, (_, i) => i) };
+      const trace = scaleTrace([...others.slice(0, 15), answers, asks, ...others.slice(15)], 1, 1);
+      const { result, requests } = run(name, { ...about, trace });
+      expect(result.unfinished).toBe(2);
+      for (const { trace: asked, workerIndex, dispatchedS, finishedS } of requests) {
+        const fits = asked.promptTokens + asked.outputTokens <= 800 * 512;
+        expect([Number.isFinite(finishedS), Number.isFinite(dispatchedS), workerIndex >= 0]).toEqual([
+          fits,
+          fits,
+          fits,
+        ]);
+      }
+    },
+  );
+
+  it('given requests of which none fits, then every figure is a number', () => {
+    const { result } = run('predicted-ttft', { model: { ...H100_8B, kvBlocks: 1 } });
+    expect(result.unfinished).toBe(result.measured);
+    for (const [key, value] of Object.entries(result))
+      if (key !== 'strategy') expect(value, key).toEqual(expect.any(Number));
+    expect(Object.entries(result).filter(([, value]) => Number.isNaN(value))).toEqual([]);
+  });
+
+  it('given deep chats, where nearly every block is found again, then predicted-ttft waits least, though what it pushes out comes back', () => {
+    const trace = scaleTrace(deepChats(), 1, 1);
+    const waitOf = (name: StrategyName) => run(name, { trace, workers: 2 }).result.ttft_mean_s;
+    for (const other of ['prefix-aware', 'weighted', 'consistent-hash'] as const) {
+      expect(waitOf('predicted-ttft'), other).toBeLessThan(waitOf(other));
+    }
   });
 });
+
+const CHATS = 60;
+/** Chosen: two workers are just busy enough with them, and hold less than is open at once. */
+const CHAT_EVERY_S = 1;
+
+/** Chats of 8 to 39 turns behind system prompts of 30 tenants. */
+function deepChats(): TraceRequest[] {
+  const random = seededRandom(1);
+  const between = (least: number, most: number) => least + Math.floor(random() * (most - least + 1));
+  let blocks = 0;
+  const fresh = (count: number) => Array.from({ length: count }, () => blocks++);
+  const tenants = Array.from({ length: 30 }, () => fresh(between(2, 8)));
+  const requests: TraceRequest[] = [];
+  for (let chat = 0; chat < CHATS; chat++) {
+    let held = [...tenants[between(0, 29)]!];
+    let timeS = chat * CHAT_EVERY_S;
+    for (let turn = between(8, 39); turn > 0; turn--) {
+      const promptTokens = held.length * 512 + between(30, 500);
+      requests.push({ timeS, promptTokens, outputTokens: between(100, 500), blockIds: [...held, ...fresh(1)] });
+      held = [...held, ...fresh(between(1, 2))];
+      timeS += 2 + 8 * random();
+    }
+  }
+  return requests.sort((a, b) => a.timeS - b.timeS);
+}

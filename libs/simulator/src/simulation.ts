@@ -158,8 +158,8 @@ class Run {
     this.byTicket.set(ticketId, request);
     this.carryOut(decisions);
     const outstanding = this.workers.map((worker) => worker.waitingCount + worker.runningCount);
-    this.imbalanceSum +=
-      (Math.max(...outstanding) * outstanding.length) / outstanding.reduce((sum, one) => sum + one, 0);
+    const sum = outstanding.reduce((total, one) => total + one, 0);
+    if (sum > 0) this.imbalanceSum += (Math.max(...outstanding) * outstanding.length) / sum; // none where it was refused
   }
 
   private carryOut(decisions: readonly PlacementDecision[]): void {
@@ -180,11 +180,16 @@ class Run {
     const request = this.byTicket.get(answer.ticketId)!; // tickets are kept until they are answered
     this.byTicket.delete(answer.ticketId);
     if (answer.kind === 'refused') return; // it stays unfinished
-    request.workerIndex = Number(answer.lease.workerId.slice(1));
+    const worker = this.workers[Number(answer.lease.workerId.slice(1))]!;
+    if (!worker.couldHold(request)) {
+      this.carryOut(this.queue.release([answer.lease.leaseId], this.nowMs)); // it stays unfinished, too
+      return;
+    }
+    request.workerIndex = worker.index;
     request.dispatchedS = this.nowS;
     request.earlierUses = answer.earlierUses;
     this.leaseIds[request.index] = answer.lease.leaseId;
-    this.workers[request.workerIndex]!.submit(request);
+    worker.submit(request);
   }
 
   private endStep(worker: SimulatedWorker): void {

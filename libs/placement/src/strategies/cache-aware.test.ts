@@ -95,6 +95,24 @@ describe('predicted-ttft', () => {
     }
   });
 
+  it('given prompts that are found again and again, then what a new one pushes out costs no more than to compute it once', () => {
+    const strategy = create();
+    const staying = (workerId: string, retentionMs: number) => {
+      const made = worker(workerId);
+      made.mirror.retentionMs = () => retentionMs;
+      return made;
+    };
+    const workers = [staying('cold', 1), staying('warm', 10_000)];
+    for (let each = 0; each < 200; each++) choose(strategy, workers);
+    const fresh = { prefixHashes: PrefixHashes.of(hashes(21, 22, 23, 24, 25, 26, 27, 28)) };
+    const { terms } = choose(strategy, workers, prompt, fresh);
+    const [cold, warm] = ['cold', 'warm'].map((id) => terms.get(id) as Record<string, number>);
+    const once = ({ price, workMs }: Record<string, number>) => (1 + price!) * workMs!;
+    expect(cold!['evictionMs']).toBeCloseTo(once(cold!), 6); // what is pushed out there was used a moment ago
+    expect(warm!['evictionMs']).toBeLessThan(0.1 * once(warm!));
+    expect(warm!['evictionMs']).toBeGreaterThan(0);
+  });
+
   it('explains its choice in terms that add up', () => {
     const { terms } = choose(create(), [worker('cold', 700), worker('warm', 900)]);
     for (const workerId of ['cold', 'warm']) {

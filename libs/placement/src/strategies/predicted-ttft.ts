@@ -28,7 +28,7 @@ const PRICE_OF_WORK = 2;
  */
 const LOST_WHILE_BUSY = 0.5;
 
-/** Worth of a block that is about to be evicted, of that of an average one. Chosen: reuse gets rarer with age. */
+/** How likely a block that is about to be evicted is found again, of how likely an average one is. Chosen: reuse gets rarer with age. */
 const WORTH_OF_OLDEST = 0.1;
 
 /** Milliseconds of a first token that one millisecond's delay of a decoding sequence is worth. Chosen: it evens out decoding. */
@@ -43,7 +43,7 @@ const DECODE_PRICE = 0.003;
  * | ttftMs | rest of the step that runs + prompts ahead in the worker's order + this prompt but for what is cached or about to be (`TtftForecaster`) |
  * | loadMs | `(p + demand / 2) × bearable(workMs)`, `p = 2 + followers`: later prompts that come before the worker has nothing left to compute, as observed (`Followers`). Whoever would be delayed by more than a prompt's mean work w̄ tends to go elsewhere, so `bearable(w)` is w up to w̄ and `w̄ (1 + ln(w / w̄))` beyond. demand: work that the worker's cache spares, over time (`SparedWork`): those who come for it would wait, so new prompts keep away from where many come back |
  * | delayMs | `workMs` for each prompt on the worker that this one passes (`order: srpt`) |
- * | evictionMs | blocks this prompt would push out: `0.1 × reuse × youth × (1 + p) × workMs`; reuse: blocks found per block computed, lately; youth: mean time that prompts stay in the caches over this worker's |
+ * | evictionMs | blocks this prompt would push out: `min(1, 0.1 × reuse × youth) × (1 + p) × workMs`; reuse: how many uses of a block are followed by another, lately; youth: mean time that prompts stay in the caches over this worker's. What is pushed out is computed once more at most, so it is a chance |
  * | decodeMs | 0.3 % of what decoding sequences lose |
  *
  * `workMs` is the time that this prompt takes from everybody else on the worker: the steps' time for what is not cached. So cached
@@ -145,7 +145,7 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       };
     }
     const price = PRICE_OF_WORK + this.followers.expected(pending);
-    const worthOfEvicted = WORTH_OF_OLDEST * this.reuse.perComputedBlock;
+    const reuseOfOldest = WORTH_OF_OLDEST * this.reuse.perUse;
     return (worker, way, first) => {
       const { workMs } = way;
       way.price = price;
@@ -153,7 +153,8 @@ export class PredictedTtftStrategy extends PlacementStrategy {
       way.loadMs = (price + LOST_WHILE_BUSY * way.demand) * this.meanWork.bearable(workMs);
       way.delayMs = way.delayedPrompts * workMs;
       way.evictionMs =
-        first?.evictionMs ?? worthOfEvicted * relativeYouth(worker, retentionMs, nowMs) * (1 + price) * workMs;
+        first?.evictionMs ??
+        Math.min(1, reuseOfOldest * relativeYouth(worker, retentionMs, nowMs)) * (1 + price) * workMs;
       way.decodeMs = DECODE_PRICE * worker.mirror.decodingSequences * workMs;
       way.costMs = costMs(way);
     };
