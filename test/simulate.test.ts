@@ -67,6 +67,11 @@ describe('hydra simulate', () => {
     [['--strategy', 'fastest'], 'known are round-robin'],
     [['--strategy', 'all', '--decisions', '/dev/null'], 'one strategy'],
     [['--strategy', 'all', '--speedup', '0'], 'a number above 0'],
+    [
+      ['--strategy', 'all', '--speedup', '1e-300'],
+      '--speedup: expected one that makes the trace at most 10000000000 s',
+    ],
+    [['--strategy', 'all', '--copies', '1000000000'], 'requests: expected at most 10000000'],
     [['--strategy', 'all', '--format', 'csv'], 'line 1 of the trace: expected the header'],
     [['--strategy', 'all', '--trace', '/nowhere'], 'no such file'],
     [['--strategy', 'all', '--model', TRACE], 'JSON'],

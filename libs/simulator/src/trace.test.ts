@@ -30,6 +30,7 @@ describe('reading a trace', () => {
     ['too few blocks', line(0, 600, [1])],
     ['a block that is no number', line(0, 5, ['a'])],
     ['a time that is no number', line('soon', 5, [1])],
+    ['a time that leaves no microseconds', line(1e300, 5, [1])],
     ['times that go back', `${line(5, 5, [1])}\n${line(4, 5, [1])}`],
   ])('refuses %s', (_, text) => expect(() => parseTrace(text, 'mooncake', 512)).toThrow(InvalidTraceError));
 
@@ -45,6 +46,7 @@ describe('reading a trace', () => {
     ['an exponent', csv('1e3,374,44'), 'line 2'],
     ['half a token', csv('0,3.5,44'), 'line 2'],
     ['a prompt without tokens', csv('0,0,44'), 'line 2'],
+    ['a prompt that no memory holds', csv('0,9000000000000000,44'), 'line 2 of the trace: expected prompts of at most'],
   ])('refuses CSV with %s', (_, text, where) => {
     expect(() => parseTrace(text, 'csv', 512)).toThrow(InvalidTraceError);
     expect(() => parseTrace(text, 'csv', 512)).toThrow(where);

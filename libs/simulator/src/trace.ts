@@ -42,9 +42,13 @@ export function parseTrace(text: string, format: TraceFormat, blockTokens: numbe
     const [timeMs, promptTokens, outputTokens, hashIds] =
       format === 'csv' ? fromCsv(line, index + 1) : fromJson(line, index + 1);
     if (!isWhole(promptTokens, 1) || !isWhole(outputTokens, 0) || !isTime(timeMs)) {
-      throw new InvalidTraceError(index + 1, 'a time, an input length of at least 1 and an output length');
+      throw new InvalidTraceError(
+        index + 1,
+        `a time up to ${LATEST_MS}, an input length of at least 1 and an output length`,
+      );
     }
     const blockCount = Math.ceil(promptTokens / blockTokens);
+    if (blockCount > MOST_BLOCKS) throw new InvalidTraceError(index + 1, `prompts of at most ${MOST_BLOCKS} blocks`);
     const blockIds = Array.isArray(hashIds) ? hashIds : Array.from({ length: blockCount }, () => uniqueId++);
     if (blockIds.length !== blockCount) throw new InvalidTraceError(index + 1, `${blockCount} hash_ids`);
     const timeS = timeMs / 1_000;
@@ -54,6 +58,11 @@ export function parseTrace(text: string, format: TraceFormat, blockTokens: numbe
   if (requests.length === 0) throw new InvalidTraceError(lines.length, 'at least one request');
   return requests;
 }
+
+/** Chosen: the year 2286 where times are those of the clock; steps of microseconds are still told apart. */
+const LATEST_MS = 1e13;
+/** Of one prompt. Chosen: more than all workers of a simulation may hold, and far from what an array cannot. */
+const MOST_BLOCKS = 10_000_000;
 
 const CSV_HEADER = 'timestamp_ms,input_length,output_length';
 const CSV_LINE = /^(\d+(?:\.\d+)?),(\d+),(\d+)$/;
@@ -81,4 +90,4 @@ function fromJson(line: string, number: number): [number, number, number, readon
 
 const isWhole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && Number(value) >= least;
-const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= LATEST_MS;

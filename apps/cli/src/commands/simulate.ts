@@ -28,6 +28,11 @@ import { positiveNumber, wholeNumber, wholeNumberOrZero } from '../terminal/numb
 /** Chosen: what the placement's index of blocks holds in a gigabyte. */
 const MOST_BLOCKS = 10_000_000;
 
+/** Chosen: what the requests of a simulation take is then some gigabytes. */
+const MOST_REQUESTS = 10_000_000;
+/** Chosen: microseconds are still told apart at the end of such a trace. */
+const LONGEST_S = 1e10;
+
 interface SimulateOptions {
   readonly trace: string;
   readonly format: TraceFormat;
@@ -95,7 +100,13 @@ async function simulateCommand(options: SimulateOptions): Promise<void> {
     );
   }
   const requests = await readTrace(options.trace, options.format, model.blockTokens);
+  if (requests.length * options.copies > MOST_REQUESTS) {
+    throw new Error(`--copies times the trace's ${requests.length} requests: expected at most ${MOST_REQUESTS}`);
+  }
   const trace = scaleTrace(requests, options.copies, options.speedup);
+  if (!(trace.durationS <= LONGEST_S)) {
+    throw new Error(`--speedup: expected one that makes the trace at most ${LONGEST_S} s long, got ${trace.durationS}`);
+  }
   const { workers, seed, order, eviction } = options;
   const reportIntervalS = options.reportInterval === undefined ? undefined : options.reportInterval / 1_000;
   const simulations: Simulation[] = [];
